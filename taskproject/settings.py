@@ -1,0 +1,243 @@
+"""Settings from the environment or ``.env``; a missing or wrong one stops the start with one sentence."""
+
+import os
+import secrets
+from pathlib import Path
+from zoneinfo import available_timezones
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from taskproject import sqlite
+
+sqlite.use_newest_library()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def _flag(name: str, default: bool) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if value in ("", *(("1", "true", "yes", "on") if default else ("0", "false", "no", "off"))):
+        return default
+    if value in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        return not default
+    raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+
+
+def _data_dir() -> Path:
+    path = Path(os.environ.get("DATA_DIR") or BASE_DIR / "data").expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data folder {path} cannot be made ({error.strerror}); set DATA_DIR to one that can be written."
+        ) from error
+    return path
+
+
+def _secret_key() -> str:
+    """SECRET_KEY of the environment, else the one kept in DATA_DIR, made at the first start (mode 0600)."""
+    if key := os.environ.get("SECRET_KEY"):
+        if len(key) < 32:
+            raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
+        return key
+    path = DATA_DIR / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data folder {DATA_DIR} cannot be written ({error.strerror}); set DATA_DIR to one that can."
+        ) from error
+    else:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    try:
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"The secret key {path} cannot be read ({error.strerror}).") from error
+    if len(key) < 32:
+        raise ImproperlyConfigured(f"The secret key in {path} is too short; remove the file to have a new one made.")
+    return key
+
+
+def _database() -> dict:
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'taskproject.sqlite3'}"
+    scheme = url.split(":", 1)[0]
+    if scheme not in ("sqlite", "postgres", "postgresql"):
+        raise ImproperlyConfigured("DATABASE_URL must start with sqlite:/// or postgresql://.")
+    try:
+        config = environ.Env.db_url_config(url)
+    except Exception as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read; write postgresql://user:password@host:5432/name or sqlite:///path."
+        ) from error
+    if not config.get("NAME"):
+        raise ImproperlyConfigured("DATABASE_URL names no database; add it as the last part of the URL.")
+    if scheme == "sqlite":
+        # IMMEDIATE: a transaction that reads before it writes would otherwise fail at once with
+        # "database is locked", whatever the timeout, when another one wrote in between.
+        options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": sqlite.init_command()}
+        config |= {"OPTIONS": options, "CONN_MAX_AGE": None}
+    else:
+        config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+        config.setdefault("OPTIONS", {})["application_name"] = "taskproject"
+    return config
+
+
+def _time_zone() -> str:
+    name = os.environ.get("TIME_ZONE") or "UTC"
+    if name not in available_timezones():
+        raise ImproperlyConfigured(f"TIME_ZONE {name!r} is unknown; use a name such as Europe/Berlin.")
+    return name
+
+
+def _redis_url() -> str:
+    url = os.environ.get("REDIS_URL", "")
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured("REDIS_URL must start with redis://, rediss:// or unix://.")
+    return url
+
+
+DATA_DIR = _data_dir()
+DEBUG = _flag("DEBUG", default=False)
+SECRET_KEY = _secret_key()
+REDIS_URL = _redis_url()
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+for _origin in CSRF_TRUSTED_ORIGINS:
+    if not _origin.startswith(("http://", "https://")):
+        raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS: {_origin!r} must start with https:// or http://.")
+
+INSTALLED_APPS = [
+    "daphne",
+    "taskproject.apps.TaskprojectConfig",
+    "tasks.apps.TasksConfig",
+    "messaging.apps.MessagingConfig",
+    "reports.apps.ReportsConfig",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "taskproject.middleware.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "taskproject.idempotency.IdempotencyMiddleware",
+]
+
+ROOT_URLCONF = "taskproject.urls"
+WSGI_APPLICATION = "taskproject.wsgi.application"
+ASGI_APPLICATION = "taskproject.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The channel layer only rings the bell ("there is news"); the event table is the truth.
+CHANNEL_LAYERS = {
+    "default": (
+        {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+        if REDIS_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    )
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "board"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = _time_zone()
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+
+# Behind a proxy that ends TLS, say so with USE_TLS=true: cookies become secure and the proxy's header is believed.
+USE_TLS = _flag("USE_TLS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if USE_TLS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_TLS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tasks.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["taskproject.api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["taskproject.api.renderers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "taskproject.api.pagination.CursorPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["taskproject.api.throttling.CallerThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "taskproject.api.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+# Requests a caller may send, in the notation of the `limits` library.
+API_RATE_LIMIT = os.environ.get("API_RATE_LIMIT") or "6000/minute"
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "taskproject",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+}

@@ -1,0 +1,46 @@
+"""The data, by concern."""
+
+from tasks.models.agent import Agent, AgentKind, AgentSkill, AgentToken, Availability, Skill
+from tasks.models.event import Event
+from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
+from tasks.models.run import Review, Run, RunStatus, Verdict
+from tasks.models.service import EngineState, IdempotencyKey
+from tasks.models.task import (
+    Assignment,
+    AssignmentEnd,
+    AssignmentSource,
+    Dependency,
+    Priority,
+    RequiredSkill,
+    Task,
+    TaskLink,
+)
+
+__all__ = [
+    "Agent",
+    "AgentKind",
+    "AgentSkill",
+    "AgentToken",
+    "Assignment",
+    "AssignmentEnd",
+    "AssignmentMode",
+    "AssignmentSource",
+    "Availability",
+    "Dependency",
+    "EngineState",
+    "Event",
+    "IdempotencyKey",
+    "Label",
+    "Membership",
+    "Priority",
+    "Project",
+    "RequiredSkill",
+    "Review",
+    "Role",
+    "Run",
+    "RunStatus",
+    "Skill",
+    "Task",
+    "TaskLink",
+    "Verdict",
+]

@@ -1,0 +1,103 @@
+"""Agents: anyone who can be given work, what they can do, and the tokens they call the API with."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from tasks.querysets import AgentQuerySet
+
+SLUG = RegexValidator(r"^[a-z0-9][a-z0-9_.-]*$", "Use small letters, digits, dots, dashes and underscores.")
+
+
+class Skill(models.Model):
+    """A named ability, such as ``python`` or ``security``."""
+
+    name = models.CharField(max_length=60, unique=True, validators=[SLUG])
+    description = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AgentKind(models.TextChoices):
+    LLM = "llm", "LLM"
+    HUMAN = "human", "Human"
+
+
+class Availability(models.TextChoices):
+    AVAILABLE = "available", "Available"
+    PAUSED = "paused", "Paused"
+
+
+class Agent(models.Model):
+    """Anyone who can be given work, person or LLM; tied one-to-one to a Django user."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="agent")
+    slug = models.CharField(max_length=60, unique=True, validators=[SLUG], help_text="The lasting name in API and refs.")
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=AgentKind, default=AgentKind.LLM)
+    enabled = models.BooleanField(default=True, help_text="A disabled agent gets no work and cannot call the API.")
+    availability = models.CharField(max_length=10, choices=Availability, default=Availability.AVAILABLE)
+    max_concurrent = models.PositiveSmallIntegerField(
+        "capacity", default=1, validators=[MinValueValidator(1), MaxValueValidator(100)], help_text="Tasks at a time."
+    )
+    version = models.CharField(max_length=120, blank=True, help_text="Model or program version, as the agent reports it.")
+    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AgentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(name="agent_kind_known", condition=Q(kind__in=AgentKind.values)),
+            models.CheckConstraint(name="agent_availability_known", condition=Q(availability__in=Availability.values)),
+            models.CheckConstraint(name="agent_capacity_positive", condition=Q(max_concurrent__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class AgentSkill(models.Model):
+    """How well an agent has a skill, from 1 (beginner) to 5 (expert)."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="skills")
+    skill = models.ForeignKey(Skill, on_delete=models.CASCADE, related_name="agents")
+    level = models.PositiveSmallIntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(5)])
+
+    class Meta:
+        ordering = ["skill__name"]
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "skill"], name="agent_skill_once"),
+            models.CheckConstraint(name="agent_skill_level_1_to_5", condition=Q(level__gte=1, level__lte=5)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.skill}:{self.level}"
+
+
+class AgentToken(models.Model):
+    """A bearer token of an agent. Only its SHA-256 is kept: tokens are random, so no slow hash is needed."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=80)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=12, editable=False, help_text="The token's first characters, to tell it by.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.agent.slug} · {self.name} ({self.hint}…)"

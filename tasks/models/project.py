@@ -1,0 +1,113 @@
+"""Projects: who belongs to them and by which rules their tasks are worked on."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from tasks.querysets import OfProjectQuerySet, ProjectQuerySet
+
+LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 60 * 60
+
+
+class AssignmentMode(models.TextChoices):
+    MANUAL = "manual", "Manual"
+    AUTO = "auto", "Automatic"
+
+
+class Project(models.Model):
+    """A container of tasks with a short key (``OPS``), members and its own rules."""
+
+    key = models.CharField(
+        max_length=12,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Z][A-Z0-9]{0,11}$", "Use capital letters and digits, a letter first.")],
+        help_text="Short and lasting: it begins every task's ref, as in OPS-42.",
+    )
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="projects")
+
+    mode = models.CharField("assignment mode", max_length=10, choices=AssignmentMode, default=AssignmentMode.MANUAL)
+    allow_pull = models.BooleanField(
+        "agents may pull", default=True, help_text="Agents may claim tasks that nobody is assigned to."
+    )
+    workers_create = models.BooleanField(
+        "workers create tasks", default=False, help_text="Workers and reviewers, agents included, may create tasks."
+    )
+    review_required = models.BooleanField(default=False, help_text="New tasks ask for a review unless they say otherwise.")
+    lease_seconds = models.PositiveIntegerField(
+        default=15 * 60,
+        validators=[MinValueValidator(LEASE_SECONDS_MIN), MaxValueValidator(LEASE_SECONDS_MAX)],
+        help_text="How long a run is believed alive after its last call (30 s to 4 h).",
+    )
+    stalled_after_seconds = models.PositiveIntegerField(
+        default=10 * 60,
+        validators=[MinValueValidator(30)],
+        help_text="A run that shows no progress for so long is stalled.",
+    )
+
+    last_number = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [
+            models.CheckConstraint(
+                name="project_lease_within_bounds",
+                condition=Q(lease_seconds__gte=LEASE_SECONDS_MIN, lease_seconds__lte=LEASE_SECONDS_MAX),
+            ),
+            models.CheckConstraint(name="project_mode_known", condition=Q(mode__in=AssignmentMode.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} · {self.name}"
+
+
+class Role(models.TextChoices):
+    VIEWER = "viewer", "Viewer"
+    WORKER = "worker", "Worker"
+    REVIEWER = "reviewer", "Reviewer"
+    MANAGER = "manager", "Manager"
+
+    def includes(self, other: "Role") -> bool:
+        """Whether this role may do all that ``other`` may: each role contains those before it."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class Membership(models.Model):
+    """A user's place in a project. An LLM agent can be worker or reviewer, never manager."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.WORKER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["project", "user"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "project"], name="membership_one_per_user_and_project"),
+            models.CheckConstraint(name="membership_role_known", condition=Q(role__in=Role.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.project_id} as {self.role}"
+
+
+class Label(models.Model):
+    """A free word that groups tasks of one project."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="labels")
+    name = models.CharField(max_length=60)
+
+    objects = OfProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="label_unique_in_project")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,136 @@
+"""Named predicates over tasks and their neighbours; the one place that says what *ready* or *overdue* means in SQL."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+
+from tasks.transitions import OPEN, Status
+
+if TYPE_CHECKING:
+    from tasks.models import Agent, Assignment, Event, Project, Run, Task  # noqa: F401
+
+
+def _may_see_all(user: Any) -> bool:
+    return bool(user.is_active and user.is_superuser)
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def visible_to(self, user: Any) -> Self:
+        """Projects in which ``user`` is a member; all for a superuser."""
+        return self if _may_see_all(user) else self.filter(memberships__user=user)
+
+
+class OfProjectQuerySet(models.QuerySet):
+    """Rows that belong to a project: seen by its members and by superusers, by nobody else."""
+
+    def visible_to(self, user: Any) -> Self:
+        if _may_see_all(user):
+            return self
+        memberships = self.model._meta.get_field("project").related_model.members.through
+        # A list, not a subquery: with the few ids at hand the planner walks the index in order.
+        ids = list(memberships.objects.filter(user=user).values_list("project_id", flat=True))
+        return self.filter(project_id__in=ids)
+
+
+class TaskQuerySet(OfProjectQuerySet):
+    def not_deferred(self, now: datetime | None = None) -> Self:
+        return self.filter(Q(deferred_until__isnull=True) | Q(deferred_until__lte=now or Now()))
+
+    def ready(self, now: datetime | None = None) -> Self:
+        """Not started, every dependency completed, no open child, and allowed to begin by now."""
+        return self.filter(status=Status.NOT_STARTED, open_blockers=0).not_deferred(now)
+
+    def blocked(self) -> Self:
+        """Not started, and a dependency is not completed or a child is open."""
+        return self.filter(status=Status.NOT_STARTED, open_blockers__gt=0)
+
+    def deferred(self, now: datetime | None = None) -> Self:
+        return self.filter(status=Status.NOT_STARTED, deferred_until__gt=now or Now())
+
+    def open(self) -> Self:
+        return self.filter(status__in=OPEN)
+
+    def overdue(self, now: datetime | None = None) -> Self:
+        return self.open().filter(due_at__lt=now or Now())
+
+    def assigned_to(self, agent: "Agent") -> Self:
+        return self.filter(Exists(agent.assignments.filter(task=OuterRef("pk"), ended_at__isnull=True)))
+
+    def unassigned(self) -> Self:
+        assignments = self.model._meta.get_field("assignments").related_model.objects
+        return self.filter(~Exists(assignments.filter(task=OuterRef("pk"), ended_at__isnull=True)))
+
+    def fits_skills_of(self, agent: "Agent") -> Self:
+        """Tasks whose every required skill the agent has at the level asked for."""
+        needs = self.model._meta.get_field("required_skills").related_model.objects.filter(task=OuterRef("pk"))
+        met = agent.skills.filter(skill=OuterRef("skill"), level__gte=OuterRef("min_level"))
+        return self.filter(~Exists(needs.filter(~Exists(met))))
+
+    def in_claim_order(self) -> Self:
+        """Most urgent first, then the nearest due date, then the oldest; walks ``task_pool``."""
+        return self.order_by("-priority", "due_order", "pk")
+
+    def for_output(self) -> Self:
+        """With all that a full representation reads, so that a list costs a fixed number of queries."""
+        return self.select_related("project", "parent__project", "created_by__agent").prefetch_related(
+            "labels",
+            "required_skills__skill",
+            "assignments__agent",
+            "dependencies__depends_on__project",
+            "children",
+            models.Prefetch("runs", self._active_runs(), to_attr="active_runs"),
+        )
+
+    def _active_runs(self) -> models.QuerySet:
+        runs = self.model._meta.get_field("runs").related_model.objects
+        return runs.filter(status="active").select_related("agent")
+
+
+class AssignmentQuerySet(models.QuerySet["Assignment"]):
+    def active(self) -> Self:
+        return self.filter(ended_at__isnull=True)
+
+    def unstarted(self) -> Self:
+        """Active, and the task has not begun: what an agent still has before it, beside its runs."""
+        return self.active().filter(task__status=Status.NOT_STARTED)
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def active(self) -> Self:
+        return self.filter(ended_at__isnull=True)
+
+    def expired(self, now: datetime) -> Self:
+        return self.active().filter(lease_expires_at__lt=now)
+
+
+class AgentQuerySet(models.QuerySet["Agent"]):
+    def visible_to(self, user: Any) -> Self:
+        """Oneself, and whoever shares a project with ``user``."""
+        if _may_see_all(user):
+            return self
+        shared = self.model._meta.get_field("user").related_model.objects.filter(
+            memberships__project__memberships__user=user
+        )
+        return self.filter(Q(user=user) | Q(user__in=shared))
+
+    def with_load(self) -> Self:
+        """Adds ``active_runs`` and ``open_assignments``, the numbers that capacity is counted in."""
+
+        def count(queryset: models.QuerySet) -> models.functions.Coalesce:
+            counted = queryset.filter(agent=OuterRef("pk")).order_by().values("agent").annotate(n=models.Count("pk"))
+            return models.functions.Coalesce(models.Subquery(counted.values("n")), 0)
+
+        assignments = self.model._meta.get_field("assignments").related_model.objects
+        runs = self.model._meta.get_field("runs").related_model.objects
+        return self.annotate(active_runs=count(runs.active()), open_assignments=count(assignments.unstarted()))
+
+
+class EventQuerySet(OfProjectQuerySet):
+    def in_order(self) -> Self:
+        return self.order_by("transaction_id", "pk")
+
+    def newest_first(self) -> Self:
+        return self.order_by(F("transaction_id").desc(), F("pk").desc())

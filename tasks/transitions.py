@@ -1,0 +1,97 @@
+"""The life of a task as one table: statuses, and which verb moves a task from where to where.
+
+Every door (admin, API, commands, engine) goes through the verbs of ``tasks.actions``, and those ask this table.
+It imports nothing of ours.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import TextChoices
+
+
+class Status(TextChoices):
+    NOT_STARTED = "not_started", "Not started"
+    IN_PROGRESS = "in_progress", "In progress"
+    WAITING = "waiting", "Waiting for an answer"
+    IN_REVIEW = "in_review", "In review"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+OPEN: Final = frozenset(Status) - TERMINAL
+
+
+class Who(TextChoices):
+    """Who a verb belongs to; ``tasks.permissions`` decides who that is for a given task."""
+
+    AGENT = "agent", "an agent that may work on the task"
+    PERSON = "person", "a person, for themselves or by staff for a human agent"
+    HOLDER = "holder", "the agent that holds the run"
+    STAFF = "staff", "a manager of the project"
+    REVIEWER = "reviewer", "staff or a reviewer, never the author"
+    ENGINE = "engine", "the engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One verb of the table: the statuses it starts from, those it may lead to, and who may use it."""
+
+    verb: str
+    sources: frozenset[Status]
+    targets: frozenset[Status]
+    who: frozenset[Who]
+
+
+def _row(verb: str, sources: Iterable[Status], targets: Iterable[Status], *who: Who) -> Transition:
+    return Transition(verb, frozenset(sources), frozenset(targets), frozenset(who))
+
+
+_S = Status
+_NEW, _BUSY = {_S.NOT_STARTED}, {_S.IN_PROGRESS}
+
+TRANSITIONS: Final[dict[str, Transition]] = {
+    row.verb: row
+    for row in (
+        _row("claim", _NEW, _BUSY, Who.AGENT),
+        _row("start", _NEW, _BUSY, Who.PERSON, Who.STAFF),
+        _row("heartbeat", _BUSY, _BUSY, Who.HOLDER),
+        _row("progress", _BUSY, _BUSY, Who.HOLDER),
+        _row("ask", _BUSY, {_S.IN_PROGRESS, _S.WAITING}, Who.HOLDER),
+        _row("answer", {_S.WAITING}, _NEW, Who.PERSON, Who.ENGINE),
+        _row("complete", _BUSY, {_S.IN_REVIEW, _S.COMPLETED}, Who.HOLDER),
+        _row("fail", _BUSY, {_S.NOT_STARTED, _S.FAILED}, Who.HOLDER),
+        _row("release", _BUSY, _NEW, Who.HOLDER, Who.STAFF),
+        _row("revoke", _BUSY, _NEW, Who.STAFF),
+        _row("expire", _BUSY, {_S.NOT_STARTED, _S.FAILED}, Who.ENGINE),
+        _row("approve", {_S.IN_REVIEW}, {_S.COMPLETED}, Who.REVIEWER),
+        _row("request_changes", {_S.IN_REVIEW}, _NEW, Who.REVIEWER),
+        _row("adopt", {_S.NOT_STARTED, _S.IN_PROGRESS, _S.FAILED}, {_S.IN_REVIEW, _S.COMPLETED}, Who.STAFF),
+        _row("cancel", OPEN, {_S.CANCELLED}, Who.STAFF),
+        _row("reopen", TERMINAL, _NEW, Who.STAFF),
+    )
+}
+
+
+def allowed(status: str) -> list[str]:
+    """Verbs that are legal from ``status``, in the order of the table."""
+    return [row.verb for row in TRANSITIONS.values() if status in row.sources]
+
+
+def is_legal(verb: str, status: str, target: str | None = None) -> bool:
+    """Whether ``verb`` may be used from ``status`` (and lead to ``target``, where given)."""
+    row = TRANSITIONS[verb]
+    return status in row.sources and (target is None or target in row.targets)
+
+
+def satisfies_dependency(status: str) -> bool:
+    """Only a completed task lets those that depend on it begin."""
+    return status == Status.COMPLETED
+
+
+def settles_child(status: str) -> bool:
+    """A parent waits for its children until each is completed or cancelled."""
+    return status in (Status.COMPLETED, Status.CANCELLED)
