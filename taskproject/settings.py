@@ -143,7 +143,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "taskproject.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "taskproject.urls"

@@ -1,0 +1,154 @@
+"""Agents, their skills and their tokens."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+
+from tasks import clock
+from tasks.actions.funnel import verb
+from tasks.actions.names import skills_named
+from tasks.errors import Invalid, NotPermitted
+from tasks.events import event, record
+from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Skill
+from tasks.permissions import is_llm, is_staff_somewhere, may_manage_agent
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+EDITABLE_FIELDS = ("name", "enabled", "availability", "max_concurrent", "version")
+TOKEN_PREFIX = "tp_"
+
+
+def _validated(instance: Any, **kwargs: Any) -> None:
+    try:
+        instance.full_clean(**kwargs)
+    except ValidationError as error:
+        raise Invalid({name: list(texts) for name, texts in error.message_dict.items()}) from None
+
+
+@verb
+def create_skill(*, actor: "User | None", name: str, description: str = "") -> Skill:
+    """Add a skill that agents may have and tasks may require. Raises ``NotPermitted``, ``Invalid``."""
+    if is_llm(actor) or not is_staff_somewhere(actor):
+        raise NotPermitted("Only staff may add skills.")
+    skill = Skill(name=name, description=description)
+    _validated(skill)
+    skill.save(force_insert=True)
+    return skill
+
+
+@verb
+def create_agent(
+    *,
+    actor: "User | None",
+    slug: str,
+    name: str = "",
+    kind: AgentKind = AgentKind.LLM,
+    max_concurrent: int = 1,
+    skills: Sequence[tuple[str, int]] = (),
+    user: "User | None" = None,
+) -> Agent:
+    """Create an agent and, unless ``user`` is given, its Django user, who has no password and is no admin staff.
+
+    Raises ``NotPermitted``, ``Invalid`` (a slug or username that is taken, an unknown skill).
+    """
+    if is_llm(actor) or not is_staff_somewhere(actor):
+        raise NotPermitted("Only staff may create agents.")
+    users = get_user_model().objects
+    if user is None:
+        if users.filter(username=slug).exists():
+            raise Invalid({"slug": f"The name {slug!r} is taken."})
+        user = users.create_user(username=slug)
+    elif slug != user.get_username() and users.filter(username=slug).exists():
+        raise Invalid({"slug": f"The name {slug!r} is another user's."})
+    agent = Agent(user=user, slug=slug, name=name or slug, kind=kind, max_concurrent=max_concurrent)
+    _validated(agent)
+    agent.save(force_insert=True)
+    set_agent_skills(agent, skills)
+    return agent
+
+
+def set_agent_skills(agent: Agent, skills: Sequence[tuple[str, int]]) -> None:
+    """Make ``skills`` (name, level) those of ``agent``. Raises ``Invalid``. Part of a running verb."""
+    rows = skills_named(skills, field="skills")
+    agent.skills.all().delete()
+    AgentSkill.objects.bulk_create([AgentSkill(agent=agent, skill=skill, level=level) for skill, level in rows])
+
+
+@verb
+def edit_agent(
+    *, actor: "User | None", agent: Agent, changes: dict[str, Any], skills: Sequence[tuple[str, int]] | None = None
+) -> Agent:
+    """Change an agent (``EDITABLE_FIELDS``) and, where given, its skills.
+
+    An agent changes its own availability and version, nothing else; staff of its projects change all.
+    Raises ``NotPermitted``, ``Invalid``.
+    """
+    agent = Agent.objects.select_for_update().select_related("user").get(pk=agent.pk)
+    own = {"availability", "version"}
+    is_self = actor is not None and agent.user_id == actor.pk
+    if not may_manage_agent(actor, agent) and not (is_self and skills is None and set(changes) <= own):
+        what = "only its availability and version itself" if is_self else "nothing of it"
+        raise NotPermitted(f"You may change {what}; the rest of {agent.slug} belongs to managers of its projects.")
+    if unknown := set(changes) - set(EDITABLE_FIELDS):
+        raise Invalid({sorted(unknown)[0]: "Cannot be changed."})
+    told = [name for name, value in changes.items() if getattr(agent, name) != value]
+    for name in told:
+        setattr(agent, name, changes[name])
+    _validated(agent)
+    if told:
+        agent.save(update_fields=told)
+    if skills is not None:
+        set_agent_skills(agent, skills)
+        told.append("skills")
+    if told:
+        now = clock.now()
+        kind = "agent.availability_changed" if told == ["availability"] else "agent.edited"
+        data = {"availability": agent.availability} if told == ["availability"] else {"fields": told}
+        memberships = Membership.objects.filter(user=agent.user_id).select_related("project")
+        record(*(event(kind, at=now, actor=actor, project=m.project, agent=agent, **data) for m in memberships))
+    return agent
+
+
+def set_availability(*, actor: "User", agent: Agent, availability: Availability) -> Agent:
+    """Pause an agent or make it available again."""
+    return edit_agent(actor=actor, agent=agent, changes={"availability": availability})
+
+
+def digest_of(token: str) -> str:
+    """How a token is stored and looked up: SHA-256, in hex. Tokens carry 256 random bits, so no salt is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@verb
+def create_token(
+    *, actor: "User | None", agent: Agent, name: str, expires_at: datetime | None = None
+) -> tuple[AgentToken, str]:
+    """Create a token for ``agent``; returns the row and the token itself, which is shown this once and never stored.
+
+    Raises ``NotPermitted`` (agents create no tokens), ``Invalid``.
+    """
+    if is_llm(actor) or not may_manage_agent(actor, agent):
+        raise NotPermitted(f"Only a manager of a project of {agent.slug} may create tokens for it.")
+    if expires_at is not None and expires_at <= clock.now():
+        raise Invalid({"expires_at": "Must lie ahead."})
+    plain = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = AgentToken(
+        agent=agent, name=name, digest=digest_of(plain), hint=plain[:8], created_by=actor, expires_at=expires_at
+    )
+    _validated(token, exclude=["created_by"])
+    token.save(force_insert=True)
+    return token, plain
+
+
+@verb
+def revoke_token(*, actor: "User | None", token: AgentToken) -> None:
+    """Make a token worthless at once. Doing it twice is one effect. Raises ``NotPermitted``."""
+    if is_llm(actor) or not may_manage_agent(actor, token.agent):
+        raise NotPermitted(f"Only a manager of a project of {token.agent.slug} may revoke its tokens.")
+    AgentToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=clock.now())

@@ -1,0 +1,168 @@
+"""Who should do a task: assign, unassign, reassign by staff."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import F
+
+from tasks import clock
+from tasks.actions.funnel import LostRace, active_run, end_run, load_task, move, run_ended, verb
+from tasks.errors import IllegalTransition, Invalid
+from tasks.events import event, record
+from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Event, Membership, Role, RunStatus, Task
+from tasks.permissions import require
+from tasks.transitions import TERMINAL, Status, allowed
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def _touch(task: Task, now: datetime) -> None:
+    """Assignees are part of a task's representation, so its version moves with them."""
+    Task.objects.filter(pk=task.pk).update(updated_at=now, version=F("version") + 1)
+    task.updated_at, task.version = now, task.version + 1
+
+
+def require_workers(task: Task, agents: Sequence[Agent]) -> None:
+    """Raise ``Invalid`` naming those of ``agents`` who cannot be given work in the task's project."""
+    working = set(
+        Membership.objects.filter(project=task.project_id, user__agent__in=agents)
+        .exclude(role=Role.VIEWER)
+        .values_list("user__agent", flat=True)
+    )
+    if strangers := [agent.slug for agent in agents if agent.pk not in working]:
+        raise Invalid({"agents": f"{', '.join(strangers)} cannot work in {task.project.key}; add them as workers first."})
+    if disabled := [agent.slug for agent in agents if not agent.enabled]:
+        raise Invalid({"agents": f"{', '.join(disabled)} is disabled."})
+
+
+def add_assignments(
+    task: Task,
+    agents: Iterable[Agent],
+    *,
+    actor: "User | None",
+    now: datetime,
+    note: str = "",
+    source: AssignmentSource = AssignmentSource.MANUAL,
+) -> list[Event]:
+    """Rows and events for those of ``agents`` who are not assigned yet. Part of a running verb."""
+    present = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
+    new = [agent for agent in agents if agent.pk not in present]
+    Assignment.objects.bulk_create(
+        [
+            Assignment(task=task, agent=agent, source=source, assigned_by=actor, note=note, created_at=now)
+            for agent in new
+        ]
+    )
+    return [
+        event(
+            "task.assigned",
+            at=now,
+            actor=actor,
+            task=task,
+            agent=agent,
+            recipient=agent.user_id,
+            source=source.value,
+            note=note,
+        )
+        for agent in new
+    ]
+
+
+def _end_assignments(task: Task, agents: Iterable[Agent], *, actor: "User", now: datetime, note: str) -> list[Event]:
+    events = []
+    for agent in agents:
+        ended = (
+            Assignment.objects.active()
+            .filter(task=task, agent=agent)
+            .update(ended_at=now, end_reason=AssignmentEnd.UNASSIGNED)
+        )
+        if ended:
+            events.append(
+                event(
+                    "task.unassigned", at=now, actor=actor, task=task, agent=agent, recipient=agent.user_id, note=note
+                )
+            )
+    return events
+
+
+def _revoke_if_held_by(task: Task, agents: Iterable[Agent], *, actor: "User", now: datetime) -> list[Event]:
+    """Taking the task from the agent that holds its run revokes the run and returns the task."""
+    run = active_run(task)
+    if run is None or run.agent_id not in {agent.pk for agent in agents}:
+        return []
+    if not end_run(run, RunStatus.REVOKED, now=now):
+        raise LostRace
+    moved = move(task, "revoke", Status.NOT_STARTED, now=now, actor=actor, run=run)
+    return [run_ended(run, now=now, actor=actor), *moved.events]
+
+
+def _require_open(verb: str, task: Task) -> None:
+    if task.status in TERMINAL:
+        raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
+
+
+@verb
+def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str = "") -> Task:
+    """Add ``agents`` to the assignees of ``task``; who is assigned already stays so, without a second event.
+
+    Raises ``NotPermitted``, ``IllegalTransition`` for an ended task, ``Invalid`` where an agent cannot work there.
+    """
+    task = load_task(task, lock=True)
+    require(actor, "assign", task)
+    _require_open("assign", task)
+    require_workers(task, agents)
+    now = clock.now()
+    if events := add_assignments(task, agents, actor=actor, now=now, note=note):
+        _touch(task, now)
+        record(*events)
+    return task
+
+
+@verb
+def unassign_task(*, actor: "User", task: Task, agents: Sequence[Agent] | None = None, note: str = "") -> Task:
+    """Take ``agents`` (all, where left out) off ``task``; the run of one who holds it is revoked.
+
+    Raises ``NotPermitted``, ``IllegalTransition`` for an ended task.
+    """
+    task = load_task(task)
+    require(actor, "unassign", task)
+    _require_open("unassign", task)
+    now = clock.now()
+    if agents is None:
+        agents = list(Agent.objects.filter(assignments__task=task, assignments__ended_at__isnull=True).distinct())
+    events = _revoke_if_held_by(task, agents, actor=actor, now=now)
+    events += _end_assignments(task, agents, actor=actor, now=now, note=note)
+    if events:
+        _touch(task, now)
+        record(*events)
+    return task
+
+
+@verb
+def reassign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str = "") -> Task:
+    """Make ``agents`` the assignees of ``task``, and nobody else; the run of one who loses it is revoked.
+
+    Raises ``NotPermitted``, ``IllegalTransition`` for an ended task, ``Invalid``.
+    """
+    task = load_task(task)
+    require(actor, "assign", task)
+    _require_open("assign", task)
+    if not agents:
+        raise Invalid({"agents": "Name at least one agent."})
+    require_workers(task, agents)
+    now = clock.now()
+    kept = {agent.pk for agent in agents}
+    leaving = [
+        assignment.agent
+        for assignment in Assignment.objects.active().filter(task=task).select_related("agent")
+        if assignment.agent_id not in kept
+    ]
+    events = _revoke_if_held_by(task, leaving, actor=actor, now=now)
+    events += _end_assignments(task, leaving, actor=actor, now=now, note=note)
+    events += add_assignments(task, agents, actor=actor, now=now, note=note)
+    if events:
+        _touch(task, now)
+        record(*events)
+    return task

@@ -1,0 +1,312 @@
+"""Beginning work: claim, claim_next, start. A claim is a pick followed by the funnel.
+
+Row locks make it fast (PostgreSQL hands different clients different rows), the conditional update makes it right.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import F, QuerySet
+
+from tasks import clock
+from tasks.actions.funnel import LostRace, active_run, load_task, move, require_legal, verb
+from tasks.errors import AlreadyClaimed, AtCapacity, Invalid, MissingSkill, NotAssignee, NotPermitted, NotReady
+from tasks.events import event, record
+from tasks.models import (
+    Agent,
+    AgentKind,
+    Assignment,
+    AssignmentSource,
+    Availability,
+    Event,
+    Membership,
+    Project,
+    Role,
+    Run,
+    Task,
+)
+from tasks.models.project import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
+from tasks.permissions import agent_of, has_role, require, role_in
+from tasks.transitions import Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+CLAIM_LIMIT = 20
+
+
+@dataclass
+class Claimed:
+    """What ``claim_next`` found: runs, or a stable word why there are none.
+
+    ``reason``: ``at_capacity``, ``paused``, ``no_project`` or ``no_ready_task``.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    reason: str | None = None
+
+
+def _require_agent(actor: "User") -> Agent:
+    agent = agent_of(actor)
+    if agent is None:
+        raise NotPermitted("Only agents work on tasks; ask for an agent profile for your account.")
+    if not agent.enabled:
+        raise NotPermitted(f"{agent.slug} is disabled; ask a manager of the project.")
+    return agent
+
+
+def _lock(agent: Agent) -> Agent:
+    """The agent's row, locked: its claims run one after another, so capacity cannot be exceeded."""
+    return Agent.objects.select_for_update().get(pk=agent.pk)
+
+
+def _free_slots(agent: Agent) -> int:
+    return agent.max_concurrent - Run.objects.active().filter(agent=agent).count()
+
+
+def check_lease(lease_seconds: int | None) -> None:
+    if lease_seconds is not None and not LEASE_SECONDS_MIN <= lease_seconds <= LEASE_SECONDS_MAX:
+        raise Invalid({"lease_seconds": f"Must be from {LEASE_SECONDS_MIN} to {LEASE_SECONDS_MAX} seconds."})
+
+
+def missing_skills(agent: Agent, task: Task) -> list[tuple[str, int]]:
+    """The required skills (name, level) that ``agent`` lacks for ``task``."""
+    has = dict(agent.skills.values_list("skill_id", "level"))
+    needs = task.required_skills.select_related("skill")
+    return [(need.skill.name, need.min_level) for need in needs if has.get(need.skill_id, 0) < need.min_level]
+
+
+def open_blocker_refs(task: Task) -> list[str]:
+    """Refs of what ``task`` waits for: dependencies not completed, then children not settled."""
+    dependencies = Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED)
+    children = Task.objects.filter(parent=task).exclude(status__in=(Status.COMPLETED, Status.CANCELLED))
+    found = [*dependencies.select_related("project").order_by("pk"), *children.select_related("project").order_by("pk")]
+    return list(dict.fromkeys(blocker.ref for blocker in found))
+
+
+def _require_ready(task: Task, now: datetime) -> None:
+    if task.open_blockers:
+        raise NotReady(task.ref, blocked_by=open_blocker_refs(task))
+    if task.is_deferred(now):
+        raise NotReady(task.ref, start_after=task.deferred_until)
+
+
+def _require_may_take(agent: Agent, task: Task) -> None:
+    """The agent is an assignee; or nobody is, the project lets agents pull, and the skills suffice."""
+    assigned = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
+    if agent.pk in assigned:
+        return
+    if assigned:
+        raise NotAssignee(f"{task.ref} is assigned to somebody else; take another task.")
+    if not task.project.allow_pull:
+        raise NotAssignee(f"{task.project.key} hands out its tasks itself; wait until {task.ref} is assigned to you.")
+    if missing := missing_skills(agent, task):
+        raise MissingSkill(task.ref, missing)
+
+
+def _open_run(
+    task: Task, agent: Agent, *, verb: str, actor: "User", now: datetime, lease_seconds: int | None
+) -> tuple[Run, list[Event]]:
+    """Move ``task`` into progress and open its run; with no ``lease_seconds`` the run has no lease."""
+    moved = move(
+        task,
+        verb,
+        Status.IN_PROGRESS,
+        now=now,
+        actor=actor,
+        started_at=task.started_at or now,
+        run_count=F("run_count") + 1,
+        deferred_until=None,
+        progress_percent=0,
+        progress_note="",
+        progress_at=None,
+        agent=agent,
+    )
+    run = Run(
+        task=task,
+        agent=agent,
+        number=task.run_count + 1,
+        started_at=now,
+        lease_seconds=lease_seconds,
+        lease_expires_at=now + timedelta(seconds=lease_seconds) if lease_seconds else None,
+        last_heartbeat_at=now,
+        last_progress_at=now,
+    )
+    run.save(force_insert=True)
+    task.run_count += 1
+    return run, [
+        event("run.started", at=now, actor=actor, task=task, run=run, agent=agent, number=run.number),
+        *moved.events,
+    ]
+
+
+def _assign_by_pull(task: Task, agent: Agent, *, actor: "User", now: datetime) -> list[Event]:
+    Assignment.objects.create(
+        task=task, agent=agent, source=AssignmentSource.PULL, assigned_by=actor, created_at=now
+    )
+    return [event("task.assigned", at=now, actor=actor, task=task, agent=agent, source=AssignmentSource.PULL.value)]
+
+
+@verb
+def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -> Run:
+    """Claim ``task`` for the calling agent; repeating it is safe for the holder and renews the lease.
+
+    ``lease_seconds``: 30 to 14 400; the project's default where left out.
+    Raises ``AlreadyClaimed``, ``IllegalTransition``, ``NotReady``, ``NotAssignee``, ``MissingSkill``, ``AtCapacity``,
+    ``NotPermitted``, ``Invalid``.
+    """
+    check_lease(lease_seconds)
+    agent = _lock(_require_agent(actor))
+    task = load_task(task, lock=True)
+    require(actor, "claim", task)
+    now = clock.now()
+    if task.status == Status.IN_PROGRESS and (run := active_run(task)):
+        if run.agent_id != agent.pk:
+            raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
+        if run.lease_seconds:
+            seconds = lease_seconds or run.lease_seconds
+            run.lease_seconds, run.lease_expires_at = seconds, now + timedelta(seconds=seconds)
+            renewed = Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(
+                lease_seconds=seconds, lease_expires_at=run.lease_expires_at, last_heartbeat_at=now
+            )
+            if not renewed:
+                raise LostRace
+        return run
+    require_legal("claim", task)
+    _require_ready(task, now)
+    _require_may_take(agent, task)
+    if _free_slots(agent) <= 0:
+        raise AtCapacity(agent.slug, agent.max_concurrent)
+    pulled = not Assignment.objects.active().filter(task=task, agent=agent).exists()
+    run, events = _open_run(
+        task, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds or task.project.lease_seconds
+    )
+    if pulled:
+        events = _assign_by_pull(task, agent, actor=actor, now=now) + events
+    record(*events)
+    return run
+
+
+@verb
+def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
+    """A person begins ``task``, for themselves or, as staff, for another human agent. The run has no lease.
+
+    Raises what ``claim_task`` raises; ``Invalid`` where ``agent`` is no person.
+    """
+    agent = _lock(agent or _require_agent(actor))
+    task = load_task(task, lock=True)
+    require(actor, "start", task)
+    if agent.kind != AgentKind.HUMAN:
+        raise Invalid({"agent": f"{agent.slug} is an LLM agent; it claims tasks with a lease itself."})
+    for_other = agent.user_id != actor.pk
+    if for_other and not has_role(actor, task.project, Role.MANAGER):
+        raise NotPermitted(f"Only a manager of {task.project.key} may start a task for somebody else.")
+    if for_other and role_in(agent.user, task.project) in (None, Role.VIEWER):
+        raise Invalid({"agent": f"{agent.slug} does not work in {task.project.key}."})
+    now = clock.now()
+    if task.status == Status.IN_PROGRESS and (run := active_run(task)):
+        if run.agent_id == agent.pk:
+            return run
+        raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
+    require_legal("start", task)
+    _require_ready(task, now)
+    pulled = not Assignment.objects.active().filter(task=task, agent=agent).exists()
+    if not for_other:
+        _require_may_take(agent, task)
+    if _free_slots(agent) <= 0:
+        raise AtCapacity(agent.slug, agent.max_concurrent)
+    run, events = _open_run(task, agent, verb="start", actor=actor, now=now, lease_seconds=None)
+    if pulled:
+        events = _assign_by_pull(task, agent, actor=actor, now=now) + events
+    record(*events)
+    return run
+
+
+def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Project]:
+    """The projects whose tasks ``actor`` may work on, by key; ``keys`` narrows them.
+
+    Raises ``Invalid`` where a key names no project that ``actor`` is a member of.
+    """
+    memberships = Membership.objects.filter(user=actor).select_related("project").order_by("project__key")
+    by_key = {membership.project.key: membership for membership in memberships}
+    if keys is not None:
+        if unknown := [key for key in keys if key not in by_key]:
+            raise Invalid({"projects": f"You are no member of {', '.join(unknown)}."})
+        by_key = {key: by_key[key] for key in keys}
+    return [membership.project for membership in by_key.values() if membership.role != Role.VIEWER]
+
+
+def _assigned(agent: Agent, projects: list[Project], now: datetime) -> QuerySet[Task]:
+    return Task.objects.ready(now).filter(project__in=projects).assigned_to(agent).in_claim_order()
+
+
+def _pool(agent: Agent, project: Project, now: datetime) -> QuerySet[Task]:
+    """What an agent may pull from one project; asked project by project so that each walks ``task_pool`` in order."""
+    return Task.objects.ready(now).filter(project=project).unassigned().fits_skills_of(agent).in_claim_order()
+
+
+def _pick(agent: Agent, projects: list[Project], limit: int, now: datetime) -> list[tuple[Task, bool]]:
+    """Up to ``limit`` tasks to claim, locked where the database can, each with whether it is pulled.
+
+    What staff assigned to the agent comes before what anyone could take.
+    """
+
+    def locked(queryset: QuerySet[Task], most: int) -> list[Task]:
+        return list(queryset.select_for_update(skip_locked=True, of=("self",)).select_related("project")[:most])
+
+    picked = [(task, False) for task in locked(_assigned(agent, projects, now), limit)]
+    pool: list[Task] = []
+    rest = limit - len(picked)
+    if rest > 0:
+        for project in projects:
+            if project.allow_pull:
+                pool += locked(_pool(agent, project, now), rest)
+    pool.sort(key=lambda task: (-task.priority, task.due_order, task.pk))
+    return picked + [(task, True) for task in pool[:rest]]
+
+
+def has_work_for(*, actor: "User", projects: list[Project]) -> bool:
+    """Whether ``claim_next`` would find a task now; reads only, for waiting without a transaction."""
+    agent = _require_agent(actor)
+    now = clock.now()
+    return _assigned(agent, projects, now).exists() or any(
+        _pool(agent, project, now).exists() for project in projects if project.allow_pull
+    )
+
+
+@verb
+def claim_next(
+    *, actor: "User", projects: list[Project], limit: int = 1, lease_seconds: int | None = None
+) -> Claimed:
+    """Claim up to ``limit`` (at most 20) of the tasks that ``actor`` should do next in ``projects``.
+
+    Tasks assigned to the agent come first, then the pool of the projects that allow pull; each by priority, due date
+    and age. Never claims beyond the agent's free capacity. Raises ``Invalid`` and ``NotPermitted``.
+    """
+    check_lease(lease_seconds)
+    if not 1 <= limit <= CLAIM_LIMIT:
+        raise Invalid({"limit": f"Must be from 1 to {CLAIM_LIMIT}."})
+    agent = _lock(_require_agent(actor))
+    if not projects:
+        return Claimed(reason="no_project")
+    if agent.availability != Availability.AVAILABLE:
+        return Claimed(reason="paused")
+    free = _free_slots(agent)
+    if free <= 0:
+        return Claimed(reason="at_capacity")
+    now = clock.now()
+    claimed = Claimed()
+    events: list[Event] = []
+    for task, pulled in _pick(agent, projects, min(limit, free), now):
+        if pulled:
+            events += _assign_by_pull(task, agent, actor=actor, now=now)
+        run, told = _open_run(
+            task, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds or task.project.lease_seconds
+        )
+        events += told
+        claimed.runs.append(run)
+    record(*events)
+    if not claimed.runs:
+        claimed.reason = "no_ready_task"
+    return claimed

@@ -1,0 +1,170 @@
+"""What waits for what: dependencies and parents, kept free of circles.
+
+A parent waits for its children as a task waits for its dependencies, so both are edges of one graph.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from django.db.models import F
+
+from tasks import clock
+from tasks.actions.funnel import Moved, load_task, shift_blockers, verb
+from tasks.errors import DependencyCycle, IllegalTransition, Invalid
+from tasks.events import event, record
+from tasks.models import Dependency, Project, Task
+from tasks.permissions import require
+from tasks.transitions import TERMINAL, allowed, satisfies_dependency, settles_child
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.contrib.auth.models import User
+
+
+def lock_graph(project: Project | int) -> None:
+    """Let one transaction at a time change a project's graph: two edges that are harmless alone can close a circle."""
+    pk = project if isinstance(project, int) else project.pk
+    Project.objects.select_for_update().filter(pk=pk).values_list("pk").first()
+
+
+def _waits_for(ids: Iterable[int]) -> dict[int, list[int]]:
+    """For each task id the ids it waits for directly: dependencies and children."""
+    ids = list(ids)
+    edges: dict[int, list[int]] = defaultdict(list)
+    for task_id, other in Dependency.objects.filter(task__in=ids).values_list("task_id", "depends_on_id"):
+        edges[task_id].append(other)
+    for parent_id, child in Task.objects.filter(parent__in=ids).values_list("parent_id", "pk"):
+        edges[parent_id].append(child)
+    return edges
+
+
+def find_path(start: int, goal: int) -> list[int] | None:
+    """Ids from ``start`` to ``goal`` along *waits for*, breadth first, a query a level; None where there is no way."""
+    came_from: dict[int, int | None] = {start: None}
+    frontier = [start]
+    while frontier:
+        if goal in came_from:
+            path: list[int] = []
+            step: int | None = goal
+            while step is not None:
+                path.append(step)
+                step = came_from[step]
+            return path[::-1]
+        edges = _waits_for(frontier)
+        reached = []
+        for task_id in frontier:
+            for other in edges.get(task_id, ()):
+                if other not in came_from:
+                    came_from[other] = task_id
+                    reached.append(other)
+        frontier = reached
+    return None
+
+
+def require_no_cycle(task: Task, other: Task) -> None:
+    """Raise ``DependencyCycle``, naming it, if ``task`` waiting for ``other`` would close a circle."""
+    path = find_path(other.pk, task.pk)
+    if path is None:
+        return
+    named = {t.pk: t.ref for t in Task.objects.filter(pk__in=path).select_related("project")}
+    raise DependencyCycle([task.ref, *(named[pk] for pk in path)])
+
+
+def connect(task: Task, others: Sequence[Task]) -> tuple[list[Task], int]:
+    """Insert the missing edges ``task`` → ``others``; returns the new ones and how many of them are not completed.
+
+    Needs ``lock_graph``; locks the others, so that one completing meanwhile is counted once. Part of a running verb.
+    """
+    present = set(Dependency.objects.filter(task=task).values_list("depends_on_id", flat=True))
+    new = [other for other in others if other.pk not in present]
+    for other in new:
+        if other.project_id != task.project_id:
+            raise Invalid({"depends_on": f"{other.ref} belongs to another project; dependencies stay inside one."})
+        require_no_cycle(task, other)
+        Dependency.objects.create(task=task, depends_on=other)
+    locked = Task.objects.select_for_update().filter(pk__in=[other.pk for other in new]).order_by("pk")
+    waiting = sum(not satisfies_dependency(status) for status in locked.values_list("status", flat=True))
+    return new, waiting
+
+
+@verb
+def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -> Task:
+    """Let ``task`` wait for each of ``depends_on``; those it waits for already are left as they are.
+
+    Raises ``NotPermitted``, ``DependencyCycle`` naming the circle, ``Invalid``, ``IllegalTransition`` for an ended task.
+    """
+    lock_graph(task.project_id)
+    task = load_task(task)
+    require(actor, "edit_dependencies", task)
+    if task.status in TERMINAL:
+        raise IllegalTransition("add dependencies", task.ref, task.status, allowed(task.status))
+    if any(other.pk == task.pk for other in depends_on):
+        raise DependencyCycle([task.ref, task.ref])
+    now = clock.now()
+    new, waiting = connect(task, depends_on)
+    if new:
+        moved = _blockers_changed(task, waiting, now, actor)
+        told = event(
+            "task.dependencies_added", at=now, actor=actor, task=task, depends_on=[other.ref for other in new]
+        )
+        record(told, *moved.events)
+    return load_task(task)
+
+
+@verb
+def remove_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -> Task:
+    """Let ``task`` wait no longer for those of ``depends_on`` that it waits for.
+
+    Raises ``NotPermitted``.
+    """
+    lock_graph(task.project_id)
+    task = load_task(task)
+    require(actor, "edit_dependencies", task)
+    now = clock.now()
+    locked = Task.objects.select_for_update().filter(pk__in=[other.pk for other in depends_on]).order_by("pk")
+    status = dict(locked.values_list("pk", "status"))
+    gone = [
+        other
+        for other in depends_on
+        if Dependency.objects.filter(task=task, depends_on=other).delete()[0]
+    ]
+    if gone:
+        freed = sum(not satisfies_dependency(status[other.pk]) for other in gone)
+        moved = _blockers_changed(task, -freed, now, actor)
+        told = event(
+            "task.dependencies_removed", at=now, actor=actor, task=task, depends_on=[other.ref for other in gone]
+        )
+        record(told, *moved.events)
+    return load_task(task)
+
+
+def _blockers_changed(task: Task, delta: int, now: "datetime", actor: "User | None") -> Moved:
+    """Count the blockers; where their number stays, the edge still is news for the task's version."""
+    if delta:
+        return shift_blockers({task.pk: delta}, now=now, actor=actor)
+    Task.objects.filter(pk=task.pk).update(updated_at=now, version=F("version") + 1)
+    return Moved()
+
+
+def change_parent(task: Task, parent: Task | None, *, now: "datetime", actor: "User | None") -> Moved:
+    """Hang ``task`` under ``parent`` and count it among what the parent waits for. Part of a running verb.
+
+    Needs ``lock_graph``. Raises ``DependencyCycle``, ``Invalid``.
+    """
+    if parent is not None:
+        if parent.project_id != task.project_id:
+            raise Invalid({"parent": f"{parent.ref} belongs to another project."})
+        if parent.pk == task.pk:
+            raise DependencyCycle([task.ref, task.ref])
+        require_no_cycle(parent, task)
+    deltas = {}
+    if not settles_child(task.status):
+        if task.parent_id:
+            deltas[task.parent_id] = -1
+        if parent is not None:
+            deltas[parent.pk] = deltas.get(parent.pk, 0) + 1
+    Task.objects.filter(pk=task.pk).update(parent=parent)
+    task.parent = parent
+    return shift_blockers(deltas, now=now, actor=actor, cause=task)

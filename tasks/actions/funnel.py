@@ -1,0 +1,244 @@
+"""What all verbs share: the transaction, the conditional move, and what a move means to the tasks around it."""
+
+import functools
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from django.db import transaction
+from django.db.models import F
+
+from tasks.errors import IllegalTransition, NotFound
+from tasks.events import event
+from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Dependency, Event, Run, RunStatus, Task
+from tasks.transitions import TERMINAL, Status, allowed, is_legal, satisfies_dependency, settles_child
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RACES = 5
+
+
+class LostRace(Exception):
+    """Another transaction changed the row between our read and our write; read again and decide anew."""
+
+
+def verb(function: Callable[P, R]) -> Callable[P, R]:
+    """Run ``function`` in a transaction; after a lost race run it again, which then finds the exact reason."""
+
+    @functools.wraps(function)
+    def in_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
+        for race in range(RACES):
+            try:
+                with transaction.atomic():
+                    return function(*args, **kwargs)
+            except LostRace:
+                if race == RACES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    return in_transaction
+
+
+def load_task(task: Task, *, lock: bool = False) -> Task:
+    """The task as it is now, with its project; the instance that a door holds may be old."""
+    tasks = Task.objects.select_related("project")
+    if lock:
+        tasks = tasks.select_for_update(of=("self",))
+    try:
+        return tasks.get(pk=task.pk)
+    except Task.DoesNotExist:
+        raise NotFound("This task no longer exists.") from None
+
+
+def require_legal(verb: str, task: Task) -> None:
+    if not is_legal(verb, task.status):
+        raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
+
+
+@dataclass
+class Moved:
+    """What a move did: events to record, and the tasks that it made ready to begin."""
+
+    events: list[Event] = field(default_factory=list)
+    unblocked: list[Task] = field(default_factory=list)
+
+
+def move(
+    task: Task,
+    verb: str,
+    target: Status,
+    *,
+    now: datetime,
+    actor: "User | None",
+    run: Run | None = None,
+    agent: Agent | None = None,
+    data: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Moved:
+    """Move ``task`` to ``target`` by one UPDATE that holds only if its status is still the one we read.
+
+    Also brings the counters of dependents and parent up to date, and closes or reopens assignments with the task.
+    ``changes`` are further columns; ``data`` further words of the event.
+    Raises ``IllegalTransition`` where the table has no such move, ``LostRace`` where somebody was faster.
+    """
+    source = Status(task.status)
+    if not is_legal(verb, source, target):
+        raise IllegalTransition(verb, task.ref, source, allowed(source))
+    changed = Task.objects.filter(pk=task.pk, status=source).update(
+        status=target, updated_at=now, version=F("version") + 1, **changes
+    )
+    if not changed:
+        raise LostRace
+    task.status, task.updated_at, task.version = target, now, task.version + 1
+    for name, value in changes.items():
+        if not hasattr(value, "resolve_expression"):
+            setattr(task, name, value)
+
+    moved = Moved()
+    moved.events.append(
+        event(
+            "task.status_changed",
+            at=now,
+            actor=actor,
+            task=task,
+            run=run,
+            agent=run.agent if run else agent,
+            **{"from": source.value, "to": target.value, "verb": verb, **(data or {})},
+        )
+    )
+    if target in TERMINAL:
+        Assignment.objects.active().filter(task=task).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
+    elif source in TERMINAL:
+        _revive_assignments(task)
+    around = tell_the_tasks_around(task, source, target, now=now, actor=actor)
+    moved.events += around.events
+    moved.unblocked += around.unblocked
+    return moved
+
+
+def _revive_assignments(task: Task) -> None:
+    active = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
+    for assignment in Assignment.objects.filter(task=task, end_reason=AssignmentEnd.CLOSED).order_by("-id"):
+        if assignment.agent_id in active:
+            continue
+        active.add(assignment.agent_id)
+        Assignment.objects.filter(pk=assignment.pk).update(ended_at=None, end_reason="")
+
+
+def tell_the_tasks_around(
+    task: Task, source: str, target: str, *, now: datetime, actor: "User | None"
+) -> Moved:
+    """Update dependents and parent for ``task`` going from ``source`` to ``target``, in the same transaction."""
+    dependents_change = satisfies_dependency(source) - satisfies_dependency(target)
+    parent_change = settles_child(source) - settles_child(target)
+    fails = target in (Status.FAILED, Status.CANCELLED) and source not in TERMINAL
+    deltas: Counter[int] = Counter()
+    dependents: set[int] = set()
+    if dependents_change or fails:
+        dependents = set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True))
+    if dependents_change:
+        for pk in dependents:
+            deltas[pk] += dependents_change
+    if parent_change and task.parent_id:
+        deltas[task.parent_id] += parent_change
+    moved = shift_blockers(deltas, now=now, actor=actor, cause=task)
+    if fails and dependents:
+        waiting = Task.objects.filter(pk__in=dependents).exclude(status__in=TERMINAL).select_related("project")
+        moved.events += [
+            event("task.dependency_failed", at=now, actor=actor, task=other, dependency=task.ref, status=target)
+            for other in waiting.order_by("pk")
+        ]
+    return moved
+
+
+def shift_blockers(
+    deltas: dict[int, int], *, now: datetime, actor: "User | None", cause: Task | None = None
+) -> Moved:
+    """Add to ``open_blockers`` of the tasks named by id, and tell of those that became free or blocked."""
+    moved = Moved()
+    deltas = {pk: delta for pk, delta in deltas.items() if delta}
+    if not deltas:
+        return moved
+    tasks = Task.objects.filter(pk__in=deltas).select_for_update(of=("self",)).select_related("project").order_by("pk")
+    for task in tasks:
+        before, after = task.open_blockers, task.open_blockers + deltas[task.pk]
+        task.open_blockers = after
+        if task.status == Status.NOT_STARTED and bool(before) != bool(after):
+            kind = "task.blocked" if after else "task.unblocked"
+            moved.events.append(event(kind, at=now, actor=actor, task=task, **({"by": cause.ref} if cause else {})))
+            if not after:
+                moved.unblocked.append(task)
+    for delta in sorted(set(deltas.values())):
+        ids = [pk for pk, d in deltas.items() if d == delta]
+        Task.objects.filter(pk__in=ids).update(
+            open_blockers=F("open_blockers") + delta, version=F("version") + 1, updated_at=now
+        )
+    return moved
+
+
+def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bool:
+    """End an active run; False where it had ended already. The fence is the unique id and being active.
+
+    Being active is asked through ``ended_at``: repeating the condition of the partial index on ``status``
+    would let the planner walk that index's dead entries.
+    """
+    ended = Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(status=status, ended_at=now, **changes)
+    if ended:
+        run.status, run.ended_at = status, now
+        for name, value in changes.items():
+            setattr(run, name, value)
+    return bool(ended)
+
+
+def run_ended(run: Run, *, now: datetime, actor: "User | None", **data: Any) -> Event:
+    return event(
+        "run.ended",
+        at=now,
+        actor=actor,
+        task=run.task,
+        run=run,
+        agent=run.agent,
+        number=run.number,
+        outcome=run.status,
+        **data,
+    )
+
+
+def active_run(task: Task) -> Run | None:
+    run = Run.objects.active().filter(task=task).select_related("agent").first()
+    if run is not None:
+        run.task = task
+    return run
+
+
+def stop_active_run(task: Task, status: RunStatus, *, now: datetime, actor: "User | None", **data: Any) -> list[Event]:
+    """End the task's active run, if there is one, on behalf of staff."""
+    run = active_run(task)
+    if run is None:
+        return []
+    if not end_run(run, status, now=now):
+        raise LostRace
+    return [run_ended(run, now=now, actor=actor, **data)]
+
+
+def give_back_pulled(task: Task, agent_id: int, *, now: datetime) -> None:
+    """A pulled task that was not finished is for anyone again; what staff assigned stays assigned."""
+    Assignment.objects.active().filter(task=task, agent_id=agent_id, source=AssignmentSource.PULL).update(
+        ended_at=now, end_reason=AssignmentEnd.GIVEN_BACK
+    )
+
+
+def backoff(failures: int, *, base: timedelta, cap: timedelta) -> timedelta:
+    """How long a task rests after its n-th failure: U(0.5, 1) × min(cap, base × 2^(n−1)).
+
+    Exponential backoff with "equal jitter", as in Marc Brooker, *Exponential Backoff And Jitter* (AWS, 2015).
+    """
+    full = min(cap, base * 2 ** min(failures - 1, 32))
+    return random.uniform(0.5, 1.0) * full

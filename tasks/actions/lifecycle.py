@@ -1,0 +1,75 @@
+"""What staff do with a task as a whole: cancel, reopen, release from its holder."""
+
+from typing import TYPE_CHECKING
+
+from tasks import clock
+from tasks.actions.funnel import LostRace, active_run, load_task, move, require_legal, stop_active_run, verb
+from tasks.actions.runs import Fenced, give_back
+from tasks.events import record
+from tasks.models import RunStatus, Task
+from tasks.permissions import require
+from tasks.transitions import Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@verb
+def cancel_task(*, actor: "User", task: Task, note: str = "") -> Task:
+    """Give the task up; its active run ends. Its dependents stay blocked, and that is told.
+
+    Raises ``NotPermitted``, ``IllegalTransition`` for a task that has ended.
+    """
+    task = load_task(task)
+    require(actor, "cancel", task)
+    require_legal("cancel", task)
+    now = clock.now()
+    events = stop_active_run(task, RunStatus.CANCELLED, now=now, actor=actor, note=note)
+    moved = move(task, "cancel", Status.CANCELLED, now=now, actor=actor, data={"note": note})
+    record(*events, *moved.events)
+    return task
+
+
+@verb
+def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
+    """Bring an ended task back to the start, with fresh attempts; its history stays.
+
+    Raises ``NotPermitted``, ``IllegalTransition`` for a task that has not ended.
+    """
+    task = load_task(task)
+    require(actor, "reopen", task)
+    require_legal("reopen", task)
+    moved = move(
+        task,
+        "reopen",
+        Status.NOT_STARTED,
+        now=clock.now(),
+        actor=actor,
+        attempts=0,
+        lease_losses=0,
+        progress_percent=0,
+        progress_note="",
+        progress_at=None,
+        overdue_since=None,
+        data={"note": note},
+    )
+    record(*moved.events)
+    return task
+
+
+@verb
+def release_task(*, actor: "User", task: Task, note: str = "") -> Task:
+    """Staff return a task from its holder; it costs no attempt. The holder's next call gets ``lease_lost``.
+
+    Raises ``NotPermitted``, ``IllegalTransition`` for a task that nobody works on.
+    """
+    task = load_task(task)
+    run = active_run(task)
+    require(actor, "release", task, run=run)
+    require_legal("release", task)
+    if run is None:
+        raise LostRace
+    try:
+        return give_back(run, reason=note, checkpoint=None, now=clock.now(), actor=actor)
+    except Fenced:
+        raise LostRace from None

@@ -1,0 +1,69 @@
+"""Turning the names that people and agents write into rows; an unknown name is answered with the nearest known one."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from tasks.errors import Invalid
+from tasks.models import Agent, Label, Project, RequiredSkill, Skill, Task
+
+
+def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
+    """One sentence for a name that is not known, with the nearest one that is."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"There is no {what} {name!r}; did you mean {close[0]!r}?" if close else f"There is no {what} {name!r}."
+
+
+def agents_named(slugs: Sequence[str], *, project: Project | None = None, field: str = "agents") -> list[Agent]:
+    """The agents with these slugs, in their order, each once. Raises ``Invalid`` for an unknown one.
+
+    With ``project``, only its members are known: names of strangers are not given away.
+    """
+    agents = Agent.objects.select_related("user")
+    if project is not None:
+        agents = agents.filter(user__memberships__project=project)
+    found = {agent.slug: agent for agent in agents.filter(slug__in=list(slugs))}
+    for slug in slugs:
+        if slug not in found:
+            raise Invalid({field: unknown_name(slug, agents.values_list("slug", flat=True), what="agent")})
+    return [found[slug] for slug in dict.fromkeys(slugs)]
+
+
+def tasks_named(refs: Sequence[str], *, project: Project, field: str) -> list[Task]:
+    """The tasks of ``project`` with these refs (``OPS-1``), in their order. Raises ``Invalid`` for an unknown one."""
+    found = []
+    for ref in dict.fromkeys(refs):
+        key, _, number = ref.rpartition("-")
+        task = None
+        if key.upper() == project.key and number.isdecimal() and len(number) < 10:
+            task = Task.objects.select_related("project").filter(project=project, number=int(number)).first()
+        if task is None:
+            raise Invalid({field: f"There is no task {ref!r} in {project.key}."})
+        found.append(task)
+    return found
+
+
+def set_labels(task: Task, names: Sequence[str]) -> None:
+    """Make ``names`` the labels of ``task``; unknown ones are created in its project."""
+    wanted = [name.strip() for name in dict.fromkeys(names) if name.strip()]
+    if any(len(name) > 60 for name in wanted):
+        raise Invalid({"labels": "A label has at most 60 characters."})
+    Label.objects.bulk_create([Label(project=task.project, name=name) for name in wanted], ignore_conflicts=True)
+    task.labels.set(Label.objects.filter(project=task.project, name__in=wanted))
+
+
+def skills_named(needs: Sequence[tuple[str, int]], *, field: str = "required_skills") -> list[tuple[Skill, int]]:
+    """``(skill, level)`` for ``(name, level)``. Raises ``Invalid`` for an unknown name or a level outside 1 to 5."""
+    found = {skill.name: skill for skill in Skill.objects.filter(name__in=[name for name, _ in needs])}
+    for name, level in needs:
+        if name not in found:
+            raise Invalid({field: unknown_name(name, Skill.objects.values_list("name", flat=True), what="skill")})
+        if not 1 <= level <= 5:
+            raise Invalid({field: f"The level of {name} must be from 1 to 5."})
+    return [(found[name], level) for name, level in dict(needs).items()]
+
+
+def set_required_skills(task: Task, needs: Sequence[tuple[str, int]]) -> None:
+    """Make ``needs`` the required skills of ``task``."""
+    rows = skills_named(needs)
+    task.required_skills.all().delete()
+    RequiredSkill.objects.bulk_create([RequiredSkill(task=task, skill=skill, min_level=level) for skill, level in rows])

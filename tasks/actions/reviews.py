@@ -1,0 +1,105 @@
+"""What staff and reviewers decide about results: approve, request changes, adopt a late one."""
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from tasks import clock
+from tasks.actions.assignments import add_assignments
+from tasks.actions.funnel import load_task, move, require_legal, stop_active_run, verb
+from tasks.actions.runs import Finished, finish
+from tasks.errors import IllegalTransition, Invalid
+from tasks.events import event, record
+from tasks.models import AssignmentSource, Review, Run, RunStatus, Task, Verdict
+from tasks.permissions import require
+from tasks.transitions import Status, allowed
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def authored_run(task: Task) -> Run | None:
+    """The run whose result the task carries: the last one that completed or was adopted."""
+    runs = Run.objects.filter(task=task).filter(Q(status=RunStatus.COMPLETED) | Q(adopted_at__isnull=False))
+    return runs.select_related("agent__user").order_by(Coalesce("adopted_at", "ended_at").desc()).first()
+
+
+@verb
+def approve_task(*, actor: "User", task: Task, note: str = "") -> Finished:
+    """Accept the result in review: the task is completed, and what waited for it becomes ready.
+
+    Raises ``NotPermitted`` (the author never approves their own work), ``IllegalTransition``.
+    """
+    task = load_task(task)
+    run = authored_run(task)
+    require(actor, "approve", task, run=run)
+    require_legal("approve", task)
+    now = clock.now()
+    moved = move(
+        task, "approve", Status.COMPLETED, now=now, actor=actor, run=run, completed_at=now, data={"note": note}
+    )
+    if run is not None:
+        Review.objects.create(run=run, reviewer=actor, verdict=Verdict.APPROVED, note=note, created_at=now)
+    record(*moved.events)
+    return Finished(task, [other.ref for other in moved.unblocked])
+
+
+@verb
+def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
+    """Send the result in review back to its author, who stays assigned and is told ``note`` with the next run.
+
+    Raises ``NotPermitted``, ``IllegalTransition``, ``Invalid`` without a note.
+    """
+    task = load_task(task)
+    run = authored_run(task)
+    require(actor, "request_changes", task, run=run)
+    require_legal("request_changes", task)
+    if not note.strip():
+        raise Invalid({"note": "Say what should change."})
+    now = clock.now()
+    moved = move(
+        task,
+        "request_changes",
+        Status.NOT_STARTED,
+        now=now,
+        actor=actor,
+        run=run,
+        progress_percent=0,
+        progress_note="",
+        data={"note": note},
+    )
+    events = moved.events
+    if run is not None:
+        Review.objects.create(run=run, reviewer=actor, verdict=Verdict.CHANGES_REQUESTED, note=note, created_at=now)
+        events += add_assignments(task, [run.agent], actor=actor, now=now, source=AssignmentSource.MANUAL)
+    record(*events)
+    return task
+
+
+@verb
+def adopt_late_result(*, actor: "User", run: Run) -> Finished:
+    """Take a result that came after its lease was lost as the task's result; an active run on it is revoked.
+
+    Raises ``NotPermitted``, ``IllegalTransition``, ``Invalid`` where the run holds no result to adopt.
+    """
+    run = Run.objects.select_related("agent__user").get(pk=run.pk)
+    task = load_task(Task(pk=run.task_id))
+    run.task = task
+    require(actor, "adopt", task)
+    require_legal("adopt", task)
+    late = run.late_result
+    if late is None or late.get("verb") != "complete" or run.adopted_at is not None:
+        raise Invalid({"run": f"Run {run.number} of {task.ref} holds no late result to adopt."})
+    now = clock.now()
+    events = stop_active_run(task, RunStatus.REVOKED, now=now, actor=actor)
+    adopted = Run.objects.filter(pk=run.pk, adopted_at__isnull=True).update(
+        adopted_at=now, summary=late["summary"], result=late["result"], criteria=late["criteria"]
+    )
+    if not adopted:
+        raise IllegalTransition("adopt", task.ref, task.status, allowed(task.status))
+    events.append(
+        event("run.adopted", at=now, actor=actor, task=task, run=run, agent=run.agent, number=run.number)
+    )
+    record(*events)
+    return finish(task, "adopt", run=run, summary=late["summary"], result=late["result"], now=now, actor=actor)

@@ -1,0 +1,331 @@
+"""What the holder of a run does with it: heartbeat, progress, complete, fail, release. Every call renews the lease.
+
+Each write is one conditional UPDATE on the run's id and its being active. Where it changes no row, the lease is lost:
+nothing changes, the reason is told, and the body of a late complete or fail is kept on the run.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from tasks import clock
+from tasks.actions.claims import check_lease
+from tasks.actions.funnel import backoff, end_run, give_back_pulled, move, run_ended, verb
+from tasks.errors import LeaseLost, NotFound
+from tasks.events import event, record
+from tasks.models import Run, RunStatus, Task
+from tasks.permissions import agent_of, require
+from tasks.transitions import Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+RETRY_BASE, RETRY_CAP = timedelta(seconds=30), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a call reports as used since the last report; added up over the run. ``cost`` in the team's currency."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: Decimal = Decimal(0)
+
+    def as_changes(self) -> dict[str, Any]:
+        return {
+            "input_tokens": F("input_tokens") + self.input_tokens,
+            "output_tokens": F("output_tokens") + self.output_tokens,
+            "cost": F("cost") + self.cost,
+        }
+
+
+@dataclass
+class Finished:
+    """What ``complete_run`` did: the task, and the refs of the tasks that it made ready."""
+
+    task: Task
+    unblocked: list[str] = field(default_factory=list)
+
+
+class Fenced(Exception):
+    """The run had ended before the write."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+
+def _load(actor: "User", run_id: UUID, verb: str) -> Run:
+    """The caller's run with task, project and agent. Somebody else's run is not found: its id is a secret."""
+    agent = agent_of(actor)
+    run = Run.objects.select_related("task__project", "agent__user").filter(pk=run_id).first()
+    if run is None or agent is None or run.agent_id != agent.pk:
+        raise NotFound("There is no such run of yours.")
+    if run.ended_at is not None:
+        raise Fenced(run)
+    require(actor, verb, run.task, run=run)
+    return run
+
+
+def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
+    """The refusal for a stale write; keeps ``late`` on the run, the first one only."""
+    current = Run.objects.select_related("task__project").get(pk=run.pk)
+    kept = False
+    if late is not None and current.status in (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED):
+        with transaction.atomic():
+            now = clock.now()
+            kept = bool(
+                Run.objects.filter(pk=run.pk, late_result__isnull=True).update(late_result=late, late_result_at=now)
+            )
+            if kept:
+                record(
+                    event(
+                        "run.late_result",
+                        at=now,
+                        actor=run.agent.user,
+                        task=current.task,
+                        run=current,
+                        agent=run.agent,
+                        number=run.number,
+                        verb=late["verb"],
+                    )
+                )
+        kept = kept or current.late_result is not None
+    return LeaseLost(current.task.ref, current.status, kept=kept)
+
+
+def _renewal(run: Run, now: datetime, lease_seconds: int | None = None) -> dict[str, Any]:
+    """The columns that any call on an active run writes."""
+    changes: dict[str, Any] = {"last_heartbeat_at": now}
+    if run.lease_seconds is not None:
+        seconds = lease_seconds or run.lease_seconds
+        changes |= {"lease_seconds": seconds, "lease_expires_at": now + timedelta(seconds=seconds)}
+    return changes
+
+
+def _write(run: Run, changes: dict[str, Any]) -> None:
+    if not Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(**changes):
+        raise Fenced(run)
+    for name, value in changes.items():
+        if not hasattr(value, "resolve_expression"):
+            setattr(run, name, value)
+
+
+@verb
+def _heartbeat(actor: "User", run_id: UUID, lease_seconds: int | None) -> Run:
+    run = _load(actor, run_id, "heartbeat")
+    _write(run, _renewal(run, clock.now(), lease_seconds))
+    return run
+
+
+def heartbeat_run(*, actor: "User", run_id: UUID, lease_seconds: int | None = None) -> Run:
+    """Say that the run is alive: renews its lease, for ``lease_seconds`` (30 to 14 400) where given.
+
+    Raises ``LeaseLost`` with the reason, ``NotFound`` for somebody else's run, ``Invalid``.
+    """
+    check_lease(lease_seconds)
+    try:
+        return _heartbeat(actor, run_id, lease_seconds)
+    except Fenced as fenced:
+        raise _lease_lost(fenced.run) from None
+
+
+@verb
+def _progress(
+    actor: "User", run_id: UUID, percent: int | None, note: str | None, checkpoint: dict | None, usage: Usage | None
+) -> Run:
+    run = _load(actor, run_id, "progress")
+    now = clock.now()
+    told: dict[str, Any] = {}
+    if percent is not None and percent != run.progress_percent:
+        told["progress_percent"] = percent
+    if note is not None and note != run.progress_note:
+        told["progress_note"] = note
+    changes = _renewal(run, now) | told
+    if checkpoint is not None and checkpoint != run.checkpoint:
+        changes["checkpoint"] = checkpoint
+    advanced = bool(told) or "checkpoint" in changes
+    if advanced:
+        changes |= {"last_progress_at": now, "stalled_at": None}
+    if usage is not None:
+        changes |= usage.as_changes()
+    was_stalled = run.stalled_at is not None
+    _write(run, changes)
+    if told:
+        Task.objects.filter(pk=run.task_id).update(
+            progress_at=now, updated_at=now, version=F("version") + 1, **told
+        )
+        for name, value in told.items():
+            setattr(run.task, name, value)
+        run.task.progress_at, run.task.version = now, run.task.version + 1
+    if advanced:
+        record(
+            event(
+                "task.progressed",
+                at=now,
+                actor=actor,
+                task=run.task,
+                run=run,
+                agent=run.agent,
+                number=run.number,
+                percent=run.progress_percent,
+                note=run.progress_note,
+                **({"resumed": True} if was_stalled else {}),
+            )
+        )
+    return run
+
+
+def progress_run(
+    *,
+    actor: "User",
+    run_id: UUID,
+    percent: int | None = None,
+    note: str | None = None,
+    checkpoint: dict[str, Any] | None = None,
+    usage: Usage | None = None,
+) -> Run:
+    """Tell how far the work is; only what differs from before counts as an advance (``last_progress_at``).
+
+    ``percent``: 0 to 100; ``checkpoint``: what the next run would need; ``usage`` since the last report.
+    Raises ``LeaseLost``, ``NotFound``.
+    """
+    try:
+        return _progress(actor, run_id, percent, note, checkpoint, usage)
+    except Fenced as fenced:
+        raise _lease_lost(fenced.run) from None
+
+
+@verb
+def _complete(
+    actor: "User", run_id: UUID, summary: str, result: Any, criteria: list[dict] | None, usage: Usage | None
+) -> Finished:
+    run = _load(actor, run_id, "complete")
+    task = run.task
+    now = clock.now()
+    changes: dict[str, Any] = {"summary": summary, "result": result, "criteria": criteria or [], "progress_percent": 100}
+    changes |= {"last_heartbeat_at": now, "last_progress_at": now, "stalled_at": None}
+    if usage is not None:
+        changes |= usage.as_changes()
+    if not end_run(run, RunStatus.COMPLETED, now=now, **changes):
+        raise Fenced(run)
+    return finish(task, "complete", run=run, summary=summary, result=result, now=now, actor=actor)
+
+
+def finish(
+    task: Task, verb: str, *, run: Run, summary: str, result: Any, now: datetime, actor: "User | None"
+) -> Finished:
+    """Bring a result to the task: into review where it asks for one, else completed. Part of a running verb."""
+    target = Status.IN_REVIEW if task.review_required else Status.COMPLETED
+    extra = {"completed_at": now} if target == Status.COMPLETED else {}
+    moved = move(
+        task,
+        verb,
+        target,
+        now=now,
+        actor=actor,
+        run=run,
+        summary=summary,
+        result=result,
+        progress_percent=100,
+        progress_at=now,
+        **extra,
+    )
+    told = [run_ended(run, now=now, actor=actor, summary=summary[:500])] if verb == "complete" else []
+    record(*told, *moved.events)
+    return Finished(task, [other.ref for other in moved.unblocked])
+
+
+def complete_run(
+    *,
+    actor: "User",
+    run_id: UUID,
+    summary: str,
+    result: Any = None,
+    criteria: list[dict[str, Any]] | None = None,
+    usage: Usage | None = None,
+) -> Finished:
+    """Finish the run with a result; the task goes into review where it requires one, else it is completed.
+
+    ``criteria``: ``{"criterion", "met", "note"?}`` per criterion. What waited for the task becomes ready at once.
+    Raises ``LeaseLost`` (the body is kept as late result), ``NotFound``.
+    """
+    try:
+        return _complete(actor, run_id, summary, result, criteria, usage)
+    except Fenced as fenced:
+        late = {"verb": "complete", "summary": summary, "result": result, "criteria": criteria or []}
+        raise _lease_lost(fenced.run, late=late) from None
+
+
+@verb
+def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, usage: Usage | None) -> Task:
+    run = _load(actor, run_id, "fail")
+    task = run.task
+    now = clock.now()
+    failure = {"code": code, "detail": detail, "retryable": retryable}
+    changes: dict[str, Any] = {"failure": failure, "last_heartbeat_at": now}
+    if usage is not None:
+        changes |= usage.as_changes()
+    if not end_run(run, RunStatus.FAILED, now=now, **changes):
+        raise Fenced(run)
+    attempts = task.attempts + 1
+    if retryable and attempts < task.max_attempts:
+        rest = backoff(attempts, base=RETRY_BASE, cap=RETRY_CAP)
+        moved = move(
+            task, "fail", Status.NOT_STARTED, now=now, actor=actor, run=run, attempts=attempts, deferred_until=now + rest
+        )
+        give_back_pulled(task, run.agent_id, now=now)
+    else:
+        moved = move(task, "fail", Status.FAILED, now=now, actor=actor, run=run, attempts=attempts)
+    record(run_ended(run, now=now, actor=actor, **failure), *moved.events)
+    return task
+
+
+def fail_run(
+    *, actor: "User", run_id: UUID, code: str, detail: str, retryable: bool = True, usage: Usage | None = None
+) -> Task:
+    """Give up this attempt. While it is retryable and attempts are left the task comes back after a rest.
+
+    Raises ``LeaseLost`` (the body is kept as late result), ``NotFound``.
+    """
+    try:
+        return _fail(actor, run_id, code, detail, retryable, usage)
+    except Fenced as fenced:
+        late = {"verb": "fail", "code": code, "detail": detail, "retryable": retryable}
+        raise _lease_lost(fenced.run, late=late) from None
+
+
+@verb
+def _release(actor: "User", run_id: UUID, reason: str, checkpoint: dict | None) -> Task:
+    run = _load(actor, run_id, "release")
+    return give_back(run, reason=reason, checkpoint=checkpoint, now=clock.now(), actor=actor)
+
+
+def give_back(run: Run, *, reason: str, checkpoint: dict | None, now: datetime, actor: "User | None") -> Task:
+    """End ``run`` as released and return its task, at no cost of an attempt. Part of a running verb."""
+    changes: dict[str, Any] = {"summary": reason}
+    if checkpoint is not None:
+        changes["checkpoint"] = checkpoint
+    if not end_run(run, RunStatus.RELEASED, now=now, **changes):
+        raise Fenced(run)
+    moved = move(run.task, "release", Status.NOT_STARTED, now=now, actor=actor, run=run)
+    give_back_pulled(run.task, run.agent_id, now=now)
+    record(run_ended(run, now=now, actor=actor, reason=reason), *moved.events)
+    return run.task
+
+
+def release_run(
+    *, actor: "User", run_id: UUID, reason: str = "", checkpoint: dict[str, Any] | None = None
+) -> Task:
+    """Return the task without a result; it costs no attempt, and ``checkpoint`` goes to whoever is next.
+
+    Raises ``LeaseLost``, ``NotFound``.
+    """
+    try:
+        return _release(actor, run_id, reason, checkpoint)
+    except Fenced as fenced:
+        raise _lease_lost(fenced.run) from None

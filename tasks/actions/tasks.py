@@ -1,0 +1,212 @@
+"""The task itself: create, edit, delete. Its status is never written here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Count, F, Q
+
+from tasks import clock
+from tasks.actions.assignments import add_assignments, require_workers
+from tasks.actions.dependencies import change_parent, connect, lock_graph
+from tasks.actions.funnel import load_task, shift_blockers, verb
+from tasks.actions.names import set_labels, set_required_skills
+from tasks.errors import IllegalTransition, Invalid, NotPermitted, VersionMismatch
+from tasks.events import event, record
+from tasks.models import Agent, Dependency, Priority, Project, Role, Task
+from tasks.permissions import has_role, require, require_in_project
+from tasks.transitions import OPEN, Status, allowed, satisfies_dependency, settles_child
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+#: Columns that ``edit_task`` writes as they come.
+PLAIN_FIELDS = (
+    "title",
+    "description",
+    "priority",
+    "criteria",
+    "due_at",
+    "start_after",
+    "estimate_minutes",
+    "review_required",
+    "max_attempts",
+    "external_id",
+)
+#: All that ``edit_task`` takes.
+EDITABLE_FIELDS = (*PLAIN_FIELDS, "labels", "required_skills", "parent")
+
+
+@dataclass
+class NewTask:
+    """What a task is created from. Times are aware; ``required_skills`` are ``(name, level)``."""
+
+    title: str
+    description: str = ""
+    priority: int = Priority.NORMAL
+    labels: Sequence[str] = ()
+    due_at: datetime | None = None
+    start_after: datetime | None = None
+    estimate_minutes: int | None = None
+    required_skills: Sequence[tuple[str, int]] = ()
+    assignees: Sequence[Agent] = ()
+    depends_on: Sequence[Task] = ()
+    parent: Task | None = None
+    criteria: list[str] = field(default_factory=list)
+    review_required: bool | None = None
+    max_attempts: int = 3
+    external_id: str | None = None
+
+
+def next_number(project: Project, count: int = 1) -> int:
+    """Take ``count`` numbers of ``project`` and return the first; locks the project's row until commit."""
+    Project.objects.filter(pk=project.pk).update(last_number=F("last_number") + count)
+    return Project.objects.values_list("last_number", flat=True).get(pk=project.pk) - count + 1
+
+
+def _validate(task: Task) -> None:
+    """Raise ``Invalid`` with a message per field, as the model's own validators say it."""
+    try:
+        task.clean_fields(exclude=["project", "parent", "created_by", "number", "due_order"])
+    except ValidationError as error:
+        raise Invalid({name: list(texts) for name, texts in error.message_dict.items()}) from None
+    if not isinstance(task.criteria, list) or not all(isinstance(text, str) for text in task.criteria):
+        raise Invalid({"criteria": "Must be a list of texts."})
+    if task.due_at and task.start_after and task.due_at <= task.start_after:
+        raise Invalid({"due_at": "Must be later than start_after."})
+
+
+def _deferred_until(start_after: datetime | None, now: datetime) -> datetime | None:
+    return start_after if start_after is not None and start_after > now else None
+
+
+@verb
+def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task:
+    """Create a task in ``project``; all of it or nothing.
+
+    Raises ``NotPermitted`` (members that are no managers create where the project lets them, and only managers
+    assign), ``Invalid`` with the fields, ``DependencyCycle``.
+    """
+    require_in_project(actor, "create", project)
+    if new.assignees and not has_role(actor, project, Role.MANAGER):
+        raise NotPermitted(f"Only a manager of {project.key} may assign tasks.")
+    lock_graph(project)
+    now = clock.now()
+    plain = {f.name: getattr(new, f.name) for f in fields(new) if f.name in PLAIN_FIELDS}
+    if new.review_required is None:
+        plain["review_required"] = project.review_required
+    task = Task(
+        project=project,
+        number=next_number(project),
+        created_by=actor,
+        created_at=now,
+        updated_at=now,
+        deferred_until=_deferred_until(new.start_after, now),
+        **plain,
+    )
+    _validate(task)
+    if new.external_id and Task.objects.filter(project=project, external_id=new.external_id).exists():
+        raise Invalid({"external_id": f"{new.external_id} exists already in {project.key}."})
+    task.save(force_insert=True)
+    set_labels(task, new.labels)
+    set_required_skills(task, new.required_skills)
+    events = [event("task.created", at=now, actor=actor, task=task, title=task.title)]
+    if new.parent is not None:
+        events += change_parent(task, new.parent, now=now, actor=actor).events
+    if new.depends_on:
+        _, waiting = connect(task, new.depends_on)
+        Task.objects.filter(pk=task.pk).update(open_blockers=waiting)
+        task.open_blockers = waiting
+    if new.assignees:
+        require_workers(task, new.assignees)
+        events += add_assignments(task, new.assignees, actor=actor, now=now)
+    record(*events)
+    return task
+
+
+@verb
+def edit_task(
+    *, actor: "User", task: Task, changes: dict[str, Any], expected_version: int | None = None
+) -> Task:
+    """Change fields of ``task`` (``EDITABLE_FIELDS``); what equals the present value is no change.
+
+    ``expected_version``: the version the caller read. Raises ``VersionMismatch``, ``NotPermitted``, ``Invalid``,
+    ``DependencyCycle``.
+    """
+    if "parent" in changes:
+        lock_graph(task.project_id)
+    task = load_task(task, lock=True)
+    require(actor, "edit", task)
+    if expected_version is not None and task.version != expected_version:
+        raise VersionMismatch(task.ref, task.pk)
+    now = clock.now()
+    before = {name: getattr(task, name) for name in PLAIN_FIELDS}
+    plain = {name: value for name, value in changes.items() if name in PLAIN_FIELDS and before[name] != value}
+    for name, value in plain.items():
+        setattr(task, name, value)
+    _validate(task)
+    if "start_after" in plain and task.status == Status.NOT_STARTED:
+        plain["deferred_until"] = task.deferred_until = _deferred_until(task.start_after, now)
+    if "due_at" in plain:
+        plain["overdue_since"] = task.overdue_since = None
+    told = [name for name in plain if name in PLAIN_FIELDS]
+    events = []
+    if "labels" in changes and set(changes["labels"]) != set(task.labels.values_list("name", flat=True)):
+        set_labels(task, changes["labels"])
+        told.append("labels")
+    if "required_skills" in changes:
+        present = set(task.required_skills.values_list("skill__name", "min_level"))
+        if set(changes["required_skills"]) != present:
+            set_required_skills(task, changes["required_skills"])
+            told.append("required_skills")
+    if "parent" in changes and (changes["parent"].pk if changes["parent"] else None) != task.parent_id:
+        events += change_parent(task, changes["parent"], now=now, actor=actor).events
+        told.append("parent")
+    if told:
+        Task.objects.filter(pk=task.pk).update(updated_at=now, version=F("version") + 1, **plain)
+        task.updated_at, task.version = now, task.version + 1
+        record(event("task.edited", at=now, actor=actor, task=task, fields=told), *events)
+    return task
+
+
+@verb
+def delete_task(*, actor: "User", task: Task) -> None:
+    """Remove a task that nobody works on; what waited for it waits no longer. Its events stay.
+
+    Raises ``NotPermitted``, ``IllegalTransition`` while it is in progress.
+    """
+    lock_graph(task.project_id)
+    task = load_task(task, lock=True)
+    require(actor, "delete", task)
+    if task.status == Status.IN_PROGRESS:
+        raise IllegalTransition("delete", task.ref, task.status, allowed(task.status))
+    now = clock.now()
+    deltas = {}
+    if not satisfies_dependency(task.status):
+        for pk in Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True):
+            deltas[pk] = -1
+    if task.parent_id and not settles_child(task.status):
+        deltas[task.parent_id] = deltas.get(task.parent_id, 0) - 1
+    moved = shift_blockers(deltas, now=now, actor=actor, cause=task)
+    record(event("task.deleted", at=now, actor=actor, task=task, title=task.title), *moved.events)
+    task.delete()
+
+
+def recount_blockers(project: Project | None = None) -> dict[str, tuple[int, int]]:
+    """Tasks whose ``open_blockers`` is wrong: ref → (stored, counted). Nothing is changed; for ``doctor``."""
+    tasks = Task.objects.select_related("project").filter(status__in=sorted(OPEN))
+    if project is not None:
+        tasks = tasks.filter(project=project)
+    counted = tasks.annotate(
+        waiting=Count(
+            "dependencies", filter=~Q(dependencies__depends_on__status=Status.COMPLETED), distinct=True
+        )
+        + Count(
+            "children",
+            filter=~Q(children__status__in=(Status.COMPLETED, Status.CANCELLED)),
+            distinct=True,
+        )
+    ).exclude(open_blockers=F("waiting"))
+    return {task.ref: (task.open_blockers, task.waiting) for task in counted}

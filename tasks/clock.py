@@ -1,0 +1,14 @@
+"""The database's clock: leases and due dates are judged by it, never by the clock of an application host."""
+
+from datetime import UTC, datetime
+
+from django.db import connection
+
+
+def now() -> datetime:
+    """The present time in UTC. On SQLite the database runs in this process, so its clock is ours."""
+    if connection.vendor == "sqlite":
+        return datetime.now(UTC)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]

@@ -1,0 +1,79 @@
+"""What happens by time: leases end, deferred tasks wake, runs stall, due dates pass.
+
+Any number of engines may run, in any number of processes: each step is a verb that changes a row only if it still is
+what was read. One ``tick`` does what is due; ``run`` ticks about once a second until it is told to stop.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from django.db import DatabaseError, connection
+
+from tasks.actions import passing_time
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+SLOW_AFTER = 600
+
+
+@dataclass
+class Ticked:
+    """How many of each kind one tick took care of."""
+
+    expired: int = 0
+    undeferred: int = 0
+    stalled: int = 0
+    overdue: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def tick() -> Ticked:
+    """Do all that is due now. Safe beside other engines; raises ``DatabaseError`` where the database is away."""
+    passing_time.begin_tick()
+    done = Ticked()
+    while runs := passing_time.expired_runs():
+        ended = sum(passing_time.expire_run(run=run) for run in runs)
+        done.expired += ended
+        if not ended:
+            break
+    done.undeferred = _until_few(passing_time.wake_deferred)
+    done.stalled = _until_few(passing_time.tell_stalled)
+    done.overdue = _until_few(passing_time.tell_overdue)
+    return done
+
+
+def _until_few(step: Callable[[], int]) -> int:
+    total = 0
+    while (count := step()) == passing_time.BATCH:
+        total += count
+    return total + count
+
+
+def run(stop: threading.Event) -> None:
+    """Tick until ``stop`` is set. An outage of the database is logged once and waited for."""
+    away = False
+    ticks = 0
+    while not stop.is_set():
+        try:
+            tick()
+            if ticks % SLOW_AFTER == 0:
+                passing_time.forget_idempotency_keys()
+            ticks += 1
+            if away:
+                logger.warning("The database is back; the engine goes on.")
+            away = False
+        except DatabaseError as error:
+            if not away:
+                logger.warning("The engine waits for the database: %s", str(error).strip().splitlines()[0])
+            away = True
+            connection.close()
+        except Exception:
+            # One task that cannot be handled must not stop the leases of all others.
+            logger.exception("A tick of the engine failed; it goes on.")
+        stop.wait(TICK_SECONDS)
+    connection.close()

@@ -1,0 +1,71 @@
+"""Recording what happened: the rows, and the bell that rings when they are committed.
+
+The bell says "there is news" and nothing more; readers look at the table. ``messaging`` carries it to other processes.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.dispatch import Signal
+
+from tasks.models import Agent, Event, Project, Run, Task
+from tasks.permissions import agent_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+#: Sent after each commit that recorded events. Receivers must be quick and must not touch the database.
+bell = Signal()
+
+
+def name_of(user: "User | None") -> str:
+    """How a user is named to others: the agent's slug, else the username; empty for the engine."""
+    if user is None:
+        return ""
+    agent = agent_of(user)
+    return agent.slug if agent else user.get_username()
+
+
+def event(
+    kind: str,
+    *,
+    at: datetime,
+    actor: "User | None",
+    task: Task | None = None,
+    project: Project | None = None,
+    run: Run | None = None,
+    agent: Agent | None = None,
+    recipient: "User | int | None" = None,
+    **data: Any,
+) -> Event:
+    """An event, not yet stored. Give ``task`` or ``project``; ``agent`` is the one of the run or of the assignment."""
+    home = project or (task.project if task else None)
+    assert home is not None
+    return Event(
+        kind=kind,
+        at=at,
+        project=home,
+        project_key=home.key,
+        task=task,
+        task_ref=task.ref if task else "",
+        run=run,
+        agent=agent,
+        agent_slug=agent.slug if agent else "",
+        actor=actor,
+        actor_name=name_of(actor),
+        recipient_id=recipient if isinstance(recipient, int) or recipient is None else recipient.pk,
+        data=data,
+    )
+
+
+def record(*events: Event) -> None:
+    """Store events in the running transaction and ring the bell once it commits."""
+    if not events:
+        return
+    Event.objects.bulk_create(events)
+    transaction.on_commit(_ring, robust=True)
+
+
+def _ring() -> None:
+    bell.send(sender=None)
