@@ -1,6 +1,7 @@
 """The one family of domain errors: a stable code, one sentence that says what to do, and data to go on with.
 
-``taskproject.api.problems`` turns them into problem+json; admin and commands show the sentence. Imports nothing of ours.
+``taskproject.api.problems`` turns them into problem+json; admin and commands show the sentence.
+Imports nothing of ours.
 """
 
 from collections.abc import Iterable
@@ -94,7 +95,9 @@ class AtCapacity(DomainError):
     code = "at_capacity"
 
     def __init__(self, agent: str, capacity: int) -> None:
-        super().__init__(f"{agent} already works on {capacity} of {capacity} tasks; finish one first.", capacity=capacity)
+        super().__init__(
+            f"{agent} already works on {capacity} of {capacity} tasks; finish one first.", capacity=capacity
+        )
 
 
 class LeaseLost(DomainError):

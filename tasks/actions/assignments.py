@@ -32,7 +32,9 @@ def require_workers(task: Task, agents: Sequence[Agent]) -> None:
         .values_list("user__agent", flat=True)
     )
     if strangers := [agent.slug for agent in agents if agent.pk not in working]:
-        raise Invalid({"agents": f"{', '.join(strangers)} cannot work in {task.project.key}; add them as workers first."})
+        raise Invalid(
+            {"agents": f"{', '.join(strangers)} cannot work in {task.project.key}; add them as workers first."}
+        )
     if disabled := [agent.slug for agent in agents if not agent.enabled]:
         raise Invalid({"agents": f"{', '.join(disabled)} is disabled."})
 

@@ -142,9 +142,7 @@ def _open_run(
 
 
 def _assign_by_pull(task: Task, agent: Agent, *, actor: "User", now: datetime) -> list[Event]:
-    Assignment.objects.create(
-        task=task, agent=agent, source=AssignmentSource.PULL, assigned_by=actor, created_at=now
-    )
+    Assignment.objects.create(task=task, agent=agent, source=AssignmentSource.PULL, assigned_by=actor, created_at=now)
     return [event("task.assigned", at=now, actor=actor, task=task, agent=agent, source=AssignmentSource.PULL.value)]
 
 
@@ -276,9 +274,7 @@ def has_work_for(*, actor: "User", projects: list[Project]) -> bool:
 
 
 @verb
-def claim_next(
-    *, actor: "User", projects: list[Project], limit: int = 1, lease_seconds: int | None = None
-) -> Claimed:
+def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_seconds: int | None = None) -> Claimed:
     """Claim up to ``limit`` (at most 20) of the tasks that ``actor`` should do next in ``projects``.
 
     Tasks assigned to the agent come first, then the pool of the projects that allow pull; each by priority, due date

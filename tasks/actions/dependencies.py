@@ -93,7 +93,7 @@ def connect(task: Task, others: Sequence[Task]) -> tuple[list[Task], int]:
 def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -> Task:
     """Let ``task`` wait for each of ``depends_on``; those it waits for already are left as they are.
 
-    Raises ``NotPermitted``, ``DependencyCycle`` naming the circle, ``Invalid``, ``IllegalTransition`` for an ended task.
+    Raises ``NotPermitted``, ``DependencyCycle`` naming it, ``Invalid``, ``IllegalTransition`` for an ended task.
     """
     lock_graph(task.project_id)
     task = load_task(task)
@@ -106,9 +106,7 @@ def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -
     new, waiting = connect(task, depends_on)
     if new:
         moved = _blockers_changed(task, waiting, now, actor)
-        told = event(
-            "task.dependencies_added", at=now, actor=actor, task=task, depends_on=[other.ref for other in new]
-        )
+        told = event("task.dependencies_added", at=now, actor=actor, task=task, depends_on=[other.ref for other in new])
         record(told, *moved.events)
     return load_task(task)
 
@@ -125,11 +123,7 @@ def remove_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]
     now = clock.now()
     locked = Task.objects.select_for_update().filter(pk__in=[other.pk for other in depends_on]).order_by("pk")
     status = dict(locked.values_list("pk", "status"))
-    gone = [
-        other
-        for other in depends_on
-        if Dependency.objects.filter(task=task, depends_on=other).delete()[0]
-    ]
+    gone = [other for other in depends_on if Dependency.objects.filter(task=task, depends_on=other).delete()[0]]
     if gone:
         freed = sum(not satisfies_dependency(status[other.pk]) for other in gone)
         moved = _blockers_changed(task, -freed, now, actor)

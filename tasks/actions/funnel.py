@@ -132,9 +132,7 @@ def _revive_assignments(task: Task) -> None:
         Assignment.objects.filter(pk=assignment.pk).update(ended_at=None, end_reason="")
 
 
-def tell_the_tasks_around(
-    task: Task, source: str, target: str, *, now: datetime, actor: "User | None"
-) -> Moved:
+def tell_the_tasks_around(task: Task, source: str, target: str, *, now: datetime, actor: "User | None") -> Moved:
     """Update dependents and parent for ``task`` going from ``source`` to ``target``, in the same transaction."""
     dependents_change = satisfies_dependency(source) - satisfies_dependency(target)
     parent_change = settles_child(source) - settles_child(target)
@@ -158,9 +156,7 @@ def tell_the_tasks_around(
     return moved
 
 
-def shift_blockers(
-    deltas: dict[int, int], *, now: datetime, actor: "User | None", cause: Task | None = None
-) -> Moved:
+def shift_blockers(deltas: dict[int, int], *, now: datetime, actor: "User | None", cause: Task | None = None) -> Moved:
     """Add to ``open_blockers`` of the tasks named by id, and tell of those that became free or blocked."""
     moved = Moved()
     deltas = {pk: delta for pk, delta in deltas.items() if delta}

@@ -98,8 +98,6 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     )
     if not adopted:
         raise IllegalTransition("adopt", task.ref, task.status, allowed(task.status))
-    events.append(
-        event("run.adopted", at=now, actor=actor, task=task, run=run, agent=run.agent, number=run.number)
-    )
+    events.append(event("run.adopted", at=now, actor=actor, task=task, run=run, agent=run.agent, number=run.number))
     record(*events)
     return finish(task, "adopt", run=run, summary=late["summary"], result=late["result"], now=now, actor=actor)

@@ -156,9 +156,7 @@ def _progress(
     was_stalled = run.stalled_at is not None
     _write(run, changes)
     if told:
-        Task.objects.filter(pk=run.task_id).update(
-            progress_at=now, updated_at=now, version=F("version") + 1, **told
-        )
+        Task.objects.filter(pk=run.task_id).update(progress_at=now, updated_at=now, version=F("version") + 1, **told)
         for name, value in told.items():
             setattr(run.task, name, value)
         run.task.progress_at, run.task.version = now, run.task.version + 1
@@ -207,7 +205,12 @@ def _complete(
     run = _load(actor, run_id, "complete")
     task = run.task
     now = clock.now()
-    changes: dict[str, Any] = {"summary": summary, "result": result, "criteria": criteria or [], "progress_percent": 100}
+    changes: dict[str, Any] = {
+        "summary": summary,
+        "result": result,
+        "criteria": criteria or [],
+        "progress_percent": 100,
+    }
     changes |= {"last_heartbeat_at": now, "last_progress_at": now, "stalled_at": None}
     if usage is not None:
         changes |= usage.as_changes()
@@ -276,7 +279,14 @@ def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, 
     if retryable and attempts < task.max_attempts:
         rest = backoff(attempts, base=RETRY_BASE, cap=RETRY_CAP)
         moved = move(
-            task, "fail", Status.NOT_STARTED, now=now, actor=actor, run=run, attempts=attempts, deferred_until=now + rest
+            task,
+            "fail",
+            Status.NOT_STARTED,
+            now=now,
+            actor=actor,
+            run=run,
+            attempts=attempts,
+            deferred_until=now + rest,
         )
         give_back_pulled(task, run.agent_id, now=now)
     else:
@@ -318,9 +328,7 @@ def give_back(run: Run, *, reason: str, checkpoint: dict | None, now: datetime, 
     return run.task
 
 
-def release_run(
-    *, actor: "User", run_id: UUID, reason: str = "", checkpoint: dict[str, Any] | None = None
-) -> Task:
+def release_run(*, actor: "User", run_id: UUID, reason: str = "", checkpoint: dict[str, Any] | None = None) -> Task:
     """Return the task without a result; it costs no attempt, and ``checkpoint`` goes to whoever is next.
 
     Raises ``LeaseLost``, ``NotFound``.

@@ -127,9 +127,7 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
 
 
 @verb
-def edit_task(
-    *, actor: "User", task: Task, changes: dict[str, Any], expected_version: int | None = None
-) -> Task:
+def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_version: int | None = None) -> Task:
     """Change fields of ``task`` (``EDITABLE_FIELDS``); what equals the present value is no change.
 
     ``expected_version``: the version the caller read. Raises ``VersionMismatch``, ``NotPermitted``, ``Invalid``,
@@ -200,9 +198,7 @@ def recount_blockers(project: Project | None = None) -> dict[str, tuple[int, int
     if project is not None:
         tasks = tasks.filter(project=project)
     counted = tasks.annotate(
-        waiting=Count(
-            "dependencies", filter=~Q(dependencies__depends_on__status=Status.COMPLETED), distinct=True
-        )
+        waiting=Count("dependencies", filter=~Q(dependencies__depends_on__status=Status.COMPLETED), distinct=True)
         + Count(
             "children",
             filter=~Q(children__status__in=(Status.COMPLETED, Status.CANCELLED)),

@@ -37,7 +37,9 @@ class Agent(models.Model):
     """Anyone who can be given work, person or LLM; tied one-to-one to a Django user."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="agent")
-    slug = models.CharField(max_length=60, unique=True, validators=[SLUG], help_text="The lasting name in API and refs.")
+    slug = models.CharField(
+        max_length=60, unique=True, validators=[SLUG], help_text="The lasting name in API and refs."
+    )
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=10, choices=AgentKind, default=AgentKind.LLM)
     enabled = models.BooleanField(default=True, help_text="A disabled agent gets no work and cannot call the API.")
@@ -45,7 +47,9 @@ class Agent(models.Model):
     max_concurrent = models.PositiveSmallIntegerField(
         "capacity", default=1, validators=[MinValueValidator(1), MaxValueValidator(100)], help_text="Tasks at a time."
     )
-    version = models.CharField(max_length=120, blank=True, help_text="Model or program version, as the agent reports it.")
+    version = models.CharField(
+        max_length=120, blank=True, help_text="Model or program version, as the agent reports it."
+    )
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -35,7 +35,9 @@ class Project(models.Model):
     workers_create = models.BooleanField(
         "workers create tasks", default=False, help_text="Workers and reviewers, agents included, may create tasks."
     )
-    review_required = models.BooleanField(default=False, help_text="New tasks ask for a review unless they say otherwise.")
+    review_required = models.BooleanField(
+        default=False, help_text="New tasks ask for a review unless they say otherwise."
+    )
     lease_seconds = models.PositiveIntegerField(
         default=15 * 60,
         validators=[MinValueValidator(LEASE_SECONDS_MIN), MaxValueValidator(LEASE_SECONDS_MAX)],

@@ -36,13 +36,17 @@ class Task(models.Model):
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
     labels = models.ManyToManyField(Label, blank=True, related_name="tasks")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
-    criteria = models.JSONField(default=list, blank=True, help_text="What must hold for the task to be done: a list of texts.")
+    criteria = models.JSONField(
+        default=list, blank=True, help_text="What must hold for the task to be done: a list of texts."
+    )
     due_at = models.DateTimeField(null=True, blank=True)
     start_after = models.DateTimeField(null=True, blank=True, help_text="The task may not begin before.")
     estimate_minutes = models.PositiveIntegerField(null=True, blank=True)
     review_required = models.BooleanField(default=False)
     max_attempts = models.PositiveSmallIntegerField(
-        default=3, validators=[MinValueValidator(1), MaxValueValidator(20)], help_text="Failures until the task is failed."
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text="Failures until the task is failed.",
     )
     external_id = models.CharField(max_length=200, null=True, blank=True, editable=False)
 
@@ -53,7 +57,9 @@ class Task(models.Model):
     lease_losses = models.PositiveSmallIntegerField(default=0, editable=False)
     run_count = models.PositiveIntegerField(default=0, editable=False)
     open_blockers = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Dependencies not completed and children not settled; `doctor` recounts it."
+        default=0,
+        editable=False,
+        help_text="Dependencies not completed and children not settled; `doctor` recounts it.",
     )
     deferred_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="The later of `start_after` and the wait after a failure."

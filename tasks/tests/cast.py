@@ -72,7 +72,9 @@ def new_task(cast):
 
     def create(title: str | None = None, *, project: Project | None = None, actor=None, **fields) -> Task:
         new = NewTask(title=title or f"Task {next(numbers)}", **fields)
-        return create_task(actor=actor or (cast.ada.user if project is None else cast.root), project=project or cast.ops, new=new)
+        return create_task(
+            actor=actor or (cast.ada.user if project is None else cast.root), project=project or cast.ops, new=new
+        )
 
     return create
 
