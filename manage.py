@@ -16,7 +16,7 @@ def main() -> None:
     try:
         settings.INSTALLED_APPS  # noqa: B018 - reading a setting is what loads them
     except ImproperlyConfigured as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         sys.exit(2)
     execute_from_command_line(sys.argv)
 
