@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from tasks.models import Agent, Assignment, Event, Project, Run, Task  # noqa: F401
 
 
+def _other_model(queryset: models.QuerySet, relation: str) -> Any:
+    """The model at the other end of a relation; looked up, for the models import this module."""
+    return queryset.model._meta.get_field(relation).related_model
+
+
 def _may_see_all(user: Any) -> bool:
     return bool(user.is_active and user.is_superuser)
 
@@ -29,7 +34,7 @@ class OfProjectQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> Self:
         if _may_see_all(user):
             return self
-        memberships = self.model._meta.get_field("project").related_model.members.through
+        memberships = _other_model(self, "project").members.through
         # A list, not a subquery: with the few ids at hand the planner walks the index in order.
         ids = list(memberships.objects.filter(user=user).values_list("project_id", flat=True))
         return self.filter(project_id__in=ids)
@@ -60,12 +65,12 @@ class TaskQuerySet(OfProjectQuerySet):
         return self.filter(Exists(agent.assignments.filter(task=OuterRef("pk"), ended_at__isnull=True)))
 
     def unassigned(self) -> Self:
-        assignments = self.model._meta.get_field("assignments").related_model.objects
+        assignments = _other_model(self, "assignments").objects
         return self.filter(~Exists(assignments.filter(task=OuterRef("pk"), ended_at__isnull=True)))
 
     def fits_skills_of(self, agent: "Agent") -> Self:
         """Tasks whose every required skill the agent has at the level asked for."""
-        needs = self.model._meta.get_field("required_skills").related_model.objects.filter(task=OuterRef("pk"))
+        needs = _other_model(self, "required_skills").objects.filter(task=OuterRef("pk"))
         met = agent.skills.filter(skill=OuterRef("skill"), level__gte=OuterRef("min_level"))
         return self.filter(~Exists(needs.filter(~Exists(met))))
 
@@ -85,7 +90,7 @@ class TaskQuerySet(OfProjectQuerySet):
         )
 
     def _active_runs(self) -> models.QuerySet:
-        runs = self.model._meta.get_field("runs").related_model.objects
+        runs = _other_model(self, "runs").objects
         return runs.filter(status="active").select_related("agent")
 
 
@@ -111,9 +116,7 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         """Oneself, and whoever shares a project with ``user``."""
         if _may_see_all(user):
             return self
-        shared = self.model._meta.get_field("user").related_model.objects.filter(
-            memberships__project__memberships__user=user
-        )
+        shared = _other_model(self, "user").objects.filter(memberships__project__memberships__user=user)
         return self.filter(Q(user=user) | Q(user__in=shared))
 
     def with_load(self) -> Self:
@@ -123,8 +126,8 @@ class AgentQuerySet(models.QuerySet["Agent"]):
             counted = queryset.filter(agent=OuterRef("pk")).order_by().values("agent").annotate(n=models.Count("pk"))
             return models.functions.Coalesce(models.Subquery(counted.values("n")), 0)
 
-        assignments = self.model._meta.get_field("assignments").related_model.objects
-        runs = self.model._meta.get_field("runs").related_model.objects
+        assignments = _other_model(self, "assignments").objects
+        runs = _other_model(self, "runs").objects
         return self.annotate(active_runs=count(runs.active()), open_assignments=count(assignments.unstarted()))
 
 

@@ -72,7 +72,9 @@ def add_assignments(
     ]
 
 
-def _end_assignments(task: Task, agents: Iterable[Agent], *, actor: "User", now: datetime, note: str) -> list[Event]:
+def _end_assignments(
+    task: Task, agents: Iterable[Agent], *, actor: "User | None", now: datetime, note: str
+) -> list[Event]:
     events = []
     for agent in agents:
         ended = (
@@ -89,7 +91,7 @@ def _end_assignments(task: Task, agents: Iterable[Agent], *, actor: "User", now:
     return events
 
 
-def _revoke_if_held_by(task: Task, agents: Iterable[Agent], *, actor: "User", now: datetime) -> list[Event]:
+def _revoke_if_held_by(task: Task, agents: Iterable[Agent], *, actor: "User | None", now: datetime) -> list[Event]:
     """Taking the task from the agent that holds its run revokes the run and returns the task."""
     run = active_run(task)
     if run is None or run.agent_id not in {agent.pk for agent in agents}:
@@ -123,7 +125,7 @@ def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str
 
 
 @verb
-def unassign_task(*, actor: "User", task: Task, agents: Sequence[Agent] | None = None, note: str = "") -> Task:
+def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] | None = None, note: str = "") -> Task:
     """Take ``agents`` (all, where left out) off ``task``; the run of one who holds it is revoked.
 
     Raises ``NotPermitted``, ``IllegalTransition`` for an ended task.

@@ -168,7 +168,8 @@ def shift_blockers(deltas: dict[int, int], *, now: datetime, actor: "User | None
         task.open_blockers = after
         if task.status == Status.NOT_STARTED and bool(before) != bool(after):
             kind = "task.blocked" if after else "task.unblocked"
-            moved.events.append(event(kind, at=now, actor=actor, task=task, **({"by": cause.ref} if cause else {})))
+            by: dict[str, Any] = {"by": cause.ref} if cause else {}
+            moved.events.append(event(kind, at=now, actor=actor, task=task, **by))
             if not after:
                 moved.unblocked.append(task)
     for delta in sorted(set(deltas.values())):

@@ -161,6 +161,7 @@ def _progress(
             setattr(run.task, name, value)
         run.task.progress_at, run.task.version = now, run.task.version + 1
     if advanced:
+        resumed: dict[str, Any] = {"resumed": True} if was_stalled else {}
         record(
             event(
                 "task.progressed",
@@ -172,7 +173,7 @@ def _progress(
                 number=run.number,
                 percent=run.progress_percent,
                 note=run.progress_note,
-                **({"resumed": True} if was_stalled else {}),
+                **resumed,
             )
         )
     return run
@@ -224,7 +225,7 @@ def finish(
 ) -> Finished:
     """Bring a result to the task: into review where it asks for one, else completed. Part of a running verb."""
     target = Status.IN_REVIEW if task.review_required else Status.COMPLETED
-    extra = {"completed_at": now} if target == Status.COMPLETED else {}
+    extra: dict[str, Any] = {"completed_at": now} if target == Status.COMPLETED else {}
     moved = move(
         task,
         verb,
