@@ -4,9 +4,16 @@
 Imports nothing of ours.
 """
 
+import difflib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
+
+
+def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
+    """One sentence for a name that is not known, with the nearest one that is."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"There is no {what} {name!r}; did you mean {close[0]!r}?" if close else f"There is no {what} {name!r}."
 
 
 class DomainError(Exception):

@@ -1,16 +1,9 @@
 """Turning the names that people and agents write into rows; an unknown name is answered with the nearest known one."""
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from tasks.errors import Invalid
+from tasks.errors import Invalid, unknown_name
 from tasks.models import Agent, Label, Project, RequiredSkill, Skill, Task
-
-
-def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
-    """One sentence for a name that is not known, with the nearest one that is."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"There is no {what} {name!r}; did you mean {close[0]!r}?" if close else f"There is no {what} {name!r}."
 
 
 def agents_named(slugs: Sequence[str], *, project: Project | None = None, field: str = "agents") -> list[Agent]:
