@@ -1,0 +1,86 @@
+"""Template tags of the pages: icons, avatars, moments in time, Markdown."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from django import template
+from django.contrib.auth.models import AnonymousUser
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from tasks.events import name_of
+from tasks.markdown import render_markdown
+from tasks.models import Agent, AgentKind
+from tasks.permissions import agent_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+register = template.Library()
+
+AVATAR_COLOURS = 6
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """The icon ``name`` of icons.svg; hidden from screen readers unless ``label`` says what it means."""
+    told = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    return format_html('<svg class="icon" {}><use href="{}#{}"></use></svg>', told, static("tasks/icons.svg"), name)
+
+
+def _avatar(slug: str, kind: str) -> SafeString:
+    words = [word for word in slug.replace("_", "-").replace(".", "-").split("-") if word]
+    initials = words[0][0] + words[1][0] if len(words) > 1 else slug[:2]
+    colour = crc32(slug.encode()) % AVATAR_COLOURS + 1
+    return format_html(
+        '<span class="avatar avatar-{} avatar-{}" title="{}" aria-hidden="true">{}</span>', kind, colour, slug, initials
+    )
+
+
+@register.simple_tag
+def avatar(agent: Agent) -> SafeString:
+    """The initials of an agent: people round, LLM agents with corners."""
+    return _avatar(agent.slug, agent.kind)
+
+
+@register.simple_tag
+def avatar_of(user: "User | AnonymousUser") -> SafeString:
+    if isinstance(user, AnonymousUser):
+        return mark_safe("")
+    agent = agent_of(user)
+    return _avatar(name_of(user) or "?", agent.kind if agent else AgentKind.HUMAN.value)
+
+
+def in_words(moment: datetime, now: datetime) -> str:
+    """How far ``moment`` is from ``now``: ``just now``, ``5 min ago``, ``in 3 h``, or the date beyond a month."""
+    seconds = (moment - now).total_seconds()
+    size = abs(seconds)
+    if size < 45:
+        return "just now" if seconds <= 0 else "in a moment"
+    for unit, length, until in (("min", MINUTE, HOUR), ("h", HOUR, DAY), ("d", DAY, 30 * DAY)):
+        if size < until - length / 2:
+            count = max(1, round(size / length))
+            return f"in {count} {unit}" if seconds > 0 else f"{count} {unit} ago"
+    return f"{timezone.localtime(moment):%-d %b %Y}"
+
+
+@register.simple_tag
+def moment(when: datetime | None, style: str = "relative") -> SafeString:
+    """A ``<time>`` element; ``style`` is relative (with the exact time in its title), exact, or date."""
+    if when is None:
+        return mark_safe("")
+    local = timezone.localtime(when)
+    exact = f"{local:%-d %b %Y, %H:%M} {local.tzname()}"
+    shown = {"relative": in_words(when, timezone.now()), "exact": exact, "date": f"{local:%-d %b}"}[style]
+    stamp = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html('<time datetime="{}" title="{}" data-time="{}">{}</time>', stamp, exact, style, shown)
+
+
+@register.filter
+def markdown(text: Any) -> SafeString:
+    """Untrusted text as sanitised HTML."""
+    return mark_safe(render_markdown(str(text or "")))  # noqa: S308 - sanitised by nh3
