@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import warnings
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -194,6 +195,8 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
+# Without `collectstatic` the finders serve the files; that its folder is absent is no news.
+warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
 # Behind a proxy that ends TLS, say so with USE_TLS=true: cookies become secure and the proxy's header is believed.
 USE_TLS = _flag("USE_TLS", default=False)
