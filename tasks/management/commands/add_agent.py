@@ -1,0 +1,73 @@
+"""``manage.py add_agent``: a new agent with its skills, projects and first token."""
+
+from typing import Any, ClassVar
+
+from django.core.management.base import CommandParser
+from django.db import transaction
+
+from tasks.actions.agents import create_agent, create_skill, create_token
+from tasks.actions.projects import set_member
+from tasks.management.command import Command as BaseCommand
+from tasks.management.command import WrongUse, project_named, skill_levels
+from tasks.models import Agent, AgentKind, Role, Skill
+
+FIRST_TOKEN = "first"  # noqa: S105 - the name that tells the token from later ones
+
+
+class Command(BaseCommand):
+    help = (
+        "Add an agent, LLM or human. Unknown skills are created. An LLM agent gets a token, shown this once; a person "
+        "gets one only with --token, and logs in after `manage.py changepassword SLUG`. A slug that exists is an "
+        "error: its token could not be shown again."
+    )
+    examples = "python manage.py add_agent atlas --project OPS --skill python:3 docs:2 --capacity 2 --json"
+    option_of: ClassVar[dict[str, str]] = {
+        "slug": "SLUG",
+        "max_concurrent": "--capacity",
+        "skills": "--skill",
+        "role": "--role",
+        "name": "--token",
+    }
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug", metavar="SLUG", help="Small letters, digits, dots, dashes and underscores.")
+        parser.add_argument("--kind", choices=AgentKind.values, default=AgentKind.LLM.value, help="Default: llm.")
+        parser.add_argument(
+            "--project", nargs="+", action="extend", default=[], metavar="KEY", help="Projects it belongs to."
+        )
+        parser.add_argument("--role", choices=Role.values, default=Role.WORKER.value, help="There (default: worker).")
+        parser.add_argument(
+            "--skill", nargs="+", action="extend", default=[], metavar="SKILL:LEVEL", help="Level 1 to 5 (default: 3)."
+        )
+        parser.add_argument("--capacity", type=int, default=1, metavar="N", help="Tasks at a time (default: 1).")
+        parser.add_argument("--token", metavar="NAME", help=f"Name of the token (LLM default: {FIRST_TOKEN}).")
+
+    def run(self, **options: Any) -> None:
+        slug, kind = options["slug"], AgentKind(options["kind"])
+        if Agent.objects.filter(slug=slug).exists():
+            raise WrongUse(f"There is an agent {slug!r} already; change it, or add a token to it, in the admin.")
+        skills = skill_levels(options["skill"])
+        token = None
+        # All of it or nothing: half an agent would make the repeated command fail.
+        with transaction.atomic():
+            projects = [project_named(key) for key in dict.fromkeys(options["project"])]
+            known = set(Skill.objects.values_list("name", flat=True))
+            for name, _ in skills:
+                if name not in known:
+                    create_skill(actor=None, name=name)
+                    known.add(name)
+            agent = create_agent(actor=None, slug=slug, kind=kind, max_concurrent=options["capacity"], skills=skills)
+            for project in projects:
+                set_member(actor=None, project=project, user=agent.user, role=Role(options["role"]))
+            name = options["token"] or (FIRST_TOKEN if kind is AgentKind.LLM else None)
+            if name is not None:
+                _, token = create_token(actor=None, agent=agent, name=name)
+        if options["json"]:
+            self.print_json({"slug": slug, "token": token})
+            return
+        where = ", ".join(project.key for project in projects) or "no project yet"
+        self.say(f"{slug} ({kind.label}) belongs to {where}.")
+        if token:
+            self.say(f"Its token, shown this once: {token}")
+        if kind is AgentKind.HUMAN:
+            self.say(f"To log in, set a password: manage.py changepassword {slug}")

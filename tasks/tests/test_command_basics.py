@@ -1,0 +1,169 @@
+"""What commands share and the two small ones: sentences, JSON, exit codes, help, and that repeating is safe."""
+
+import json
+from io import StringIO
+from unittest.mock import patch
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, OperationalError
+
+from tasks.actions.agents import digest_of
+from tasks.management.command import Command, Problem, WrongUse, database_sentence, project_named, skill_levels
+from tasks.management.commands import add_agent, add_project
+from tasks.models import Agent, AgentSkill, AgentToken, Membership, Project, Skill
+
+pytestmark = pytest.mark.django_db
+
+
+def call(name: str, *args: str) -> str:
+    out = StringIO()
+    call_command(name, *args, stdout=out)
+    return out.getvalue()
+
+
+class Refusing(Command):
+    def run(self, **options):
+        if options["verbosity"] == 0:
+            raise OperationalError("no such table: tasks_project")
+        raise Problem("Two things are wrong.", data={"things": 2})
+
+
+def run_as_program(command: Command, *args: str) -> int:
+    """The exit code that ``manage.py`` would end with."""
+    # Closing the connections would end the transaction of the test.
+    with patch("tasks.management.command.connections.close_all"), pytest.raises(SystemExit) as ended:
+        command.run_from_argv(["manage.py", "refusing", *args])
+    return ended.value.code
+
+
+def test_problem_prints_one_sentence_and_exits_1(capsys):
+    assert run_as_program(Refusing()) == 1
+    assert capsys.readouterr() == ("", "Two things are wrong.\n")
+
+
+def test_problem_with_json_prints_an_object_for_programs_too(capsys):
+    assert run_as_program(Refusing(), "--json") == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "code": "found_problems",
+        "detail": "Two things are wrong.",
+        "things": 2,
+    }
+
+
+def test_missing_tables_are_one_sentence_that_names_migrate(capsys):
+    assert run_as_program(Refusing(), "-v0") == 1
+    assert capsys.readouterr().err == (
+        "The database is not up to date (no such table: tasks_project); run `python manage.py migrate` first.\n"
+    )
+
+
+def test_other_database_errors_are_one_line():
+    assert database_sentence(DatabaseError("disk I/O error\nDETAIL: x")) == "The database refused: disk I/O error."
+
+
+def test_unknown_option_exits_2(capsys):
+    assert run_as_program(add_project.Command(), "OPS", "--name", "x", "--nonsense") == 2
+    assert "unrecognized arguments: --nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [add_project.Command(), add_agent.Command()])
+def test_help_has_an_example_and_the_exit_codes(command):
+    text = command.create_parser("manage.py", "x").format_help()
+    assert f"\n  {command.examples}\n" in text
+    assert "exit codes: 0 done, 1 found problems, 2 wrong use" in text
+
+
+def test_project_named_unknown_names_the_nearest(cast):
+    assert project_named("ops") == cast.ops
+    with pytest.raises(WrongUse, match=r"There is no project 'OTER'; did you mean 'OTHER'\?"):
+        project_named("oter")
+
+
+def test_skill_levels_default_to_3_and_refuse_what_is_no_level():
+    assert skill_levels(["Python", "docs:5"]) == [("python", 3), ("docs", 5)]
+    for wrong in ("python:6", "python:", "python:٣", "py thon:3", ":3"):
+        with pytest.raises(WrongUse):
+            skill_levels([wrong])
+
+
+def test_add_project_sets_its_rules_and_repeating_changes_nothing():
+    args = ("add_project", "NEW", "--name", "New", "--mode", "auto", "--no-pull", "--workers-create", "--lease", "60")
+    told = json.loads(call(*args, "--json"))
+    project = Project.objects.get(key="NEW")
+    assert (project.mode, project.allow_pull, project.workers_create, project.lease_seconds) == (
+        "auto",
+        False,
+        True,
+        60,
+    )
+    assert told["created"] is True
+    assert json.loads(call(*args, "--json")) == told | {"created": False}
+    assert "nothing changed" in call("add_project", "NEW", "--name", "New")
+
+
+def test_add_project_with_other_settings_is_wrong_use(cast):
+    with pytest.raises(CommandError, match="OPS exists already with another name and lease seconds") as refused:
+        call("add_project", "OPS", "--name", "Other", "--lease", "60")
+    assert refused.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["new", "--name", "x"], "KEY: Use capital letters and digits, a letter first."),
+        (["NEW", "--name", "x", "--lease", "5"], "--lease: Ensure this value is greater than or equal to 30."),
+        (["NEW", "--name", ""], "--name: This field cannot be blank."),
+    ],
+)
+def test_add_project_with_a_wrong_value_names_the_option(args, sentence):
+    with pytest.raises(CommandError) as refused:
+        call("add_project", *args)
+    assert (str(refused.value), refused.value.returncode) == (sentence, 2)
+    assert not Project.objects.exists()
+
+
+def test_add_agent_creates_skills_membership_and_a_token_that_works(cast):
+    told = json.loads(
+        call("add_agent", "nova", "--project", "OPS", "other", "--skill", "rust:4", "docs", "--capacity", "3", "--json")
+    )
+    agent = Agent.objects.get(slug="nova")
+    assert told == {"slug": "nova", "token": told["token"]}
+    assert AgentToken.objects.get(digest=digest_of(told["token"])).agent == agent
+    assert (agent.kind, agent.max_concurrent) == ("llm", 3)
+    assert set(AgentSkill.objects.filter(agent=agent).values_list("skill__name", "level")) == {("rust", 4), ("docs", 3)}
+    assert set(Membership.objects.filter(user=agent.user).values_list("project__key", "role")) == {
+        ("OPS", "worker"),
+        ("OTHER", "worker"),
+    }
+
+
+def test_add_agent_human_gets_no_token_unless_asked():
+    assert json.loads(call("add_agent", "nina", "--kind", "human", "--json")) == {"slug": "nina", "token": None}
+    assert "changepassword nora" in call("add_agent", "nora", "--kind", "human", "--token", "laptop")
+    assert AgentToken.objects.get().name == "laptop"
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["atlas"], "There is an agent 'atlas' already; change it, or add a token to it, in the admin."),
+        (["root"], "SLUG: The name 'root' is taken."),
+        (["nova", "--project", "OPX"], "There is no project 'OPX'; did you mean 'OPS'?"),
+        (
+            ["nova", "--skill", "new:3", "--capacity", "0"],
+            "--capacity: Ensure this value is greater than or equal to 1.",
+        ),
+        (
+            ["nova", "--project", "OPS", "--role", "manager"],
+            "--role: nova is an LLM agent; it can be worker or reviewer.",
+        ),
+        (["A b"], "SLUG: Use small letters, digits, dots, dashes and underscores."),
+    ],
+)
+def test_add_agent_with_a_wrong_value_is_one_sentence_and_leaves_nothing(cast, args, sentence):
+    before = (Agent.objects.count(), Skill.objects.count())
+    with pytest.raises(CommandError) as refused:
+        call("add_agent", *args)
+    assert (str(refused.value), refused.value.returncode) == (sentence, 2)
+    assert (Agent.objects.count(), Skill.objects.count()) == before
