@@ -1,3 +1,24 @@
-"""The standing cast is at hand in the tests of every app."""
+"""The standing cast is at hand in the tests of every app, and in CI no test is skipped for want of a tool."""
+
+import os
+from collections.abc import Generator
+
+import pytest
 
 pytest_plugins = ["tasks.tests.cast"]
+
+#: What a skip's reason begins with where a test makes sense on one database alone.
+ONE_DATABASE = "Only on "
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and os.environ.get("CI") and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith(ONE_DATABASE):
+            report.outcome = "failed"
+            report.longrepr = f"Skipped in CI, where nothing may be missing: {reason}"
+    return report

@@ -8,6 +8,8 @@ stands in for the standard module where it is newer; where neither is fixed, WAL
 import sqlite3
 import sys
 
+import django
+
 WAL_FIXED_IN = (3, 51, 3)
 
 
@@ -18,6 +20,8 @@ def use_newest_library() -> None:
         from pysqlite3 import dbapi2
     except ImportError:
         return
+    if django.VERSION >= (6, 1) and not hasattr(dbapi2.Connection, "getlimit"):
+        return  # Django 6.1 reads the library's limits, which the wheel does not tell.
     if dbapi2.sqlite_version_info > sqlite3.sqlite_version_info:
         sys.modules["sqlite3"] = pysqlite3
         sys.modules["sqlite3.dbapi2"] = dbapi2
