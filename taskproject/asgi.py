@@ -1,0 +1,65 @@
+"""ASGI entry point: plain HTTP goes to WSGI in pooled threads, websockets go to Channels.
+
+Streams that outlive a request's worth of work (server-sent events) belong to Django's async handler: name their paths
+in ``STREAM_PATHS``. Websocket routes are listed in ``messaging.routing``.
+"""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
+django_async = get_asgi_application()
+
+# Everything below needs the apps that the line above has loaded.
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
+from django.db import connections  # noqa: E402
+from django.urls import re_path  # noqa: E402
+
+from messaging.routing import websocket_urlpatterns  # noqa: E402
+from taskproject.server.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
+
+#: Paths (without a trailing slash) that Django's async handler answers when an event stream is asked for.
+STREAM_PATHS: frozenset[str] = frozenset()
+#: Long polls: they wait in threads of their own.
+WAITING_PATHS = ("/api/v1/tasks/claim_next",)
+
+threaded_wsgi = ThreadedWSGI(WSGIHandler(), waiting_paths=WAITING_PATHS, on_thread_end=connections.close_all)
+
+
+async def http(scope: Scope, receive: Receive, send: Send) -> None:
+    if STREAM_PATHS and scope["path"].rstrip("/") in STREAM_PATHS and _asks_for_stream(scope):
+        await django_async(scope, receive, send)
+    else:
+        await threaded_wsgi(scope, receive, send)
+
+
+def _asks_for_stream(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/event-stream" in value for name, value in scope["headers"])
+
+
+async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Close a socket of an unknown path before it opens; the client sees 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 4404})
+
+
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            threaded_wsgi.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": URLRouter([*websocket_urlpatterns, re_path(r"", refuse_socket)]),
+        "lifespan": lifespan,
+    }
+)

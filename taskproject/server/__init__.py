@@ -1,0 +1,1 @@
+"""How requests reach Django: the bridge from ASGI to pooled WSGI threads, the body limit, and the server of ``up``."""

@@ -1,0 +1,47 @@
+"""The ASGI application: HTTP through the bridge, sockets of unknown paths refused, a clean start and stop."""
+
+import asyncio
+
+import pytest
+
+from taskproject.asgi import application
+
+
+async def talk(scope, *messages):
+    incoming, sent = list(messages), []
+
+    async def receive():
+        if incoming:
+            return incoming.pop(0)
+        await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    await application(scope, receive, send)
+    return sent
+
+
+def test_socket_of_an_unknown_path_is_closed_before_it_opens():
+    scope = {"type": "websocket", "path": "/ws/nowhere", "headers": [], "query_string": b"", "subprotocols": []}
+    assert asyncio.run(talk(scope, {"type": "websocket.connect"})) == [{"type": "websocket.close", "code": 4404}]
+
+
+def test_lifespan_is_answered():
+    sent = asyncio.run(talk({"type": "lifespan"}, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_http_is_answered_by_django():
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/admin/login/",
+        "query_string": b"",
+        "http_version": "1.1",
+        "headers": [(b"host", b"localhost")],
+    }
+    start, *parts = asyncio.run(talk(scope))
+    assert start["status"] == 200
+    assert b"csrfmiddlewaretoken" in b"".join(part["body"] for part in parts)

@@ -1,0 +1,319 @@
+"""The bridge from ASGI to WSGI threads: what reaches the application, what comes back, and who is let go."""
+
+import asyncio
+import io
+import threading
+import time
+
+import orjson
+
+from taskproject.server import bridge
+from taskproject.server.bridge import CLIENT_GONE, MAX_BODY_BYTES, ThreadedWSGI, build_environ
+
+
+def scope_of(path="/", *, method="GET", headers=(), **changes):
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "http_version": "1.1",
+        "headers": list(headers),
+        "server": ("localhost", 80),
+        "client": ("10.0.0.1", 1234),
+        **changes,
+    }
+
+
+async def exchange(app, scope, *messages):
+    """Let ``app`` answer; ``messages`` is what the client sends. Returns (status, headers, body)."""
+    incoming = list(messages)
+    sent = []
+
+    async def receive():
+        if incoming:
+            return incoming.pop(0)
+        await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    await app(scope, receive, send)
+    if not sent:
+        return None
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    assert not sent[-1].get("more_body")
+    return sent[0]["status"], dict(sent[0]["headers"]), body
+
+
+def body_message(body=b"", more=False):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+class Response(list):
+    streaming = False
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+
+def echo(environ, start_response):
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    start_response("201 Created", [("Content-Type", "text/plain"), ("Set-Cookie", "a=1")])
+    return Response([environ["REQUEST_METHOD"].encode(), b" ", body])
+
+
+def test_post_reaches_the_application_and_its_answer_comes_back():
+    async def main():
+        scope = scope_of("/x", method="POST", headers=[(b"content-length", b"6")])
+        return await exchange(ThreadedWSGI(echo), scope, body_message(b"abc", more=True), body_message(b"def"))
+
+    status, headers, body = asyncio.run(main())
+    assert (status, body) == (201, b"POST abcdef")
+    assert headers == {b"content-type": b"text/plain", b"set-cookie": b"a=1"}
+
+
+def test_environ_keeps_bytes_of_the_path_and_drops_headers_with_underscores():
+    scope = scope_of(
+        "/caf%C3%A9",
+        headers=[
+            (b"x_forwarded_proto", b"https"),
+            (b"cookie", b"a=1"),
+            (b"cookie", b"b=2"),
+            (b"accept", b"text/html"),
+            (b"accept", b"*/*"),
+        ],
+        root_path="",
+    )
+    environ = build_environ(scope, b"")
+    assert environ["PATH_INFO"].encode("latin-1").decode() == "/café"
+    assert "HTTP_X_FORWARDED_PROTO" not in environ
+    assert environ["HTTP_COOKIE"] == "a=1; b=2"
+    assert environ["HTTP_ACCEPT"] == "text/html,*/*"
+    assert environ["REMOTE_ADDR"] == "10.0.0.1"
+
+
+def test_body_declared_too_large_is_refused_before_it_is_kept():
+    reached = []
+
+    async def main():
+        scope = scope_of(method="POST", headers=[(b"content-length", str(MAX_BODY_BYTES + 1).encode())])
+        app = ThreadedWSGI(lambda *args: reached.append(args))
+        return await exchange(app, scope, body_message(b"x" * 1000, more=True), body_message(b"x"))
+
+    status, headers, body = asyncio.run(main())
+    assert (status, headers[b"content-type"]) == (413, b"application/problem+json")
+    problem = orjson.loads(body)
+    assert (problem["code"], problem["status"]) == ("body_too_large", 413)
+    assert not reached
+
+
+def test_body_sent_in_chunks_too_large_is_refused():
+    async def main():
+        scope = scope_of(method="POST", headers=[(b"transfer-encoding", b"chunked")])
+        half = b"x" * (MAX_BODY_BYTES // 2 + 1)
+        return await exchange(ThreadedWSGI(echo), scope, body_message(half, more=True), body_message(half))
+
+    assert asyncio.run(main())[0] == 413
+
+
+def test_body_of_the_allowed_size_passes():
+    async def main():
+        body = b"x" * MAX_BODY_BYTES
+        scope = scope_of(method="POST", headers=[(b"content-length", str(MAX_BODY_BYTES).encode())])
+        return await exchange(ThreadedWSGI(echo), scope, body_message(body))
+
+    status, _, body = asyncio.run(main())
+    assert (status, len(body)) == (201, MAX_BODY_BYTES + 5)
+
+
+def test_half_a_body_never_reaches_the_application():
+    reached = []
+
+    async def main():
+        scope = scope_of(method="POST", headers=[(b"content-length", b"10")])
+        app = ThreadedWSGI(lambda *args: reached.append(args))
+        return await exchange(app, scope, body_message(b"12345", more=True), {"type": "http.disconnect"})
+
+    assert asyncio.run(main()) is None
+    assert not reached
+
+
+def test_body_that_stops_half_way_is_given_up(monkeypatch):
+    monkeypatch.setattr(bridge, "BODY_SECONDS", 0.01)
+
+    async def main():
+        scope = scope_of(method="POST", headers=[(b"content-length", b"10")])
+        return await exchange(ThreadedWSGI(echo), scope, body_message(b"12345", more=True))
+
+    assert asyncio.run(main())[0] == 408
+
+
+def test_streamed_answer_arrives_whole_and_is_closed():
+    response = Response([b"a" * 10, b"", b"b" * 10] * 20)
+    response.streaming = True
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return response
+
+    status, _, body = asyncio.run(exchange_of(application))
+    assert (status, body) == (200, (b"a" * 10 + b"b" * 10) * 20)
+    assert response.closed
+
+
+async def exchange_of(application, **kwargs):
+    return await exchange(ThreadedWSGI(application, **kwargs), scope_of())
+
+
+def test_large_file_arrives_whole():
+    content = bytes(range(256)) * 4096
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](io.BytesIO(content), 4096)
+
+    for size in (10, bridge.FILE_BLOCK_BYTES, len(content)):
+        part = content[:size]
+
+        def some(environ, start_response, part=part):
+            start_response("200 OK", [])
+            return environ["wsgi.file_wrapper"](io.BytesIO(part), 4096)
+
+        assert asyncio.run(exchange_of(some))[2] == part
+
+
+def test_stream_that_breaks_is_cut_and_not_completed():
+    def broken():
+        yield b"first"
+        raise ValueError("half way")
+
+    class Streaming:
+        streaming = True
+
+        def __iter__(self):
+            return broken()
+
+        def close(self):
+            pass
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return Streaming()
+
+    async def main():
+        try:
+            await exchange_of(application)
+        except ValueError as error:
+            return str(error)
+
+    assert asyncio.run(main()) == "half way"
+
+
+def test_waiting_view_learns_that_its_client_went_away(monkeypatch):
+    monkeypatch.setattr(bridge, "WATCH_AFTER_SECONDS", 0)
+    noticed = threading.Event()
+
+    def application(environ, start_response):
+        while not environ[CLIENT_GONE]():
+            time.sleep(0.001)
+        noticed.set()
+        start_response("200 OK", [])
+        return Response([b"late"])
+
+    async def main():
+        await exchange(ThreadedWSGI(application), scope_of(), {"type": "http.disconnect"})
+
+    asyncio.run(main())
+    assert noticed.is_set()
+
+
+def test_waiting_view_is_told_that_the_server_stops():
+    app = ThreadedWSGI(lambda environ, start_response: waits(environ, start_response))
+    entered = threading.Event()
+
+    def waits(environ, start_response):
+        entered.set()
+        while not environ[CLIENT_GONE]():
+            time.sleep(0.001)
+        start_response("200 OK", [])
+        return Response([b"nothing"])
+
+    async def main():
+        answer = asyncio.create_task(exchange(app, scope_of()))
+        while not entered.is_set():
+            await asyncio.sleep(0.001)
+        app.stop_waiting()
+        return await answer
+
+    assert asyncio.run(main())[2] == b"nothing"
+
+
+def test_long_polls_leave_threads_for_others():
+    release = threading.Event()
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/wait/":
+            release.wait()
+        start_response("200 OK", [])
+        return Response([environ["PATH_INFO"].encode()])
+
+    async def main():
+        app = ThreadedWSGI(application, threads=1, waiting_paths=["/wait"], waiting_threads=2)
+        polls = [asyncio.create_task(exchange(app, scope_of("/wait/"))) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        other = await exchange(app, scope_of("/other"))
+        assert app.waiting_pool.busy == 2
+        release.set()
+        return other, await asyncio.gather(*polls)
+
+    other, polls = asyncio.run(main())
+    assert other[2] == b"/other"
+    assert [poll[2] for poll in polls] == [b"/wait/"] * 5
+
+
+def test_threads_are_started_only_when_all_are_busy_and_end_with_the_pool():
+    ended = threading.Semaphore(0)
+    names = []
+
+    def application(environ, start_response):
+        names.append(threading.current_thread().name)
+        start_response("200 OK", [])
+        return Response([b""])
+
+    async def main():
+        app = ThreadedWSGI(application, on_thread_end=ended.release)
+        for _ in range(5):
+            await exchange(app, scope_of())
+        app.close()
+        return app
+
+    asyncio.run(main())
+    assert set(names) == {"http-1"}
+    assert ended.acquire(timeout=5)
+
+
+def test_request_of_a_client_that_left_the_queue_is_never_begun(monkeypatch):
+    monkeypatch.setattr(bridge, "WATCH_AFTER_SECONDS", 0)
+    release = threading.Event()
+    begun = []
+
+    def application(environ, start_response):
+        begun.append(environ["PATH_INFO"])
+        release.wait()
+        start_response("200 OK", [])
+        return Response([b""])
+
+    async def main():
+        app = ThreadedWSGI(application, threads=1)
+        first = asyncio.create_task(exchange(app, scope_of("/first")))
+        await asyncio.sleep(0.01)
+        left = await exchange(app, scope_of("/left"), {"type": "http.disconnect"})
+        release.set()
+        await first
+        return left
+
+    assert asyncio.run(main()) is None
+    assert begun == ["/first"]
