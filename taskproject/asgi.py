@@ -59,7 +59,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": URLRouter([*websocket_urlpatterns, re_path(r"", refuse_socket)]),
+        "websocket": URLRouter([*websocket_urlpatterns, re_path(r"", refuse_socket)]),  # type: ignore[arg-type]
         "lifespan": lifespan,
     }
 )

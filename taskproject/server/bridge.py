@@ -8,7 +8,7 @@ sends or reads slowly. Figures: docs/decisions/0002-http-in-pooled-threads.md.
 import asyncio
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from io import BytesIO
 from itertools import chain
@@ -19,9 +19,9 @@ import orjson
 
 from taskproject.server.pool import Job, ThreadPool
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 #: What a request may carry; the API's contract says 1 MB.
