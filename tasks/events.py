@@ -36,10 +36,13 @@ def event(
     project: Project | None = None,
     run: Run | None = None,
     agent: Agent | None = None,
-    recipient: "User | int | None" = None,
+    recipient: "User | None" = None,
     **data: Any,
 ) -> Event:
-    """An event, not yet stored. Give ``task`` or ``project``; ``agent`` is the one of the run or of the assignment."""
+    """An event, not yet stored. Give ``task`` or ``project``; ``agent`` is the one of the run or of the assignment.
+
+    An event with a ``recipient`` is private: only they and the actor ever see it.
+    """
     home = project or (task.project if task else None)
     assert home is not None
     return Event(
@@ -54,7 +57,7 @@ def event(
         agent_slug=agent.slug if agent else "",
         actor=actor,
         actor_name=name_of(actor),
-        recipient_id=recipient if isinstance(recipient, int) or recipient is None else recipient.pk,
+        recipient=recipient,
         data=data,
     )
 

@@ -64,7 +64,6 @@ def add_assignments(
             actor=actor,
             task=task,
             agent=agent,
-            recipient=agent.user_id,
             source=source.value,
             note=note,
         )
@@ -83,11 +82,7 @@ def _end_assignments(
             .update(ended_at=now, end_reason=AssignmentEnd.UNASSIGNED)
         )
         if ended:
-            events.append(
-                event(
-                    "task.unassigned", at=now, actor=actor, task=task, agent=agent, recipient=agent.user_id, note=note
-                )
-            )
+            events.append(event("task.unassigned", at=now, actor=actor, task=task, agent=agent, note=note))
     return events
 
 

@@ -94,7 +94,6 @@ def set_member(*, actor: "User | None", project: Project, user: "User", role: Ro
             actor=actor,
             project=project,
             agent=agent,
-            recipient=user.pk,
             member=name_of(user),
             role=str(role.value),
         )
@@ -128,7 +127,6 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
             actor=actor,
             project=project,
             agent=agent,
-            recipient=user.pk,
             member=name_of(user),
         )
     )

@@ -1,0 +1,123 @@
+"""Every error of the API as ``application/problem+json`` (RFC 9457) with a stable ``code``."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from taskproject.api.renderers import JSONRenderer
+from tasks.errors import DomainError
+
+CONTENT_TYPE = "application/problem+json"
+
+#: Every code with its HTTP status and title; the reference that the docs page shows.
+CODES: dict[str, tuple[int, str]] = {
+    "validation_error": (400, "The input is not valid"),
+    "not_authenticated": (401, "Not authenticated"),
+    "permission_denied": (403, "Not permitted"),
+    "not_found": (404, "Not found"),
+    "illegal_transition": (409, "Not possible in this status"),
+    "not_ready": (409, "Not ready to begin"),
+    "already_claimed": (409, "Already claimed"),
+    "not_assignee": (409, "Not an assignee"),
+    "missing_skill": (409, "A skill is missing"),
+    "at_capacity": (409, "No free capacity"),
+    "lease_lost": (409, "The lease is lost"),
+    "dependency_cycle": (409, "A circle of dependencies"),
+    "version_mismatch": (412, "The task has changed"),
+    "cursor_expired": (410, "The cursor is too old"),
+    "throttled": (429, "Too many requests"),
+    "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
+    "request_in_progress": (409, "The first request is still running"),
+    "method_not_allowed": (405, "Method not allowed"),
+    "not_acceptable": (406, "Not acceptable"),
+    "body_too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "Unsupported media type"),
+}
+
+
+def problem(code: str, detail: str, **extra: Any) -> dict[str, Any]:
+    """The members of one problem; ``extra`` holds what helps to go on.
+
+    ``status`` is always the number of the HTTP answer, as RFC 9457 has it; the status of a task is ``task_status``.
+    """
+    status, title = CODES[code]
+    kind = f"/api/v1/docs#problem-{code}"
+    return {"type": kind, "title": title, "status": status, "detail": detail, "code": code, **extra}
+
+
+def problem_of(error: DomainError) -> dict[str, Any]:
+    return problem(error.code, error.detail, **error.data)
+
+
+def problem_response(code: str, detail: str, **extra: Any) -> HttpResponse:
+    """For middleware, which has no DRF renderer at hand."""
+    body = problem(code, detail, **extra)
+    return HttpResponse(JSONRenderer().render(body), status=body["status"], content_type=CONTENT_TYPE)
+
+
+def _sentences(detail: Any) -> list[str]:
+    """The sentences in one field's part of DRF's error detail, whatever its depth."""
+    if isinstance(detail, list):
+        return [text for item in detail for text in _sentences(item)]
+    if isinstance(detail, dict):
+        return [f"{name}: {text}" for name, item in detail.items() for text in _sentences(item)]
+    return [str(detail)]
+
+
+def _of_validation_error(error: exceptions.ValidationError) -> dict[str, Any]:
+    detail = error.detail
+    errors = dict(detail) if isinstance(detail, dict) else {"body": detail}
+    listed = {("body" if name == "non_field_errors" else name): _sentences(texts) for name, texts in errors.items()}
+    listed = {name: texts for name, texts in listed.items() if texts}
+    name, texts = next(iter(listed.items()), ("body", ["It is not valid."]))
+    return problem("validation_error", f"{name}: {texts[0]}", errors=listed)
+
+
+def _of_api_exception(error: exceptions.APIException) -> dict[str, Any]:
+    detail = str(error.detail)
+    match error:
+        case exceptions.NotAuthenticated():
+            return problem("not_authenticated", "Send a token: `Authorization: Bearer <token>`.")
+        case exceptions.AuthenticationFailed():
+            return problem("not_authenticated", detail)
+        case exceptions.Throttled():
+            wait = max(1, round(error.wait or 1))
+            return problem("throttled", f"Too many requests; wait {wait} s.", retry_after_seconds=wait)
+        case exceptions.ParseError():
+            return problem("validation_error", detail, errors={"body": [detail]})
+    return problem(error.default_code, detail)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Translate what a view raised; None lets a defect surface as a 500 with its traceback in the log."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound("There is nothing here, or nothing that you may see.")
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    headers: dict[str, str] = {}
+    if isinstance(error, DomainError):
+        body = problem_of(error)
+    elif isinstance(error, exceptions.ValidationError):
+        body = _of_validation_error(error)
+    elif isinstance(error, exceptions.APIException):
+        body = _of_api_exception(error)
+        if challenge := getattr(error, "auth_header", None):
+            headers["WWW-Authenticate"] = challenge
+    else:
+        return None
+    if wait := body.get("retry_after_seconds"):
+        headers["Retry-After"] = str(wait)
+    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+class UnknownPath(APIView):
+    """Answers every path that the API does not have, in the API's own form."""
+
+    schema = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return problem_response("not_found", "The API has no such path; see /api/v1/docs.")

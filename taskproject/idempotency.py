@@ -1,0 +1,116 @@
+"""Idempotency-Key: the same key, caller, path and body get the same answer for 24 hours, and one effect.
+
+After the IETF draft *The Idempotency-Key HTTP Header Field*. The answer is stored in the transaction of the effect, so
+there is no moment at which one exists without the other.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+from taskproject.api.problems import problem_response
+from tasks import clock
+from tasks.models import IdempotencyKey
+
+HEADER = "Idempotency-Key"
+KEPT = timedelta(hours=24)
+KEY_LENGTH = 200
+#: Answers about the request as a whole, not about its effect: trying again may well end otherwise.
+NOT_STORED = (401, 413, 429)
+#: Headers that belong to the answer; the others are made anew.
+STORED_HEADERS = ("Content-Type", "ETag", "Location", "Retry-After")
+
+View = Callable[..., HttpResponse]
+
+
+class IdempotencyMiddleware:
+    """Wraps the API's POST views that carry an ``Idempotency-Key``."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+        key = request.headers.get(HEADER)
+        if key is None or request.method != "POST" or not request.path.startswith("/api/"):
+            return None
+        if not 1 <= len(key) <= KEY_LENGTH or not key.isprintable():
+            text = f"Must have 1 to {KEY_LENGTH} printable characters."
+            return problem_response("validation_error", f"{HEADER}: {text}", errors={HEADER: [text]})
+        user = _caller(request)
+        if user is None:
+            return None
+        if wait := getattr(getattr(view, "cls", None), "wait_before_transaction", None):
+            wait(request, user)
+        with transaction.atomic():
+            return _answer_once(request, user, key, lambda: view(request, *args, **kwargs))
+
+
+def _caller(request: HttpRequest) -> Any:
+    """The authenticated user, or None where the view will refuse the request anyway."""
+    authenticators = [authenticator() for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
+    try:
+        user = Request(request, authenticators=authenticators).user
+    except APIException:
+        return None
+    return user if user.is_authenticated else None
+
+
+def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], HttpResponse]) -> HttpResponse:
+    path = request.path.rstrip("/")[:300]
+    digest = hashlib.sha256(request.get_full_path().encode() + b"\0" + request.body).hexdigest()
+    if not _lock(f"{user.pk}\0{key}\0{path}"):
+        return problem_response(
+            "request_in_progress",
+            "The first request with this key is still running; ask again in a second.",
+            retry_after_seconds=1,
+        )
+    now = clock.now()
+    stored = IdempotencyKey.objects.filter(user=user, key=key, path=path).first()
+    if stored is not None and stored.created_at <= now - KEPT:
+        stored.delete()
+        stored = None
+    if stored is not None:
+        if stored.body_digest != digest:
+            return problem_response(
+                "idempotency_key_reused", "This key was used with another body; use a new key for a new request."
+            )
+        answer = HttpResponse(bytes(stored.body), status=stored.status_code, headers=stored.headers)
+        answer.headers["Idempotency-Replayed"] = "true"
+        return answer
+    response = run()
+    if hasattr(response, "render"):
+        response = response.render()
+    if response.status_code >= 500:
+        transaction.set_rollback(True)
+    elif response.status_code not in NOT_STORED:
+        IdempotencyKey.objects.create(
+            user=user,
+            key=key,
+            path=path,
+            body_digest=digest,
+            status_code=response.status_code,
+            headers={name: response.headers[name] for name in STORED_HEADERS if name in response.headers},
+            body=response.content,
+            created_at=now,
+        )
+    return response
+
+
+def _lock(name: str) -> bool:
+    """Whether this transaction is the only one under ``name``; SQLite runs one writing transaction at a time anyway."""
+    if connection.vendor != "postgresql":
+        return True
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        return bool(cursor.fetchone()[0])
