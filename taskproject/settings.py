@@ -144,6 +144,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "taskproject.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "taskproject.urls"
@@ -232,6 +233,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["taskproject.api.schema.without_trailing_slash"],
+    "POSTPROCESSING_HOOKS": ["taskproject.api.schema.add_conventions"],
+    "DESCRIPTION": "Hand out work to LLM agents and people. Authenticate with `Authorization: Bearer <token>`.",
+    "ENUM_NAME_OVERRIDES": {},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -94,7 +94,9 @@ class CursorPagination(pagination.BasePagination):
             value, key = field.to_python(text), meta.pk.to_python(pk)
         except (ValueError, TypeError, binascii.Error, ValidationError):
             raise refusal from None
-        if direction not in ("f", "b") or value is None or not isinstance(key, int) or not 0 <= key < 2**63:
+        if direction not in ("f", "b") or value is None or key is None:
+            raise refusal
+        if any(isinstance(number, int) and not 0 <= number < 2**63 for number in (value, key)):
             raise refusal
         return direction == "b", (value, key)
 

@@ -23,14 +23,3 @@ class StrictSerializer(serializers.Serializer):
             if unknown:
                 raise serializers.ValidationError(unknown)
         return super().to_internal_value(data)
-
-
-class ProblemOutput(serializers.Serializer):
-    """An error (RFC 9457). Some codes carry more members; see the table of codes."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField(help_text="One sentence that says what to do.")
-    code = serializers.CharField(help_text="Stable, snake_case.")
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)

@@ -1,0 +1,137 @@
+"""Events over HTTP: a page after a cursor, or a wait for the next ones."""
+
+import time
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from messaging.stream import START, Cursor, event_output, present_cursor, read_events
+from taskproject.api.serializers import unknown_name_message
+from tasks.errors import Invalid, NotFound
+from tasks.models import Event, Project, Task
+from tasks.waiting import Places, wait_until
+
+LIMIT, WAIT = 1000, 30
+PARAMETERS = {
+    "after": "A cursor; left out: from the oldest kept; `now`: only the present cursor.",
+    "project": "Key of a project.",
+    "task": "Ref of a task.",
+    "kinds": "Kinds with commas between them, such as `task.assigned,run.ended`.",
+    "limit": "At most 1000; 100 by default.",
+    "wait": "Seconds to wait for the next event, at most 30.",
+}
+
+
+class EventOutput(serializers.Serializer):
+    """An immutable fact. ``id`` only orders; follow the cursor."""
+
+    id = serializers.CharField()
+    at = serializers.DateTimeField()
+    kind = serializers.CharField()
+    project = serializers.CharField()
+    task = serializers.CharField(allow_null=True)
+    agent = serializers.CharField(allow_null=True, help_text="The agent of the run or of the assignment.")
+    actor = serializers.CharField(allow_null=True, help_text="Who did it; null for the engine.")
+    data = serializers.DictField()
+
+
+class EventsOutput(serializers.Serializer):
+    events = EventOutput(many=True)
+    cursor = serializers.CharField(help_text="Send it as `after` next time.")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+def _number(params: Any, name: str, *, default: int, least: int, most: int) -> int:
+    text = params.get(name)
+    if text is None:
+        return default
+    if not _is_number(text) or not least <= int(text) <= most:
+        raise Invalid({name: f"Must be a number from {least} to {most}."})
+    return int(text)
+
+
+def _parameters(*names: str) -> list[OpenApiParameter]:
+    numbers = ("limit", "wait")
+    return [
+        OpenApiParameter(name, OpenApiTypes.INT if name in numbers else OpenApiTypes.STR, description=PARAMETERS[name])
+        for name in names
+    ]
+
+
+class EventsView(APIView):
+    """The stream as pages; a reader that follows ``cursor`` misses nothing and reads nothing twice."""
+
+    places = Places(most=24)
+
+    @extend_schema(
+        tags=["events"],
+        operation_id="list_events",
+        summary="Events after a cursor",
+        parameters=_parameters(*PARAMETERS),
+        responses=EventsOutput,
+    )
+    def get(self, request: Request) -> Response:
+        return self.answer(request)
+
+    def answer(self, request: Request, ref: str | None = None) -> Response:
+        """The page that the query asks for; with ``ref`` of that task alone."""
+        params = request.query_params
+        for name in params:
+            if name not in PARAMETERS or (ref and name in ("task", "project")):
+                raise Invalid({name: unknown_name_message(name, list(PARAMETERS))})
+        limit = _number(params, "limit", default=100, least=1, most=LIMIT)
+        wait = _number(params, "wait", default=0, least=0, most=WAIT)
+        narrow = self._narrow(request, ref)
+        text = params.get("after", "")
+        if text == "now":
+            return Response({"events": [], "cursor": str(present_cursor())})
+        found: list[Event] = []
+        cursor = Cursor.parse(text) if text else START
+
+        def look() -> bool:
+            nonlocal found, cursor
+            found, cursor = read_events(user=request.user, after=cursor, limit=limit, **narrow)
+            return bool(found)
+
+        if not look() and wait:
+            with self.places.taken() as taken:
+                if taken:
+                    wait_until(look, time.monotonic() + wait)
+        return Response({"events": [event_output(event) for event in found], "cursor": str(cursor)})
+
+    def _narrow(self, request: Request, ref: str | None) -> dict[str, Any]:
+        params = request.query_params
+        ref, project = ref or params.get("task"), params.get("project")
+        task = None
+        if project and not Project.objects.visible_to(request.user).filter(key=project.upper()).exists():
+            raise NotFound(f"There is no project {project!r} that you are a member of.")
+        if ref:
+            key, _, number = ref.rpartition("-")
+            named = Task.objects.filter(project__key=key.upper(), number=int(number) if _is_number(number) else -1)
+            task = named.visible_to(request.user).first()
+            if task is None:
+                raise NotFound(f"There is no task {ref!r} in the projects that you are a member of.")
+        kinds = [kind.strip() for kind in params.get("kinds", "").split(",") if kind.strip()]
+        return {"task": task, "project": project, "kinds": kinds}
+
+
+class TaskEventsView(EventsView):
+    """The life of one task."""
+
+    @extend_schema(
+        tags=["events"],
+        operation_id="list_task_events",
+        summary="Events of one task",
+        parameters=_parameters("after", "kinds", "limit", "wait"),
+        responses=EventsOutput,
+    )
+    def get(self, request: Request, ref: str) -> Response:  # type: ignore[override]
+        return self.answer(request, ref)

@@ -1,0 +1,69 @@
+"""What every operation of the OpenAPI description shares: paths without slash, errors, headers."""
+
+from typing import Any
+
+from taskproject.api.problems import CODES
+
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+
+def without_trailing_slash(endpoints: list[Any], **_: Any) -> list[Any]:
+    """Both forms of a path are served; the description names the one without the slash."""
+    return [(path.rstrip("/") or "/", regex, method, view) for path, regex, method, view in endpoints]
+
+
+def add_conventions(result: dict[str, Any], generator: Any = None, **_: Any) -> dict[str, Any]:
+    """Problems as the default answer, and the headers that requests may carry."""
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = {
+        "type": "object",
+        "description": "RFC 9457. `code` is stable; further members depend on it.",
+        "required": ["type", "title", "status", "detail", "code"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "One sentence that says what to do."},
+            "code": {"type": "string", "enum": sorted(CODES)},
+            "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        },
+        "additionalProperties": True,
+        "example": {
+            "type": "/api/v1/docs#problem-not_ready",
+            "title": CODES["not_ready"][1],
+            "status": 409,
+            "detail": "OPS-42 waits for OPS-1; take another task.",
+            "code": "not_ready",
+            "blocked_by": ["OPS-1"],
+        },
+    }
+    answer = {"description": "A problem.", "content": {"application/problem+json": {"schema": _PROBLEM}}}
+    for path, operations in result.get("paths", {}).items():
+        for method, operation in operations.items():
+            responses = operation.setdefault("responses", {})
+            for status in _problem_statuses(path, method, operation):
+                responses.setdefault(status, answer)
+            if method == "post":
+                operation.setdefault("parameters", []).append(
+                    _header("Idempotency-Key", "Same key, same answer, one effect.")
+                )
+            if operation.get("operationId") == "patch_task":
+                operation.setdefault("parameters", []).append(_header("If-Match", "The `ETag` that you read."))
+    return result
+
+
+def _problem_statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
+    statuses = ["400", "401", "403", "404", "406", "429"]
+    if method != "get":
+        statuses += ["409", "413", "415"]
+    if method == "post":
+        statuses.append("422")
+    if operation.get("operationId") == "patch_task":
+        statuses.append("412")
+    if path.endswith("/events"):
+        statuses.append("410")
+    return statuses
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}

@@ -1,0 +1,14 @@
+"""The API's paths, put together from the apps; whatever is left is answered as a problem."""
+
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from taskproject.api.problems import UnknownPath
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("", include("tasks.api.urls")),
+    path("", include("messaging.api.urls")),
+    re_path(r"", UnknownPath.as_view()),
+]

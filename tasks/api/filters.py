@@ -1,0 +1,153 @@
+"""Filters of the task list. What is not understood is refused: a filter that is dropped shows the wrong tasks."""
+
+from datetime import datetime
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from taskproject.api.serializers import unknown_name_message
+from tasks.api.outputs import PRIORITIES
+from tasks.errors import Invalid
+from tasks.models import Agent, Assignment, Project, Task
+from tasks.querysets import TaskQuerySet
+from tasks.transitions import Status
+
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class FlagField(forms.Field):
+    def to_python(self, value: Any) -> bool | None:
+        if value in (None, ""):
+            return None
+        if str(value).lower() not in FLAGS:
+            raise forms.ValidationError("Must be true or false.")
+        return FLAGS[str(value).lower()]
+
+
+class FlagFilter(django_filters.Filter):
+    field_class = FlagField
+
+
+class TimeField(forms.Field):
+    """ISO 8601 with a zone, or a date, which means its first moment in UTC."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        if value in (None, ""):
+            return None
+        text = str(value).replace(" ", "+")
+        if len(text) == 10:
+            text += "T00:00:00Z"
+        try:
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                raise ValueError
+            moment.astimezone()
+        except (ValueError, OverflowError):
+            raise forms.ValidationError("Must be a time such as 2026-11-22T10:00:00Z, or a date.") from None
+        return moment
+
+
+class TimeFilter(django_filters.Filter):
+    field_class = TimeField
+
+
+class SeveralField(forms.Field):
+    """Values given several times or with commas between them."""
+
+    widget = forms.SelectMultiple
+
+    def __init__(self, *args: Any, choices: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        kwargs.pop("max_length", None)
+        super().__init__(*args, **kwargs)
+        self.choices = choices
+
+    def to_python(self, value: Any) -> list[Any] | None:
+        parts = [part.strip() for text in value or [] for part in str(text).split(",") if part.strip()]
+        if self.choices is None:
+            return parts or None
+        for part in parts:
+            if part not in self.choices:
+                raise forms.ValidationError(unknown_name_message(part, list(self.choices)))
+        return [self.choices[part] for part in parts] or None
+
+
+class SeveralFilter(django_filters.Filter):
+    field_class = SeveralField
+
+
+class TaskFilter(django_filters.FilterSet):
+    project = SeveralFilter(field_name="project__key", lookup_expr="in", label="Keys of projects.")
+    status = SeveralFilter(lookup_expr="in", choices={status.value: status.value for status in Status})
+    priority = SeveralFilter(lookup_expr="in", choices=PRIORITIES)
+    assignee = SeveralFilter(method="by_assignee", label="Slugs of agents; `me` for yourself.")
+    unassigned = FlagFilter(method="by_unassigned")
+    label = SeveralFilter(method="by_label", label="Tasks that carry any of these.")
+    skill = SeveralFilter(method="by_skill", label="Tasks that require any of these.")
+    ready = FlagFilter(method="by_ready")
+    blocked = FlagFilter(method="by_blocked")
+    overdue = FlagFilter(method="by_overdue")
+    parent = django_filters.CharFilter(method="by_parent", label="Ref of the parent, or `none`.")
+    q = django_filters.CharFilter(method="by_text", label="A ref, or part of title or description.")
+    created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
+    created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
+    updated_before = TimeFilter(field_name="updated_at", lookup_expr="lt")
+    updated_after = TimeFilter(field_name="updated_at", lookup_expr="gte")
+    due_before = TimeFilter(field_name="due_at", lookup_expr="lt")
+    due_after = TimeFilter(field_name="due_at", lookup_expr="gte")
+    completed_before = TimeFilter(field_name="completed_at", lookup_expr="lt")
+    completed_after = TimeFilter(field_name="completed_at", lookup_expr="gte")
+
+    class Meta:
+        model = Task
+        fields: list[str] = []
+
+    def by_assignee(self, queryset: TaskQuerySet, name: str, slugs: list[str]) -> QuerySet:
+        agents = Agent.objects.filter(slug__in=[slug for slug in slugs if slug != "me"])
+        if "me" in slugs and self.request is not None:
+            agents = agents | Agent.objects.filter(user=self.request.user)
+        ids = list(agents.values_list("pk", flat=True))
+        assigned = Assignment.objects.filter(task=OuterRef("pk"), agent__in=ids)
+        return queryset.filter(Exists(assigned.filter(Q(ended_at__isnull=True) | Q(end_reason="closed"))))
+
+    def by_unassigned(self, queryset: TaskQuerySet, name: str, wanted: bool) -> QuerySet:
+        active = Assignment.objects.active().filter(task=OuterRef("pk"))
+        return queryset.unassigned() if wanted else queryset.filter(Exists(active))
+
+    def by_label(self, queryset: TaskQuerySet, name: str, labels: list[str]) -> QuerySet:
+        carried = Task.labels.through.objects.filter(task=OuterRef("pk"), label__name__in=labels)
+        return queryset.filter(Exists(carried))
+
+    def by_skill(self, queryset: TaskQuerySet, name: str, skills: list[str]) -> QuerySet:
+        needs = Task._meta.get_field("required_skills").related_model.objects.filter(  # type: ignore[union-attr]
+            task=OuterRef("pk"), skill__name__in=skills
+        )
+        return queryset.filter(Exists(needs))
+
+    def by_ready(self, queryset: TaskQuerySet, name: str, wanted: bool) -> QuerySet:
+        return queryset.ready() if wanted else queryset.exclude(pk__in=Task.objects.ready().values("pk"))
+
+    def by_blocked(self, queryset: TaskQuerySet, name: str, wanted: bool) -> QuerySet:
+        blocked = Q(status=Status.NOT_STARTED, open_blockers__gt=0)
+        return queryset.filter(blocked if wanted else ~blocked)
+
+    def by_overdue(self, queryset: TaskQuerySet, name: str, wanted: bool) -> QuerySet:
+        return queryset.overdue() if wanted else queryset.exclude(pk__in=Task.objects.overdue().values("pk"))
+
+    def by_parent(self, queryset: TaskQuerySet, name: str, ref: str) -> QuerySet:
+        if ref == "none":
+            return queryset.filter(parent__isnull=True)
+        key, _, number = ref.rpartition("-")
+        if not (number.isascii() and number.isdecimal()) or len(number) > 9:
+            raise Invalid({"parent": "Must be a ref such as OPS-42, or none."})
+        return queryset.filter(parent__project__key=key.upper(), parent__number=int(number))
+
+    def by_text(self, queryset: TaskQuerySet, name: str, text: str) -> QuerySet:
+        if "\0" in text:
+            raise Invalid({"q": "Must be a text."})
+        found = Q(title__icontains=text) | Q(description__icontains=text)
+        key, _, number = text.strip().rpartition("-")
+        if number.isascii() and number.isdecimal() and len(number) < 10:
+            found |= Q(project__in=Project.objects.filter(key=key.upper()), number=int(number))
+        return queryset.filter(found)

@@ -1,0 +1,100 @@
+"""What the views share: finding what a path names among what the caller may see, inputs, answers with a version."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from rest_framework import serializers, status
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from taskproject.api.pagination import CursorPagination
+from taskproject.api.serializers import unknown_name_message
+from tasks.api.outputs import task_outputs
+from tasks.errors import Invalid, NotFound
+from tasks.models import Agent, Project, Task
+from tasks.querysets import TaskQuerySet
+
+LIST_QUERY_NAMES = ("limit", "cursor", "ordering")
+
+
+class View(GenericAPIView):
+    """An endpoint whose caller is authenticated; ``actor`` is their user."""
+
+    pagination_class = None
+    filter_backends: ClassVar[Sequence[Any]] = ()
+    #: Query parameters that are understood; any other is refused, because a dropped filter shows the wrong rows.
+    query_names: ClassVar[Sequence[str]] = ()
+
+    @property
+    def actor(self) -> User:
+        user = self.request.user
+        assert isinstance(user, User)
+        return user
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        for name in request.query_params:
+            if name not in self.query_names:
+                raise Invalid({name: unknown_name_message(name, sorted(self.query_names))})
+
+    def read(self, serializer: type[serializers.Serializer], **kwargs: Any) -> Any:
+        """The body as ``serializer`` understands it. Raises DRF's ``ValidationError`` with the fields."""
+        instance = serializer(data=self.request.data, **kwargs)
+        instance.is_valid(raise_exception=True)
+        return instance.validated_data
+
+    def find_project(self, key: str) -> Project:
+        """The project with this key, if the caller may see it. Raises ``NotFound``."""
+        projects = Project.objects.visible_to(self.actor)
+        project = projects.prefetch_related("memberships__user__agent").filter(key=key.upper()).first()
+        if project is None:
+            raise NotFound(f"There is no project {key!r} that you are a member of.")
+        return project
+
+    def find_task(self, ref: str) -> Task:
+        """The task with this ref, if the caller may see it. Raises ``NotFound``."""
+        key, _, number = ref.rpartition("-")
+        tasks: TaskQuerySet = Task.objects.select_related("project")
+        task = tasks.filter(project__key=key.upper(), number=int(number)).visible_to(self.actor).first()
+        if task is None:
+            raise NotFound(f"There is no task {ref!r} in the projects that you are a member of.")
+        return task
+
+    def find_agent(self, slug: str) -> Agent:
+        """The agent with this slug, if the caller shares a project with it. Raises ``NotFound``."""
+        agent = Agent.objects.visible_to(self.actor).select_related("user").filter(slug=slug).first()
+        if agent is None:
+            raise NotFound(f"There is no agent {slug!r} in the projects that you are a member of.")
+        return agent
+
+    def show_task(self, task: Task, *, status: int = status.HTTP_200_OK) -> Response:
+        """The task as it is now, with its version as ``ETag``."""
+        output = task_outputs([task])[0]
+        return Response(output, status=status, headers={"ETag": etag_of(output)})
+
+
+class ListView(View):
+    """A list in pages."""
+
+    pagination_class = CursorPagination
+
+    def show_page(self, queryset: QuerySet, show: Callable[[Any], Any]) -> Response:
+        page = self.paginate_queryset(queryset)
+        assert page is not None
+        return self.get_paginated_response([show(row) for row in page])
+
+
+def etag_of(output: dict[str, Any]) -> str:
+    return f'"{output["version"]}"'
+
+
+def read_if_match(request: Request) -> int | None:
+    """The version that ``If-Match`` asks for; None where it is left out or ``*``; -1 where it can match nothing."""
+    header = request.headers.get("If-Match", "").strip()
+    if header in ("", "*"):
+        return None
+    version = header.removeprefix("W/").strip('"')
+    return int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else -1

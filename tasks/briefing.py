@@ -1,0 +1,85 @@
+"""What the next run receives of what came before: attempts, checkpoint, feedback, results of what the task waited for.
+
+All of it is data that agents wrote: callers put it in fields marked as data, never among instructions.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from tasks.models import Dependency, Review, Run, RunStatus, Task, Verdict
+
+
+def empty_context() -> dict[str, Any]:
+    return {"attempts": [], "checkpoint": {}, "answers": [], "feedback": [], "dependencies": [], "thread": []}
+
+
+def contexts_of(runs: Iterable[Run]) -> dict[Any, dict[str, Any]]:
+    """For each run (by id) its ``context`` as ``api.md`` shapes it; a fixed number of queries for all of them."""
+    runs = list(runs)
+    contexts = {run.pk: empty_context() for run in runs}
+    _add_earlier_runs([run for run in runs if run.number > 1], contexts)
+    _add_dependencies(runs, contexts)
+    return contexts
+
+
+def _add_earlier_runs(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> None:
+    if not runs:
+        return
+    by_task = {run.task_id: run for run in runs}
+    earlier = Run.objects.filter(task__in=by_task).select_related("agent").order_by("task", "number")
+    for other in earlier:
+        run = by_task[other.task_id]
+        if other.number >= run.number:
+            continue
+        context = contexts[run.pk]
+        context["attempts"].append(
+            {
+                "number": other.number,
+                "agent": other.agent.slug,
+                "outcome": other.status,
+                "summary": summary_of(other),
+            }
+        )
+        if other.checkpoint:
+            context["checkpoint"] = other.checkpoint
+    reviews = Review.objects.filter(run__task__in=by_task, verdict=Verdict.CHANGES_REQUESTED).select_related(
+        "run", "reviewer"
+    )
+    for review in reviews:
+        contexts[by_task[review.run.task_id].pk]["feedback"].append(
+            {
+                "number": review.run.number,
+                "reviewer": review.reviewer.get_username() if review.reviewer else None,
+                "note": review.note,
+                "at": review.created_at,
+            }
+        )
+
+
+def _add_dependencies(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> None:
+    """Summaries and results of what each task waited for: its dependencies, and its children."""
+    by_task = {run.task_id: run for run in runs}
+    waited_for: dict[int, list[int]] = defaultdict(list)
+    for task_id, other in Dependency.objects.filter(task__in=by_task).values_list("task_id", "depends_on_id"):
+        waited_for[task_id].append(other)
+    for parent_id, child in Task.objects.filter(parent__in=by_task).values_list("parent_id", "pk"):
+        waited_for[parent_id].append(child)
+    others = Task.objects.select_related("project").in_bulk({pk for pks in waited_for.values() for pk in pks})
+    for task_id, pks in waited_for.items():
+        contexts[by_task[task_id].pk]["dependencies"] = [
+            {"ref": others[pk].ref, "summary": others[pk].summary, "result": others[pk].result}
+            for pk in pks
+            if pk in others
+        ]
+
+
+def summary_of(run: Run) -> str:
+    """One line on what an ended run came to."""
+    if run.summary:
+        return run.summary
+    if run.failure:
+        return f"{run.failure.get('code', 'failed')}: {run.failure.get('detail', '')}".strip()
+    if run.progress_note:
+        return f"{run.progress_percent} %: {run.progress_note}"
+    return RunStatus(run.status).label
