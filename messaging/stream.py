@@ -2,7 +2,7 @@
 
 On PostgreSQL ids are taken before commit, so a reader that follows ``id > cursor`` can pass a row that commits later.
 Events are therefore ordered by ``(transaction id, id)`` and read only below the oldest running transaction
-(``pg_snapshot_xmin``). On SQLite one transaction writes at a time: the transaction id is 0 and ids are the commit order.
+(``pg_snapshot_xmin``). On SQLite one transaction writes at a time: the transaction id is 0, ids are the commit order.
 """
 
 import base64
@@ -77,7 +77,7 @@ def read_events(
 ) -> tuple[list[Event], Cursor]:
     """Up to ``limit`` events after ``after`` that ``user`` may see, in order, and the cursor to go on from.
 
-    ``project`` is a key, ``kinds`` exact names. An event with a recipient is seen by them and its actor.
+    ``project`` is a key, ``kinds`` exact names. An event with a recipient is for them and its actor.
     """
     horizon = _horizon()
     events = Event.objects.visible_to(user).filter(

@@ -11,8 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from messaging.stream import START, Cursor, event_output, present_cursor, read_events
-from taskproject.api.serializers import unknown_name_message
-from tasks.errors import Invalid, NotFound
+from tasks.errors import Invalid, NotFound, unknown_name
 from tasks.models import Event, Project, Task
 from tasks.waiting import Places, wait_until
 
@@ -86,7 +85,7 @@ class EventsView(APIView):
         params = request.query_params
         for name in params:
             if name not in PARAMETERS or (ref and name in ("task", "project")):
-                raise Invalid({name: unknown_name_message(name, list(PARAMETERS))})
+                raise Invalid({name: unknown_name(name, list(PARAMETERS), what="parameter")})
         limit = _number(params, "limit", default=100, least=1, most=LIMIT)
         wait = _number(params, "wait", default=0, least=0, most=WAIT)
         narrow = self._narrow(request, ref)

@@ -1,16 +1,10 @@
 """What serializers of inputs have in common."""
 
-import difflib
 from typing import Any
 
 from rest_framework import serializers
 
-
-def unknown_name_message(name: str, known: list[str]) -> str:
-    """One sentence for a name that is not known, with the nearest one that is."""
-    if close := difflib.get_close_matches(name, known, n=1, cutoff=0.5):
-        return f"Unknown; did you mean {close[0]!r}?"
-    return f"Unknown; known are {', '.join(known)}." if known else "Unknown; nothing is expected here."
+from tasks.errors import unknown_name
 
 
 class StrictSerializer(serializers.Serializer):
@@ -19,7 +13,7 @@ class StrictSerializer(serializers.Serializer):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
             known = [name for name, field in self.fields.items() if not field.read_only]
-            unknown = {str(name): [unknown_name_message(str(name), known)] for name in data if name not in known}
+            unknown = {str(name): [unknown_name(str(name), known, what="field")] for name in data if name not in known}
             if unknown:
                 raise serializers.ValidationError(unknown)
         return super().to_internal_value(data)

@@ -5,6 +5,7 @@ DRF's throttles read, add and write back, and let most of a burst through.
 
 import time
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from limits import RateLimitItem, parse
@@ -12,7 +13,6 @@ from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 
 @cache
@@ -32,7 +32,7 @@ class CallerThrottle(BaseThrottle):
     With ``REDIS_URL`` all processes count together, else each counts for itself. Forwarded addresses are not believed.
     """
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: Any) -> bool:
         self.item = _limit(settings.API_RATE_LIMIT)
         user = request.user
         self.caller = f"user:{user.pk}" if user.is_authenticated else f"address:{request.META.get('REMOTE_ADDR')}"

@@ -1,12 +1,10 @@
 """Bearer tokens of agents."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -59,13 +57,3 @@ def token_of(secret: str) -> AgentToken:
             Agent.objects.filter(pk=token.agent_id).update(last_seen_at=now)
             token.last_used_at = token.agent.last_seen_at = now
     return token
-
-
-class TokenScheme(OpenApiAuthenticationExtension):
-    """How the token is described in OpenAPI."""
-
-    target_class = "tasks.api.authentication.TokenAuthentication"
-    name = "agentToken"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {"type": "http", "scheme": "bearer", "description": "A token of an agent, made by staff; shown once."}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample
 
 RUN_ID = "1f0e6a3c-3f0a-4c0e-9a3d-6a8f1c2b7d10"
@@ -267,3 +268,13 @@ RELEASE = _doc(
     "Costs no attempt; the checkpoint goes to whoever is next.",
     request={"reason": "shutting down", "checkpoint": {"step": 3}},
 )
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How the token is described in OpenAPI."""
+
+    target_class = "tasks.api.authentication.TokenAuthentication"
+    name = "agentToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "A token of an agent, made by staff; shown once."}

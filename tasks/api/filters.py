@@ -6,10 +6,11 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
-from taskproject.api.serializers import unknown_name_message
 from tasks.api.outputs import PRIORITIES
-from tasks.errors import Invalid
+from tasks.errors import Invalid, unknown_name
 from tasks.models import Agent, Assignment, Project, Task
 from tasks.querysets import TaskQuerySet
 from tasks.transitions import Status
@@ -26,6 +27,7 @@ class FlagField(forms.Field):
         return FLAGS[str(value).lower()]
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class FlagFilter(django_filters.Filter):
     field_class = FlagField
 
@@ -49,6 +51,7 @@ class TimeField(forms.Field):
         return moment
 
 
+@extend_schema_field(OpenApiTypes.DATETIME)
 class TimeFilter(django_filters.Filter):
     field_class = TimeField
 
@@ -58,29 +61,30 @@ class SeveralField(forms.Field):
 
     widget = forms.SelectMultiple
 
-    def __init__(self, *args: Any, choices: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, words: dict[str, Any] | None = None, **kwargs: Any) -> None:
         kwargs.pop("max_length", None)
         super().__init__(*args, **kwargs)
-        self.choices = choices
+        self.words = words
 
     def to_python(self, value: Any) -> list[Any] | None:
         parts = [part.strip() for text in value or [] for part in str(text).split(",") if part.strip()]
-        if self.choices is None:
+        if self.words is None:
             return parts or None
         for part in parts:
-            if part not in self.choices:
-                raise forms.ValidationError(unknown_name_message(part, list(self.choices)))
-        return [self.choices[part] for part in parts] or None
+            if part not in self.words:
+                raise forms.ValidationError(unknown_name(part, list(self.words), what="value"))
+        return [self.words[part] for part in parts] or None
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class SeveralFilter(django_filters.Filter):
     field_class = SeveralField
 
 
 class TaskFilter(django_filters.FilterSet):
     project = SeveralFilter(field_name="project__key", lookup_expr="in", label="Keys of projects.")
-    status = SeveralFilter(lookup_expr="in", choices={status.value: status.value for status in Status})
-    priority = SeveralFilter(lookup_expr="in", choices=PRIORITIES)
+    status = SeveralFilter(lookup_expr="in", words={status.value: status.value for status in Status})
+    priority = SeveralFilter(lookup_expr="in", words=PRIORITIES)
     assignee = SeveralFilter(method="by_assignee", label="Slugs of agents; `me` for yourself.")
     unassigned = FlagFilter(method="by_unassigned")
     label = SeveralFilter(method="by_label", label="Tasks that carry any of these.")

@@ -11,9 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.pagination import CursorPagination
-from taskproject.api.serializers import unknown_name_message
 from tasks.api.outputs import task_outputs
-from tasks.errors import Invalid, NotFound
+from tasks.errors import Invalid, NotFound, unknown_name
 from tasks.models import Agent, Project, Task
 from tasks.querysets import TaskQuerySet
 
@@ -38,7 +37,7 @@ class View(GenericAPIView):
         super().initial(request, *args, **kwargs)
         for name in request.query_params:
             if name not in self.query_names:
-                raise Invalid({name: unknown_name_message(name, sorted(self.query_names))})
+                raise Invalid({name: unknown_name(name, sorted(self.query_names), what="parameter")})
 
     def read(self, serializer: type[serializers.Serializer], **kwargs: Any) -> Any:
         """The body as ``serializer`` understands it. Raises DRF's ``ValidationError`` with the fields."""

@@ -12,10 +12,9 @@ from rest_framework.response import Response
 
 from tasks.actions import agents as agent_verbs
 from tasks.actions import projects as project_verbs
-from tasks.actions.names import unknown_name
 from tasks.api import docs, inputs, outputs
 from tasks.api.views.base import LIST_QUERY_NAMES, ListView, View
-from tasks.errors import Invalid, NotFound, NotPermitted
+from tasks.errors import Invalid, NotFound, NotPermitted, unknown_name
 from tasks.models import Agent, AgentSkill, AgentToken, Membership, Project, Role, Run, Skill
 from tasks.permissions import agent_of, may_in_project, may_manage_agent
 from tasks.querysets import AgentQuerySet

@@ -1,0 +1,51 @@
+"""API clients for tests, one per member of the cast."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from tasks.actions.agents import create_token
+
+
+def client_of(user: User) -> APIClient:
+    """A client with a token for agents, with a session for users that are none."""
+    client = APIClient(raise_request_exception=True)
+    agent = getattr(user, "agent", None)
+    if agent is None:
+        client.force_login(user)
+    else:
+        _, secret = create_token(actor=None, agent=agent, name="test")
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return client
+
+
+@pytest.fixture
+def api(cast):
+    """``api.atlas.get("/tasks")``: calls below /api/v1 as that member of the cast; ``api.nobody`` has no token."""
+
+    class Calls:
+        def __init__(self, client: APIClient) -> None:
+            self.client = client
+
+        def __getattr__(self, method: str):
+            def call(path: str, body: Any = None, **headers: str):
+                extra = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+                arguments = (body,) if body is not None or method != "get" else ()
+                return getattr(self.client, method)(f"/api/v1{path}", *arguments, **extra)
+
+            return call
+
+    class Everyone:
+        def __init__(self) -> None:
+            self.made: dict[str, Calls] = {}
+
+        def __getattr__(self, name: str) -> Calls:
+            if name not in self.made:
+                member = None if name == "nobody" else getattr(cast, name)
+                client = APIClient() if member is None else client_of(getattr(member, "user", member))
+                self.made[name] = Calls(client)
+            return self.made[name]
+
+    return Everyone()
