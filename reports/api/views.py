@@ -1,0 +1,146 @@
+"""GET /reports and GET /reports/{slug}: the predefined reports for machines."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from reports.api.serializers import ReportListOutput, ReportOutput
+from reports.downloads import file_response
+from reports.exports import CONTENT_TYPES, OUTPUTS, answer, as_json, as_json_head
+from reports.parameters import read_question, refuse_parameters
+from reports.periods import BucketSize
+from reports.predefined import REPORTS
+from tasks import clock
+from tasks.errors import NotFound, unknown_name
+
+PARAMETERS = [
+    OpenApiParameter("project", str, description="Key of a project; left out: all projects of the caller together."),
+    OpenApiParameter(
+        "from",
+        str,
+        description="Start of the period: a date (its midnight in `tz`) or an ISO 8601 time. "
+        "Left out: 30 days, 12 weeks or 12 months before `to`, by `bucket`.",
+        examples=[OpenApiExample("a date", value="2026-01-01")],
+    ),
+    OpenApiParameter(
+        "to",
+        str,
+        description="End of the period, not included. Left out: the end of today.",
+        examples=[OpenApiExample("a date", value="2026-02-01")],
+    ),
+    OpenApiParameter("bucket", str, enum=list(BucketSize), default="week", description="What a row of time spans."),
+    OpenApiParameter(
+        "tz",
+        str,
+        description="Time zone whose midnights cut the buckets; left out: that of the server.",
+        examples=[OpenApiExample("a zone", value="Europe/Berlin")],
+    ),
+    OpenApiParameter("output", str, enum=list(OUTPUTS), default="json", description="Form of the answer."),
+]
+
+EXAMPLE = OpenApiExample(
+    "completed, by week",
+    response_only=True,
+    media_type="application/json",
+    value={
+        "slug": "completed",
+        "title": "Completed tasks",
+        "description": "How many tasks were completed, by the time of completion. …",
+        "project": "OPS",
+        "from": "2025-12-31T23:00:00Z",
+        "to": "2026-01-11T23:00:00Z",
+        "bucket": "week",
+        "tz": "Europe/Berlin",
+        "generated_at": "2026-11-22T10:00:00Z",
+        "columns": [{"name": "completed", "label": "Completed", "unit": "tasks"}],
+        "rows": [
+            {
+                "bucket": "2025-12-29",
+                "starts_at": "2025-12-31T23:00:00Z",
+                "ends_at": "2026-01-04T23:00:00Z",
+                "is_partial": True,
+                "completed": 3,
+                "imported": 0,
+            }
+        ],
+        "total": {"bucket": None, "completed": 3, "imported": 0},
+        "figures": [],
+    },
+)
+
+
+class OneForm(BaseContentNegotiation):
+    """The form of the answer is chosen by ``output``, so an ``Accept: text/csv`` is no reason to refuse."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ReportList(APIView):
+    """The reports anyone may ask for."""
+
+    @extend_schema(
+        summary="List the predefined reports",
+        tags=["reports"],
+        operation_id="reports_list",
+        responses={200: ReportListOutput},
+        examples=[
+            OpenApiExample(
+                "reports",
+                response_only=True,
+                value={
+                    "results": [
+                        {
+                            "slug": "completed",
+                            "title": "Completed tasks",
+                            "description": "How many tasks were completed, by the time of completion. …",
+                            "columns": [{"name": "completed", "label": "Completed", "unit": "tasks"}],
+                        }
+                    ],
+                    "next": None,
+                    "previous": None,
+                },
+            )
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        refuse_parameters(request.query_params)
+        return Response({"results": [as_json_head(one) for one in REPORTS.values()], "next": None, "previous": None})
+
+
+class ReportDetail(APIView):
+    """One report for a project and a period."""
+
+    content_negotiation_class = OneForm
+
+    @extend_schema(
+        summary="Ask for a report",
+        description="Slugs: " + ", ".join(f"`{slug}`" for slug in REPORTS) + ". Durations are in seconds.",
+        tags=["reports"],
+        operation_id="reports_retrieve",
+        parameters=[OpenApiParameter("slug", str, OpenApiParameter.PATH, enum=list(REPORTS)), *PARAMETERS],
+        responses={
+            (200, "application/json"): ReportOutput,
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="With `output=csv`."),
+            (200, CONTENT_TYPES["xlsx"]): OpenApiResponse(OpenApiTypes.BINARY, description="With `output=xlsx`."),
+        },
+        examples=[EXAMPLE],
+    )
+    def get(self, request: Request, slug: str) -> Response | HttpResponse:
+        if slug not in REPORTS:
+            raise NotFound(unknown_name(slug[:60], REPORTS, what="report"))
+        now = clock.now()
+        question = read_question(request.query_params, user=request.user, now=now)
+        given = answer(REPORTS[slug], question.scope, question.period, now=now)
+        if question.output != "json":
+            return file_response(given, question.output)
+        return Response(as_json(given))

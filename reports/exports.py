@@ -1,0 +1,164 @@
+"""A report's answer as JSON, CSV or XLSX. Texts come from agents: none of them may become a formula."""
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Font
+
+from reports.periods import Period
+from reports.predefined import Column, Report, Result
+from reports.scopes import Scope
+
+OUTPUTS = ("json", "csv", "xlsx")
+CONTENT_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+# What a spreadsheet takes for the start of a formula (OWASP, *CSV Injection*), and what XML cannot hold.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A report with what was asked of it and what came out."""
+
+    report: Report
+    scope: Scope
+    period: Period
+    result: Result
+    at: datetime
+
+    @property
+    def file_stem(self) -> str:
+        """The name of a download without its ending, such as ``completed_OPS_2026-01-01_2026-02-01``."""
+        key = self.scope.project.key if self.scope.project else "all"
+        days = (moment.astimezone(self.period.zone).date() for moment in (self.period.start, self.period.end))
+        return "_".join((self.report.slug, key, *(day.isoformat() for day in days)))
+
+
+def answer(report: Report, scope: Scope, period: Period, *, now: datetime) -> Answer:
+    """Ask ``report`` for ``period`` in ``scope``; ``now`` says what is not over yet."""
+    return Answer(report, scope, period, report.query(scope, period, now), now)
+
+
+def _iso(value: Any) -> Any:
+    """Times in UTC with a Z, dates as they are written, all else untouched."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _columns(columns: tuple[Column, ...]) -> list[dict[str, str]]:
+    return [{"name": column.name, "label": column.label, "unit": column.unit} for column in columns]
+
+
+def as_json_head(report: Report) -> dict[str, Any]:
+    """What a report is, without an answer."""
+    return {
+        "slug": report.slug,
+        "title": report.title,
+        "description": report.description,
+        "columns": _columns(report.columns),
+    }
+
+
+def as_json(given: Answer) -> dict[str, Any]:
+    """The answer in the words of the API: plain values, ready for any JSON writer."""
+    report, period, result = given.report, given.period, given.result
+    return {
+        **as_json_head(report),
+        "project": given.scope.project.key if given.scope.project else None,
+        "from": _iso(period.start),
+        "to": _iso(period.end),
+        "bucket": period.size.value,
+        "tz": period.zone.key,
+        "generated_at": _iso(given.at.replace(microsecond=0)),
+        "rows": [{name: _iso(value) for name, value in row.items()} for row in result.rows],
+        "total": {name: _iso(value) for name, value in result.total.items()},
+        "figures": [
+            {"name": one.name, "label": one.label, "unit": one.unit, "value": result.figures[one.name]}
+            for one in report.figures
+        ],
+    }
+
+
+def safe_cell(value: Any) -> Any:
+    """``value`` for a cell: a text that would begin a formula gets a ' before it; numbers and None stay."""
+    if not isinstance(value, str):
+        return value
+    text = NOT_IN_XML.sub("", value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def as_csv(given: Answer) -> str:
+    """Columns by their names in JSON, a line per row; the total is left out, so that the lines add up to it."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    names = [column.name for column in given.report.columns]
+    writer.writerow(names)
+    for row in given.result.rows:
+        writer.writerow([safe_cell(_iso(row[name])) for name in names])
+    return out.getvalue()
+
+
+def _xlsx_cell(sheet: Any, value: Any, unit: str) -> Any:
+    """A cell that a spreadsheet can count with: durations as such, dates as dates, times in UTC."""
+    if value is not None and unit == "seconds":
+        cell = WriteOnlyCell(sheet, value / 86_400)
+        cell.number_format = "[h]:mm:ss"
+    elif isinstance(value, datetime):
+        cell = WriteOnlyCell(sheet, value.astimezone(UTC).replace(tzinfo=None))
+        cell.number_format = "yyyy-mm-dd hh:mm"
+    elif isinstance(value, bool):
+        cell = WriteOnlyCell(sheet, "yes" if value else "no")
+    else:
+        cell = WriteOnlyCell(sheet, safe_cell(value))
+    return cell
+
+
+XLSX_UNITS = {"seconds": "h:mm:ss", "time": "UTC", "percent": "%"}
+
+
+def as_xlsx(given: Answer) -> bytes:
+    """A workbook of two sheets: the rows with their total, and what was counted for which period."""
+    book = Workbook(write_only=True)
+    columns = given.report.columns
+    sheet = book.create_sheet("Report")
+    sheet.freeze_panes = "A2"
+    bold = Font(bold=True)
+
+    def heading(text: str) -> Any:
+        cell = WriteOnlyCell(sheet, safe_cell(text))
+        cell.font = bold
+        return cell
+
+    for index, column in enumerate(columns):
+        sheet.column_dimensions[chr(ord("A") + index)].width = max(14, len(column.label) + 4)
+    units = {column.name: XLSX_UNITS.get(column.unit, "") for column in columns}
+    sheet.append([heading(f"{one.label} ({units[one.name]})" if units[one.name] else one.label) for one in columns])
+    for row in [*given.result.rows, given.result.total]:
+        cells = [_xlsx_cell(sheet, row[column.name], column.unit) for column in columns]
+        if row is given.result.total:
+            if cells[0].value is None:
+                cells[0].value = "All"
+            for cell in cells:
+                cell.font = bold
+        sheet.append(cells)
+    about = book.create_sheet("About")
+    about.column_dimensions["A"].width, about.column_dimensions["B"].width = 24, 100
+    told = as_json(given)
+    for name in ("title", "description", "project", "from", "to", "bucket", "tz", "generated_at"):
+        about.append([name, safe_cell(told[name] if told[name] is not None else "all projects of the reader")])
+    for one in told["figures"]:
+        about.append([safe_cell(one["label"]), one["value"]])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()

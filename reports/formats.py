@@ -1,0 +1,60 @@
+"""Figures as people read them."""
+
+from datetime import date, datetime
+from typing import Any
+
+from reports.periods import BucketSize
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+def duration(seconds: float) -> str:
+    """A duration in its two largest units: ``42 s``, ``3 h 11 min``, ``2 d 5 h``; below ten seconds with a tenth."""
+    if seconds < 0:
+        return f"−{duration(-seconds)}"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, name, part, part_name in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", 1, "s")):
+        # Rounded to the smaller unit first, so that 59 min 59.9 s never reads as 0 h 60 min.
+        parts = round(whole / part)
+        if parts * part >= size:
+            big, small = divmod(parts, size // part)
+            return f"{big:,} {name} {small} {part_name}" if small else f"{big:,} {name}"
+    return f"{whole} s"
+
+
+def bucket_label(day: date, size: BucketSize) -> str:
+    """A bucket's name beneath a chart: ``5 Jan`` for a day or the week that begins then, ``Jan 2026`` for a month."""
+    return f"{day:%b %Y}" if size is BucketSize.MONTH else f"{day.day} {day:%b}"
+
+
+def bucket_name(day: date, size: BucketSize) -> str:
+    """A bucket's full name in tables: ``5 Jan 2026``, ``Week of 5 Jan 2026``, ``January 2026``."""
+    match size:
+        case BucketSize.MONTH:
+            return f"{day:%B %Y}"
+        case BucketSize.WEEK:
+            return f"Week of {day.day} {day:%b %Y}"
+        case BucketSize.DAY:
+            return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def figure(value: Any, unit: str) -> str:
+    """A value with the unit that its column declares; an em dash where there is none."""
+    match value, unit:
+        case None, _:
+            return "—"
+        case ((int() | float()), "seconds"):
+            return duration(value)
+        case ((int() | float()), "percent"):
+            return f"{value:.1f} %"
+        case ((int() | float()), "ratio"):
+            return f"{value:.2f}"
+        case bool(), _:
+            return "yes" if value else "no"
+        case int(), _:
+            return f"{value:,}"
+        case datetime(), _:
+            return f"{value:%Y-%m-%d %H:%M} UTC"
+    return str(value)

@@ -1,0 +1,111 @@
+"""Reading ``?project=…&from=…&to=…&bucket=…&tz=…`` the same way for the API and for the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from django.conf import settings
+from django.http import QueryDict
+from django.utils.dateparse import parse_date, parse_datetime
+
+from reports.exports import OUTPUTS
+from reports.periods import MAX_BUCKETS, BucketSize, Period, default_start, midnight
+from reports.scopes import Scope, scope_of
+from tasks.errors import Invalid, unknown_name
+
+NAMES = ("project", "from", "to", "bucket", "tz", "output")
+YEARS = range(1970, 2201)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a caller asked for: the scope, the period, and the form of the answer."""
+
+    scope: Scope
+    period: Period
+    output: str
+
+
+def _refuse(name: str, text: str) -> NoReturn:
+    raise Invalid({name: text})
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        _refuse(name, f"{unknown_name(value, known, what=name)} Known: {', '.join(known)}.")
+    return value
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        _refuse("tz", unknown_name(name, available_timezones(), what="time zone"))
+
+
+def _instant(name: str, text: str, zone: ZoneInfo) -> datetime:
+    """The moment that a date (its midnight in ``zone``) or an ISO 8601 time (of ``zone``, without an offset) means."""
+    try:
+        if (day := parse_date(text)) is not None:
+            found = midnight(day, zone)
+        elif (moment := parse_datetime(text)) is not None:
+            found = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        else:
+            raise ValueError
+        if found.year not in YEARS:
+            raise ValueError
+    except (ValueError, OverflowError):
+        years = f"between {YEARS[0]} and {YEARS[-1]}"
+        _refuse(name, f"{text!r} is no date {years}; write 2026-01-31 or 2026-01-31T10:00:00Z (a + as %2B).")
+    return found
+
+
+def refuse_parameters(query: QueryDict, known: Sequence[str] = ()) -> None:
+    """Raise ``Invalid`` for the first parameter that is not ``known``: a typo must not change figures unseen."""
+    for name in query:
+        if name not in known:
+            which = f"Known: {', '.join(known)}." if known else "Leave it out."
+            _refuse(name[:60], f"{unknown_name(name[:60], known, what='parameter')} {which}")
+
+
+def _given(query: QueryDict) -> dict[str, str]:
+    """Each known parameter that was given and is not empty. Raises ``Invalid`` for unknown and repeated ones."""
+    refuse_parameters(query, NAMES)
+    for name in query:
+        if len(query.getlist(name)) > 1:
+            _refuse(name, "Give it once.")
+        if "\x00" in query[name] or len(query[name]) > 100:
+            _refuse(name, "The value is too long or holds characters that cannot be meant.")
+    return {name: value.strip() for name, value in query.items() if value.strip()}
+
+
+def _period(given: Mapping[str, str], now: datetime) -> Period:
+    zone = _zone(given.get("tz", settings.TIME_ZONE))
+    size = BucketSize(_one_of("bucket", given.get("bucket", BucketSize.WEEK), tuple(one.value for one in BucketSize)))
+    tomorrow = midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
+    end = _instant("to", given["to"], zone) if "to" in given else tomorrow
+    start = _instant("from", given["from"], zone) if "from" in given else default_start(end, size, zone)
+    if start >= end:
+        if "to" in given:
+            _refuse("to", "It must lie after `from`; the period goes from `from` up to, but not including, `to`.")
+        _refuse("from", "It lies in the future; name an earlier one, or `to` as well.")
+    period = Period(start, end, size, zone)
+    if not period.count_at_most(MAX_BUCKETS):
+        larger = "a shorter period" if size is BucketSize.MONTH else "a larger bucket or a shorter period"
+        _refuse("bucket", f"The period has more than {MAX_BUCKETS:,} {size}s; ask for {larger}.")
+    return period
+
+
+def read_question(query: QueryDict, *, user: Any, now: datetime) -> Question:
+    """The question that ``query`` puts on behalf of ``user``.
+
+    Left out, ``to`` is the end of today, ``from`` 30 days, 12 weeks or 12 months earlier, ``bucket`` week, ``tz`` the
+    server's ``TIME_ZONE``, and ``project`` all projects of the user. Raises ``Invalid`` for what is wrong or unknown,
+    ``NotFound`` for a project that is not theirs.
+    """
+    given = _given(query)
+    scope = scope_of(user, given.get("project"))
+    period = _period(given, now)
+    return Question(scope, period, _one_of("output", given.get("output", "json"), OUTPUTS))

@@ -1,0 +1,98 @@
+"""The few SQL expressions that both databases spell differently.
+
+They are written so that both return the same numbers, and so that SQLite calls no Python function per row, as
+Django's own date arithmetic does there.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import CharField, DateTimeField, FloatField, Func, IntegerField
+
+# Compiled SQL and its parameters, as Django's compilers pass them around.
+Compiled = tuple[str, list[Any]]
+
+
+class Word(Func):
+    """A text of an event's ``data``: ``Word("data", "to")``. NULL where there is none."""
+
+    output_field = CharField()
+
+    def __init__(self, expression: Any, key: str, **extra: Any) -> None:
+        if not key.isidentifier():
+            raise ValueError(f"{key!r} is no key of an event's data.")
+        super().__init__(expression, key=key, **extra)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, template="JSON_EXTRACT(%(expressions)s, '$.%(key)s')", **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, template="(%(expressions)s ->> '%(key)s')", **extra)
+
+
+class Instant(Func):
+    """An ISO 8601 text as a time, in whole seconds."""
+
+    output_field = DateTimeField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        # Times are stored as texts, which compare like times only in this very form.
+        template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%S', %(expressions)s)"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        template = "DATE_TRUNC('second', (%(expressions)s)::timestamptz)"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+class Seconds(Func):
+    """Seconds from the first time to the second, with microseconds: ``Seconds("created_at", "completed_at")``."""
+
+    output_field = FloatField()
+    arity = 2
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
+        # STRFTIME gives whole seconds; the digits from the 21st place on, where there are any, are their fraction.
+        end_micros, start_micros = (f"CAST(SUBSTR({part} || '000', 21, 6) AS INTEGER)" for part in (end, start))
+        sql = f"((STRFTIME('%%s', {end}) - STRFTIME('%%s', {start})) + ({end_micros} - {start_micros}) / 1000000.0)"
+        return sql, [*end_params, *start_params, *end_params, *start_params]
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
+        return f"DATE_PART('epoch', ({end}) - ({start}))", [*end_params, *start_params]
+
+
+class BucketIndex(Func):
+    """Which bucket a time falls into, from 0: the number of ``edges`` (ascending instants) at or before it."""
+
+    output_field = IntegerField()
+
+    def __init__(self, expression: Any, edges: Sequence[datetime], **extra: Any) -> None:
+        self.edges = list(edges)
+        super().__init__(expression, **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        sql, params = compiler.compile(self.source_expressions[0])
+        if not self.edges:
+            return "0", []
+        return f"WIDTH_BUCKET({sql}, %s::timestamptz[])", [*params, self.edges]
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        sql, params = compiler.compile(self.source_expressions[0])
+        edges = [connection.ops.adapt_datetimefield_value(edge) for edge in self.edges]
+
+        def search(low: int, high: int) -> Compiled:
+            """A binary search over ``edges[low:high]``, as nested CASEs: its depth is log2 of their number."""
+            if low == high:
+                return str(low), []
+            middle = (low + high) // 2
+            before, before_params = search(low, middle)
+            after, after_params = search(middle + 1, high)
+            return (
+                f"CASE WHEN {sql} < %s THEN {before} ELSE {after} END",
+                [*params, edges[middle], *before_params, *after_params],
+            )
+
+        return search(0, len(edges))

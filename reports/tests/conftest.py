@@ -1,0 +1,86 @@
+"""A clock that tests set by hand, and tasks completed at times of their choice."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.http import QueryDict
+
+from reports import exports, parameters
+from reports.predefined import REPORTS
+from tasks import clock
+from tasks.actions import claims, runs
+from tasks.events import event, record
+from tasks.models import Task
+from tasks.transitions import Status
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def utc(text: str) -> datetime:
+    """``utc("2026-01-05 10:00")``: an aware time."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.fixture
+def set_clock(monkeypatch) -> Callable[[str], datetime]:
+    """``set_clock("2026-01-05 10:00")``: every verb now believes that it is this time, in UTC."""
+
+    def set_to(text: str) -> datetime:
+        moment = utc(text)
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        return moment
+
+    return set_to
+
+
+@pytest.fixture
+def do_task(cast, new_task, set_clock):
+    """``do_task("created", "started", "completed", agent=…)``: a task of OPS with that life, in UTC."""
+
+    def do(created: str, started: str, completed: str, *, agent=None, task: Task | None = None, **fields) -> Task:
+        who = (agent or cast.atlas).user
+        set_clock(created)
+        task = task or new_task(**fields)
+        set_clock(started)
+        run = claims.claim_task(actor=who, task=task, lease_seconds=14_400)
+        set_clock(completed)
+        runs.complete_run(actor=who, run_id=run.pk, summary="done")
+        task.refresh_from_db()
+        return task
+
+    return do
+
+
+@pytest.fixture
+def import_completed(cast, new_task, set_clock):
+    """``import_completed("created", "started" or None, "completed", at="…")``: a task done elsewhere, as imported."""
+
+    def bring_in(created: str, started: str | None, completed: str, *, at: str = "2026-03-01 00:00") -> Task:
+        now = set_clock(at)
+        task = new_task("From a file")
+        Task.objects.filter(pk=task.pk).update(
+            status=Status.COMPLETED,
+            created_at=utc(created),
+            started_at=utc(started) if started else None,
+            completed_at=utc(completed),
+        )
+        iso = utc(completed).isoformat().replace("+00:00", "Z")
+        record(event("task.imported", at=now, actor=None, task=task, status="completed", completed_at=iso))
+        task.refresh_from_db()
+        return task
+
+    return bring_in
+
+
+@pytest.fixture
+def ask(cast):
+    """``ask("completed", "from=…&to=…", user=…, now="…")`` → the answer as the API words it."""
+
+    def ask_for(slug: str, query: str = "", *, user=None, now: str = "2026-06-01 12:00") -> dict:
+        moment = utc(now)
+        question = parameters.read_question(QueryDict(query), user=user or cast.ada.user, now=moment)
+        return exports.as_json(exports.answer(REPORTS[slug], question.scope, question.period, now=moment))
+
+    return ask_for
