@@ -11,6 +11,7 @@ the same by ranking the values with ``ROW_NUMBER`` and picking the two neighbour
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -40,9 +41,11 @@ def imported_completions(scope: Scope, period: Period) -> "QuerySet[Event]":
 
     The importer writes one such event per task, with the status and the ``completed_at`` of the file. No event of a
     change of status exists for it, so nothing is counted twice; and as it is an event, it stays when the task is
-    reopened here or deleted. Since a file tells the past, an event before the period cannot tell of a time within.
+    reopened here or deleted.
     """
-    imports = scope.of_project(Event.objects.all()).filter(kind="task.imported", at__gte=period.start)
+    # A file tells the past (up to a day ahead, as clocks differ): what came in earlier cannot lie in the period.
+    since = period.start - timedelta(days=1)
+    imports = scope.of_project(Event.objects.all()).filter(kind="task.imported", at__gte=since)
     return (
         imports.alias(status=Word("data", "status"))
         .filter(status=Status.COMPLETED)

@@ -73,12 +73,16 @@ def refuse_parameters(query: QueryDict, known: Sequence[str] = ()) -> None:
 def _given(query: QueryDict) -> dict[str, str]:
     """Each known parameter that was given and is not empty. Raises ``Invalid`` for unknown and repeated ones."""
     refuse_parameters(query, NAMES)
+    given = {}
     for name in query:
         if len(query.getlist(name)) > 1:
             _refuse(name, "Give it once.")
-        if "\x00" in query[name] or len(query[name]) > 100:
+        value = str(query[name]).strip()
+        if "\x00" in value or len(value) > 100:
             _refuse(name, "The value is too long or holds characters that cannot be meant.")
-    return {name: value.strip() for name, value in query.items() if value.strip()}
+        if value:
+            given[name] = value
+    return given
 
 
 def _period(given: Mapping[str, str], now: datetime) -> Period:

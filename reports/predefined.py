@@ -236,7 +236,7 @@ def _workload(scope: Scope, period: Period, now: datetime) -> Result:
     worked = _worked(scope, period, now)
     active = _by_agent(scope.of_task(Run.objects.active()), active_runs=Count("pk"))
     waiting = _by_agent(scope.of_task(Assignment.objects.unstarted()), open_assignments=Count("pk"))
-    unassigned = scope.of_project(Task.objects.filter(status=Status.NOT_STARTED)).unassigned().count()
+    unassigned = scope.of_project(Task.objects.unassigned().filter(status=Status.NOT_STARTED)).count()
     agents = _workers(scope, {*completed, *worked, *active, *waiting})
 
     empty: Row = dict.fromkeys(WORKLOAD_FIGURES, 0)
@@ -250,7 +250,7 @@ def _workload(scope: Scope, period: Period, now: datetime) -> Result:
             else:
                 # An agent that is gone, or a completion that no agent is credited with.
                 nobody |= {name: nobody[name] + value for name, value in row.items()}
-    rows = [
+    rows: list[Row] = [
         {"agent": agents[pk].slug, "name": agents[pk].name, "kind": agents[pk].kind} | row
         for pk, row in figures.items()
         if pk is not None

@@ -10,5 +10,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("", include("tasks.api.urls")),
     path("", include("messaging.api.urls")),
+    path("", include("reports.api.urls")),
     re_path(r"", UnknownPath.as_view()),
 ]
