@@ -7,7 +7,7 @@ there is no moment at which one exists without the other.
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
@@ -57,7 +57,7 @@ class IdempotencyMiddleware:
 
 def _caller(request: HttpRequest) -> Any:
     """The authenticated user, or None where the view will refuse the request anyway."""
-    authenticators = [authenticator() for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
+    authenticators = [cast(Any, kind)() for kind in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
     try:
         user = Request(request, authenticators=authenticators).user
     except APIException:

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -36,7 +37,7 @@ class EventOutput(serializers.Serializer):
     task = serializers.CharField(allow_null=True)
     agent = serializers.CharField(allow_null=True, help_text="The agent of the run or of the assignment.")
     actor = serializers.CharField(allow_null=True, help_text="Who did it; null for the engine.")
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # DRF has a method of that name
 
 
 class EventsOutput(serializers.Serializer):
@@ -92,12 +93,14 @@ class EventsView(APIView):
         text = params.get("after", "")
         if text == "now":
             return Response({"events": [], "cursor": str(present_cursor())})
+        user = request.user
+        assert isinstance(user, User)
         found: list[Event] = []
         cursor = Cursor.parse(text) if text else START
 
         def look() -> bool:
             nonlocal found, cursor
-            found, cursor = read_events(user=request.user, after=cursor, limit=limit, **narrow)
+            found, cursor = read_events(user=user, after=cursor, limit=limit, **narrow)
             return bool(found)
 
         if not look() and wait:

@@ -27,7 +27,7 @@ class CursorPagination(pagination.BasePagination):
     A leading ``-`` turns an ordering round. The primary key breaks ties in the same direction.
     """
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Model]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
         limit = self._limit(request)
         column, descending = self._ordering(request, view)
@@ -59,7 +59,8 @@ class CursorPagination(pagination.BasePagination):
 
     def _ordering(self, request: Request, view: Any) -> tuple[str, bool]:
         orderings: dict[str, str] = getattr(view, "orderings", {"id": "pk"})
-        name = request.query_params.get("ordering") or getattr(view, "default_ordering", next(iter(orderings)))
+        default: str = getattr(view, "default_ordering", next(iter(orderings)))
+        name = request.query_params.get("ordering") or default
         if name.removeprefix("-") not in orderings:
             names = ", ".join(orderings)
             raise exceptions.ValidationError({"ordering": f"Must be one of {names}, with - in front to turn it round."})

@@ -85,7 +85,7 @@ def _of_api_exception(error: exceptions.APIException) -> dict[str, Any]:
         case exceptions.AuthenticationFailed():
             return problem("not_authenticated", detail)
         case exceptions.Throttled():
-            wait = max(1, round(error.wait or 1))
+            wait = max(1, round(getattr(error, "wait", None) or 1))
             return problem("throttled", f"Too many requests; wait {wait} s.", retry_after_seconds=wait)
         case exceptions.ParseError():
             return problem("validation_error", detail, errors={"body": [detail]})

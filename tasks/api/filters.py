@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from tasks.api.outputs import PRIORITIES
 from tasks.errors import Invalid, unknown_name
-from tasks.models import Agent, Assignment, Project, Task
+from tasks.models import Agent, Assignment, Project, RequiredSkill, Task
 from tasks.querysets import TaskQuerySet
 from tasks.transitions import Status
 
@@ -124,9 +124,7 @@ class TaskFilter(django_filters.FilterSet):
         return queryset.filter(Exists(carried))
 
     def by_skill(self, queryset: TaskQuerySet, name: str, skills: list[str]) -> QuerySet:
-        needs = Task._meta.get_field("required_skills").related_model.objects.filter(  # type: ignore[union-attr]
-            task=OuterRef("pk"), skill__name__in=skills
-        )
+        needs = RequiredSkill.objects.filter(task=OuterRef("pk"), skill__name__in=skills)
         return queryset.filter(Exists(needs))
 
     def by_ready(self, queryset: TaskQuerySet, name: str, wanted: bool) -> QuerySet:

@@ -1,5 +1,6 @@
 """What requests may carry. Names are turned into rows by the views, with the nearest known name for a typo."""
 
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -111,7 +112,9 @@ class TaskFields(StrictSerializer):
     start_after = serializers.DateTimeField(required=False, allow_null=True)
     estimate_minutes = Integer(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
     required_skills = RequiredSkillInput(many=True, required=False)
-    parent = PlainText(required=False, allow_null=True, help_text="Ref of a task in the same project.")
+    parent = PlainText(  # type: ignore[assignment]  # DRF has a method of that name
+        required=False, allow_null=True, help_text="Ref of a task in the same project."
+    )
     criteria = Texts(required=False)
     max_attempts = Integer(min_value=1, max_value=20, required=False)
     review_required = Boolean(required=False)
@@ -181,10 +184,10 @@ class UsageInput(StrictSerializer):
     input_tokens = Integer(min_value=0, max_value=10**12, default=0)
     output_tokens = Integer(min_value=0, max_value=10**12, default=0)
     cost = serializers.DecimalField(
-        max_digits=12, decimal_places=6, min_value=0, default=0, coerce_to_string=False, allow_null=False
+        max_digits=12, decimal_places=6, min_value=0, default=Decimal(0), coerce_to_string=False, allow_null=False
     )
 
-    def validate(self, attrs: dict[str, Any]) -> Usage:  # type: ignore[override]
+    def validate(self, attrs: dict[str, Any]) -> Usage:
         return Usage(**attrs)
 
 

@@ -76,7 +76,7 @@ class TaskOutput(serializers.Serializer):
     blocked_by = serializers.ListField(child=serializers.CharField())
     is_ready = serializers.BooleanField()
     is_overdue = serializers.BooleanField()
-    parent = serializers.CharField(allow_null=True)
+    parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # DRF has a method of that name
     criteria = serializers.ListField(child=serializers.CharField())
     progress = Progress()
     active_run = ActiveRun(allow_null=True)
@@ -190,7 +190,7 @@ class RunOutput(RunBriefOutput):
     task = TaskOutput()
     number = serializers.IntegerField()
     started_at = serializers.DateTimeField()
-    context = RunContext()
+    context = RunContext()  # type: ignore[assignment]  # DRF has a method of that name
 
 
 def run_brief(run: Run) -> dict[str, Any]:

@@ -22,8 +22,8 @@ LIST_QUERY_NAMES = ("limit", "cursor", "ordering")
 class View(GenericAPIView):
     """An endpoint whose caller is authenticated; ``actor`` is their user."""
 
-    pagination_class = None
-    filter_backends: ClassVar[Sequence[Any]] = ()
+    pagination_class: Any = None
+    filter_backends: Sequence[Any] = ()
     #: Query parameters that are understood; any other is refused, because a dropped filter shows the wrong rows.
     query_names: ClassVar[Sequence[str]] = ()
 
