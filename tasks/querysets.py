@@ -78,21 +78,6 @@ class TaskQuerySet(OfProjectQuerySet):
         """Most urgent first, then the nearest due date, then the oldest; walks ``task_pool``."""
         return self.order_by("-priority", "due_order", "pk")
 
-    def for_output(self) -> Self:
-        """With all that a full representation reads, so that a list costs a fixed number of queries."""
-        return self.select_related("project", "parent__project", "created_by__agent").prefetch_related(
-            "labels",
-            "required_skills__skill",
-            "assignments__agent",
-            "dependencies__depends_on__project",
-            "children",
-            models.Prefetch("runs", self._active_runs(), to_attr="active_runs"),
-        )
-
-    def _active_runs(self) -> models.QuerySet:
-        runs = _other_model(self, "runs").objects
-        return runs.filter(status="active").select_related("agent")
-
 
 class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def active(self) -> Self:

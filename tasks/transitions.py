@@ -6,6 +6,7 @@ It imports nothing of ours.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from django.db.models import TextChoices
@@ -95,3 +96,13 @@ def satisfies_dependency(status: str) -> bool:
 def settles_child(status: str) -> bool:
     """A parent waits for its children until each is completed or cancelled."""
     return status in (Status.COMPLETED, Status.CANCELLED)
+
+
+def is_ready(status: str, open_blockers: int, deferred_until: datetime | None, now: datetime) -> bool:
+    """Not started, nothing open before it, and allowed to begin by ``now``. In SQL: ``TaskQuerySet.ready``."""
+    return status == Status.NOT_STARTED and not open_blockers and (deferred_until is None or deferred_until <= now)
+
+
+def is_overdue(status: str, due_at: datetime | None, now: datetime) -> bool:
+    """Open after its due date. In SQL: ``TaskQuerySet.overdue``."""
+    return status in OPEN and due_at is not None and due_at < now

@@ -74,10 +74,11 @@ class CursorPagination(pagination.BasePagination):
         # The first condition lets the index jump to the place; the second settles ties.
         return Q(**{f"{column}__{side}e": value}) & (Q(**{f"{column}__{side}": value}) | Q(**{f"pk__{side}": pk}))
 
-    def _url(self, row: Model, column: str, *, backward: bool) -> str:
-        value = row.pk if column == "pk" else getattr(row, column)
+    def _url(self, row: Model | dict[str, Any], column: str, *, backward: bool) -> str:
+        pk = row["id"] if isinstance(row, dict) else row.pk
+        value = pk if column == "pk" else row[column] if isinstance(row, dict) else getattr(row, column)
         text = value.isoformat() if isinstance(value, datetime) else value
-        raw = orjson.dumps(["b" if backward else "f", text, row.pk])
+        raw = orjson.dumps(["b" if backward else "f", text, pk])
         cursor = base64.urlsafe_b64encode(raw).decode().rstrip("=")
         url = remove_query_param(self.request.build_absolute_uri(), "cursor")
         return replace_query_param(url, "cursor", cursor)

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from tasks import clock
 from tasks.actions.agents import digest_of
 from tasks.models import Agent, AgentToken
 
@@ -41,10 +41,11 @@ def token_of(secret: str) -> AgentToken:
 
     Raises ``AuthenticationFailed`` with the reason.
     """
-    token = AgentToken.objects.select_related("agent__user").filter(digest=digest_of(secret)).first()
+    tokens = AgentToken.objects.select_related("agent__user").annotate(now=Now())
+    token = tokens.filter(digest=digest_of(secret)).order_by().first()
     if token is None:
         raise AuthenticationFailed("The token is unknown; ask a manager of your project for a new one.")
-    now = clock.now()
+    now = token.now
     if token.revoked_at is not None:
         raise AuthenticationFailed("The token was revoked; ask a manager of your project for a new one.")
     if token.expires_at is not None and token.expires_at <= now:

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from tasks.api.outputs import PRIORITIES
+from tasks.api.task_output import PRIORITIES
 from tasks.errors import Invalid, unknown_name
 from tasks.models import Agent, Assignment, Project, RequiredSkill, Task
 from tasks.querysets import TaskQuerySet

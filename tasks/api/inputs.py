@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from taskproject.api.serializers import StrictSerializer
 from tasks.actions.runs import Usage
-from tasks.api.outputs import PRIORITIES
+from tasks.api.task_output import PRIORITIES
 from tasks.models import AgentKind, AssignmentMode, Availability, Role
 from tasks.models.project import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 

@@ -3,15 +3,12 @@
 A test holds the two against each other.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from tasks import clock
+from tasks.api.task_output import AnyJSON, Progress, TaskOutput, task_outputs
 from tasks.briefing import contexts_of
 from tasks.events import name_of
 from tasks.models import (
@@ -19,148 +16,17 @@ from tasks.models import (
     AgentKind,
     AgentToken,
     Availability,
-    Priority,
     Project,
     Role,
     Run,
     RunStatus,
     Skill,
-    Task,
 )
-from tasks.transitions import Status, satisfies_dependency, settles_child
-
-PRIORITY_NAMES = {priority.value: priority.name.lower() for priority in Priority}
-PRIORITIES = {name: value for value, name in PRIORITY_NAMES.items()}
-
-AnyJSON = extend_schema_field(OpenApiTypes.ANY)(serializers.JSONField)
 
 
-class SkillLevel(serializers.Serializer):
-    skill = serializers.CharField()
-    min_level = serializers.IntegerField(min_value=1, max_value=5)
-
-
-class Progress(serializers.Serializer):
-    percent = serializers.IntegerField(min_value=0, max_value=100)
-    note = serializers.CharField()
-    at = serializers.DateTimeField(allow_null=True)
-
-
-class ActiveRun(serializers.Serializer):
-    """The run that is under way, for all to see: never its id."""
-
-    agent = serializers.CharField()
-    number = serializers.IntegerField()
-    started_at = serializers.DateTimeField()
-    lease_expires_at = serializers.DateTimeField(allow_null=True)
-    last_progress_at = serializers.DateTimeField()
-    is_stalled = serializers.BooleanField()
-
-
-class TaskOutput(serializers.Serializer):
-    """A task. ``status`` and what runs write are read-only; verbs change them."""
-
-    ref = serializers.CharField(help_text="KEY-number, such as OPS-42.")
-    project = serializers.CharField()
-    title = serializers.CharField()
-    description = serializers.CharField()
-    status = serializers.ChoiceField(Status.choices)
-    priority = serializers.ChoiceField(list(PRIORITIES))
-    labels = serializers.ListField(child=serializers.CharField())
-    due_at = serializers.DateTimeField(allow_null=True)
-    start_after = serializers.DateTimeField(allow_null=True)
-    estimate_minutes = serializers.IntegerField(allow_null=True)
-    required_skills = SkillLevel(many=True)
-    assignees = serializers.ListField(child=serializers.CharField())
-    depends_on = serializers.ListField(child=serializers.CharField())
-    blocked_by = serializers.ListField(child=serializers.CharField())
-    is_ready = serializers.BooleanField()
-    is_overdue = serializers.BooleanField()
-    parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # DRF has a method of that name
-    criteria = serializers.ListField(child=serializers.CharField())
-    progress = Progress()
-    active_run = ActiveRun(allow_null=True)
-    attempts = serializers.IntegerField()
-    max_attempts = serializers.IntegerField()
-    review_required = serializers.BooleanField()
-    result = AnyJSON(allow_null=True)
-    summary = serializers.CharField()
-    created_by = serializers.CharField(allow_null=True)
-    external_id = serializers.CharField(allow_null=True)
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    started_at = serializers.DateTimeField(allow_null=True)
-    completed_at = serializers.DateTimeField(allow_null=True)
-    version = serializers.IntegerField()
-
-
-def _blocked_by(task: Task) -> list[str]:
-    if not task.open_blockers:
-        return []
-    blockers = [edge.depends_on for edge in task.dependencies.all() if not satisfies_dependency(edge.depends_on.status)]
-    key = task.project.key
-    children = [f"{key}-{child.number}" for child in task.children.all() if not settles_child(child.status)]
-    return list(dict.fromkeys([*(f"{key}-{blocker.number}" for blocker in blockers), *children]))
-
-
-def task_output(task: Task, now: datetime) -> dict[str, Any]:
-    """One task as ``TaskOutput``; ``task`` comes from ``for_output()``. Dependencies stay inside a project."""
-    key = task.project.key
-    runs: Sequence[Run] = task.active_runs  # type: ignore[attr-defined]
-    active = None
-    if runs:
-        run = runs[0]
-        active = {
-            "agent": run.agent.slug,
-            "number": run.number,
-            "started_at": run.started_at,
-            "lease_expires_at": run.lease_expires_at,
-            "last_progress_at": run.last_progress_at,
-            "is_stalled": run.stalled_at is not None,
-        }
-    return {
-        "ref": f"{key}-{task.number}",
-        "project": key,
-        "title": task.title,
-        "description": task.description,
-        "status": task.status,
-        "priority": PRIORITY_NAMES[task.priority],
-        "labels": [label.name for label in task.labels.all()],
-        "due_at": task.due_at,
-        "start_after": task.start_after,
-        "estimate_minutes": task.estimate_minutes,
-        "required_skills": [
-            {"skill": need.skill.name, "min_level": need.min_level} for need in task.required_skills.all()
-        ],
-        "assignees": [assignment.agent.slug for assignment in task.assignments.all() if assignment.counts],
-        "depends_on": [f"{key}-{edge.depends_on.number}" for edge in task.dependencies.all()],
-        "blocked_by": _blocked_by(task),
-        "is_ready": task.is_ready(now),
-        "is_overdue": task.is_overdue(now),
-        "parent": f"{key}-{task.parent.number}" if task.parent else None,
-        "criteria": task.criteria,
-        "progress": {"percent": task.progress_percent, "note": task.progress_note, "at": task.progress_at},
-        "active_run": active,
-        "attempts": task.attempts,
-        "max_attempts": task.max_attempts,
-        "review_required": task.review_required,
-        "result": task.result,
-        "summary": task.summary,
-        "created_by": name_of(task.created_by) or None,
-        "external_id": task.external_id,
-        "created_at": task.created_at,
-        "updated_at": task.updated_at,
-        "started_at": task.started_at,
-        "completed_at": task.completed_at,
-        "version": task.version,
-    }
-
-
-def task_outputs(tasks: Iterable[Task]) -> list[dict[str, Any]]:
-    """The tasks as they are now, in the order given."""
-    found = Task.objects.for_output().in_bulk([task.pk for task in tasks])
-    now = clock.now()
-    return [task_output(found[task.pk], now) for task in tasks]
+def each(show: Callable[[Any], dict[str, Any]]) -> Callable[[list[Any]], list[dict[str, Any]]]:
+    """``show`` for every row of a page."""
+    return lambda rows: [show(row) for row in rows]
 
 
 class RunContext(serializers.Serializer):

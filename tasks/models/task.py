@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from tasks.models.agent import Agent, Skill
 from tasks.models.project import Label, Project
 from tasks.querysets import AssignmentQuerySet, TaskQuerySet
-from tasks.transitions import OPEN, Status
+from tasks.transitions import OPEN, Status, is_overdue, is_ready
 
 NO_DUE_DATE = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -148,13 +148,13 @@ class Task(models.Model):
         return self.deferred_until is not None and self.deferred_until > now
 
     def is_ready(self, now: datetime) -> bool:
-        return self.status == Status.NOT_STARTED and self.open_blockers == 0 and not self.is_deferred(now)
+        return is_ready(self.status, self.open_blockers, self.deferred_until, now)
 
     def is_blocked(self) -> bool:
         return self.status == Status.NOT_STARTED and self.open_blockers > 0
 
     def is_overdue(self, now: datetime) -> bool:
-        return self.status in OPEN and self.due_at is not None and self.due_at < now
+        return is_overdue(self.status, self.due_at, now)
 
 
 class AssignmentSource(models.TextChoices):

@@ -1,6 +1,10 @@
 """The day of an agent over HTTP, from token to accepted result."""
 
+import pytest
+
 from tasks.models import Run
+
+pytestmark = pytest.mark.django_db(transaction=True)  # readers of events stop below transactions that still run
 
 
 def test_five_calls_from_claim_to_completion(cast, api, new_task):

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.pagination import CursorPagination
-from tasks.api.outputs import task_outputs
+from tasks.api.task_output import task_outputs
 from tasks.errors import Invalid, NotFound, unknown_name
 from tasks.models import Agent, Project, Task
 from tasks.querysets import TaskQuerySet
@@ -80,10 +80,10 @@ class ListView(View):
 
     pagination_class = CursorPagination
 
-    def show_page(self, queryset: QuerySet, show: Callable[[Any], Any]) -> Response:
+    def show_page(self, queryset: QuerySet, show_all: Callable[[list[Any]], list[Any]]) -> Response:
         page = self.paginate_queryset(queryset)
         assert page is not None
-        return self.get_paginated_response([show(row) for row in page])
+        return self.get_paginated_response(show_all(list(page)))
 
 
 def etag_of(output: dict[str, Any]) -> str:

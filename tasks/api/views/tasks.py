@@ -9,12 +9,12 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks import clock
 from tasks.actions import assignments, dependencies, lifecycle, reviews
 from tasks.actions import tasks as task_verbs
 from tasks.actions.names import agents_named, tasks_named
 from tasks.api import docs, inputs, outputs
 from tasks.api.filters import TaskFilter
+from tasks.api.task_output import TaskOutput, show_tasks, task_outputs, task_rows
 from tasks.api.views.base import LIST_QUERY_NAMES, ListView, View, etag_of, read_if_match
 from tasks.errors import NotFound, VersionMismatch
 from tasks.models import Project, Run, Task
@@ -34,14 +34,13 @@ class TasksView(ListView):
     default_ordering = "-created_at"
 
     def get_queryset(self) -> QuerySet[Task]:
-        return Task.objects.visible_to(self.actor).for_output()
+        return Task.objects.visible_to(self.actor)
 
-    @extend_schema(responses=outputs.TaskOutput(many=True), **docs.TASKS)
+    @extend_schema(responses=TaskOutput(many=True), **docs.TASKS)
     def get(self, request: Request) -> Response:
-        now = clock.now()
-        return self.show_page(self.filter_queryset(self.get_queryset()), lambda task: outputs.task_output(task, now))
+        return self.show_page(task_rows(self.filter_queryset(self.get_queryset())), show_tasks)
 
-    @extend_schema(request=inputs.TaskInput, responses={201: outputs.TaskOutput}, filters=False, **docs.TASK_CREATE)
+    @extend_schema(request=inputs.TaskInput, responses={201: TaskOutput}, filters=False, **docs.TASK_CREATE)
     def post(self, request: Request) -> Response:
         fields = self.read(inputs.TaskInput)
         project = self.find_project(fields.pop("project"))
@@ -60,14 +59,14 @@ def _parent(ref: str | None, project: Project) -> Task | None:
 
 
 class TaskView(View):
-    @extend_schema(responses=outputs.TaskOutput, **docs.TASK)
+    @extend_schema(responses=TaskOutput, **docs.TASK)
     def get(self, request: Request, ref: str) -> Response:
         response = self.show_task(self.find_task(ref))
         if request.headers.get("If-None-Match") == response.headers["ETag"]:
             return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": response.headers["ETag"]})
         return response
 
-    @extend_schema(request=inputs.TaskPatch, responses=outputs.TaskOutput, **docs.TASK_PATCH)
+    @extend_schema(request=inputs.TaskPatch, responses=TaskOutput, **docs.TASK_PATCH)
     def patch(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         changes: dict[str, Any] = self.read(inputs.TaskPatch)
@@ -76,7 +75,7 @@ class TaskView(View):
         try:
             task_verbs.edit_task(actor=self.actor, task=task, changes=changes, expected_version=read_if_match(request))
         except VersionMismatch as mismatch:
-            mismatch.data["current"] = outputs.task_outputs([task])[0]
+            mismatch.data["current"] = task_outputs([task])[0]
             raise
         return self.show_task(task)
 
@@ -87,7 +86,7 @@ class TaskView(View):
 
 
 class AssignView(View):
-    @extend_schema(request=inputs.AgentsInput, responses=outputs.TaskOutput, **docs.ASSIGN)
+    @extend_schema(request=inputs.AgentsInput, responses=TaskOutput, **docs.ASSIGN)
     def post(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         fields = self.read(inputs.AgentsInput)
@@ -96,7 +95,7 @@ class AssignView(View):
 
 
 class UnassignView(View):
-    @extend_schema(request=inputs.AgentsInput, responses=outputs.TaskOutput, **docs.UNASSIGN)
+    @extend_schema(request=inputs.AgentsInput, responses=TaskOutput, **docs.UNASSIGN)
     def post(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         fields = self.read(inputs.AgentsInput)
@@ -107,11 +106,11 @@ class UnassignView(View):
 
 
 class DependenciesView(View):
-    @extend_schema(request=inputs.DependsOnInput, responses=outputs.TaskOutput, **docs.DEPENDENCIES_ADD)
+    @extend_schema(request=inputs.DependsOnInput, responses=TaskOutput, **docs.DEPENDENCIES_ADD)
     def post(self, request: Request, ref: str) -> Response:
         return self._change(ref, dependencies.add_dependencies)
 
-    @extend_schema(request=inputs.DependsOnInput, responses=outputs.TaskOutput, **docs.DEPENDENCIES_REMOVE)
+    @extend_schema(request=inputs.DependsOnInput, responses=TaskOutput, **docs.DEPENDENCIES_REMOVE)
     def delete(self, request: Request, ref: str) -> Response:
         return self._change(ref, dependencies.remove_dependencies)
 
@@ -123,7 +122,7 @@ class DependenciesView(View):
 
 
 class ApproveView(View):
-    @extend_schema(request=inputs.NoteInput, responses=outputs.TaskOutput, **docs.APPROVE)
+    @extend_schema(request=inputs.NoteInput, responses=TaskOutput, **docs.APPROVE)
     def post(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         note = self.read(inputs.NoteInput)["note"]
@@ -131,7 +130,7 @@ class ApproveView(View):
 
 
 class RequestChangesView(View):
-    @extend_schema(request=inputs.NoteInput, responses=outputs.TaskOutput, **docs.REQUEST_CHANGES)
+    @extend_schema(request=inputs.NoteInput, responses=TaskOutput, **docs.REQUEST_CHANGES)
     def post(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         note = self.read(inputs.NoteInput)["note"]
@@ -139,7 +138,7 @@ class RequestChangesView(View):
 
 
 class CancelView(View):
-    @extend_schema(request=inputs.NoteInput, responses=outputs.TaskOutput, **docs.CANCEL)
+    @extend_schema(request=inputs.NoteInput, responses=TaskOutput, **docs.CANCEL)
     def post(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         note = self.read(inputs.NoteInput)["note"]
@@ -147,7 +146,7 @@ class CancelView(View):
 
 
 class ReopenView(View):
-    @extend_schema(request=inputs.NoteInput, responses=outputs.TaskOutput, **docs.REOPEN)
+    @extend_schema(request=inputs.NoteInput, responses=TaskOutput, **docs.REOPEN)
     def post(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         note = self.read(inputs.NoteInput)["note"]
@@ -155,7 +154,7 @@ class ReopenView(View):
 
 
 class ReleaseView(View):
-    @extend_schema(request=inputs.NoteInput, responses=outputs.TaskOutput, **docs.TASK_RELEASE)
+    @extend_schema(request=inputs.NoteInput, responses=TaskOutput, **docs.TASK_RELEASE)
     def post(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         note = self.read(inputs.NoteInput)["note"]
@@ -169,7 +168,7 @@ class TaskRunsView(ListView):
     @extend_schema(responses=outputs.PublicRunOutput(many=True), **docs.TASK_RUNS)
     def get(self, request: Request, ref: str) -> Response:
         runs = Run.objects.filter(task=self.find_task(ref)).select_related("agent")
-        return self.show_page(runs, outputs.public_run_output)
+        return self.show_page(runs, outputs.each(outputs.public_run_output))
 
 
 class AdoptView(View):
@@ -180,5 +179,5 @@ class AdoptView(View):
         if run is None:
             raise NotFound(f"{task.ref} has no run {number}.")
         finished = reviews.adopt_late_result(actor=self.actor, run=run)
-        output = outputs.task_outputs([finished.task])[0]
+        output = task_outputs([finished.task])[0]
         return Response({"task": output, "unblocked": finished.unblocked}, headers={"ETag": etag_of(output)})

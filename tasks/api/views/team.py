@@ -67,7 +67,7 @@ class ProjectsView(ListView):
     @extend_schema(responses=outputs.ProjectOutput(many=True), **docs.PROJECTS)
     def get(self, request: Request) -> Response:
         projects = Project.objects.visible_to(self.actor).prefetch_related("memberships__user__agent")
-        return self.show_page(projects, outputs.project_output)
+        return self.show_page(projects, outputs.each(outputs.project_output))
 
     @extend_schema(request=inputs.ProjectInput, responses={201: outputs.ProjectOutput}, **docs.PROJECT_CREATE)
     def post(self, request: Request) -> Response:
@@ -118,7 +118,7 @@ class AgentsView(ListView):
 
     @extend_schema(responses=outputs.AgentOutput(many=True), **docs.AGENTS)
     def get(self, request: Request) -> Response:
-        return self.show_page(_for_output(Agent.objects.visible_to(self.actor)), outputs.agent_output)
+        return self.show_page(_for_output(Agent.objects.visible_to(self.actor)), outputs.each(outputs.agent_output))
 
     @extend_schema(request=inputs.AgentInput, responses={201: outputs.AgentOutput}, **docs.AGENT_CREATE)
     def post(self, request: Request) -> Response:
@@ -157,7 +157,7 @@ class TokensView(ListView):
 
     @extend_schema(responses=outputs.TokenOutput(many=True), **docs.TOKENS)
     def get(self, request: Request, slug: str) -> Response:
-        return self.show_page(self._tokens(slug), outputs.token_output)
+        return self.show_page(self._tokens(slug), outputs.each(outputs.token_output))
 
     @extend_schema(request=inputs.TokenInput, responses={201: outputs.NewTokenOutput}, **docs.TOKEN_CREATE)
     def post(self, request: Request, slug: str) -> Response:
@@ -185,7 +185,7 @@ class SkillsView(ListView):
 
     @extend_schema(responses=outputs.SkillOutput(many=True), **docs.SKILLS)
     def get(self, request: Request) -> Response:
-        return self.show_page(Skill.objects.all(), outputs.skill_output)
+        return self.show_page(Skill.objects.all(), outputs.each(outputs.skill_output))
 
     @extend_schema(request=inputs.SkillInput, responses={201: outputs.SkillOutput}, **docs.SKILL_CREATE)
     def post(self, request: Request) -> Response:

@@ -15,6 +15,7 @@ from taskproject.api.problems import problem_of
 from tasks.actions import claims, runs
 from tasks.actions.names import agents_named
 from tasks.api import docs, inputs, outputs
+from tasks.api.task_output import TaskOutput, task_outputs
 from tasks.api.views.base import View, etag_of
 from tasks.errors import DomainError
 from tasks.models import Project
@@ -119,7 +120,7 @@ class CompleteView(View):
     @extend_schema(request=inputs.CompleteInput, responses=outputs.FinishedOutput, **docs.COMPLETE)
     def post(self, request: Request, id: UUID) -> Response:
         finished = runs.complete_run(actor=self.actor, run_id=id, **self.read(inputs.CompleteInput))
-        output = outputs.task_outputs([finished.task])[0]
+        output = task_outputs([finished.task])[0]
         return Response({"task": output, "unblocked": finished.unblocked}, headers={"ETag": etag_of(output)})
 
 
@@ -137,19 +138,19 @@ class CompleteManyView(View):
                     finished[place] = runs.complete_run(actor=self.actor, run_id=run_id, **item)
                 except DomainError as error:
                     answers[place]["problem"] = problem_of(error)
-        shown = outputs.task_outputs([done.task for done in finished.values()])
+        shown = task_outputs([done.task for done in finished.values()])
         for (place, done), task in zip(finished.items(), shown, strict=True):
             answers[place] |= {"task": task, "unblocked": done.unblocked}
         return Response({"results": answers})
 
 
 class FailView(View):
-    @extend_schema(request=inputs.FailInput, responses=outputs.TaskOutput, **docs.FAIL)
+    @extend_schema(request=inputs.FailInput, responses=TaskOutput, **docs.FAIL)
     def post(self, request: Request, id: UUID) -> Response:
         return self.show_task(runs.fail_run(actor=self.actor, run_id=id, **self.read(inputs.FailInput)))
 
 
 class RunReleaseView(View):
-    @extend_schema(request=inputs.ReleaseInput, responses=outputs.TaskOutput, **docs.RELEASE)
+    @extend_schema(request=inputs.ReleaseInput, responses=TaskOutput, **docs.RELEASE)
     def post(self, request: Request, id: UUID) -> Response:
         return self.show_task(runs.release_run(actor=self.actor, run_id=id, **self.read(inputs.ReleaseInput)))

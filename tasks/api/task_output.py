@@ -1,0 +1,271 @@
+"""How a task is shown. The list of 50 is the API's most read answer, so it is made without model instances.
+
+One query reads the rows, one all that hangs on them (labels, skills, assignees, dependencies, children), and one the
+active runs, where there are any.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypedDict
+
+from django.db.models import BigIntegerField, CharField, F, IntegerField, Q, QuerySet, Value
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from tasks import clock
+from tasks.models import Assignment, AssignmentEnd, Dependency, Priority, RequiredSkill, Run, Task
+from tasks.transitions import Status, is_overdue, is_ready, satisfies_dependency, settles_child
+
+PRIORITY_NAMES = {priority.value: priority.name.lower() for priority in Priority}
+PRIORITIES = {name: value for value, name in PRIORITY_NAMES.items()}
+
+AnyJSON = extend_schema_field(OpenApiTypes.ANY)(serializers.JSONField)
+
+
+class SkillLevel(serializers.Serializer):
+    skill = serializers.CharField()
+    min_level = serializers.IntegerField(min_value=1, max_value=5)
+
+
+class Progress(serializers.Serializer):
+    percent = serializers.IntegerField(min_value=0, max_value=100)
+    note = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True)
+
+
+class ActiveRun(serializers.Serializer):
+    """The run that is under way, for all to see: never its id."""
+
+    agent = serializers.CharField()
+    number = serializers.IntegerField()
+    started_at = serializers.DateTimeField()
+    lease_expires_at = serializers.DateTimeField(allow_null=True)
+    last_progress_at = serializers.DateTimeField()
+    is_stalled = serializers.BooleanField()
+
+
+class TaskOutput(serializers.Serializer):
+    """A task. ``status`` and what runs write are read-only; verbs change them."""
+
+    ref = serializers.CharField(help_text="KEY-number, such as OPS-42.")
+    project = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    status = serializers.ChoiceField(Status.choices)
+    priority = serializers.ChoiceField(list(PRIORITIES))
+    labels = serializers.ListField(child=serializers.CharField())
+    due_at = serializers.DateTimeField(allow_null=True)
+    start_after = serializers.DateTimeField(allow_null=True)
+    estimate_minutes = serializers.IntegerField(allow_null=True)
+    required_skills = SkillLevel(many=True)
+    assignees = serializers.ListField(child=serializers.CharField())
+    depends_on = serializers.ListField(child=serializers.CharField())
+    blocked_by = serializers.ListField(child=serializers.CharField())
+    is_ready = serializers.BooleanField()
+    is_overdue = serializers.BooleanField()
+    parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # DRF has a method of that name
+    criteria = serializers.ListField(child=serializers.CharField())
+    progress = Progress()
+    active_run = ActiveRun(allow_null=True)
+    attempts = serializers.IntegerField()
+    max_attempts = serializers.IntegerField()
+    review_required = serializers.BooleanField()
+    result = AnyJSON(allow_null=True)
+    summary = serializers.CharField()
+    created_by = serializers.CharField(allow_null=True)
+    external_id = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    completed_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.IntegerField()
+
+
+#: What is read of a task's own row and of the rows it points to.
+COLUMNS = (
+    "id",
+    "number",
+    "title",
+    "description",
+    "status",
+    "priority",
+    "due_at",
+    "due_order",
+    "start_after",
+    "deferred_until",
+    "open_blockers",
+    "estimate_minutes",
+    "criteria",
+    "progress_percent",
+    "progress_note",
+    "progress_at",
+    "attempts",
+    "max_attempts",
+    "review_required",
+    "result",
+    "summary",
+    "external_id",
+    "created_at",
+    "updated_at",
+    "started_at",
+    "completed_at",
+    "version",
+    "project__key",
+    "parent__number",
+    "created_by__username",
+    "created_by__agent__slug",
+)
+Row = dict[str, Any]
+
+
+def task_rows(tasks: QuerySet[Task]) -> QuerySet[Task, Row]:
+    """The columns that ``show_tasks`` needs, in place of instances."""
+    return tasks.values(*COLUMNS)
+
+
+class Around(TypedDict):
+    """What hangs on one task. Dependencies and children are ``(number, status)`` inside the task's project."""
+
+    labels: list[str]
+    skills: list[tuple[str, int]]
+    assignees: list[str]
+    dependencies: list[tuple[int, str]]
+    children: list[tuple[int, str]]
+
+
+LABELS, SKILLS, ASSIGNEES, DEPENDENCIES, CHILDREN = range(5)
+
+
+def _around(ids: list[int]) -> dict[int, Around]:
+    """All that hangs on the tasks, by one UNION: ``(task, kind, rank, text, number)``."""
+
+    def part(queryset: QuerySet, kind: int, *, task: str, rank: str, text: str, number: str | None) -> QuerySet:
+        amount: Any = F(number) if number else Value(0)
+        return queryset.order_by().values_list(
+            F(task),
+            Value(kind, IntegerField()),
+            Value(0, BigIntegerField()) + F(rank),
+            Value("", CharField()) if not text else F(text),
+            Value(0, IntegerField()) + amount,
+        )
+
+    labels = Task.labels.through.objects.filter(task__in=ids)
+    skills = RequiredSkill.objects.filter(task__in=ids)
+    shown = Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
+    assignees = Assignment.objects.filter(shown, task__in=ids)
+    dependencies = Dependency.objects.filter(task__in=ids)
+    children = Task.objects.filter(parent__in=ids)
+    rows = part(labels, LABELS, task="task_id", rank="id", text="label__name", number=None).union(
+        part(skills, SKILLS, task="task_id", rank="id", text="skill__name", number="min_level"),
+        part(assignees, ASSIGNEES, task="task_id", rank="id", text="agent__slug", number=None),
+        part(
+            dependencies,
+            DEPENDENCIES,
+            task="task_id",
+            rank="id",
+            text="depends_on__status",
+            number="depends_on__number",
+        ),
+        part(children, CHILDREN, task="parent_id", rank="id", text="status", number="number"),
+        all=True,
+    )
+    found: dict[int, Around] = defaultdict(
+        lambda: Around(labels=[], skills=[], assignees=[], dependencies=[], children=[])
+    )
+    for task_id, kind, _, text, number in sorted(rows, key=lambda row: (row[1], row[2])):
+        around = found[task_id]
+        if kind == LABELS:
+            around["labels"].append(text)
+        elif kind == SKILLS:
+            around["skills"].append((text, number))
+        elif kind == ASSIGNEES:
+            if text not in around["assignees"]:
+                around["assignees"].append(text)
+        else:
+            around["dependencies" if kind == DEPENDENCIES else "children"].append((number, text))
+    return found
+
+
+def _active_runs(ids: list[int]) -> dict[int, dict[str, Any]]:
+    if not ids:
+        return {}
+    runs = Run.objects.active().filter(task__in=ids).order_by()
+    columns = ("agent__slug", "number", "started_at", "lease_expires_at", "last_progress_at", "stalled_at")
+    return {
+        task_id: {
+            "agent": slug,
+            "number": number,
+            "started_at": started_at,
+            "lease_expires_at": lease_expires_at,
+            "last_progress_at": last_progress_at,
+            "is_stalled": stalled_at is not None,
+        }
+        for task_id, slug, number, started_at, lease_expires_at, last_progress_at, stalled_at in runs.values_list(
+            "task_id", *columns
+        )
+    }
+
+
+def _show(row: Row, around: Around, run: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
+    key = row["project__key"]
+    blocked_by = []
+    if row["open_blockers"]:
+        open_ones = [number for number, status in around["dependencies"] if not satisfies_dependency(status)]
+        open_ones += [number for number, status in around["children"] if not settles_child(status)]
+        blocked_by = [f"{key}-{number}" for number in dict.fromkeys(open_ones)]
+    return {
+        "ref": f"{key}-{row['number']}",
+        "project": key,
+        "title": row["title"],
+        "description": row["description"],
+        "status": row["status"],
+        "priority": PRIORITY_NAMES[row["priority"]],
+        "labels": sorted(around["labels"]),
+        "due_at": row["due_at"],
+        "start_after": row["start_after"],
+        "estimate_minutes": row["estimate_minutes"],
+        "required_skills": [{"skill": name, "min_level": level} for name, level in sorted(around["skills"])],
+        "assignees": around["assignees"],
+        "depends_on": [f"{key}-{number}" for number, _ in around["dependencies"]],
+        "blocked_by": blocked_by,
+        "is_ready": is_ready(row["status"], row["open_blockers"], row["deferred_until"], now),
+        "is_overdue": is_overdue(row["status"], row["due_at"], now),
+        "parent": f"{key}-{row['parent__number']}" if row["parent__number"] else None,
+        "criteria": row["criteria"],
+        "progress": {"percent": row["progress_percent"], "note": row["progress_note"], "at": row["progress_at"]},
+        "active_run": run,
+        "attempts": row["attempts"],
+        "max_attempts": row["max_attempts"],
+        "review_required": row["review_required"],
+        "result": row["result"],
+        "summary": row["summary"],
+        "created_by": row["created_by__agent__slug"] or row["created_by__username"],
+        "external_id": row["external_id"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+        "started_at": row["started_at"],
+        "completed_at": row["completed_at"],
+        "version": row["version"],
+    }
+
+
+def show_tasks(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """``TaskOutput`` for rows of ``task_rows``, in their order."""
+    rows = list(rows)
+    if not rows:
+        return []
+    # The database is asked for the time only where a date makes a difference.
+    dated = any(row["due_at"] or row["deferred_until"] for row in rows)
+    now = clock.now() if dated else rows[0]["updated_at"]
+    around = _around([row["id"] for row in rows])
+    runs = _active_runs([row["id"] for row in rows if row["status"] == Status.IN_PROGRESS])
+    return [_show(row, around[row["id"]], runs.get(row["id"]), now) for row in rows]
+
+
+def task_outputs(tasks: Iterable[Task]) -> list[dict[str, Any]]:
+    """The tasks as they are now in the database, in the order given."""
+    ids = [task.pk for task in tasks]
+    rows = {row["id"]: row for row in task_rows(Task.objects.filter(pk__in=ids).order_by())}
+    return show_tasks([rows[pk] for pk in ids])
