@@ -3,14 +3,16 @@
 Row locks make it fast (PostgreSQL hands different clients different rows), the conditional update makes it right.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from tasks import clock
-from tasks.actions.funnel import LostRace, active_run, load_task, move, require_legal, verb
+from tasks.actions.funnel import LostRace, active_run, load_task, move_all, require_legal, verb
 from tasks.errors import AlreadyClaimed, AtCapacity, Invalid, MissingSkill, NotAssignee, NotPermitted, NotReady
 from tasks.events import event, record
 from tasks.models import (
@@ -19,7 +21,6 @@ from tasks.models import (
     Assignment,
     AssignmentSource,
     Availability,
-    Event,
     Membership,
     Project,
     Role,
@@ -105,45 +106,64 @@ def _require_may_take(agent: Agent, task: Task) -> None:
         raise MissingSkill(task.ref, missing)
 
 
-def _open_run(
-    task: Task, agent: Agent, *, verb: str, actor: "User", now: datetime, lease_seconds: int | None
-) -> tuple[Run, list[Event]]:
-    """Move ``task`` into progress and open its run; with no ``lease_seconds`` the run has no lease."""
-    moved = move(
-        task,
+def _open_runs(
+    tasks: Sequence[Task],
+    agent: Agent,
+    *,
+    verb: str,
+    actor: "User",
+    now: datetime,
+    lease_seconds: int | None = None,
+    pulled: Collection[Task] = (),
+) -> list[Run]:
+    """Move ``tasks`` into progress and open their runs, each with a lease unless ``verb`` is ``start``.
+
+    Those that were ``pulled`` are assigned to the agent first. Records the events. Part of a running verb.
+    """
+    Assignment.objects.bulk_create(
+        [
+            Assignment(task=task, agent=agent, source=AssignmentSource.PULL, assigned_by=actor, created_at=now)
+            for task in pulled
+        ]
+    )
+    events = [
+        event("task.assigned", at=now, actor=actor, task=task, agent=agent, source=AssignmentSource.PULL.value)
+        for task in pulled
+    ]
+    moved = move_all(
+        tasks,
         verb,
         Status.IN_PROGRESS,
         now=now,
         actor=actor,
-        started_at=task.started_at or now,
+        about={"agent": agent},
+        started_at=Coalesce("started_at", Value(now)),
         run_count=F("run_count") + 1,
         deferred_until=None,
         progress_percent=0,
         progress_note="",
         progress_at=None,
-        agent=agent,
     )
-    run = Run(
-        task=task,
-        agent=agent,
-        number=task.run_count + 1,
-        started_at=now,
-        lease_seconds=lease_seconds,
-        lease_expires_at=now + timedelta(seconds=lease_seconds) if lease_seconds else None,
-        last_heartbeat_at=now,
-        last_progress_at=now,
-    )
-    run.save(force_insert=True)
-    task.run_count += 1
-    return run, [
-        event("run.started", at=now, actor=actor, task=task, run=run, agent=agent, number=run.number),
-        *moved.events,
-    ]
-
-
-def _assign_by_pull(task: Task, agent: Agent, *, actor: "User", now: datetime) -> list[Event]:
-    Assignment.objects.create(task=task, agent=agent, source=AssignmentSource.PULL, assigned_by=actor, created_at=now)
-    return [event("task.assigned", at=now, actor=actor, task=task, agent=agent, source=AssignmentSource.PULL.value)]
+    runs = []
+    for task in tasks:
+        task.started_at = task.started_at or now
+        task.run_count += 1
+        seconds = None if verb == "start" else lease_seconds or task.project.lease_seconds
+        run = Run(
+            task=task,
+            agent=agent,
+            number=task.run_count,
+            started_at=now,
+            lease_seconds=seconds,
+            lease_expires_at=now + timedelta(seconds=seconds) if seconds else None,
+            last_heartbeat_at=now,
+            last_progress_at=now,
+        )
+        runs.append(run)
+        events.append(event("run.started", at=now, actor=actor, task=task, run=run, agent=agent, number=run.number))
+    Run.objects.bulk_create(runs)
+    record(*events, *moved.events)
+    return runs
 
 
 @verb
@@ -176,14 +196,16 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
     _require_may_take(agent, task)
     if _free_slots(agent) <= 0:
         raise AtCapacity(agent.slug, agent.max_concurrent)
-    pulled = not Assignment.objects.active().filter(task=task, agent=agent).exists()
-    run, events = _open_run(
-        task, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds or task.project.lease_seconds
-    )
-    if pulled:
-        events = _assign_by_pull(task, agent, actor=actor, now=now) + events
-    record(*events)
-    return run
+    assigned = Assignment.objects.active().filter(task=task, agent=agent).exists()
+    return _open_runs(
+        [task],
+        agent,
+        verb="claim",
+        actor=actor,
+        now=now,
+        lease_seconds=lease_seconds,
+        pulled=[] if assigned else [task],
+    )[0]
 
 
 @verb
@@ -209,16 +231,12 @@ def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
         raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
     require_legal("start", task)
     _require_ready(task, now)
-    pulled = not Assignment.objects.active().filter(task=task, agent=agent).exists()
     if not for_other:
         _require_may_take(agent, task)
     if _free_slots(agent) <= 0:
         raise AtCapacity(agent.slug, agent.max_concurrent)
-    run, events = _open_run(task, agent, verb="start", actor=actor, now=now, lease_seconds=None)
-    if pulled:
-        events = _assign_by_pull(task, agent, actor=actor, now=now) + events
-    record(*events)
-    return run
+    assigned = Assignment.objects.active().filter(task=task, agent=agent).exists()
+    return _open_runs([task], agent, verb="start", actor=actor, now=now, pulled=[] if assigned else [task])[0]
 
 
 def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Project]:
@@ -292,17 +310,11 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     if free <= 0:
         return Claimed(reason="at_capacity")
     now = clock.now()
-    claimed = Claimed()
-    events: list[Event] = []
-    for task, pulled in _pick(agent, projects, min(limit, free), now):
-        if pulled:
-            events += _assign_by_pull(task, agent, actor=actor, now=now)
-        run, told = _open_run(
-            task, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds or task.project.lease_seconds
-        )
-        events += told
-        claimed.runs.append(run)
-    record(*events)
-    if not claimed.runs:
-        claimed.reason = "no_ready_task"
-    return claimed
+    picked = _pick(agent, projects, min(limit, free), now)
+    if not picked:
+        return Claimed(reason="no_ready_task")
+    tasks = [task for task, _ in picked]
+    pulled = [task for task, by_pull in picked if by_pull]
+    return Claimed(
+        _open_runs(tasks, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds, pulled=pulled)
+    )

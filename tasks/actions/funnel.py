@@ -3,7 +3,7 @@
 import functools
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -82,44 +82,53 @@ def move(
     data: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Moved:
-    """Move ``task`` to ``target`` by one UPDATE that holds only if its status is still the one we read.
+    """Move ``task`` to ``target``; see ``move_all``. The event names ``run``, and ``agent`` where there is no run."""
+    about = {"run": run, "agent": run.agent if run else agent}
+    return move_all([task], verb, target, now=now, actor=actor, about=about, data=data, **changes)
 
-    Also brings the counters of dependents and parent up to date, and closes or reopens assignments with the task.
-    ``changes`` are further columns; ``data`` further words of the event.
-    Raises ``IllegalTransition`` where the table has no such move, ``LostRace`` where somebody was faster.
+
+def move_all(
+    tasks: Sequence[Task],
+    verb: str,
+    target: Status,
+    *,
+    now: datetime,
+    actor: "User | None",
+    about: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Moved:
+    """Move tasks of one status to ``target`` by one UPDATE that holds only where the status is still the one we read.
+
+    Also brings the counters of dependents and parents up to date, and closes or reopens assignments with the tasks.
+    ``changes`` are further columns; ``about`` names run or agent of the events, ``data`` their further words.
+    Raises ``IllegalTransition`` where the table has no such move, ``LostRace`` where somebody was faster with any.
     """
-    source = Status(task.status)
-    if not is_legal(verb, source, target):
-        raise IllegalTransition(verb, task.ref, source, allowed(source))
-    changed = Task.objects.filter(pk=task.pk, status=source).update(
+    source = Status(tasks[0].status)
+    for task in tasks:
+        if task.status != source or not is_legal(verb, task.status, target):
+            raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
+    changed = Task.objects.filter(pk__in=[task.pk for task in tasks], status=source).update(
         status=target, updated_at=now, version=F("version") + 1, **changes
     )
-    if not changed:
+    if changed != len(tasks):
         raise LostRace
-    task.status, task.updated_at, task.version = target, now, task.version + 1
-    for name, value in changes.items():
-        if not hasattr(value, "resolve_expression"):
-            setattr(task, name, value)
-
     moved = Moved()
-    moved.events.append(
-        event(
-            "task.status_changed",
-            at=now,
-            actor=actor,
-            task=task,
-            run=run,
-            agent=run.agent if run else agent,
-            **{"from": source.value, "to": target.value, "verb": verb, **(data or {})},
-        )
-    )
+    words = {"from": source.value, "to": target.value, "verb": verb, **(data or {})}
+    for task in tasks:
+        task.status, task.updated_at, task.version = target, now, task.version + 1
+        for name, value in changes.items():
+            if not hasattr(value, "resolve_expression"):
+                setattr(task, name, value)
+        moved.events.append(event("task.status_changed", at=now, actor=actor, task=task, **(about or {}), **words))
     if target in TERMINAL:
-        Assignment.objects.active().filter(task=task).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
-    elif source in TERMINAL:
-        _revive_assignments(task)
-    around = tell_the_tasks_around(task, source, target, now=now, actor=actor)
-    moved.events += around.events
-    moved.unblocked += around.unblocked
+        Assignment.objects.active().filter(task__in=tasks).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
+    for task in tasks:
+        if source in TERMINAL:
+            _revive_assignments(task)
+        around = tell_the_tasks_around(task, source, target, now=now, actor=actor)
+        moved.events += around.events
+        moved.unblocked += around.unblocked
     return moved
 
 
