@@ -49,7 +49,10 @@ class IdempotencyMiddleware:
         user = _caller(request)
         if user is None:
             return None
-        if wait := getattr(getattr(view, "cls", None), "wait_before_transaction", None):
+        # Read before anyone parses it: a body that was read as a stream cannot be had again.
+        _ = request.body
+        wait = getattr(getattr(view, "cls", None), "wait_before_transaction", None)
+        if wait is not None:
             wait(request, user)
         with transaction.atomic():
             return _answer_once(request, user, key, lambda: view(request, *args, **kwargs))

@@ -54,13 +54,18 @@ def _until_few(step: Callable[[], int]) -> int:
     return total + count
 
 
-def run(stop: threading.Event) -> None:
-    """Tick until ``stop`` is set. An outage of the database is logged once and waited for."""
+def run(stop: threading.Event, *, tell: Callable[[Ticked], None] | None = None) -> None:
+    """Tick until ``stop`` is set; ``tell`` gets what each tick did.
+
+    An outage of the database is logged once and waited for.
+    """
     away = False
     ticks = 0
     while not stop.is_set():
         try:
-            tick()
+            done = tick()
+            if tell is not None:
+                tell(done)
             if ticks % SLOW_AFTER == 0:
                 passing_time.forget_idempotency_keys()
             ticks += 1

@@ -36,8 +36,8 @@ FILE_BLOCK_BYTES = 256 * 1024
 #: Parts of a streamed answer that may wait for a slow reader.
 STREAM_PARTS_AHEAD = 8
 #: Ordinary requests answered at a time, and long polls that wait at a time; more queue up.
-THREADS = 40
-WAITING_THREADS = 100
+THREADS = 24
+WAITING_THREADS = 40
 
 #: In ``environ``: a callable that says whether nobody waits for the answer any more (the client went away, or the
 #: server stops). A view that waits should ask it before it does something for the client.

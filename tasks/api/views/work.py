@@ -21,6 +21,8 @@ from tasks.errors import DomainError
 from tasks.models import Project
 from tasks.waiting import Places, wait_until
 
+#: The name under which ``taskproject.server.bridge`` says whether the client went away.
+CLIENT_GONE = "taskproject.client_gone"
 RETRY_AFTER = {"at_capacity": 10, "paused": 60, "no_project": 60, "no_ready_task": 5}
 
 
@@ -30,7 +32,7 @@ class ClaimNextView(View):
     The wait holds a thread, so only so many callers may wait at once; the others are answered at once.
     """
 
-    places = Places(most=24)
+    places = Places(most=32)
 
     @classmethod
     def wait_before_transaction(cls, request: HttpRequest, user: User) -> None:
@@ -77,7 +79,17 @@ class ClaimNextView(View):
         with self.places.taken() as taken:
             if not taken:
                 return False
-            return wait_until(lambda: claims.has_work_for(actor=self.actor, projects=projects), deadline)
+            found = wait_until(
+                lambda: self._client_gone() or claims.has_work_for(actor=self.actor, projects=projects), deadline
+            )
+        return found and not self._client_gone()
+
+    def _client_gone(self) -> bool:
+        """Whether nobody waits for the answer any more: what is claimed for nobody is lost until its lease ends.
+
+        The server says so where it can (``taskproject.server.bridge``).
+        """
+        return bool(self.request.META.get(CLIENT_GONE, bool)())
 
 
 def _deadline(fields: dict[str, Any]) -> float:

@@ -1,0 +1,125 @@
+"""The server of ``manage.py up``: uvicorn in this process, with the engine in a thread and demo agents beside it."""
+
+import asyncio
+import errno
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from taskproject.server.bridge import ThreadedWSGI
+from tasks import engine
+from tasks.demo.fleet import Fleet
+
+#: How long requests under way may take to end once the server was told to stop.
+GRACE_SECONDS = 4
+#: How long demo agents have to give back their tasks while the server still answers them.
+FLEET_GRACE_SECONDS = 2.0
+#: Longer than the third of a lease: between two heartbeats a client keeps its connection.
+KEEP_ALIVE_SECONDS = 75
+#: Everything is written over HTTP; what a client says over a socket is small.
+SOCKET_MESSAGE_BYTES = 64 * 1024
+
+
+class AddressError(Exception):
+    """The server cannot listen there; says why in one sentence."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything is changed; port 0 takes a free one. Raises ``AddressError``."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a name"
+        raise AddressError(f"--host {host!r} is no address of this machine ({reason}).") from None
+    family, kind, protocol, _, address = found[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AddressError(f"Port {port} of {host} is in use; choose another with --port.") from None
+        if error.errno == errno.EACCES:
+            raise AddressError(f"Port {port} needs more rights than you have; choose one above 1023.") from None
+        raise AddressError(f"The server cannot listen on {host}:{port} ({error.strerror}).") from None
+    listener.set_inheritable(False)
+    return listener
+
+
+class EmbeddedServer(uvicorn.Server):
+    """Serves until SIGINT or SIGTERM; then agents end first, requests next, the engine last."""
+
+    def __init__(self, *, bridge: ThreadedWSGI, fleet: Fleet | None, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                "taskproject.asgi:application",
+                ws="websockets-sansio",
+                ws_max_size=SOCKET_MESSAGE_BYTES,
+                proxy_headers=False,
+                server_header=False,
+                access_log=False,
+                log_config=None,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                lifespan="on",
+            )
+        )
+        self.bridge = bridge
+        self.fleet = fleet
+        self.on_ready = on_ready
+        self._stop_at: float | None = None
+
+    def serve_until_stopped(self, listener: socket.socket) -> None:
+        """Run server, engine and agents; returns when all have ended."""
+        stop_engine = threading.Event()
+        time_keeper = threading.Thread(target=engine.run, args=(stop_engine,), name="engine", daemon=True)
+        time_keeper.start()
+        try:
+            self.run(sockets=[listener])
+        finally:
+            if self.fleet is not None:
+                self.fleet.stop()
+            stop_engine.set()
+            time_keeper.join(5)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.fleet is not None:
+            self.fleet.start()
+        self.on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._stop_at is not None:
+            over = self.fleet is None or not self.fleet.running() or time.monotonic() >= self._stop_at
+            if over or self.force_exit:
+                self.bridge.stop_waiting()
+                self.should_exit = True
+        elif self.fleet is not None and counter % 10 == 0:
+            await asyncio.get_running_loop().run_in_executor(None, self.fleet.tend)
+        return await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Both signals are an ordinary end: unlike uvicorn's, they are not raised again afterwards."""
+        previous = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._stop_at is not None:
+            self.force_exit = True
+            return
+        self._stop_at = time.monotonic() + FLEET_GRACE_SECONDS
+        if self.fleet is not None:
+            self.fleet.ask_to_stop()

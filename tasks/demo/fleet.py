@@ -1,0 +1,98 @@
+"""Demo agents as processes of their own: start, tend, stop; and none of them outlives whoever started it."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+#: Of the environment a worker gets what Python itself needs, none of the server's secrets.
+KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "PYTHONPATH")
+RESTART_SECONDS = 5.0
+
+
+class Fleet:
+    """A worker process for each token, all with the same ``options`` (arguments of ``tasks.demo.worker``).
+
+    ``first_options`` are for the first worker alone. Tokens travel through the workers' standard input, which stays
+    open as a lifeline: when this process dies, however it dies, the workers see its end and stop.
+    """
+
+    def __init__(
+        self, url: str, tokens: Sequence[str], options: Sequence[str] = (), *, first_options: Sequence[str] = ()
+    ) -> None:
+        self.url = url
+        self.tokens = list(tokens)
+        self.options = list(options)
+        self.first_options = list(first_options)
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._restart_at: dict[int, float] = {}
+        self._stopping = False
+
+    def start(self) -> None:
+        self._workers = [self._start(index) for index in range(len(self.tokens))]
+
+    def _start(self, index: int) -> subprocess.Popen[bytes]:
+        extra = self.first_options if index == 0 else []
+        command = [sys.executable, "-m", "tasks.demo.worker", "--url", self.url, "--lifeline", *self.options, *extra]
+        worker = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
+            command,
+            cwd=BASE_DIR,
+            env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
+            stdin=subprocess.PIPE,
+            # A Ctrl-C at the terminal is for the starter, which then stops its workers in order.
+            start_new_session=True,
+        )
+        assert worker.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            worker.stdin.write(f"{self.tokens[index]}\n".encode())
+            worker.stdin.flush()
+        return worker
+
+    @property
+    def pids(self) -> list[int]:
+        return [worker.pid for worker in self._workers]
+
+    def running(self) -> int:
+        return sum(worker.poll() is None for worker in self._workers)
+
+    def wait(self) -> int:
+        """Until every worker has ended by itself; 0 where all ended well."""
+        return max((1 if worker.wait() else 0 for worker in self._workers), default=0)
+
+    def tend(self) -> None:
+        """Start a worker again that was killed, after a pause; one that ended by itself stays ended."""
+        if self._stopping:
+            return
+        now = time.monotonic()
+        for index, worker in enumerate(self._workers):
+            if (worker.poll() or 0) >= 0:
+                continue
+            due = self._restart_at.setdefault(index, now + RESTART_SECONDS)
+            if now >= due:
+                del self._restart_at[index]
+                self._workers[index] = self._start(index)
+
+    def ask_to_stop(self) -> None:
+        """Send each worker SIGTERM; it gives back its task and ends."""
+        self._stopping = True
+        for worker in self._workers:
+            if worker.poll() is None:
+                worker.terminate()
+
+    def stop(self, seconds: float = 3.0) -> None:
+        """Ask all to stop, and end those by force that have not after ``seconds``."""
+        self.ask_to_stop()
+        until = time.monotonic() + seconds
+        for worker in self._workers:
+            try:
+                worker.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+            if worker.stdin is not None:
+                with contextlib.suppress(OSError):
+                    worker.stdin.close()

@@ -1,0 +1,49 @@
+"""What demo agents say: notes on the way, outcomes, failures, and the small tasks that they create when idle."""
+
+NOTES = [
+    "Read the description and the criteria",
+    "Collected what earlier tasks found",
+    "Wrote a first draft",
+    "Checked the draft against the criteria",
+    "Split the work into smaller steps",
+    "Ran the tests, two fail",
+    "Mended what the tests found",
+    "Compared two ways, took the simpler one",
+    "Cleaned up and named things",
+    "Wrote down what is left open",
+    "Looked at the edge cases",
+    "Measured before and after",
+]
+
+OUTCOMES = [
+    "Done as described, all criteria hold",
+    "Done, with a short note on what was left out",
+    "Done, tests added beside it",
+    "Done in the simplest way that holds",
+]
+
+FAILURES = [
+    ("tool_error", "The build tool ended without an answer."),
+    ("missing_input", "A file that the description names was not there yet."),
+    ("timeout", "An outside service took too long to answer."),
+]
+
+#: Title, and the skill it asks for.
+FOLLOW_UPS = [
+    ("Look through yesterday's error log", "ops"),
+    ("Answer the question about group discounts", "docs"),
+    ("Add a test for bookings on the last day of a month", "testing"),
+    ("Make the date picker usable with the keyboard", "frontend"),
+    ("Find the slowest query of the week", "sql"),
+    ("Shorten the confirmation mail", "docs"),
+    ("Check that backups can be restored", "ops"),
+    ("Remove the unused currency helper", "python"),
+    ("Raise the contrast of the price labels", "design"),
+    ("Describe how to move a tour to another day", "docs"),
+    ("Say plainly why a voucher is refused", "frontend"),
+    ("Time the search with 50,000 tours", "sql"),
+    ("Look for bookings without a payment", "sql"),
+    ("Bring the weather widget up to date", "python"),
+    ("Try the booking on a small screen", "testing"),
+    ("Sort the open support questions by topic", None),
+]

@@ -1,0 +1,343 @@
+"""One demo agent, its own process: claims, keeps the lease, tells its progress, and finishes, fails or goes silent.
+
+    echo TOKEN | python -m tasks.demo.worker --url http://127.0.0.1:8000
+
+The token comes on the first line of standard input, never as an argument. With ``--lifeline`` the worker ends when
+that input is closed: when whoever started it has died.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+from tasks.demo.client import Client, Refused, Unreachable
+from tasks.demo.lines import FAILURES, FOLLOW_UPS, NOTES, OUTCOMES
+
+LEASE_SECONDS = 30
+WAIT_SECONDS = 10
+#: Between two tasks that an idle agent creates.
+FOLLOW_UP_SECONDS = 8.0
+FORCED_END_SECONDS = 4.0
+STANDARD_INPUT = 0
+
+
+class Stopped(Exception):
+    """The worker was told to end; raised wherever it is."""
+
+
+class LeaseLost(Exception):
+    """The run is over; nothing may be written any more."""
+
+
+class Lease:
+    """Keeps a run's lease by a heartbeat each third of it, in a thread, until it is left or lost."""
+
+    def __init__(self, client: Client, run: dict[str, Any], lease_seconds: float = LEASE_SECONDS) -> None:
+        self.client = client
+        self.path = f"runs/{run['id']}/heartbeat"
+        self.every = lease_seconds / 3
+        self.lost: str | None = None
+        self.stop_asked = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> "Lease":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._over.set()
+
+    def heed(self, reply: Any) -> None:
+        """Read what comes back with every call on a run."""
+        directives = reply.get("directives") if isinstance(reply, dict) else None
+        if any(isinstance(one, dict) and one.get("kind") == "stop" for one in directives or ()):
+            self.stop_asked = True
+
+    def _beat(self) -> None:
+        while not self._over.wait(self.every):
+            try:
+                self.heed(self.client.post(self.path, {}, once=False, give_up_after=self.every))
+            except Refused as refused:
+                self.lost = str(refused)
+                return
+            except Unreachable:
+                continue  # the next beat may come through before the lease ends
+
+
+class Worker:
+    """An agent with a token. ``tell(event, **data)`` gets every step; ``pace`` stretches or shrinks its seconds."""
+
+    def __init__(
+        self,
+        client: Client,
+        tell: Callable[..., None],
+        *,
+        seed: int = 0,
+        pace: float = 1.0,
+        failures: float = 0.08,
+        silences: float = 0.04,
+        follow_ups: int = 0,
+        until_idle: float | None = None,
+    ) -> None:
+        self.client = client
+        self.tell = tell
+        self.seed = seed
+        self.pace = pace
+        self.failures = failures
+        self.silences = silences
+        self.follow_ups = follow_ups
+        self.until_idle = until_idle
+        self.name = ""
+        self.projects: list[str] = []
+        self.run_id: str | None = None
+
+    def live(self) -> None:
+        """Work until stopped, or until nothing was to do for ``until_idle`` seconds."""
+        me = self.client.get("me")
+        agent = me.get("agent") or {}
+        self.name = agent.get("slug", "") if isinstance(agent, dict) else str(agent)
+        self.projects = [one["key"] if isinstance(one, dict) else str(one) for one in me.get("projects") or []]
+        self.tell("started")
+        idle_since = time.monotonic()
+        created_at = idle_since
+        wait = WAIT_SECONDS if self.until_idle is None else min(WAIT_SECONDS, int(self.until_idle))
+        while True:
+            claim = {"limit": 1, "lease_seconds": LEASE_SECONDS, "wait_seconds": wait}
+            answer = self.client.post("tasks/claim_next", claim, wait=wait)
+            for run in answer["runs"]:
+                self.work(run)
+                idle_since = time.monotonic()
+            if answer["runs"]:
+                continue
+            now = time.monotonic()
+            if self.until_idle is not None and now - idle_since >= self.until_idle:
+                self.tell("idle", reason=answer.get("reason"))
+                return
+            due = now - max(created_at, idle_since) > FOLLOW_UP_SECONDS
+            if self.follow_ups and due and answer.get("reason") == "no_ready_task":
+                created_at = now
+                self.create_follow_up()
+            time.sleep(min(answer.get("retry_after_seconds") or 1, 5))
+
+    def work(self, run: dict[str, Any]) -> None:
+        """One run, from its claim to its end."""
+        task = run["task"]
+        fate = self.fate_of(task, run["number"])
+        self.run_id = run["id"]
+        self.tell("claimed", task=task["ref"], number=run["number"], title=task["title"])
+        try:
+            with Lease(self.client, run) as lease:
+                left_silently = self.go_through(run, fate, lease)
+            if left_silently:
+                self.be_silent(run)
+        except LeaseLost as lost:
+            self.tell("lease_lost", task=task["ref"], detail=str(lost))
+        except Refused as refused:
+            if refused.status == 401:
+                raise
+            self.tell(
+                "lease_lost" if refused.code == "lease_lost" else "refused", task=task["ref"], detail=str(refused)
+            )
+        self.run_id = None
+
+    def fate_of(self, task: dict[str, Any], number: int) -> random.Random:
+        """The same seed, agent, task and run number always have the same fate."""
+        return random.Random(f"{self.seed}/{self.name}/{task['ref']}/{number}")
+
+    def go_through(self, run: dict[str, Any], fate: random.Random, lease: Lease) -> bool:
+        """Progress and the end of a run; True where the agent falls silent on the way."""
+        task = run["task"]
+        steps = fate.randint(3, 5)
+        roll, breaks_at = fate.random(), fate.randint(1, steps - 1)
+        # Once only: the demo's plan should not end in failed tasks.
+        fresh = run["number"] == 1
+        fails, silent = fresh and roll < self.failures, fresh and 1 - roll <= self.silences
+        notes = fate.sample(NOTES, steps)
+        for step in range(steps):
+            if (fails or silent) and step == breaks_at:
+                if silent:
+                    self.tell("silent", task=task["ref"])
+                    return True
+                code, detail = fate.choice(FAILURES)
+                self.post(lease, run, "fail", {"code": code, "detail": detail, "retryable": True, "usage": usage(fate)})
+                self.tell("failed", task=task["ref"], code=code)
+                return False
+            self.pause(fate.uniform(1.5, 4.0), lease)
+            if lease.stop_asked:
+                self.post(lease, run, "release", {"reason": "Told to stop."})
+                self.tell("released", task=task["ref"])
+                return False
+            percent = round(100 * (step + 1) / (steps + 1))
+            body = {"percent": percent, "note": notes[step], "usage": usage(fate)}
+            self.post(lease, run, "progress", body)
+            self.tell("progressed", task=task["ref"], percent=percent, note=notes[step])
+        self.pause(fate.uniform(0.5, 1.5), lease)
+        done = {
+            "summary": f"{fate.choice(OUTCOMES)} ({task['title']})",
+            "result": {"checks": fate.randint(3, 30), "changed_files": fate.randint(1, 9)},
+            "criteria": [{"criterion": text, "met": True} for text in task.get("criteria") or []],
+            "usage": usage(fate),
+        }
+        answer = self.post(lease, run, "complete", done)
+        self.tell("completed", task=task["ref"], unblocked=answer.get("unblocked", []))
+        return False
+
+    def post(self, lease: Lease, run: dict[str, Any], verb: str, body: dict[str, Any]) -> Any:
+        if lease.lost:
+            raise LeaseLost(lease.lost)
+        reply = self.client.post(f"runs/{run['id']}/{verb}", body)
+        lease.heed(reply)
+        return reply
+
+    def pause(self, seconds: float, lease: Lease) -> None:
+        """Work for a while; a lost lease ends it at once."""
+        until = time.monotonic() + seconds * self.pace
+        while (left := until - time.monotonic()) > 0:
+            if lease.lost:
+                raise LeaseLost(lease.lost)
+            if lease.stop_asked:
+                return
+            time.sleep(min(left, 0.25))
+
+    def be_silent(self, run: dict[str, Any]) -> None:
+        """Without a word until the lease is over; then wake up and learn that the result comes too late."""
+        self.run_id = None
+        time.sleep(LEASE_SECONDS + 8)
+        self.client.post(f"runs/{run['id']}/complete", {"summary": "Finished, but much too late.", "result": None})
+        self.tell("completed", task=run["task"]["ref"], late=True)
+
+    def create_follow_up(self) -> None:
+        if not self.projects:
+            return
+        number = self.follow_ups
+        title, skill = FOLLOW_UPS[number % len(FOLLOW_UPS)]
+        body: dict[str, Any] = {"project": self.projects[0], "title": title, "labels": ["follow-up"]}
+        if skill:
+            body["required_skills"] = [{"skill": skill, "min_level": 2}]
+        self.follow_ups -= 1
+        try:
+            created = self.client.post("tasks", body)
+        except Refused as refused:
+            self.follow_ups = 0
+            self.tell("refused", detail=str(refused))
+            return
+        self.tell("created", task=created["ref"], title=title)
+
+    def let_go(self) -> None:
+        """Give back what is in hand, in one short try; where it fails, the lease ends by itself."""
+        if self.run_id is None:
+            return
+        with contextlib.suppress(Refused, Unreachable):
+            self.client.post(f"runs/{self.run_id}/release", {"reason": "The agent was stopped."}, give_up_after=1.0)
+
+
+def usage(fate: random.Random) -> dict[str, Any]:
+    tokens = fate.randint(400, 4000)
+    return {"input_tokens": tokens, "output_tokens": tokens // 5, "cost": round(tokens * 4e-6, 6)}
+
+
+def _read_token() -> str:
+    """The first line of standard input, read past Python's buffer, which a thread that waits would hold at the end."""
+    line = b""
+    while (character := os.read(STANDARD_INPUT, 1)) not in (b"", b"\n"):
+        line += character
+    return line.decode("ascii", "replace").strip()
+
+
+def _follow_lifeline() -> None:
+    """End when standard input does: only the starter holds its other end."""
+    with contextlib.suppress(OSError):
+        while os.read(STANDARD_INPUT, 1):
+            pass
+    threading.Timer(FORCED_END_SECONDS, os._exit, (1,)).start()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, signal.SIG_IGN)
+    raise Stopped
+
+
+def make_tell(worker_name: Callable[[], str], as_json: bool, quiet: bool) -> Callable[..., None]:
+    """How a worker's steps are printed: a line each, or a JSON object a line."""
+
+    def tell(event: str, **data: Any) -> None:
+        if quiet:
+            return
+        if as_json:
+            at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            line = json.dumps({"at": at, "agent": worker_name(), "event": event, **data})
+        else:
+            rest = " ".join(_shown(value) for value in data.values() if value not in (None, [], ""))
+            line = f"{worker_name():<10} {event:<10} {rest}".rstrip()
+        with contextlib.suppress(BrokenPipeError):
+            print(line, flush=True)  # noqa: T201 - this is a program
+
+    return tell
+
+
+def _shown(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(prog="python -m tasks.demo.worker", description=(__doc__ or "").split("\n")[0])
+    options.add_argument("--url", required=True)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--pace", type=float, default=1.0)
+    options.add_argument("--failures", type=float, default=0.08)
+    options.add_argument("--silences", type=float, default=0.04)
+    options.add_argument("--follow-ups", type=int, default=0)
+    options.add_argument("--until-idle", type=float)
+    options.add_argument("--lifeline", action="store_true")
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--quiet", action="store_true")
+    return options
+
+
+def main() -> int:
+    options = parser().parse_args()
+    token = _read_token()
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    client = Client(options.url, token)
+    worker = Worker(
+        client,
+        make_tell(lambda: worker.name, options.json, options.quiet),
+        seed=options.seed,
+        pace=options.pace,
+        failures=options.failures,
+        silences=options.silences,
+        follow_ups=options.follow_ups,
+        until_idle=options.until_idle,
+    )
+    try:
+        if options.lifeline:
+            threading.Thread(target=_follow_lifeline, daemon=True).start()
+        worker.live()
+    except Stopped:
+        worker.let_go()
+        worker.tell("stopped")
+    except (Refused, Unreachable) as error:
+        sys.stderr.write(f"The agent {worker.name or 'of this token'} stops: {error}\n")
+        return 1
+    finally:
+        client.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""``manage.py engine``: the work of time, as a process of its own."""
+
+import json
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from tasks import engine
+from tasks.management.command import Command as BaseCommand
+
+
+class Command(BaseCommand):
+    help = (
+        "Do what is due by time: end leases that ran out, wake deferred tasks, tell of stalled and overdue work. "
+        "Any number of engines may run beside each other; an outage of the database is waited for."
+    )
+    examples = "python manage.py engine\npython manage.py engine --once --json"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="Do what is due now, then end.")
+
+    def run(self, **options: Any) -> None:
+        def tell(done: engine.Ticked) -> None:
+            counts = done.as_dict()
+            if options["once"] or any(counts.values()):
+                shown = ", ".join(f"{count} {name}" for name, count in counts.items())
+                self.say(json.dumps(counts) if options["json"] else shown)
+                self.stdout.flush()
+
+        if options["once"]:
+            tell(engine.tick())
+            return
+        stop = threading.Event()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            stop.set()
+
+        previous = {one: signal.signal(one, end) for one in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            engine.run(stop, tell=tell)
+        finally:
+            for one, handler in previous.items():
+                signal.signal(one, handler)

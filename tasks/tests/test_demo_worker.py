@@ -1,0 +1,179 @@
+"""The demo agent against a server of a few lines: fates, lost leases, silence, stopping."""
+
+import random
+import re
+
+import pytest
+
+from tasks.demo import worker as demo_worker
+from tasks.demo.client import Refused
+from tasks.demo.worker import Lease, Stopped, Worker, make_tell
+
+
+class API:
+    """Stands for ``Client``: hands out ``runs``, keeps what was posted, raises what ``refusals`` has for a path."""
+
+    def __init__(self, *tasks, refusals=None, replies=None):
+        self.waiting = [
+            {"id": f"run-{number}", "number": 1, "task": {"ref": ref, "title": ref, "criteria": ["holds"]}}
+            for number, ref in enumerate(tasks, 1)
+        ]
+        self.refusals = refusals or {}
+        self.replies = replies or {}
+        self.posted = []
+
+    def get(self, path):
+        return {"agent": {"slug": "demo-1"}, "projects": [{"key": "DEMO"}]}
+
+    def post(self, path, body, **kwargs):
+        self.posted.append((path, body))
+        verb = path.rpartition("/")[2]
+        if verb in self.refusals:
+            raise self.refusals[verb]
+        if verb == "claim_next":
+            runs, self.waiting = self.waiting[:1], self.waiting[1:]
+            return {
+                "runs": runs,
+                "reason": None if runs else "no_ready_task",
+                "retry_after_seconds": None if runs else 1,
+            }
+        if verb == "tasks":
+            return {"ref": "DEMO-99"}
+        return self.replies.get(verb, {})
+
+    def verbs(self):
+        return [path.rpartition("/")[2] for path, _ in self.posted]
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """A clock that sleeping moves on at once."""
+
+    class Clock:
+        now = 0.0
+
+    def sleep(seconds):
+        Clock.now += max(seconds, 0.001)
+
+    monkeypatch.setattr(demo_worker.time, "sleep", sleep)
+    monkeypatch.setattr(demo_worker.time, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+def worker_for(api, told, **options):
+    options = {"pace": 0, "failures": 0, "silences": 0, "until_idle": 1} | options
+    return Worker(api, lambda event, **data: told.append((event, data)), **options)
+
+
+def lease_lost():
+    return Refused(409, {"code": "lease_lost", "detail": "This run is over.", "reason": "expired"})
+
+
+def test_run_goes_from_claim_over_progress_to_completion(told):
+    api = API("DEMO-1")
+    worker_for(api, told).live()
+    assert re.fullmatch("claim_next (progress ){3,5}complete (claim_next ?)+", " ".join(api.verbs()))
+    done = next(body for path, body in api.posted if path == "runs/run-1/complete")
+    assert done["criteria"] == [{"criterion": "holds", "met": True}]
+    assert done["usage"]["input_tokens"] > 0
+    percents = [body["percent"] for path, body in api.posted if path.endswith("progress")]
+    assert percents == sorted(set(percents))
+    assert told[-1][0] == "idle"
+
+
+def test_same_seed_has_the_same_day(told):
+    days = []
+    for _ in range(2):
+        api = API("DEMO-1", "DEMO-2", "DEMO-3")
+        worker_for(api, told, seed=7, failures=0.5).live()
+        days.append(api.posted)
+    assert days[0] == days[1]
+
+
+def test_failure_is_retryable_and_ends_the_run(told):
+    api = API("DEMO-1")
+    worker_for(api, told, failures=1).live()
+    assert "complete" not in api.verbs()
+    assert next(body for path, body in api.posted if path.endswith("/fail"))["retryable"] is True
+
+
+def test_second_run_of_a_task_never_fails(told):
+    api = API("DEMO-1")
+    api.waiting[0]["number"] = 2
+    worker_for(api, told, failures=1).live()
+    assert "complete" in api.verbs()
+
+
+def test_silent_agent_wakes_after_its_lease_and_is_refused(told):
+    api = API("DEMO-1", refusals={"complete": lease_lost()})
+    worker_for(api, told, silences=1).live()
+    assert [event for event, _ in told if event in ("silent", "lease_lost", "completed")] == ["silent", "lease_lost"]
+
+
+def test_lost_lease_stops_the_run_at_once(told):
+    api = API("DEMO-1", "DEMO-2", refusals={"progress": lease_lost()})
+    worker_for(api, told).live()
+    assert api.verbs()[:4] == ["claim_next", "progress", "claim_next", "progress"]
+    assert "complete" not in api.verbs()
+
+
+def test_lease_lost_at_a_heartbeat_writes_nothing_more(told):
+    api = API("DEMO-1")
+    worker = worker_for(api, told, pace=1)
+    with Lease(api, api.waiting[0]) as lease:
+        lease.lost = "This run is over."
+        with pytest.raises(demo_worker.LeaseLost):
+            worker.pause(1, lease)
+        with pytest.raises(demo_worker.LeaseLost):
+            worker.post(lease, api.waiting[0], "progress", {})
+    assert api.posted == []
+
+
+def test_stop_directive_releases_the_task(told):
+    api = API("DEMO-1", replies={"progress": {"directives": [{"kind": "stop"}]}})
+    worker_for(api, told).live()
+    assert api.verbs()[:3] == ["claim_next", "progress", "release"]
+
+
+def test_token_that_is_refused_ends_the_agent(told):
+    api = API("DEMO-1", refusals={"progress": Refused(401, {"code": "not_authenticated", "detail": "Revoked."})})
+    with pytest.raises(Refused, match="Revoked"):
+        worker_for(api, told).live()
+
+
+def test_idle_agent_creates_follow_ups_as_many_as_it_may(told, clock):
+    api = API()
+    worker_for(api, told, follow_ups=2, until_idle=100).live()
+    created = [body for path, body in api.posted if path == "tasks"]
+    assert [body["project"] for body in created] == ["DEMO", "DEMO"]
+    assert len({body["title"] for body in created}) == 2
+
+
+def test_stopped_agent_gives_its_task_back(told):
+    api = API("DEMO-1", refusals={"progress": Stopped()})
+    worker = worker_for(api, told)
+    with pytest.raises(Stopped):
+        worker.live()
+    worker.let_go()
+    assert api.posted[-1] == ("runs/run-1/release", {"reason": "The agent was stopped."})
+
+
+def test_printed_line_holds_no_control_characters(capsys):
+    make_tell(lambda: "demo-1", False, False)("claimed", task="DEMO-1", title="a\x1b[2Jb\nc")
+    assert capsys.readouterr().out == "demo-1     claimed    DEMO-1 a?[2Jb?c\n"
+
+
+def test_printed_json_is_one_object_a_line(capsys):
+    make_tell(lambda: "demo-1", True, False)("claimed", task="DEMO-1", title="a\nb")
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert '"event": "claimed"' in out
+
+
+def test_usage_is_never_negative():
+    assert all(value > 0 for value in demo_worker.usage(random.Random(1)).values())
