@@ -1,8 +1,175 @@
+"""The board: the start page, columns by status over the user's projects."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from tasks import clock
+from tasks.models import Agent, Label, Membership, Priority, Project, Role
+from tasks.pages.cards import Card, read_cards
+from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, Narrowing, read_columns
+from tasks.permissions import agent_of, is_staff_somewhere
+from tasks.transitions import Status
+
+MOST_PROJECTS = 40
+MOST_CHOICES = 200
+UNASSIGNED = "-"
+TITLES = {Status.WAITING: "Waiting"}
+EMPTY = {
+    Status.NOT_STARTED: "Nothing left to start.",
+    Status.IN_PROGRESS: "Nobody works on anything.",
+    Status.WAITING: "No task waits for an answer.",
+    Status.IN_REVIEW: "Nothing to review.",
+    Status.COMPLETED: "Nothing completed yet.",
+    Status.FAILED: "Nothing failed.",
+    Status.CANCELLED: "Nothing was cancelled.",
+}
+FOLDED = (Status.FAILED, Status.CANCELLED)
+
+
+@dataclass
+class Column:
+    """A column of the page: a status with its first cards and the number of all."""
+
+    status: Status
+    content: ColumnContent
+    cards: list[Card]
+
+    @property
+    def title(self) -> str:
+        return TITLES.get(self.status, self.status.label)
+
+    @property
+    def count(self) -> str:
+        return f"{COUNTED}+" if self.content.is_capped else str(self.content.count)
+
+    @property
+    def hidden(self) -> str:
+        """How many tasks the column does not show, in words; empty where it shows all."""
+        rest = self.content.count - len(self.cards)
+        if rest <= 0:
+            return ""
+        return "many more" if self.content.is_capped else f"{rest} more"
+
+    @property
+    def empty_text(self) -> str:
+        return EMPTY[self.status]
+
+    @property
+    def is_folded(self) -> bool:
+        return self.status in FOLDED
+
+
+@dataclass
+class Asked:
+    """The query string, understood: what to show, and a sentence for each part that was not understood."""
+
+    project: Project | None
+    narrowing: Narrowing
+    values: dict[str, str]
+    problems: list[str] = field(default_factory=list)
+
+    def url(self, **changes: str) -> str:
+        """The board's address with parts of the question changed."""
+        values = {name: value for name, value in {**self.values, **changes}.items() if value}
+        return f"?{urlencode(values)}" if values else "?"
+
+
+def _text(request: HttpRequest, name: str) -> str:
+    # PostgreSQL takes no NUL in a text.
+    return request.GET.get(name, "").replace("\x00", "").strip()[:200]
+
+
+def _asked(request: HttpRequest, projects: list[Project]) -> Asked:
+    """Raises ``Http404`` for a project that is not among ``projects``: whether it exists is nobody's business."""
+    values = {name: _text(request, name) for name in ("project", "assignee", "priority", "label", "q")}
+    project = None
+    if values["project"]:
+        project = next((p for p in projects if p.key == values["project"].upper()), None)
+        if project is None:
+            raise Http404
+        values["project"] = project.key
+    problems: list[str] = []
+    agent = None
+    if values["assignee"] not in ("", UNASSIGNED):
+        agent = Agent.objects.visible_to(request.user).filter(slug=values["assignee"]).first()
+        if agent is None:
+            problems.append(f"No agent named {values['assignee']} is in your projects; tasks of all are shown.")
+            values["assignee"] = ""
+    priority = None
+    if values["priority"]:
+        priority = next((p for p in Priority if p.label.lower() == values["priority"].lower()), None)
+        if priority is None:
+            known = ", ".join(p.label.lower() for p in Priority)
+            problems.append(f"There is no priority {values['priority']}; known are {known}.")
+            values["priority"] = ""
+    narrowing = Narrowing(
+        assignee=agent,
+        unassigned=values["assignee"] == UNASSIGNED,
+        priority=priority,
+        label=values["label"],
+        text=values["q"],
+    )
+    return Asked(project, narrowing, values, problems)
+
+
+def _choices(asked: Asked, scope: list[Project], user: Any) -> dict[str, Any]:
+    """What the filters offer: the agents and labels of the projects in view."""
+    me = agent_of(user)
+    workers = Membership.objects.filter(project__in=scope).exclude(role=Role.VIEWER)
+    agents = Agent.objects.filter(user__in=workers.values("user")).order_by("slug")
+    slugs = list(agents.values_list("slug", flat=True)[:MOST_CHOICES])
+    if asked.narrowing.assignee and asked.narrowing.assignee.slug not in slugs:
+        slugs.append(asked.narrowing.assignee.slug)
+    labels = list(
+        Label.objects.filter(project__in=scope)
+        .order_by("name")
+        .values_list("name", flat=True)
+        .distinct()[:MOST_CHOICES]
+    )
+    if asked.values["label"] and asked.values["label"] not in labels:
+        labels.append(asked.values["label"])
+    return {
+        "me": me.slug if me and me.slug in slugs else "",
+        "assignees": [slug for slug in slugs if me is None or slug != me.slug],
+        "labels": labels,
+        "priorities": [p.label.lower() for p in reversed(Priority)],
+    }
 
 
 @login_required
 def board(request: HttpRequest) -> HttpResponse:
-    return render(request, "base.html")
+    """The board of the user's projects, or of one: ``?project=OPS``; ``assignee``, ``priority``, ``label``, ``q``."""
+    now = clock.now()
+    projects = list(Project.objects.visible_to(request.user).order_by("key"))
+    asked = _asked(request, projects)
+    scope = [asked.project] if asked.project else projects[:MOST_PROJECTS]
+    contents = read_columns(scope, list(Status), asked.narrowing)
+    cards = read_cards(
+        [pk for content in contents.values() for pk in content.ids], {project.pk: project for project in scope}, now
+    )
+    columns = []
+    for status, content in contents.items():
+        # A task may move between the two reads: its column is where it is now.
+        shown = [cards[pk] for pk in content.ids if pk in cards and cards[pk].task.status == status]
+        columns.append(Column(status, content, shown))
+    context: dict[str, Any] = {
+        "columns": [column for column in columns if not column.is_folded],
+        "folded": [column for column in columns if column.is_folded],
+        "projects": projects,
+        "asked": asked,
+        "all_url": asked.url(project=""),
+        "switch": [(project, asked.url(project=project.key)) for project in projects],
+        "clear_url": Asked(asked.project, Narrowing(), {"project": asked.values["project"]}).url(),
+        "is_narrowed": bool(asked.narrowing),
+        "has_tasks": any(content.count for content in contents.values()),
+        "left_out": len(projects) - len(scope) if not asked.project else 0,
+        "window": f"{WINDOW:,}",
+        "may_add": request.user.is_staff and is_staff_somewhere(request.user),
+        **_choices(asked, scope, request.user),
+    }
+    return render(request, "tasks/board.html", context)

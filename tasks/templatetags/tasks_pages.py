@@ -1,6 +1,7 @@
 """Template tags of the pages: icons, avatars, moments in time, Markdown."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -26,12 +27,14 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 @register.simple_tag
+@lru_cache(maxsize=200)
 def icon(name: str, label: str = "") -> SafeString:
     """The icon ``name`` of icons.svg; hidden from screen readers unless ``label`` says what it means."""
     told = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html('<svg class="icon" {}><use href="{}#{}"></use></svg>', told, static("tasks/icons.svg"), name)
 
 
+@lru_cache(maxsize=2000)
 def _avatar(slug: str, kind: str) -> SafeString:
     words = [word for word in slug.replace("_", "-").replace(".", "-").split("-") if word]
     initials = words[0][0] + words[1][0] if len(words) > 1 else slug[:2]
@@ -70,12 +73,14 @@ def in_words(moment: datetime, now: datetime) -> str:
 
 @register.simple_tag
 def moment(when: datetime | None, style: str = "relative") -> SafeString:
-    """A ``<time>`` element; ``style`` is relative (with the exact time in its title), exact, or date."""
+    """A ``<time>`` element; ``style``: relative (the exact time is its title), short (how long since), exact, date."""
     if when is None:
         return mark_safe("")
     local = timezone.localtime(when)
     exact = f"{local:%-d %b %Y, %H:%M} {local.tzname()}"
-    shown = {"relative": in_words(when, timezone.now()), "exact": exact, "date": f"{local:%-d %b}"}[style]
+    shown = {"exact": exact, "date": f"{local:%-d %b}"}.get(style) or in_words(when, timezone.now())
+    if style == "short":
+        shown = shown.removesuffix(" ago")
     stamp = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return format_html('<time datetime="{}" title="{}" data-time="{}">{}</time>', stamp, exact, style, shown)
 

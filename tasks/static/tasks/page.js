@@ -1,4 +1,10 @@
-// Small manners of every page: menus close on Escape and on a click elsewhere.
+// Manners of every page: local times, menus that close, regions that follow the server.
+
+import { start } from "./refresh.js";
+import { localise } from "./times.js";
+
+localise();
+setInterval(() => localise(), 30000);
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
@@ -14,3 +20,5 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+if (document.querySelector("[data-live]")) start();

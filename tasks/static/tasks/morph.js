@@ -1,0 +1,87 @@
+// Turns one piece of page into another in place, so that focus, scroll positions and open details stay.
+// Elements with data-ref, data-key or an id are the same thing in both, wherever in the region they stand.
+
+const keyOf = (node) =>
+  node.nodeType === Node.ELEMENT_NODE ? node.dataset.ref ?? node.dataset.key ?? (node.id || null) : null;
+
+const FIELDS = new Set(["INPUT", "TEXTAREA", "SELECT"]);
+
+function syncAttributes(from, to) {
+  const owned = (name) => (name === "open" && from.nodeName === "DETAILS") || (name === "value" && FIELDS.has(from.nodeName));
+  for (const { name } of [...from.attributes]) {
+    if (!to.hasAttribute(name) && !owned(name)) from.removeAttribute(name);
+  }
+  for (const { name, value } of to.attributes) {
+    if (!owned(name) && from.getAttribute(name) !== value) from.setAttribute(name, value);
+  }
+}
+
+function morphNode(from, to, keyed) {
+  if (from.nodeType === Node.TEXT_NODE) {
+    if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+    return;
+  }
+  if (from.nodeType !== Node.ELEMENT_NODE || from.isEqualNode(to)) return;
+  // What the reader's own clock wrote into a <time> stays until the moment itself changes.
+  if (from.nodeName === "TIME" && from.dateTime === to.dateTime) return;
+  syncAttributes(from, to);
+  if (from.nodeName === "TEXTAREA" || from.nodeName === "SELECT") return;
+  morphChildren(from, to, keyed);
+}
+
+function place(parent, node, before) {
+  if (node === before) return;
+  // moveBefore keeps focus and scroll where the browser has it.
+  if (parent.moveBefore && node.isConnected && parent.isConnected) parent.moveBefore(node, before);
+  else parent.insertBefore(node, before);
+}
+
+function morphChildren(from, to, keyed) {
+  let next = from.firstChild;
+  for (const wanted of [...to.childNodes]) {
+    const key = keyOf(wanted);
+    let match = null;
+    if (key !== null) {
+      match = keyed.get(key) ?? null;
+      if (match && match.nodeName !== wanted.nodeName) match = null;
+    } else {
+      for (let node = next; node; node = node.nextSibling) {
+        if (keyOf(node) === null && node.nodeType === wanted.nodeType && node.nodeName === wanted.nodeName) {
+          match = node;
+          break;
+        }
+      }
+    }
+    if (match) {
+      const moved = match.parentNode !== from;
+      if (match === next) next = next.nextSibling;
+      else place(from, match, next);
+      morphNode(match, wanted, keyed);
+      if (moved && wanted.dataset?.ref) match.classList.add("is-new");
+    } else {
+      const fresh = document.importNode(wanted, true);
+      from.insertBefore(fresh, next);
+      if (wanted.dataset?.ref) fresh.classList.add("is-new");
+    }
+  }
+  while (next) {
+    const gone = next;
+    next = next.nextSibling;
+    gone.remove();
+  }
+}
+
+export function morph(region, wanted) {
+  if (region.isEqualNode(wanted)) return false;
+  const focused = region.contains(document.activeElement) ? document.activeElement : null;
+  const ref = focused?.closest("[data-ref]")?.dataset.ref;
+  const keyed = new Map();
+  for (const node of region.querySelectorAll("[data-ref], [data-key], [id]")) keyed.set(keyOf(node), node);
+  syncAttributes(region, wanted);
+  morphChildren(region, wanted, keyed);
+  if (focused && document.activeElement !== focused) {
+    const heir = focused.isConnected ? focused : ref && region.querySelector(`[data-ref="${CSS.escape(ref)}"] a`);
+    heir?.focus({ preventScroll: true });
+  }
+  return true;
+}

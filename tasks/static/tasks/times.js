@@ -1,0 +1,37 @@
+// Writes moments in the reader's own time zone and keeps "5 min ago" true. The server's text stands without this.
+
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const UNITS = [["min", 60, 3600], ["h", 3600, 86400], ["d", 86400, 30 * 86400]];
+
+// The same words as tasks_pages.in_words.
+function inWords(when, now) {
+  const seconds = (when - now) / 1000;
+  const size = Math.abs(seconds);
+  if (size < 45) return seconds <= 0 ? "just now" : "in a moment";
+  for (const [unit, length, until] of UNITS) {
+    if (size < until - length / 2) {
+      const count = Math.max(1, Math.round(size / length));
+      return seconds > 0 ? `in ${count} ${unit}` : `${count} ${unit} ago`;
+    }
+  }
+  return date.format(when);
+}
+
+export function localise(root = document) {
+  const now = new Date();
+  for (const element of root.querySelectorAll("time[data-time]")) {
+    const when = new Date(element.dateTime);
+    if (Number.isNaN(when.valueOf())) continue;
+    const style = element.dataset.time;
+    let text;
+    if (style === "exact") text = exact.format(when);
+    else if (style === "date") text = day.format(when);
+    else text = inWords(when, now);
+    if (style === "short") text = text.replace(/ ago$/, "");
+    if (element.textContent !== text) element.textContent = text;
+    const title = exact.format(when);
+    if (element.title !== title) element.title = title;
+  }
+}
