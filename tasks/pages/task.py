@@ -1,8 +1,221 @@
+"""The page of one task: what it is, what happened to it, and what can be done with it now."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from tasks import clock
+from tasks.errors import DomainError, Invalid
+from tasks.models import Agent, AgentKind, Assignment, Membership, Priority, Role, Run, RunStatus, Task
+from tasks.pages import verbs
+from tasks.pages.cards import marks_of
+from tasks.pages.columns import counts
+from tasks.pages.timeline import read_timeline
+from tasks.permissions import may
+from tasks.transitions import Status
+
+NEIGHBOURS = 50
+RUNS = 20
+RESULT_SHOWN = 20_000
+FIELD_LABELS = {
+    "percent": "Progress", "note": "Note", "summary": "Summary", "result": "Result", "code": "Code",
+    "detail": "Detail", "agent": "Agent",
+}  # fmt: skip
 
 
+@dataclass
+class Neighbours:
+    """Tasks around this one, the first of them and whether there are more."""
+
+    title: str
+    tasks: list[Task]
+    more: bool = False
+
+
+@dataclass
+class Result:
+    """A result to show: JSON laid out, or plain text; both untrusted."""
+
+    text: str
+    is_text: bool = False
+    cut: bool = False
+
+
+@dataclass
+class Criterion:
+    text: str
+    met: bool | None = None
+    note: str = ""
+
+
+@dataclass
+class Attempt:
+    """A run as the page shows it. Its id stays hidden: who knows it could write for its holder."""
+
+    run: Run
+    may_adopt: bool = False
+    reviews: list[Any] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> str:
+        return str(RunStatus(self.run.status).label)
+
+    @property
+    def tone(self) -> str:
+        if self.run.status == RunStatus.COMPLETED or self.run.adopted_at:
+            return "status-completed"
+        return "status-failed" if self.run.status in (RunStatus.FAILED, RunStatus.EXPIRED) else "status-cancelled"
+
+    @property
+    def seconds(self) -> float:
+        return (self.run.ended_at - self.run.started_at).total_seconds() if self.run.ended_at else 0
+
+    @property
+    def tokens(self) -> int:
+        return self.run.input_tokens + self.run.output_tokens
+
+
+def find_task(request: HttpRequest, ref: str) -> Task:
+    """The task named ``ref`` among those the user may see. Raises ``Http404`` for others: they do not exist here."""
+    key, _, number = ref.rpartition("-")
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise Http404
+    tasks = Task.objects.visible_to(request.user).select_related("project", "parent__project", "created_by__agent")
+    task = tasks.filter(project__key=key.upper(), number=int(number)).first()
+    if task is None:
+        raise Http404
+    return task
+
+
+def _some(title: str, tasks: Any) -> Neighbours:
+    columns = ("project__key", "number", "title", "status", "priority")
+    found = list(tasks.select_related("project").only(*columns).order_by("pk")[: NEIGHBOURS + 1])
+    return Neighbours(title, found[:NEIGHBOURS], len(found) > NEIGHBOURS)
+
+
+def _neighbours(task: Task) -> list[Neighbours]:
+    groups = [
+        _some("Waits for", Task.objects.filter(dependents__task=task)),
+        _some("Subtasks", Task.objects.filter(parent=task)),
+        _some("Waited for by", Task.objects.filter(dependencies__depends_on=task)),
+        _some("Linked", Task.objects.filter(linked_from__task=task).distinct()),
+    ]
+    if task.parent is not None:
+        groups.insert(0, Neighbours("Part of", [task.parent]))
+    return [group for group in groups if group.tasks]
+
+
+def show_result(value: Any) -> Result | None:
+    """A result laid out for reading, cut where it is very long."""
+    if value is None:
+        return None
+    is_text = isinstance(value, str)
+    text = value if is_text else json.dumps(value, indent=2, ensure_ascii=False)
+    return Result(text[:RESULT_SHOWN], is_text, len(text) > RESULT_SHOWN)
+
+
+def _criteria(task: Task, judged: Run | None) -> list[Criterion]:
+    """The criteria, each with what the run that finished said of it."""
+    said = {}
+    for item in judged.criteria if judged is not None and isinstance(judged.criteria, list) else ():
+        if isinstance(item, dict):
+            said[str(item.get("criterion"))] = item
+    found = []
+    for text in map(str, task.criteria):
+        told = said.get(text, {})
+        found.append(Criterion(text, told.get("met"), str(told.get("note") or "")))
+    return found
+
+
+def _people(task: Task) -> list[str]:
+    """The people for whom a manager may start the task."""
+    members = Membership.objects.filter(project=task.project_id).exclude(role=Role.VIEWER)
+    people = Agent.objects.filter(kind=AgentKind.HUMAN, enabled=True, user__in=members.values("user"))
+    return list(people.order_by("slug").values_list("slug", flat=True)[:200])
+
+
+def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
+    now = clock.now()
+    user: Any = request.user
+    shown = Assignment.objects.filter(task=task).filter(counts()).select_related("agent", "assigned_by__agent")
+    assignments = list({assignment.agent_id: assignment for assignment in shown.order_by("pk")}.values())
+    assignees = [assignment.agent for assignment in assignments if assignment.ended_at is None]
+    runs = list(
+        Run.objects.filter(task=task)
+        .select_related("agent")
+        .prefetch_related("reviews__reviewer__agent")
+        .order_by("-number")[: RUNS + 1]
+    )
+    active = next((run for run in runs if run.ended_at is None), None)
+    offers = verbs.offered(user, task, active, now, assignees)
+    may_adopt = any(run.late_result for run in runs) and may(user, "adopt", task) and task.status in (
+        Status.NOT_STARTED, Status.IN_PROGRESS, Status.FAILED
+    )  # fmt: skip
+    ended = [
+        Attempt(
+            run,
+            may_adopt and run.adopted_at is None and (run.late_result or {}).get("verb") == "complete",
+            list(run.reviews.all()),
+        )
+        for run in runs[:RUNS]
+        if run.ended_at is not None
+    ]
+    judged = next((a.run for a in ended if a.run.status == RunStatus.COMPLETED or a.run.adopted_at), None)
+    before = request.GET.get("before", "")
+    timeline, older = read_timeline(task, int(before) if before.isdecimal() and len(before) < 19 else None)
+    agent = getattr(user, "agent", None)
+    return {
+        "task": task,
+        "now": now,
+        "priority": Priority(task.priority),
+        "estimate": (task.estimate_minutes or 0) * 60,
+        "marks": marks_of(task, active, now),
+        "assignments": assignments,
+        "labels": list(task.labels.all()),
+        "skills": list(task.required_skills.select_related("skill")),
+        "neighbours": _neighbours(task),
+        "run": active,
+        "holds": active is not None and agent is not None and active.agent_id == agent.pk,
+        "attempts": ended,
+        "more_attempts": len(runs) > RUNS,
+        "criteria": _criteria(task, judged),
+        "result": show_result(task.result),
+        "offers": offers,
+        "people": _people(task) if "start_for" in offers else [],
+        "timeline": timeline,
+        "older": older,
+        "is_older_page": bool(before),
+        "may_edit": user.is_staff and may(user, "edit", task),
+        "posted": {},
+    }
+
+
+def _sentence(error: DomainError) -> str:
+    """The one sentence to show; a field is named as the page names it."""
+    if isinstance(error, Invalid):
+        name, texts = next(iter(error.data["errors"].items()))
+        return f"{FIELD_LABELS[name]}: {texts[0]}" if name in FIELD_LABELS else texts[0]
+    return error.detail
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def task(request: HttpRequest, ref: str) -> HttpResponse:
-    return render(request, "base.html")
+    """One task; a POST uses the verb it names, then leads back here, or says why not and keeps what was typed."""
+    found = find_task(request, ref)
+    if request.method != "POST":
+        return render(request, "tasks/task.html", _context(request, found))
+    try:
+        messages.success(request, verbs.use(request.user, found, request.POST))  # type: ignore[arg-type]
+    except DomainError as error:
+        context = _context(request, find_task(request, ref))
+        context |= {"problem": _sentence(error), "posted": request.POST, "posted_verb": request.POST.get("verb", "")}
+        return render(request, "tasks/task.html", context, status=409)
+    return HttpResponseRedirect(reverse("task", args=[found.ref]))

@@ -16,6 +16,7 @@ from tasks.events import name_of
 from tasks.markdown import render_markdown
 from tasks.models import Agent, AgentKind
 from tasks.permissions import agent_of
+from tasks.transitions import Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -89,3 +90,22 @@ def moment(when: datetime | None, style: str = "relative") -> SafeString:
 def markdown(text: Any) -> SafeString:
     """Untrusted text as sanitised HTML."""
     return mark_safe(render_markdown(str(text or "")))  # noqa: S308 - sanitised by nh3
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """A span of time in its two largest units: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    whole = int(seconds)
+    for length, unit, smaller, small_unit in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min")):
+        if whole >= length:
+            rest = whole % length // smaller
+            return f"{whole // length} {unit}" + (f" {rest} {small_unit}" if rest else "")
+    return f"{whole // MINUTE} min" if whole >= MINUTE else f"{whole} s"
+
+
+@register.simple_tag
+def status_badge(status: str) -> SafeString:
+    """A status as icon and word."""
+    return format_html(
+        '<span class="badge status status-{0} status-badge">{1}{2}</span>', status, icon(status), Status(status).label
+    )

@@ -1,0 +1,174 @@
+"""The life of a task in words: an entry per event, or per events that are one happening."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.models import Event, Task
+from tasks.transitions import Status
+
+SHOWN = 100
+ENGINE = "The engine"
+_FIELDS = {"due_at": "due date", "start_after": "start date", "estimate_minutes": "estimate"}
+
+
+@dataclass
+class Entry:
+    """One line of the timeline. ``who`` did ``what`` at ``at``; ``quote`` is text from people or agents: untrusted."""
+
+    id: int
+    at: datetime
+    who: str
+    what: str
+    icon: str
+    quote: str = ""
+    status: str = ""
+    percent: int | None = None
+
+    @property
+    def status_label(self) -> str:
+        return str(Status(self.status).label) if self.status in Status.values else self.status
+
+
+def _names(values: Any) -> str:
+    return ", ".join(str(value) for value in values) if isinstance(values, list) else str(values)
+
+
+def _assigned(event: Event) -> str:
+    how = event.data.get("source")
+    if how == "pull":
+        return "took the task"
+    if how == "auto":
+        return f"assigned {event.agent_slug} automatically"
+    return f"assigned {event.agent_slug}"
+
+
+def _run_ended(event: Event) -> tuple[str, str, str]:
+    """What, icon and quote for the end of a run, by its outcome."""
+    data, number = event.data, event.data.get("number", "")
+    outcome = data.get("outcome")
+    by_other = event.actor_name != event.agent_slug
+    of_whom = f" of {event.agent_slug}" if by_other else ""
+    if outcome == "completed":
+        return f"finished run {number}", "check", data.get("summary", "")
+    if outcome == "failed":
+        code = f" with {data['code']}" if data.get("code") else ""
+        again = "" if data.get("retryable", True) else ", not to be retried"
+        return f"failed run {number}{code}{again}", "failed", data.get("detail", "")
+    if outcome == "released":
+        return f"gave run {number}{of_whom} back", "back", data.get("reason", "")
+    if outcome == "expired":
+        return f"ended run {number}{of_whom}: its lease was over", "deferred", ""
+    words = {"revoked": "took", "cancelled": "stopped", "parked": "parked"}
+    word = words.get(str(outcome), "ended")
+    tail = " back" if word == "took" else ""
+    return f"{word} run {number}{of_whom}{tail}", "back", data.get("note", "")
+
+
+_VERBS = {
+    "approve": ("approved the result", "check"),
+    "request_changes": ("requested changes", "back"),
+    "cancel": ("cancelled the task", "cancelled"),
+    "reopen": ("reopened the task", "back"),
+    "adopt": ("brought the late result in", "check"),
+    "answer": ("let the task go on", "play"),
+    "ask": ("asked a question", "waiting"),
+    "revoke": ("returned the task", "back"),
+}
+
+
+def _said(event: Event) -> tuple[str, str, str]:
+    """What happened, its icon, and what was said with it."""
+    data = event.data
+    match event.kind:
+        case "task.created":
+            return "created the task", "plus", ""
+        case "task.assigned":
+            return _assigned(event), "person_add", data.get("note", "")
+        case "task.unassigned":
+            return f"took {event.agent_slug} off the task", "person_add", data.get("note", "")
+        case "run.started":
+            for_whom = f" for {event.agent_slug}" if event.actor_name != event.agent_slug else ""
+            return f"started run {data.get('number', '')}{for_whom}", "play", ""
+        case "run.ended":
+            return _run_ended(event)
+        case "task.progressed":
+            return "reported progress", "in_progress", data.get("note", "")
+        case "task.status_changed":
+            what, icon = _VERBS.get(data.get("verb", ""), ("moved the task", "in_progress"))
+            return what, icon, data.get("note", "")
+        case "task.blocked":
+            return f"noted that the task is blocked{_by(data)}", "blocked", ""
+        case "task.unblocked":
+            return f"noted that nothing blocks the task any more{_by(data)}", "check", ""
+        case "task.dependency_failed":
+            ended = str(data.get("status", "failed")).replace("_", " ")
+            return f"noted that {data.get('dependency', 'a dependency')} {ended}; the task stays blocked", "alert", ""
+        case "task.dependencies_added":
+            return f"let the task wait for {_names(data.get('depends_on', []))}", "link", ""
+        case "task.dependencies_removed":
+            return f"let the task wait no longer for {_names(data.get('depends_on', []))}", "link", ""
+        case "task.edited":
+            fields = [_FIELDS.get(name, name.replace("_", " ")) for name in data.get("fields", [])]
+            return f"changed {_names(fields)}", "edit", ""
+        case "task.undeferred":
+            return "noted that the time to begin has come", "due", ""
+        case "task.overdue":
+            return "noted that the due date has passed", "overdue", ""
+        case "task.stalled":
+            return f"noted that run {data.get('number', '')} of {event.agent_slug} has stalled", "stalled", ""
+        case "run.late_result":
+            return f"sent a result of run {data.get('number', '')} after losing its lease; it was kept", "alert", ""
+        case "run.adopted":
+            return f"adopted the late result of run {data.get('number', '')}", "check", ""
+    return event.kind.replace(".", " ").replace("_", " "), "in_progress", ""
+
+
+def _by(data: dict[str, Any]) -> str:
+    return f" ({data['by']})" if data.get("by") else ""
+
+
+def _entry(event: Event) -> Entry:
+    what, icon, quote = _said(event)
+    entry = Entry(event.pk, event.at, event.actor_name or ENGINE, what, icon, str(quote or ""))
+    if event.kind == "task.status_changed":
+        entry.status = str(event.data.get("to", ""))
+    if event.kind == "task.progressed" and isinstance(event.data.get("percent"), int):
+        entry.percent = event.data["percent"]
+    return entry
+
+
+def in_words(events: Iterable[Event]) -> list[Entry]:
+    """Entries for ``events`` (oldest first), newest first.
+
+    A change of status that comes in the same moment as a run's start or end belongs to its entry.
+    """
+    entries: list[Entry] = []
+    opened: Event | None = None
+    for event in events:
+        same = (
+            opened is not None
+            and event.kind == "task.status_changed"
+            and opened.at == event.at
+            and event.run_id in (None, opened.run_id)
+        )
+        if same:
+            entries[-1].status = str(event.data.get("to", ""))
+            if event.data.get("verb") == "cancel":
+                entries[-1].what, entries[-1].icon = _VERBS["cancel"]
+                entries[-1].quote = str(event.data.get("note") or "")
+        else:
+            entries.append(_entry(event))
+        opened = event if event.kind.startswith("run.") else None
+    return entries[::-1]
+
+
+def read_timeline(task: Task, before: int | None = None) -> tuple[list[Entry], int | None]:
+    """The latest entries of ``task``, or those before an event id; and the id to ask for what is older, if there is."""
+    events = Event.objects.filter(task=task).order_by("-pk")
+    if before is not None:
+        events = events.filter(pk__lt=before)
+    page = list(events[: SHOWN + 1])
+    older = page[SHOWN - 1].pk if len(page) > SHOWN else None
+    return in_words(reversed(page[:SHOWN])), older
