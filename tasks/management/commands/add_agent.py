@@ -59,9 +59,9 @@ class Command(BaseCommand):
             agent = create_agent(actor=None, slug=slug, kind=kind, max_concurrent=options["capacity"], skills=skills)
             for project in projects:
                 set_member(actor=None, project=project, user=agent.user, role=Role(options["role"]))
-            name = options["token"] or (FIRST_TOKEN if kind is AgentKind.LLM else None)
-            if name is not None:
-                _, token = create_token(actor=None, agent=agent, name=name)
+            token_name = options["token"] or (FIRST_TOKEN if kind is AgentKind.LLM else None)
+            if token_name is not None:
+                _, token = create_token(actor=None, agent=agent, name=token_name)
         if options["json"]:
             self.print_json({"slug": slug, "token": token})
             return

@@ -1,0 +1,158 @@
+"""A task as the import sees it: what the file says, what the project has, and what becomes of it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Count
+
+from tasks.actions.imports.plan import PlannedTask
+from tasks.models import Agent, Assignment, Dependency, RequiredSkill, Task, TaskLink
+from tasks.transitions import Status
+
+#: Columns that are compared and written as they come.
+COLUMNS = (
+    "title",
+    "description",
+    "status",
+    "priority",
+    "criteria",
+    "due_at",
+    "start_after",
+    "estimate_minutes",
+    "review_required",
+    "max_attempts",
+    "result",
+    "summary",
+    "created_at",
+    "started_at",
+    "completed_at",
+)
+
+
+class Fate(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    LEAVE_ALONE = "leave_alone"
+
+
+@dataclass(eq=False)
+class Node:
+    """A task of the plan (``planned``), of the project (``task``), or of both.
+
+    ``labels`` to ``assignees`` are resolved and complete; None where the file does not give them.
+    """
+
+    planned: PlannedTask | None = None
+    task: Task | None = None
+    fate: Fate = Fate.UNCHANGED
+    labels: list[str] | None = None
+    depends_on: "list[Node] | None" = None
+    links: "list[tuple[str, Node]] | None" = None
+    assignees: list[Agent] | None = None
+    parent: "Node | None" = None
+    changed: list[str] = field(default_factory=list)
+
+    @property
+    def entry(self) -> PlannedTask:
+        """The task in the file; only for those that are in it."""
+        assert self.planned is not None
+        return self.planned
+
+    @property
+    def row(self) -> Task:
+        """The task in the database; only for those that are in it already."""
+        assert self.task is not None
+        return self.task
+
+    @property
+    def name(self) -> str:
+        if self.planned is not None:
+            return self.planned.name
+        return self.row.ref
+
+    @property
+    def key(self) -> "int | Node":
+        """What stands for the task in the graph: its id where it has one already."""
+        return self.task.pk if self.task is not None else self
+
+    @property
+    def writes(self) -> bool:
+        return self.fate in (Fate.CREATE, Fate.UPDATE)
+
+    @property
+    def status(self) -> Status:
+        """The status after the import."""
+        return Status(self.value("status") or Status.NOT_STARTED)
+
+    def value(self, name: str) -> Any:
+        """The value of a column after the import: the file's where it is written, or else the task's."""
+        if self.writes and self.gives(name):
+            return self.entry.values[name]
+        return getattr(self.task, name, None)
+
+    def gives(self, name: str) -> bool:
+        return self.planned is not None and name in self.planned.values
+
+
+def batches(values: Iterable[Any], size: int = 5000) -> Iterator[list[Any]]:
+    """Slices that every database takes as the parameters of one query."""
+    listed = list(values)
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]
+
+
+class Present:
+    """What the tasks of ``nodes`` have now, read with one query per kind of relation."""
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self.labels: dict[int, set[str]] = defaultdict(set)
+        self.skills: dict[int, set[tuple[str, int]]] = defaultdict(set)
+        self.depends_on: dict[int, set[int]] = defaultdict(set)
+        self.links: dict[int, set[tuple[str, int]]] = defaultdict(set)
+        self.assignees: dict[int, set[int]] = defaultdict(set)
+        for ids in batches(node.task.pk for node in nodes if node.task is not None):
+            for pk, name in Task.objects.filter(pk__in=ids, labels__isnull=False).values_list("pk", "labels__name"):
+                self.labels[pk].add(name)
+            skills = RequiredSkill.objects.filter(task__in=ids).order_by()
+            for pk, name, level in skills.values_list("task_id", "skill__name", "min_level"):
+                self.skills[pk].add((name, level))
+            for pk, other in Dependency.objects.filter(task__in=ids).values_list("task_id", "depends_on_id"):
+                self.depends_on[pk].add(other)
+            for pk, kind, other in TaskLink.objects.filter(task__in=ids).values_list("task_id", "kind", "target_id"):
+                self.links[pk].add((kind, other))
+            for assignment in Assignment.objects.filter(task__in=ids):
+                if assignment.counts:
+                    self.assignees[assignment.task_id].add(assignment.agent_id)
+
+    def differing(self, node: Node) -> list[str]:
+        """Names of the fields that the file gives and the task has otherwise."""
+        task, values = node.row, node.entry.values
+        pk = task.pk
+        found = [name for name in COLUMNS if name in values and getattr(task, name) != values[name]]
+        if node.labels is not None and set(node.labels) != self.labels[pk]:
+            found.append("labels")
+        if "required_skills" in values and set(values["required_skills"]) != self.skills[pk]:
+            found.append("required_skills")
+        if node.depends_on is not None and {other.key for other in node.depends_on} != self.depends_on[pk]:
+            found.append("depends_on")
+        if node.links is not None and {(kind, other.key) for kind, other in node.links} != self.links[pk]:
+            found.append("links")
+        if node.assignees is not None and {agent.pk for agent in node.assignees} != self.assignees[pk]:
+            found.append("assignees")
+        if "parent" in values and (node.parent.key if node.parent else None) != task.parent_id:
+            found.append("parent")
+        return found
+
+
+def count_blockers(ids: list[int]) -> Counter[int]:
+    """How many dependencies that are not completed and children that are not settled each of these tasks has."""
+    counted: Counter[int] = Counter()
+    dependencies = Dependency.objects.filter(task__in=ids).exclude(depends_on__status=Status.COMPLETED)
+    children = Task.objects.filter(parent__in=ids).exclude(status__in=(Status.COMPLETED, Status.CANCELLED))
+    for column, rows in (("task_id", dependencies), ("parent_id", children)):
+        counted.update(dict(rows.order_by().values(column).annotate(n=Count("pk")).values_list(column, "n")))
+    return counted

@@ -1,0 +1,123 @@
+"""The neutral plan that readers of files produce and ``import_plan`` writes, and what is told about it afterwards."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tasks.errors import DomainError
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """A text of a file, safe to print: shortened, and quoted where it holds what a terminal would act on."""
+    short = text if len(text) <= limit else text[: limit - 1] + "…"
+    return short if short.isprintable() else repr(short)
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """What is wrong with a file, and where: ``line`` counts from 1, 0 is the whole file; ``field`` may be empty."""
+
+    line: int
+    field: str
+    detail: str
+
+    def __str__(self) -> str:
+        where = [f"line {self.line}"] if self.line else []
+        where += [self.field] if self.field else []
+        return f"{', '.join(where)}: {self.detail}" if where else self.detail
+
+
+@dataclass(eq=False)
+class PlannedTask:
+    """One task of a file.
+
+    ``key`` names it within the file, ``external_id`` beyond it. ``values`` holds the fields that the file gives, by the
+    names of ``Task`` and typed: aware datetimes, ``Status``, ``Priority``; ``required_skills`` as ``(name, level)``;
+    ``assignees`` as slugs; ``depends_on`` and ``parent`` as keys, external ids or refs; ``links`` as ``(kind, name)``.
+    A field that is not given is not touched when the task exists already.
+    """
+
+    line: int
+    external_id: str
+    key: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    #: Where a value stands, if not on ``line`` or not under its own name in the file.
+    places: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return shown(self.key or self.values.get("title") or self.external_id)
+
+    def problem(self, of: str, detail: str) -> Problem:
+        line, name = self.places.get(of, (self.line, of))
+        return Problem(line, name, detail)
+
+    def fingerprint(self) -> str:
+        """Changes when the file says something else of this task. ``updated_at`` alone says nothing of it."""
+        told = {name: value for name, value in self.values.items() if name != "updated_at"}
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=_plainly).encode()).hexdigest()[:16]
+
+
+def _plainly(value: Any) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+
+
+@dataclass
+class Plan:
+    """What a reader found in a file: ``source`` names its format.
+
+    ``complete`` is false where a part could not be read at all, so that a name that is not found may stand there.
+    ``gone`` holds names of what the source has removed: whoever refers to it does so no longer.
+    ``notes`` are sentences about what the file holds and a task cannot.
+    """
+
+    source: str
+    tasks: list[PlannedTask] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    complete: bool = True
+    gone: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class LeftAlone:
+    """A task that the file changes and that was not touched, because it has started here."""
+
+    ref: str
+    name: str
+    fields: list[str]
+
+
+@dataclass
+class Imported:
+    """What an import did, or with ``dry_run`` would do; counts of tasks."""
+
+    project: str
+    source: str
+    dry_run: bool
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    left_alone: list[LeftAlone] = field(default_factory=list)
+    skills_created: list[str] = field(default_factory=list)
+    labels_created: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class PlanRefused(DomainError):
+    """The file has problems, so nothing of it was written; ``problems`` lists every one, in the file's order."""
+
+    code = "validation_error"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        count = len(self.problems)
+        super().__init__(
+            f"Nothing was imported: {count} problem{'s' if count > 1 else ''}.",
+            problems=[asdict(problem) for problem in self.problems],
+        )

@@ -1,0 +1,364 @@
+"""Writing a draft: new tasks in bulk, changed ones row by row, then the counters of all that are concerned."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F
+
+from tasks.actions.funnel import shift_blockers
+from tasks.actions.imports.draft import IMPORTED, REIMPORTED, Draft
+from tasks.actions.imports.graph import in_order
+from tasks.actions.imports.node import COLUMNS, Fate, Node, batches, count_blockers
+from tasks.actions.names import set_labels, set_required_skills
+from tasks.actions.tasks import next_number
+from tasks.events import event, record
+from tasks.models import (
+    Agent,
+    Assignment,
+    AssignmentEnd,
+    Dependency,
+    Event,
+    Label,
+    Priority,
+    RequiredSkill,
+    Skill,
+    Task,
+    TaskLink,
+)
+from tasks.transitions import TERMINAL, Status, satisfies_dependency, settles_child
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.contrib.auth.models import User
+
+SLICE = 500
+Progress = Callable[[int], None]
+
+
+class Writer:
+    """Writes ``draft`` on behalf of ``actor``; ``progress`` is told of each lot of tasks that is written."""
+
+    def __init__(self, draft: Draft, *, actor: "User | None", progress: Progress) -> None:
+        self.draft, self.project, self.now = draft, draft.project, draft.now
+        self.actor, self.progress = actor, progress
+        self.events: list[Event] = []
+        #: Existing tasks whose blockers may have changed.
+        self.concerned: set[int] = set()
+
+    def write(self) -> None:
+        self.new = self.draft.with_fate(Fate.CREATE)
+        self.changed = self.draft.with_fate(Fate.UPDATE)
+        self._create_names()
+        self._insert_tasks()
+        for node in self.changed:
+            self._update(node)
+            self.progress(1)
+        self._connect([*self.new, *self.changed])
+        self._link([*self.new, *self.changed])
+        self._recount()
+        self._tell_failed_dependencies()
+        record(*self.events)
+
+    # Names that are created with the first task that uses them
+
+    def _create_names(self) -> None:
+        # In the order of their names, so that two imports that create the same ones do not wait in a circle.
+        Skill.objects.bulk_create([Skill(name=name) for name in sorted(skills_used(self.draft))], ignore_conflicts=True)
+        Label.objects.bulk_create(
+            [Label(project=self.project, name=name) for name in sorted(labels_used(self.draft))], ignore_conflicts=True
+        )
+
+    # New tasks
+
+    def _insert_tasks(self) -> None:
+        if not self.new:
+            return
+        before = {node: set(node.depends_on or ()) for node in self.new}
+        self.new = in_order(self.new, before)
+        children: dict[Node, list[Node]] = {}
+        for node in self.new:
+            if node.parent is not None:
+                children.setdefault(node.parent, []).append(node)
+        # An existing task that moves below a new one counts too.
+        for node in self.changed:
+            if "parent" in node.changed and node.parent is not None and node.parent.fate == Fate.CREATE:
+                children.setdefault(node.parent, []).append(node)
+        first = next_number(self.project, len(self.new))
+        for place, node in enumerate(self.new):
+            waiting = sum(not satisfies_dependency(other.status) for other in node.depends_on or ())
+            waiting += sum(not settles_child(child.status) for child in children.get(node, ()))
+            node.task = self._new_task(node, number=first + place, open_blockers=waiting)
+        for some in batches(self.new, SLICE):
+            Task.objects.bulk_create([node.row for node in some])
+            self._insert_relations(some)
+            self.progress(len(some))
+        below = [node for node in self.new if node.parent is not None]
+        for some in batches(below, SLICE):
+            for node in some:
+                node.row.parent = node.parent.row
+            Task.objects.bulk_update([node.row for node in some], ["parent"])
+        self.concerned.update(
+            node.parent.row.pk for node in below if node.parent is not None and node.parent.fate != Fate.CREATE
+        )
+
+    def _new_task(self, node: Node, *, number: int, open_blockers: int) -> Task:
+        given = {name: value for name, value in node.entry.values.items() if name in COLUMNS}
+        values = {"review_required": self.project.review_required, "priority": Priority.NORMAL, **given}
+        values.update(self._times(node, given))
+        return Task(
+            project=self.project,
+            number=number,
+            external_id=node.entry.external_id,
+            created_by=self.actor,
+            open_blockers=open_blockers,
+            **values,
+        )
+
+    def _times(self, node: Node, given: dict[str, Any]) -> dict[str, Any]:
+        """The times of a new task: the file's, and for those it does not give the ones that follow from them."""
+        updated = node.entry.values.get("updated_at") or self.now
+        started, completed = given.get("started_at"), None
+        if node.status == Status.COMPLETED:
+            completed = given.get("completed_at") or max(filter(None, (updated, started, given.get("created_at"))))
+            updated = max(updated, completed)
+        created = given.get("created_at") or min(filter(None, (self.now, updated, started, completed)))
+        return {
+            "created_at": created,
+            "updated_at": updated,
+            "started_at": started,
+            "completed_at": completed,
+            "deferred_until": self._deferred_until(node.status, given.get("start_after")),
+        }
+
+    def _deferred_until(self, status: str, start_after: "datetime | None") -> "datetime | None":
+        ahead = status == Status.NOT_STARTED and start_after is not None and start_after > self.now
+        return start_after if ahead else None
+
+    def _insert_relations(self, nodes: list[Node]) -> None:
+        labels = self._rows(
+            Label.objects.filter(project=self.project), {n for node in nodes for n in node.labels or ()}
+        )
+        needs = {node: dict(node.entry.values.get("required_skills") or ()) for node in nodes}
+        skills = self._rows(Skill.objects.all(), {name for levels in needs.values() for name in levels})
+        through = Task.labels.through
+        through.objects.bulk_create(
+            [through(task_id=node.row.pk, label_id=labels[name]) for node in nodes for name in node.labels or ()]
+        )
+        RequiredSkill.objects.bulk_create(
+            [
+                RequiredSkill(task=node.row, skill_id=skills[name], min_level=level)
+                for node, levels in needs.items()
+                for name, level in levels.items()
+            ]
+        )
+        for node in nodes:
+            self.events.append(self._told(IMPORTED, node))
+        self._assign([(node, agent) for node in nodes for agent in node.assignees or ()])
+
+    @staticmethod
+    def _rows(queryset: Any, names: set[str]) -> dict[str, int]:
+        return dict(queryset.filter(name__in=names).values_list("name", "pk")) if names else {}
+
+    def _told(self, kind: str, node: Node, **data: Any) -> Event:
+        task = node.row
+        return event(
+            kind,
+            at=self.now,
+            actor=self.actor,
+            task=task,
+            title=task.title,
+            status=str(task.status),
+            started_at=task.started_at.isoformat() if task.started_at else None,
+            completed_at=task.completed_at.isoformat() if task.completed_at else None,
+            source=self.draft.plan.source,
+            fingerprint=node.entry.fingerprint(),
+            **data,
+        )
+
+    def _assign(self, pairs: Iterable[tuple[Node, Agent]]) -> None:
+        """Assign by hand of whoever imports; what has ended already is nobody's news."""
+        rows = []
+        for node, agent in pairs:
+            ended = node.status in TERMINAL
+            rows.append(
+                Assignment(
+                    task=node.row,
+                    agent=agent,
+                    assigned_by=self.actor,
+                    created_at=self.now,
+                    ended_at=self.now if ended else None,
+                    end_reason=AssignmentEnd.CLOSED if ended else "",
+                )
+            )
+            if not ended:
+                self.events.append(
+                    event(
+                        "task.assigned",
+                        at=self.now,
+                        actor=self.actor,
+                        task=node.row,
+                        agent=agent,
+                        recipient=agent.user_id,
+                        source="manual",
+                        note="",
+                    )
+                )
+        Assignment.objects.bulk_create(rows)
+
+    # Changed tasks
+
+    def _update(self, node: Node) -> None:
+        task, values = node.row, node.entry.values
+        source = Status(task.status)
+        columns = {name: values[name] for name in node.changed if name in COLUMNS}
+        if "status" in columns:
+            columns["completed_at"] = None
+            if node.status == Status.COMPLETED:
+                columns["completed_at"] = values.get("completed_at") or self._completed_by(node)
+        if not {"status", "start_after"}.isdisjoint(columns):
+            columns["deferred_until"] = self._deferred_until(node.status, node.value("start_after"))
+        if "due_at" in columns:
+            columns["overdue_since"] = None
+        if "parent" in node.changed:
+            self.concerned.update(parent for parent in (task.parent_id,) if parent)
+            task.parent = node.parent.row if node.parent else None
+            columns["parent"] = task.parent
+            if task.parent_id:
+                self.concerned.add(task.parent_id)
+        for name, value in columns.items():
+            setattr(task, name, value)
+        Task.objects.filter(pk=task.pk).update(updated_at=self.now, version=F("version") + 1, **columns)
+        if "labels" in node.changed:
+            set_labels(task, node.labels or [])
+        if "required_skills" in node.changed:
+            set_required_skills(task, values["required_skills"])
+        self.concerned.add(task.pk)
+        # What was completed elsewhere counts at the file's time, not at ours, so it is told as it is of a new task.
+        kind = IMPORTED if "status" in columns else REIMPORTED
+        self.events.append(self._told(kind, node, fields=node.changed))
+        if "status" in columns:
+            self._close_or_reopen(node, source)
+        if "assignees" in node.changed:
+            self._reassign(node)
+
+    def _completed_by(self, node: Node) -> "datetime":
+        times = (node.entry.values.get("updated_at") or self.now, node.value("started_at"), node.value("created_at"))
+        return max(filter(None, times))
+
+    def _close_or_reopen(self, node: Node, source: Status) -> None:
+        """Assignments end and return with the task; those that wait for it are concerned."""
+        task = node.row
+        if (source in TERMINAL) != (node.status in TERMINAL):
+            closes = node.status in TERMINAL
+            mine = Assignment.objects.filter(task=task)
+            if closes:
+                mine.active().update(ended_at=self.now, end_reason=AssignmentEnd.CLOSED)
+            else:
+                mine.filter(end_reason=AssignmentEnd.CLOSED).update(ended_at=None, end_reason="")
+        self.concerned.update(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True))
+        if task.parent_id:
+            self.concerned.add(task.parent_id)
+
+    def _reassign(self, node: Node) -> None:
+        wanted = {agent.pk: agent for agent in node.assignees or ()}
+        present = [row for row in Assignment.objects.filter(task=node.row).select_related("agent") if row.counts]
+        for row in present:
+            if row.agent_id not in wanted:
+                Assignment.objects.filter(pk=row.pk).update(ended_at=self.now, end_reason=AssignmentEnd.UNASSIGNED)
+                self.events.append(
+                    event(
+                        "task.unassigned",
+                        at=self.now,
+                        actor=self.actor,
+                        task=node.row,
+                        agent=row.agent,
+                        recipient=row.agent.user_id,
+                        note="",
+                    )
+                )
+        has = {row.agent_id for row in present}
+        self._assign([(node, agent) for pk, agent in wanted.items() if pk not in has])
+
+    # Between tasks
+
+    def _connect(self, nodes: list[Node]) -> None:
+        """Insert the dependencies of new tasks, and make those of changed ones what the file says."""
+        rows = []
+        for node in nodes:
+            if node.depends_on is None or (node.fate == Fate.UPDATE and "depends_on" not in node.changed):
+                continue
+            wanted = {other.row.pk for other in node.depends_on}
+            present: set[int] = set()
+            if node.fate == Fate.UPDATE:
+                edges = Dependency.objects.filter(task=node.row)
+                edges.exclude(depends_on__in=wanted).delete()
+                present = set(edges.values_list("depends_on_id", flat=True))
+            rows += [Dependency(task=node.row, depends_on_id=pk) for pk in sorted(wanted - present)]
+        Dependency.objects.bulk_create(rows)
+
+    def _link(self, nodes: list[Node]) -> None:
+        rows = []
+        for node in nodes:
+            if node.links is None or (node.fate == Fate.UPDATE and "links" not in node.changed):
+                continue
+            if node.fate == Fate.UPDATE:
+                TaskLink.objects.filter(task=node.row).delete()
+            rows += [TaskLink(task=node.row, target=other.row, kind=kind) for kind, other in node.links]
+        TaskLink.objects.bulk_create(rows)
+
+    def _recount(self) -> None:
+        """Bring ``open_blockers`` of the existing tasks that are concerned up to date, with the news of it."""
+        for ids in batches(sorted(self.concerned)):
+            counted = count_blockers(ids)
+            stored = dict(Task.objects.filter(pk__in=ids).values_list("pk", "open_blockers"))
+            deltas = {pk: counted[pk] - blockers for pk, blockers in stored.items()}
+            self.events += shift_blockers(deltas, now=self.now, actor=self.actor).events
+
+    def _tell_failed_dependencies(self) -> None:
+        """Somebody must decide about tasks that wait for what will not be completed."""
+        fails = (Status.FAILED, Status.CANCELLED)
+        told: Counter[tuple[int, int]] = Counter()
+        for node in (*self.new, *self.changed):
+            if node.status in TERMINAL:
+                continue
+            if node.fate == Fate.UPDATE and "depends_on" not in node.changed:
+                continue
+            for other in node.depends_on or ():
+                if other.status in fails:
+                    told[node.row.pk, other.row.pk] += 1
+                    self._dependency_failed(node.row, other)
+        for other in self.changed:
+            if "status" not in other.changed or other.status not in fails:
+                continue
+            waiting = Task.objects.filter(dependencies__depends_on=other.row).exclude(status__in=TERMINAL)
+            for task in waiting.select_related("project").order_by("pk"):
+                if not told[task.pk, other.row.pk]:
+                    self._dependency_failed(task, other)
+
+    def _dependency_failed(self, task: Task, other: Node) -> None:
+        self.events.append(
+            event(
+                "task.dependency_failed",
+                at=self.now,
+                actor=self.actor,
+                task=task,
+                dependency=other.row.ref,
+                status=str(other.status),
+            )
+        )
+
+
+def skills_used(draft: Draft) -> set[str]:
+    """Names of the skills that the tasks to be written require."""
+    return {
+        name
+        for node in draft.nodes
+        if node.writes and node.planned is not None
+        for name, _ in node.entry.values.get("required_skills") or ()
+    }
+
+
+def labels_used(draft: Draft) -> set[str]:
+    return {name for node in draft.nodes if node.writes for name in node.labels or ()}

@@ -1,0 +1,245 @@
+"""beads' ``issues.jsonl``: one issue a line, with typed dependencies.
+
+Field names and statuses as in ``internal/types/types.go`` of the beads project. What a task has no field for lives on
+as a label (``type:bug``, ``status:deferred``), as a part of the description (design, notes), or is named in a note.
+"""
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from tasks.actions.imports import Plan, shown
+from tasks.importers.entries import Entries
+from tasks.importers.fields import LABEL_LENGTH, TITLE_LENGTH, Wrong, name
+from tasks.importers.json_list import refuse_constant, undecodable
+
+NAME = "beads"
+
+PRIORITIES = ("urgent", "high", "normal", "low", "low")
+#: Statuses that say no more than ours do. All others become a label as well.
+STATUSES = {"open": "not_started", "in_progress": "in_progress", "closed": "completed"}
+#: A removed issue that beads keeps as a marker.
+TOMBSTONE = "tombstone"
+#: Fields that become a field of the task: the same words, but for these.
+FIELD_NAMES = {
+    "key": "id",
+    "completed_at": "closed_at",
+    "start_after": "defer_until",
+    "estimate_minutes": "estimated_minutes",
+    "criteria": "acceptance_criteria",
+    "summary": "close_reason",
+    "assignees": "assignee",
+    "depends_on": "dependencies",
+    "parent": "dependencies",
+    "links": "dependencies",
+}
+#: Parts of the description that beads keeps apart.
+PARTS = ("design", "notes")
+#: Fields that tell nothing about the work itself.
+SILENT = frozenset(
+    {"_type", "content_hash", "source_repo", "compaction_level", "compacted_at", "compacted_at_commit", "original_size"}
+    | {"dependency_count", "dependent_count", "comment_count", "created_by", "closed_by_session", "owner"}
+)
+USED = frozenset(
+    {"id", "title", "description", "status", "priority", "issue_type", "labels", "dependencies", "assignee", "due_at"}
+    | {"defer_until", "estimated_minutes", "acceptance_criteria", "close_reason", *PARTS}
+    | {"created_at", "updated_at", "started_at", "closed_at"}
+)
+#: Go's zero time stands for "none".
+NO_TIME = "0001-01-01T00:00:00Z"
+
+_BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])?\s*(?:\[[ xX]\])?\s*")
+
+
+def recognises(text: str) -> bool:
+    """The first line is an object of its own with an id."""
+    first = text.lstrip().partition("\n")[0]
+    try:
+        issue = json.loads(first) if first.startswith("{") else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(issue, dict) and "id" in issue and "tasks" not in issue
+
+
+def read(text: str) -> Plan:
+    plan = Plan(NAME)
+    issues = Issues(plan)
+    # Not splitlines: it would also split at characters that may stand inside a text.
+    for line, source in enumerate(text.split("\n"), start=1):
+        if source.strip():
+            issues.read_line(line, source)
+    plan.notes += issues.notes()
+    return plan
+
+
+class Issues:
+    """Reads issues line by line into ``plan``. A line holds the whole issue: what it does not mention is empty."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.entries = Entries(plan)
+        self.left_out: Counter[str] = Counter()
+        self.removed = 0
+        self.other_kinds: Counter[str] = Counter()
+
+    def notes(self) -> list[str]:
+        notes = []
+        if self.removed:
+            notes.append(f"Left out: {self.removed} removed issues (tombstones).")
+        for kind, times in sorted(self.other_kinds.items()):
+            notes.append(f"Left out: {times} lines of type {kind}, which are no issues.")
+        if self.left_out:
+            fields = ", ".join(f"{field} ({times})" for field, times in sorted(self.left_out.items()))
+            notes.append(f"Left out, as a task has no such field: {fields}.")
+        return notes
+
+    def read_line(self, line: int, source: str) -> None:
+        try:
+            issue = json.loads(source, parse_constant=refuse_constant)
+        except json.JSONDecodeError as error:
+            self._unread(line, f"This is no JSON: {error.msg} at column {error.colno}.")
+            return
+        except (RecursionError, ValueError) as error:
+            self._unread(line, undecodable(error))
+            return
+        if not isinstance(issue, dict):
+            self._unread(line, "An issue must be an object.")
+            return
+        kind = issue.get("_type", "issue")
+        if kind != "issue":
+            self.other_kinds[shown(str(kind))] += 1
+        elif issue.get("status") == TOMBSTONE:
+            self.removed += 1
+            # What still refers to it must not stumble over it.
+            self.plan.gone.add(str(issue.get("id")))
+        else:
+            self._read_issue(line, issue)
+
+    def _unread(self, line: int, detail: str) -> None:
+        self.plan.complete = False
+        self.entries.refuse(line, "", detail)
+
+    def _read_issue(self, line: int, issue: dict[str, Any]) -> None:
+        if issue.get("id") in (None, ""):
+            self.entries.refuse(line, "id", "Is missing; every issue needs an id.")
+        for field, value in issue.items():
+            if field not in USED and field not in SILENT and value not in (None, "", [], {}, 0, False):
+                self.left_out[shown(field)] += 1
+        status, labels = self._status(line, issue)
+        depends_on, parent, links = self._dependencies(line, issue)
+        if issue.get("status") == "blocked" and not depends_on:
+            labels.append("status:blocked")
+        title, description = _title_and_description(issue)
+        fields: dict[str, Any] = {
+            "key": issue.get("id"),
+            "title": title,
+            "description": description,
+            "status": status,
+            "priority": self._priority(line, issue.get("priority")),
+            "labels": self._labels(line, issue, labels),
+            "depends_on": depends_on,
+            "parent": parent,
+            "assignees": self._assignee(line, issue.get("assignee")),
+            "criteria": _criteria(issue.get("acceptance_criteria")),
+            "estimate_minutes": issue.get("estimated_minutes"),
+            "due_at": _time(issue.get("due_at")),
+            "start_after": _time(issue.get("defer_until")),
+            "created_at": _time(issue.get("created_at")),
+            "updated_at": _time(issue.get("updated_at")),
+            "started_at": _time(issue.get("started_at")),
+        }
+        if status == "completed":
+            fields["completed_at"] = _time(issue.get("closed_at"))
+            fields["summary"] = issue.get("close_reason")
+        planned = self.entries.add(line, [(field, value, line) for field, value in fields.items()], FIELD_NAMES)
+        planned.values["links"] = links
+        planned.places["links"] = (line, "dependencies")
+
+    def _status(self, line: int, issue: dict[str, Any]) -> tuple[str, list[str]]:
+        """Our status, and labels for what it does not say."""
+        status = issue.get("status") or "open"
+        if not isinstance(status, str):
+            self.entries.refuse(line, "status", "Must be a text.")
+            return "not_started", []
+        if status in STATUSES:
+            return STATUSES[status], []
+        if status == "blocked" or (status == "deferred" and _time(issue.get("defer_until"))):
+            return "not_started", []
+        return "not_started", [f"status:{status}"]
+
+    def _priority(self, line: int, value: Any) -> str | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(PRIORITIES):
+            self.entries.refuse(line, "priority", f"Must be a number from 0 to 4, not {shown(repr(value))}.")
+            return None
+        return PRIORITIES[value]
+
+    def _assignee(self, line: int, value: Any) -> list[Any]:
+        return [] if value in (None, "") else [value]
+
+    def _labels(self, line: int, issue: dict[str, Any], more: list[str]) -> Any:
+        labels = issue.get("labels") or []
+        if not isinstance(labels, list):
+            return labels
+        kind = issue.get("issue_type")
+        if isinstance(kind, str) and kind not in ("", "task"):
+            more = [*more, f"type:{kind}"]
+        return [*labels, *(label[:LABEL_LENGTH] for label in more)]
+
+    def _dependencies(self, line: int, issue: dict[str, Any]) -> tuple[list[str], str | None, list[tuple[str, str]]]:
+        """What the issue waits for, its parent, and its other links as ``(kind, id)``."""
+        depends_on: list[str] = []
+        links: list[tuple[str, str]] = []
+        parent: str | None = None
+        rows = issue.get("dependencies")
+        if rows is None:
+            rows = []
+        if not isinstance(rows, list):
+            self.entries.refuse(line, "dependencies", "Must be a list.")
+            return [], None, []
+        for row in rows:
+            if not isinstance(row, dict):
+                self.entries.refuse(line, "dependencies", "Each must be an object with depends_on_id and type.")
+                continue
+            try:
+                kind, target = name(row.get("type") or "blocks")[:LABEL_LENGTH], name(row.get("depends_on_id"))
+            except Wrong as error:
+                self.entries.refuse(line, "dependencies", f"depends_on_id and type: {error}")
+                continue
+            if kind == "blocks" and not target.startswith("external:"):
+                depends_on.append(target)
+            elif kind == "parent-child" and parent is None and not target.startswith("external:"):
+                parent = target
+            elif not (kind == "parent-child" and target == parent):
+                links.append((kind, target))
+        return depends_on, parent, links
+
+
+def _title_and_description(issue: dict[str, Any]) -> tuple[Any, Any]:
+    """A title that is longer than ours may be is cut, and stands in full before the description."""
+    title, description = issue.get("title"), issue.get("description")
+    parts = [
+        (part.capitalize(), issue[part]) for part in PARTS if isinstance(issue.get(part), str) and issue[part].strip()
+    ]
+    if isinstance(description, str) or description is None:
+        texts = [description or "", *(f"## {heading}\n\n{text}" for heading, text in parts)]
+        if isinstance(title, str) and len(title.strip()) > TITLE_LENGTH:
+            texts.insert(0, title.strip())
+            title = title.strip()[: TITLE_LENGTH - 1] + "…"
+        description = "\n\n".join(text for text in texts if text.strip())
+    return title, description
+
+
+def _criteria(value: Any) -> Any:
+    """beads keeps them as one text, mostly a list of lines."""
+    if not isinstance(value, str):
+        return value
+    return [text for line in value.splitlines() if (text := _BULLET.sub("", line).strip())]
+
+
+def _time(value: Any) -> Any:
+    if value in ("", NO_TIME):
+        return None
+    return value

@@ -1,0 +1,121 @@
+"""CSV: a header line with the names of fields, then one task a row. Lists are separated by ``;``."""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from tasks.actions.imports import Plan, shown
+from tasks.importers.entries import Entries
+from tasks.importers.fields import CONVERTERS, Wrong, unknown_field
+
+NAME = "csv"
+
+LISTS = frozenset({"labels", "required_skills", "assignees", "depends_on", "criteria"})
+NUMBERS = frozenset({"estimate_minutes", "max_attempts"})
+FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+#: More than the longest description, less than what would fill the memory.
+MOST_CHARACTERS = 1_000_000
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+
+
+def recognises(text: str) -> bool:
+    """The first line names a column ``title``."""
+    header = text.lstrip().partition("\n")[0]
+    return "title" in {cell.strip().strip('"').lower() for cell in re.split(r"[,;\t]", header)}
+
+
+def read(text: str) -> Plan:
+    plan = Plan(NAME)
+    entries = Entries(plan)
+    # The limit is the whole process's, so it is put back.
+    before = csv.field_size_limit(MOST_CHARACTERS)
+    try:
+        _read_rows(text, entries)
+    finally:
+        csv.field_size_limit(before)
+    return plan
+
+
+def _delimiter(text: str) -> str:
+    """The comma; spreadsheets in some countries write semicolons or tabs, which their header shows."""
+    header = text.lstrip().partition("\n")[0]
+    return next((sign for sign in ",;\t" if sign in header), ",")
+
+
+def _read_rows(text: str, entries: Entries) -> None:
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    columns: list[str] | None = None
+    line = 1
+    try:
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                if columns is None:
+                    columns = _columns(cells, line, entries)
+                else:
+                    _read_row(cells, columns, line, entries)
+            # A row may run over several lines; the next one begins behind it.
+            line = rows.line_num + 1
+    except csv.Error as error:
+        entries.plan.complete = False
+        entries.refuse(line, "", _sentence(error))
+    if columns is None and entries.plan.complete:
+        entries.refuse(1, "", "The first line must name the columns, such as title,priority,labels.")
+
+
+def _sentence(error: csv.Error) -> str:
+    text = str(error)
+    if "unexpected end of data" in text:
+        return "A quotation mark opens here and is never closed."
+    if "field larger than" in text:
+        return f"A cell has more than {MOST_CHARACTERS} characters."
+    return f"This row is no CSV: {text}."
+
+
+def _columns(cells: list[str], line: int, entries: Entries) -> list[str]:
+    columns = [cell.strip().lower() for cell in cells]
+    for column, times in Counter(columns).items():
+        if column and column not in CONVERTERS:
+            entries.refuse(line, shown(column), unknown_field(column))
+        elif column and times > 1:
+            entries.refuse(line, shown(column), "Is given twice.")
+    if "title" not in columns:
+        entries.refuse(line, "title", "This column is missing.")
+    return columns
+
+
+def _read_row(cells: list[str], columns: list[str], line: int, entries: Entries) -> None:
+    fields = {}
+    for column, cell in zip(columns, cells, strict=False):
+        if column in CONVERTERS:
+            try:
+                fields[column] = (column, _value(column, cell), line)
+            except Wrong as error:
+                entries.refuse(line, column, str(error))
+    if any(cell.strip() for cell in cells[len(columns) :]):
+        entries.refuse(line, "", f"This row has {len(cells)} cells, the header names {len(columns)} columns.")
+    for column in columns:
+        if column == "title":
+            fields.setdefault(column, (column, None, line))
+    entries.add(line, fields.values())
+
+
+def _value(column: str, cell: str) -> Any:
+    """What a cell would be in JSON; None where it is empty."""
+    text = cell.strip()
+    if not text:
+        return None
+    if column in LISTS:
+        return [item.strip() for item in text.split(";") if item.strip()]
+    if column in NUMBERS and _WHOLE.fullmatch(text):
+        return int(text)
+    if column == "review_required":
+        return FLAGS.get(text.lower(), text)
+    if column == "result":
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise Wrong("Must be JSON.") from None
+    return text

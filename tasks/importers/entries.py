@@ -1,0 +1,60 @@
+"""From the fields of one entry of a file to a planned task, whatever the format."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from tasks.actions.imports import Plan, PlannedTask, Problem
+from tasks.importers.fields import CONVERTERS, EMPTY, Wrong
+
+#: A field of an entry: its name, its value, the line it stands on.
+Field = tuple[str, Any, int]
+
+
+class Entries:
+    """Collects the tasks of ``plan``. What names an entry is taken even where other fields of it are wrong, so that one
+    mistake is told once and not again by all who refer to the entry.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._titles: Counter[str] = Counter()
+
+    def refuse(self, line: int, field: str, detail: str) -> None:
+        self.plan.problems.append(Problem(line, field, detail))
+
+    def add(self, line: int, fields: Iterable[Field], names: dict[str, str] | None = None) -> PlannedTask:
+        """Convert known ``fields`` (None is an empty value) and add the task.
+
+        ``names``: what the file calls a field, where it is not called as the task's.
+        """
+        values: dict[str, Any] = {}
+        places: dict[str, tuple[int, str]] = {}
+        refused = set()
+        for name, value, at in fields:
+            places[name] = (at, (names or {}).get(name, name))
+            if value is None:
+                if name in EMPTY:
+                    values[name] = EMPTY[name]
+                continue
+            try:
+                values[name] = CONVERTERS[name](value)
+            except Wrong as error:
+                self.refuse(*places[name], str(error))
+                refused.add(name)
+        if "title" not in values and "title" not in refused:
+            self.refuse(*places.get("title", (line, "title")), "Is missing; every task needs a title.")
+        key = values.pop("key", None)
+        external_id = values.pop("external_id", None) or key or self._from_title(values.get("title", ""))
+        planned = PlannedTask(line=line, external_id=external_id, key=key, values=values, places=places)
+        self.plan.tasks.append(planned)
+        return planned
+
+    def _from_title(self, title: str) -> str:
+        """An id for a task that has none: from its title and, where the title repeats, from how often it came before.
+
+        So the order of a file and all else in it may change, and the task is known again.
+        """
+        self._titles[title] += 1
+        return "title-" + hashlib.sha256(f"{title}\0{self._titles[title]}".encode()).hexdigest()[:24]

@@ -1,0 +1,272 @@
+"""beads' issues.jsonl: what becomes of states, times, links and of what a task has no field for."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tasks.actions.imports import PlanRefused, import_plan
+from tasks.actions.tasks import recount_blockers
+from tasks.importers import beads
+from tasks.models import Dependency, Event, Label, Priority, Task, TaskLink
+
+pytestmark = pytest.mark.django_db
+
+
+def issue(id: str, **fields) -> dict:
+    times = {"created_at": "2026-05-01T08:00:00Z", "updated_at": "2026-05-02T08:00:00Z"}
+    return {"id": id, "title": f"Issue {id}", "status": "open", "priority": 2, "issue_type": "task", **times, **fields}
+
+
+def blocks(target: str, kind: str = "blocks") -> dict:
+    return {"issue_id": "x", "depends_on_id": target, "type": kind}
+
+
+def load(cast, *issues: dict | str):
+    lines = [line if isinstance(line, str) else json.dumps(line) for line in issues]
+    return import_plan(actor=None, project=cast.ops, plan=beads.read("\n".join(lines) + "\n"))
+
+
+def task(external_id: str) -> Task:
+    return Task.objects.select_related("project", "parent").get(external_id=external_id)
+
+
+def labels(external_id: str) -> set[str]:
+    return set(task(external_id).labels.values_list("name", flat=True))
+
+
+def problems(cast, *issues) -> list[str]:
+    with pytest.raises(PlanRefused) as refused:
+        load(cast, *issues)
+    assert not Task.objects.exists()
+    return [str(problem) for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "becomes", "label"),
+    [
+        ("open", {}, "not_started", None),
+        ("in_progress", {}, "not_started", None),
+        ("blocked", {}, "not_started", "status:blocked"),
+        ("deferred", {}, "not_started", "status:deferred"),
+        ("deferred", {"defer_until": "2099-01-01T00:00:00Z"}, "not_started", None),
+        ("closed", {"closed_at": "2026-05-02T08:00:00Z"}, "completed", None),
+        ("needs-design", {}, "not_started", "status:needs-design"),
+        ("x" * 80, {}, "not_started", ("status:" + "x" * 80)[:60]),
+    ],
+)
+def test_import_beads_maps_every_status_without_an_error(cast, status, more, becomes, label):
+    load(cast, issue("b-1", status=status, **more))
+    assert task("b-1").status == becomes
+    assert labels("b-1") == ({label} if label else set())
+
+
+def test_import_beads_keeps_times(cast):
+    at = {day: datetime(2026, 5, day, 8, tzinfo=UTC) for day in range(1, 5)}
+    load(
+        cast,
+        issue(
+            "done", status="closed", started_at="2026-05-02T10:00:00+02:00", closed_at="2026-05-03T08:00:00.123456789Z"
+        ),
+        issue("under-way", status="in_progress", started_at="2026-05-02T08:00:00Z"),
+        issue("no-close", status="closed"),
+        issue("never", status="open", started_at="0001-01-01T00:00:00Z"),
+    )
+    done, under_way = task("done"), task("under-way")
+    assert (done.created_at, done.started_at) == (at[1], at[2])
+    assert done.completed_at == at[3].replace(microsecond=123456)
+    assert done.updated_at >= done.completed_at
+    assert (under_way.status, under_way.started_at, under_way.completed_at) == ("not_started", at[2], None)
+    assert task("no-close").completed_at == at[2]
+    assert task("never").started_at is None
+
+
+def test_import_beads_maps_priorities(cast):
+    load(cast, *(issue(f"p{number}", priority=number) for number in range(5)))
+    found = [Priority(task(f"p{number}").priority).name for number in range(5)]
+    assert found == ["URGENT", "HIGH", "NORMAL", "LOW", "LOW"]
+
+
+def test_import_beads_dependencies_parents_and_links(cast, new_task):
+    here = new_task("Here", external_id="here")
+    load(
+        cast,
+        issue("epic", issue_type="epic"),
+        issue("child", dependencies=[blocks("epic", "parent-child"), blocks("first"), blocks("first")]),
+        issue("first", dependencies=[blocks("child", "discovered-from"), blocks("here")]),
+        issue(
+            "loose",
+            dependencies=[
+                blocks("first", "related"),
+                blocks("nowhere", "related"),
+                blocks("here", "made-up"),
+                blocks("external:lib:feature"),
+                blocks("epic", "parent-child"),
+                blocks("first", "parent-child"),
+            ],
+        ),
+    )
+    assert set(Dependency.objects.values_list("task__external_id", "depends_on__external_id")) == {
+        ("child", "first"),
+        ("first", "here"),
+    }
+    assert {t.external_id for t in task("epic").children.all()} == {"child", "loose"}
+    assert set(TaskLink.objects.values_list("task__external_id", "kind", "target__external_id")) == {
+        ("first", "discovered-from", "child"),
+        ("loose", "related", "first"),
+        ("loose", "made-up", "here"),
+        ("loose", "parent-child", "first"),
+    }
+    assert labels("loose") == {"related:nowhere", "blocks:external:lib:feature"}
+    assert [task(name).open_blockers for name in ("epic", "child", "first", "loose")] == [2, 1, 1, 0]
+    assert recount_blockers() == {}
+    assert task("first").number < task("child").number
+    assert here.open_blockers == 0
+
+
+def test_import_beads_texts_find_their_place(cast):
+    told = load(
+        cast,
+        issue(
+            "b-1",
+            title="T" * 400,
+            description="What",
+            design="How",
+            notes="And",
+            acceptance_criteria="- [ ] it runs\n\n2. it is quick\nplain",
+            labels=["ui", "ui"],
+            issue_type="bug",
+            estimated_minutes=30,
+            comments=[{"text": "x"}],
+            external_ref="gh-9",
+            assignee="",
+        ),
+        issue("b-2", status="closed", close_reason="Merged", closed_at="2026-05-02T08:00:00Z"),
+        {"_type": "memory", "key": "k", "value": "v"},
+        issue("b-3", status="tombstone"),
+        issue("b-4", dependencies=[blocks("b-3"), blocks("b-3", "related")]),
+    )
+    found = task("b-1")
+    assert found.title == "T" * 299 + "…"
+    assert found.description == "T" * 400 + "\n\nWhat\n\n## Design\n\nHow\n\n## Notes\n\nAnd"
+    assert found.criteria == ["it runs", "it is quick", "plain"]
+    assert (found.estimate_minutes, labels("b-1")) == (30, {"ui", "type:bug"})
+    assert task("b-2").summary == "Merged"
+    assert told.created == 3
+    assert labels("b-4") == set()
+    assert told.notes == [
+        "Left out: 1 removed issues (tombstones).",
+        "Left out: 1 lines of type memory, which are no issues.",
+        "Left out, as a task has no such field: comments (1), external_ref (1).",
+    ]
+
+
+def test_import_beads_lists_every_problem_with_line_and_field(cast):
+    found = problems(
+        cast,
+        issue("a", dependencies=[blocks("b")]),
+        issue("b", dependencies=[blocks("a")]),
+        "",
+        issue("c", dependencies=[blocks("gone"), blocks("lost", "parent-child"), blocks("", "blocks"), "no object"]),
+        issue("a"),
+        issue("d", priority=9, status=3, created_at="yesterday", labels="ui", estimated_minutes="long"),
+        issue("e", title=" ", assignee="atlsa", dependencies={}),
+        {"title": "No id"},
+        issue("f", dependencies=[blocks("f")]),
+        issue("g", status="closed", started_at="2026-05-03T00:00:00Z", closed_at="2026-05-02T00:00:00Z"),
+    )
+    assert found == [
+        "line 1, dependencies: That closes a circle, where each waits for the next: a → b → a.",
+        "line 4, dependencies: Each must be an object with depends_on_id and type.",
+        "line 4, dependencies: There is no task gone in this file or in OPS.",
+        "line 4, dependencies: There is no task lost in this file or in OPS.",
+        "line 4, dependencies: depends_on_id and type: Must not be empty.",
+        "line 5, id: a is the task of line 1 already.",
+        "line 6, created_at: 'yesterday' is no time; write 2026-11-22T10:00:00Z or 2026-11-22.",
+        "line 6, estimated_minutes: Must be a whole number, not 'long'.",
+        "line 6, labels: Must be a list, not a text.",
+        "line 6, priority: Must be a number from 0 to 4, not 9.",
+        "line 6, status: Must be a text.",
+        "line 7, assignee: There is no agent in OPS named 'atlsa'; did you mean 'atlas'?",
+        "line 7, dependencies: Must be a list.",
+        "line 7, title: Is missing; every task needs a title.",
+        "line 8, id: Is missing; every issue needs an id.",
+        "line 9, dependencies: That closes a circle, where each waits for the next: f → f.",
+        "line 10, closed_at: Must not be before started_at.",
+    ]
+
+
+def test_import_beads_with_broken_lines_names_each_and_no_names_that_may_stand_there(cast):
+    found = problems(
+        cast,
+        '{"id": "a", "title": ',
+        issue("b", dependencies=[blocks("a")]),
+        "[1]",
+        '{"id": "c", "title": "c", "priority": NaN}',
+        '{"id": "d", "x": ' + "[" * 100_000 + "}",
+        '{"id": "e", "priority": ' + "9" * 5000 + "}",
+    )
+    assert found == [
+        "line 1: This is no JSON: Expecting value at column 22.",
+        "line 3: An issue must be an object.",
+        "line 4: NaN is no JSON.",
+        "line 5: Is nested too deeply.",
+        "line 6: Holds a number with too many digits.",
+    ]
+
+
+def _lado() -> Path | None:
+    folders = (parent / "shared" / "data" for parent in Path(settings.BASE_DIR).parents)
+    return next((path for folder in folders if (path := folder / "lado.beads.jsonl").exists()), None)
+
+
+LADO = _lado()
+
+# The tasks of trobanga/lado are not ours to ship; where they lie beside the repository, they must come in.
+if LADO is not None:
+
+    def test_import_lado_comes_in_whole(cast):
+        told = import_plan(actor=None, project=cast.ops, plan=beads.read(LADO.read_text()))
+        assert (told.created, told.updated, told.unchanged, told.notes) == (19, 0, 0, [])
+        tasks = Task.objects.filter(project=cast.ops)
+        # Counted by hand in the file: 11 closed; 5 open and 3 in progress elsewhere.
+        assert tasks.filter(status="completed", completed_at__isnull=False).count() == 11
+        assert tasks.filter(status="not_started", completed_at=None).count() == 8
+        assert tasks.filter(started_at__isnull=False).count() == 11
+        assert tasks.filter(started_at__isnull=False, status="not_started").count() == 3
+        assert tasks.filter(priority=Priority.HIGH).get().external_id == "diff-d7d"
+        assert tasks.filter(priority=Priority.NORMAL).count() == 18
+        assert set(Dependency.objects.values_list("task__external_id", "depends_on__external_id")) == {
+            ("diff-cxu", "diff-u6w"),
+            ("lado-f01", "lado-1h8"),
+        }
+        assert set(tasks.filter(parent__external_id="diff-2v5").values_list("external_id", flat=True)) == {
+            f"diff-{name}" for name in ("e3h", "aib", "bno", "lyr", "cxu", "u6w", "vag")
+        }
+        assert dict(tasks.filter(open_blockers__gt=0).values_list("external_id", "open_blockers")) == {
+            "diff-2v5": 2,
+            "diff-cxu": 1,
+            "lado-f01": 1,
+        }
+        assert set(tasks.ready().values_list("external_id", flat=True)) == {
+            "diff-u6w",
+            "diff-3js",
+            "lado-rw7",
+            "lado-cs7",
+            "lado-1h8",
+        }
+        assert {label.name: label.tasks.count() for label in Label.objects.all()} == {"type:feature": 7, "type:bug": 4}
+        vag = task("diff-vag")
+        assert [vag.created_at, vag.started_at, vag.completed_at, vag.updated_at] == [
+            datetime(2026, 6, 2, 7, 57, 44, tzinfo=UTC),
+            datetime(2026, 6, 2, 7, 59, 10, tzinfo=UTC),
+            datetime(2026, 6, 2, 8, 14, 57, tzinfo=UTC),
+            datetime(2026, 6, 2, 8, 14, 57, tzinfo=UTC),
+        ]
+        assert sorted(tasks.values_list("number", flat=True)) == list(range(1, 20))
+        assert Event.objects.filter(kind="task.imported", project=cast.ops).count() == 19
+        assert recount_blockers() == {}
+        again = import_plan(actor=None, project=cast.ops, plan=beads.read(LADO.read_text()))
+        assert (again.created, again.updated, again.unchanged, again.left_alone) == (0, 0, 19, [])
