@@ -86,7 +86,8 @@ def _database() -> dict:
         config |= {"OPTIONS": options, "CONN_MAX_AGE": None}
     else:
         config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
-        config.setdefault("OPTIONS", {})["application_name"] = "taskproject"
+        # A host that does not answer is told of soon, not after the minutes of TCP's own patience.
+        config["OPTIONS"] = {"connect_timeout": 10} | config.get("OPTIONS", {}) | {"application_name": "taskproject"}
     return config
 
 

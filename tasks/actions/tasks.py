@@ -192,8 +192,8 @@ def delete_task(*, actor: "User", task: Task) -> None:
     task.delete()
 
 
-def recount_blockers(project: Project | None = None) -> dict[str, tuple[int, int]]:
-    """Tasks whose ``open_blockers`` is wrong: ref → (stored, counted). Nothing is changed; for ``doctor``."""
+def _miscounted(project: Project | None) -> list[Task]:
+    """Open tasks whose ``open_blockers`` is wrong, each with the right number as ``waiting``."""
     tasks = Task.objects.select_related("project").filter(status__in=sorted(OPEN))
     if project is not None:
         tasks = tasks.filter(project=project)
@@ -204,5 +204,24 @@ def recount_blockers(project: Project | None = None) -> dict[str, tuple[int, int
             filter=~Q(children__status__in=(Status.COMPLETED, Status.CANCELLED)),
             distinct=True,
         )
-    ).exclude(open_blockers=F("waiting"))
-    return {task.ref: (task.open_blockers, task.waiting) for task in counted}
+    )
+    return list(counted.exclude(open_blockers=F("waiting")))
+
+
+def recount_blockers(project: Project | None = None) -> dict[str, tuple[int, int]]:
+    """Tasks whose ``open_blockers`` is wrong: ref → (stored, counted). Nothing is changed; for ``doctor``."""
+    return {task.ref: (task.open_blockers, task.waiting) for task in _miscounted(project)}  # type: ignore[attr-defined]
+
+
+@verb
+def repair_blockers() -> list[str]:
+    """Correct ``open_blockers`` where it is wrong, and tell of tasks that this makes ready or blocked; their refs.
+
+    Corrects by the difference, not to the number: what completes meanwhile is counted on top.
+    """
+    # One repair at a time: two would both add the difference.
+    list(Project.objects.select_for_update().order_by("pk").values_list("pk"))
+    wrong = _miscounted(None)
+    deltas = {task.pk: task.waiting - task.open_blockers for task in wrong}  # type: ignore[attr-defined]
+    record(*shift_blockers(deltas, now=clock.now(), actor=None).events)
+    return [task.ref for task in wrong]

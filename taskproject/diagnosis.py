@@ -1,0 +1,187 @@
+"""What ``manage.py doctor`` looks at: each examination says in one sentence what it found."""
+
+import asyncio
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.core import checks
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from taskproject import sqlite
+from tasks import clock
+from tasks.actions.tasks import recount_blockers, repair_blockers
+from tasks.models import EngineState, Run, Task
+from tasks.transitions import Status
+
+#: An engine ticks once a second.
+ENGINE_SILENT_AFTER = timedelta(seconds=15)
+#: What an engine should have done for so long is a problem.
+LATE_AFTER = timedelta(seconds=30)
+CHANNEL_SECONDS = 3.0
+SHOWN_REFS = 10
+
+
+class Level(StrEnum):
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    name: str
+    level: Level
+    detail: str
+
+
+def examine(*, fix: bool = False) -> Iterator[Finding]:
+    """All findings, one after the other; ``fix`` corrects counters that are wrong. Never raises for a database away."""
+    yield from _configuration()
+    yield from _guarded("channels", _channels)
+    answers = False
+    for finding in _guarded("database", _database):
+        answers = answers or finding.level is Level.OK
+        yield finding
+    if not answers:
+        return
+    up_to_date = True
+    for finding in _guarded("migrations", _migrations):
+        up_to_date = finding.level is Level.OK
+        yield finding
+    if not up_to_date:
+        return
+    yield from _guarded("engine", _engine)
+    yield from _guarded("counters", lambda: _counters(fix))
+
+
+def _guarded(name: str, examination: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """An examination that cannot be made is a finding, not a traceback."""
+    try:
+        yield from examination()
+    except Exception as error:
+        yield Finding(name, Level.PROBLEM, f"Cannot be examined: {_first_line(error)}.")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _configuration() -> Iterator[Finding]:
+    found = False
+    for message in checks.run_checks():
+        found = True
+        level = Level.PROBLEM if message.level >= checks.WARNING else Level.NOTE
+        yield Finding("configuration", level, f"{message.msg} {message.hint or ''}".strip())
+    key = settings.DATA_DIR / "secret_key"
+    if key.exists() and stat.S_IMODE(key.stat().st_mode) & 0o077:
+        found = True
+        yield Finding("configuration", Level.PROBLEM, f"Others can read {key}; run `chmod 600 {key}`.")
+    if not found:
+        yield Finding("configuration", Level.OK, "The system checks find nothing.")
+
+
+def _database() -> Iterator[Finding]:
+    began = time.perf_counter()
+    try:
+        connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        yield Finding("database", Level.PROBLEM, f"Cannot be reached: {_first_line(error)}.")
+        return
+    took = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
+    if connection.vendor != "sqlite":
+        version = ".".join(map(str, connection.get_database_version()))
+        yield Finding("database", Level.OK, f"{connection.display_name} {version}, {took}.")
+        return
+    version = ".".join(map(str, sqlite.library_version()))
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode")
+        journal = cursor.fetchone()[0]
+    if journal == "wal" and not sqlite.wal_is_safe():
+        yield Finding("database", Level.PROBLEM, f"WAL mode, which SQLite {version} can corrupt; see the README.")
+        return
+    why = "safe from SQLite 3.51.3 on" if journal == "wal" else "safe"
+    yield Finding("database", Level.OK, f"SQLite {version}, journal mode {journal} ({why}), {took}.")
+
+
+def _migrations() -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing[:5])
+        more = " and more" if len(missing) > 5 else ""
+        yield Finding(
+            "migrations", Level.PROBLEM, f"Not applied: {names}{more}; run `python manage.py migrate` or start `up`."
+        )
+    else:
+        yield Finding("migrations", Level.OK, "All are applied.")
+
+
+def _channels() -> Iterator[Finding]:
+    name = "Redis" if settings.REDIS_URL else "in memory"
+    began = time.perf_counter()
+    try:
+        asyncio.run(asyncio.wait_for(_round_trip(), CHANNEL_SECONDS))
+    except TimeoutError:
+        yield Finding("channels", Level.PROBLEM, f"The channel layer ({name}) loses messages, or takes over 3 s.")
+    except Exception as error:
+        yield Finding("channels", Level.PROBLEM, f"The channel layer ({name}) fails: {_first_line(error)}.")
+    else:
+        took = (time.perf_counter() - began) * 1000
+        yield Finding("channels", Level.OK, f"The channel layer ({name}) answers in {took:.0f} ms.")
+
+
+async def _round_trip() -> None:
+    layer = get_channel_layer()
+    channel = await layer.new_channel("doctor")
+    sent = {"type": "doctor.ping", "value": secrets.token_hex(8)}
+    await layer.send(channel, sent)
+    received = await layer.receive(channel)
+    if received != sent:
+        raise RuntimeError("another message came back")
+    if close := getattr(layer, "close_pools", None):
+        await close()
+
+
+def _engine() -> Iterator[Finding]:
+    now = clock.now()
+    state = EngineState.objects.first()
+    late_runs = Run.objects.expired(now - LATE_AFTER).count()
+    late_tasks = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lt=now - LATE_AFTER).count()
+    if late_runs or late_tasks:
+        detail = f"Waiting for an engine: {late_runs} ended leases, {late_tasks} tasks to wake; start one."
+        yield Finding("engine", Level.PROBLEM, detail)
+    if state is None:
+        detail = "None has run yet; `python manage.py up` runs one, or `python manage.py engine`."
+        yield Finding("engine", Level.NOTE, detail)
+    elif now - state.last_tick_at > ENGINE_SILENT_AFTER:
+        age = timedelta(seconds=round((now - state.last_tick_at).total_seconds()))
+        yield Finding("engine", Level.NOTE, f"None has run for {age}; leases do not end meanwhile.")
+    else:
+        age_seconds = max(0.0, (now - state.last_tick_at).total_seconds())
+        yield Finding("engine", Level.OK, f"The last tick was {age_seconds:.1f} s ago.")
+
+
+def _counters(fix: bool) -> Iterator[Finding]:
+    wrong = recount_blockers()
+    if not wrong:
+        yield Finding("counters", Level.OK, "The counted blockers of all open tasks are right.")
+        return
+    shown = ", ".join(f"{ref} ({stored}, is {counted})" for ref, (stored, counted) in list(wrong.items())[:SHOWN_REFS])
+    more = f" and {len(wrong) - SHOWN_REFS} more" if len(wrong) > SHOWN_REFS else ""
+    if fix:
+        repaired = repair_blockers()
+        yield Finding("counters", Level.NOTE, f"Corrected the blockers of {len(repaired)} tasks: {shown}{more}.")
+    else:
+        detail = f"Wrong number of open blockers: {shown}{more}; run `python manage.py doctor --fix`."
+        yield Finding("counters", Level.PROBLEM, detail)
