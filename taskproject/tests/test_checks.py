@@ -1,0 +1,80 @@
+"""System checks: each speaks where it should and is silent where all is well."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from taskproject import checks, sqlite
+
+
+def ids(messages):
+    return [message.id for message in messages]
+
+
+@pytest.fixture
+def databases(monkeypatch):
+    """``databases(engine, layer=…, **options)``: what the checks read of the settings, without opening any."""
+
+    def use(engine, *, layer="", **options):
+        found = SimpleNamespace(
+            DATABASES={"default": {"ENGINE": f"django.db.backends.{engine}", "OPTIONS": options}},
+            CHANNEL_LAYERS={"default": {"BACKEND": layer}},
+        )
+        monkeypatch.setattr(checks, "settings", found)
+
+    return use
+
+
+def test_fixed_sqlite_is_fine_in_wal_mode(databases, monkeypatch):
+    monkeypatch.setattr(sqlite, "library_version", lambda: (3, 51, 3))
+    databases("sqlite3", init_command="PRAGMA journal_mode=WAL;")
+    assert checks.check_sqlite() == []
+
+
+def test_old_sqlite_in_wal_mode_is_an_error(databases, monkeypatch):
+    monkeypatch.setattr(sqlite, "library_version", lambda: (3, 51, 2))
+    databases("sqlite3", init_command="PRAGMA journal_mode = wal;")
+    [error] = checks.check_sqlite()
+    assert (error.id, error.is_serious()) == ("taskproject.E001", True)
+    assert "3.51.2" in error.msg
+
+
+def test_old_sqlite_without_wal_is_mentioned(databases, monkeypatch):
+    monkeypatch.setattr(sqlite, "library_version", lambda: (3, 40, 1))
+    databases("sqlite3", init_command="PRAGMA journal_mode=TRUNCATE;")
+    [info] = checks.check_sqlite()
+    assert (info.id, info.is_serious()) == ("taskproject.I001", False)
+
+
+def test_our_own_settings_keep_wal_off_where_it_is_not_safe(monkeypatch):
+    monkeypatch.setattr(sqlite, "library_version", lambda: (3, 40, 1))
+    assert "journal_mode=TRUNCATE" in sqlite.init_command()
+    monkeypatch.setattr(sqlite, "library_version", lambda: (3, 51, 3))
+    assert "journal_mode=WAL" in sqlite.init_command()
+
+
+@pytest.mark.parametrize(
+    ("debug", "hosts", "found"),
+    [
+        (True, ["localhost", "127.0.0.1", "[::1]", ".localhost"], []),
+        (True, ["tasks.example.org"], ["taskproject.W002"]),
+        (True, ["*"], ["taskproject.W002"]),
+        (False, ["tasks.example.org"], []),
+    ],
+)
+def test_debug_with_public_hosts_is_a_warning(settings, debug, hosts, found):
+    settings.DEBUG, settings.ALLOWED_HOSTS = debug, hosts
+    assert ids(checks.check_debug()) == found
+
+
+@pytest.mark.parametrize(
+    ("engine", "layer", "found"),
+    [
+        ("postgresql", checks.IN_MEMORY_LAYER, ["taskproject.I003"]),
+        ("postgresql", "channels_redis.pubsub.RedisPubSubChannelLayer", []),
+        ("sqlite3", checks.IN_MEMORY_LAYER, []),
+    ],
+)
+def test_in_memory_layer_beside_postgresql_is_mentioned(databases, engine, layer, found):
+    databases(engine, layer=layer)
+    assert ids(checks.check_channel_layer()) == found

@@ -1,0 +1,122 @@
+"""doctor: what it finds, what it mends, its exit codes, and that it survives what it examines."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+from django.utils import timezone
+
+from taskproject import diagnosis
+from tasks import engine
+from tasks.actions import claims
+from tasks.models import EngineState, Event, Run, Task
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def keep_connection(monkeypatch):
+    """The doctor opens a new connection; a test's transaction lives in the present one."""
+    monkeypatch.setattr(diagnosis.connection, "close", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def plain_configuration(monkeypatch):
+    monkeypatch.setattr(diagnosis.checks, "run_checks", list)
+
+
+def doctor(*args):
+    """(exit code, findings by name)."""
+    out, code = StringIO(), 0
+    try:
+        call_command("doctor", "--json", *args, stdout=out)
+    except SystemExit as ended:
+        code = ended.code
+    told = json.loads(out.getvalue())
+    assert told["ok"] is (code == 0)
+    return code, {one["name"]: (one["level"], one["detail"]) for one in told["findings"]}
+
+
+def test_doctor_of_a_running_installation_finds_all_well(cast):
+    engine.tick()
+    code, found = doctor()
+    assert code == 0
+    assert {name: level for name, (level, _) in found.items()} == dict.fromkeys(
+        ["configuration", "channels", "database", "migrations", "engine", "counters"], "ok"
+    )
+
+
+def test_doctor_without_an_engine_notes_it_and_exits_0(cast):
+    code, found = doctor()
+    assert (code, found["engine"][0]) == (0, "note")
+    EngineState.objects.create(pk=1, last_tick_at=timezone.now() - timedelta(minutes=5))
+    code, found = doctor()
+    assert (code, found["engine"][0]) == (0, "note")
+    assert "0:05:0" in found["engine"][1]
+
+
+def test_doctor_counts_work_that_waits_for_an_engine(cast, new_task, let_lease_end):
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task())
+    let_lease_end(run)
+    Run.objects.update(lease_expires_at=timezone.now() - timedelta(minutes=1))
+    Task.objects.filter(pk=new_task().pk).update(deferred_until=timezone.now() - timedelta(minutes=1))
+    out = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("doctor", stdout=out)
+    assert ended.value.code == 1
+    assert "Waiting for an engine: 1 ended leases, 1 tasks to wake; start one." in out.getvalue()
+
+
+def test_doctor_names_wrong_counters_and_mends_them_when_asked(cast, new_task):
+    first = new_task()
+    second = new_task(depends_on=[first])
+    free = new_task()
+    Task.objects.filter(pk=second.pk).update(open_blockers=0)
+    Task.objects.filter(pk=free.pk).update(open_blockers=3)
+    code, found = doctor()
+    assert code == 1
+    assert f"{second.ref} (0, is 1)" in found["counters"][1]
+    assert f"{free.ref} (3, is 0)" in found["counters"][1]
+    code, found = doctor("--fix")
+    assert (code, found["counters"][0]) == (0, "note")
+    assert dict(Task.objects.values_list("pk", "open_blockers")) == {first.pk: 0, second.pk: 1, free.pk: 0}
+    assert set(Event.objects.filter(kind__in=["task.blocked", "task.unblocked"]).values_list("task_ref", "kind")) == {
+        (second.ref, "task.blocked"),
+        (free.ref, "task.unblocked"),
+    }
+    assert doctor()[1]["counters"][0] == "ok"
+
+
+def test_doctor_without_a_database_says_so_in_one_line(monkeypatch):
+    def down():
+        raise OperationalError("connection failed: Connection refused\n\tIs the server running?")
+
+    monkeypatch.setattr(diagnosis.connection, "cursor", down)
+    code, found = doctor()
+    assert code == 1
+    assert found["database"] == ("problem", "Cannot be reached: connection failed: Connection refused.")
+    assert "counters" not in found
+
+
+def test_doctor_of_a_broken_channel_layer_goes_on(monkeypatch, cast):
+    def broken():
+        raise ConnectionError("Error 111 connecting to localhost:6379.")
+
+    monkeypatch.setattr(diagnosis, "get_channel_layer", broken)
+    code, found = doctor()
+    assert (code, found["channels"][0]) == (1, "problem")
+    assert "Error 111" in found["channels"][1]
+    assert found["counters"][0] == "ok"
+
+
+def test_secret_key_that_others_can_read_is_a_problem(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    key = tmp_path / "secret_key"
+    key.write_text("x" * 50)
+    key.chmod(0o644)
+    assert doctor()[1]["configuration"] == ("problem", f"Others can read {key}; run `chmod 600 {key}`.")
+    key.chmod(0o600)
+    assert doctor()[1]["configuration"][0] == "ok"

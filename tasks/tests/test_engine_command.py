@@ -1,0 +1,42 @@
+"""The engine as a command: one tick, a loop that a signal ends."""
+
+import json
+import threading
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from tasks import engine
+from tasks.actions import claims
+from tasks.models import EngineState
+
+pytestmark = pytest.mark.django_db
+
+
+def test_engine_once_tells_what_it_did(cast, new_task, let_lease_end):
+    let_lease_end(claims.claim_task(actor=cast.atlas.user, task=new_task()))
+    out = StringIO()
+    call_command("engine", "--once", "--json", stdout=out)
+    assert json.loads(out.getvalue()) == {"expired": 1, "undeferred": 0, "stalled": 0, "overdue": 0}
+    assert EngineState.objects.exists()
+
+
+def test_engine_once_without_work_says_zeros(cast):
+    out = StringIO()
+    call_command("engine", "--once", stdout=out)
+    assert out.getvalue() == "0 expired, 0 undeferred, 0 stalled, 0 overdue\n"
+
+
+def test_run_tells_each_tick_until_it_is_stopped(cast, monkeypatch):
+    monkeypatch.setattr(engine, "TICK_SECONDS", 0)
+    monkeypatch.setattr(engine.connection, "close", lambda: None)
+    stop, ticks = threading.Event(), []
+
+    def tell(done):
+        ticks.append(done)
+        if len(ticks) == 3:
+            stop.set()
+
+    engine.run(stop, tell=tell)
+    assert [done.as_dict() for done in ticks] == [engine.Ticked().as_dict()] * 3
