@@ -15,7 +15,7 @@ _FIELDS = {"due_at": "due date", "start_after": "start date", "estimate_minutes"
 
 @dataclass
 class Entry:
-    """One line of the timeline. ``who`` did ``what`` at ``at``; ``quote`` is text from people or agents: untrusted."""
+    """One line of the timeline: ``who`` (empty: it came by itself) did ``what``; ``quote`` is untrusted text."""
 
     id: int
     at: datetime
@@ -59,7 +59,7 @@ def _run_ended(event: Event) -> tuple[str, str, str]:
     if outcome == "released":
         return f"gave run {number}{of_whom} back", "back", data.get("reason", "")
     if outcome == "expired":
-        return f"ended run {number}{of_whom}: its lease was over", "deferred", ""
+        return f"The lease of run {number} by {event.agent_slug} is over", "deferred", ""
     words = {"revoked": "took", "cancelled": "stopped", "parked": "parked"}
     word = words.get(str(outcome), "ended")
     tail = " back" if word == "took" else ""
@@ -99,12 +99,12 @@ def _said(event: Event) -> tuple[str, str, str]:
             what, icon = _VERBS.get(data.get("verb", ""), ("moved the task", "in_progress"))
             return what, icon, data.get("note", "")
         case "task.blocked":
-            return f"noted that the task is blocked{_by(data)}", "blocked", ""
+            return f"Blocked{_by(data)}", "blocked", ""
         case "task.unblocked":
-            return f"noted that nothing blocks the task any more{_by(data)}", "check", ""
+            return f"Nothing blocks the task any more{_by(data)}", "check", ""
         case "task.dependency_failed":
             ended = str(data.get("status", "failed")).replace("_", " ")
-            return f"noted that {data.get('dependency', 'a dependency')} {ended}; the task stays blocked", "alert", ""
+            return f"{data.get('dependency', 'A dependency')} {ended}; the task stays blocked", "alert", ""
         case "task.dependencies_added":
             return f"let the task wait for {_names(data.get('depends_on', []))}", "link", ""
         case "task.dependencies_removed":
@@ -113,11 +113,11 @@ def _said(event: Event) -> tuple[str, str, str]:
             fields = [_FIELDS.get(name, name.replace("_", " ")) for name in data.get("fields", [])]
             return f"changed {_names(fields)}", "edit", ""
         case "task.undeferred":
-            return "noted that the time to begin has come", "due", ""
+            return "The time to begin has come", "due", ""
         case "task.overdue":
-            return "noted that the due date has passed", "overdue", ""
+            return "The due date has passed", "overdue", ""
         case "task.stalled":
-            return f"noted that run {data.get('number', '')} of {event.agent_slug} has stalled", "stalled", ""
+            return f"Run {data.get('number', '')} of {event.agent_slug} has stalled", "stalled", ""
         case "run.late_result":
             return f"sent a result of run {data.get('number', '')} after losing its lease; it was kept", "alert", ""
         case "run.adopted":
@@ -131,7 +131,9 @@ def _by(data: dict[str, Any]) -> str:
 
 def _entry(event: Event) -> Entry:
     what, icon, quote = _said(event)
-    entry = Entry(event.pk, event.at, event.actor_name or ENGINE, what, icon, str(quote or ""))
+    # A sentence of its own begins with a capital letter: nobody did it.
+    who = "" if what[:1].isupper() else event.actor_name or ENGINE
+    entry = Entry(event.pk, event.at, who, what, icon, str(quote or ""))
     if event.kind == "task.status_changed":
         entry.status = str(event.data.get("to", ""))
     if event.kind == "task.progressed" and isinstance(event.data.get("percent"), int):

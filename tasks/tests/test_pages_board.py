@@ -1,0 +1,243 @@
+"""The board: what each member sees, columns and marks, filters, bounds."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from tasks.actions import claims, lifecycle, runs
+from tasks.models import Priority, Project, Run
+from tasks.pages import board, columns
+
+
+@pytest.fixture
+def see(client, cast):
+    """``see(user, query)`` → the response of the board."""
+
+    def get(user, query: str = ""):
+        client.force_login(user)
+        return client.get(f"/{query}")
+
+    return get
+
+
+def shown(response) -> dict[str, list[str]]:
+    """Refs by column, the folded ones included."""
+    every = [*response.context["columns"], *response.context["folded"]]
+    return {str(column.status): [card.ref for card in column.cards] for column in every if column.cards}
+
+
+@pytest.mark.parametrize("who", ["ada", "rita", "hugo", "vera", "root"])
+def test_board_shows_members_the_tasks_of_their_projects(see, cast, new_task, who):
+    task = new_task("Seen by members")
+    user = getattr(cast, who)
+    response = see(getattr(user, "user", user))
+    assert shown(response)["not_started"] == [task.ref]
+    assert "Seen by members" in response.content.decode()
+
+
+def test_board_never_shows_tasks_of_other_projects(see, cast, new_task):
+    new_task("Hidden from ops", project=cast.other)
+    mine = new_task("Ours")
+    page = see(cast.ada.user)
+    assert shown(page) == {"not_started": [mine.ref]}
+    assert "Hidden from ops" not in page.content.decode()
+    assert "OTHER" not in page.content.decode()
+
+
+def test_board_of_foreign_and_of_missing_project_are_the_same_404(see, cast, new_task):
+    new_task("Hidden", project=cast.other)
+    foreign, missing = see(cast.ada.user, "?project=OTHER"), see(cast.ada.user, "?project=NOWHERE")
+    assert foreign.status_code == missing.status_code == 404
+    strip = lambda response: response.content.decode().split("<main")[1]  # noqa: E731
+    assert strip(foreign) == strip(missing)
+
+
+def test_board_columns_follow_the_status(see, cast, new_task):
+    waiting, running, failed, dropped, done, judged = (
+        new_task(max_attempts=1, review_required=name == "judged") for name in ("", "", "", "", "", "judged")
+    )
+    start = lambda task: claims.claim_task(actor=cast.atlas.user, task=task)  # noqa: E731
+    start(running)
+    runs.fail_run(actor=cast.atlas.user, run_id=start(failed).pk, code="x", detail="y")
+    runs.complete_run(actor=cast.atlas.user, run_id=start(done).pk, summary="s")
+    runs.complete_run(actor=cast.atlas.user, run_id=start(judged).pk, summary="s")
+    lifecycle.cancel_task(actor=cast.ada.user, task=dropped)
+    response = see(cast.vera)
+    assert shown(response) == {
+        "not_started": [waiting.ref],
+        "in_progress": [running.ref],
+        "in_review": [judged.ref],
+        "completed": [done.ref],
+        "failed": [failed.ref],
+        "cancelled": [dropped.ref],
+    }
+    assert [str(column.status) for column in response.context["folded"]] == ["failed", "cancelled"]
+
+
+def test_board_card_tells_assignee_priority_progress_and_marks(see, cast, new_task):
+    past, ahead = timezone.now() - timedelta(days=2), timezone.now() + timedelta(days=9)
+    urgent = new_task("Late one", priority=Priority.URGENT, due_at=past, labels=["release"])
+    new_task("Waits", depends_on=[urgent])
+    new_task("Sleeps", start_after=ahead)
+    run = claims.claim_task(actor=cast.atlas.user, task=urgent)
+    runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=37, note="counting")
+    Run.objects.filter(pk=run.pk).update(stalled_at=timezone.now())
+    response = see(cast.hugo.user)
+    cards = {card.task.title: card for column in response.context["columns"] for card in column.cards}
+    assert {mark.text for mark in cards["Late one"].marks} == {"Stalled", "Overdue"}
+    assert [mark.text for mark in cards["Waits"].marks] == ["Blocked by 1"]
+    assert [mark.text for mark in cards["Sleeps"].marks] == ["Deferred"]
+    page = response.content.decode()
+    for words in ('value="37"', "counting", "atlas", "Urgent", "release", 'data-ref="OPS-1"'):
+        assert words in page
+    assert str(run.pk) not in page
+
+
+def test_board_columns_are_in_claim_order_over_projects_and_completed_latest_first(see, cast, new_task):
+    web = Project.objects.create(key="WEB", name="Website")
+    first = new_task(priority=Priority.LOW)
+    second = new_task(project=web, priority=Priority.URGENT)
+    third = new_task(priority=Priority.HIGH)
+    assert shown(see(cast.root))["not_started"] == [second.ref, third.ref, first.ref]
+    for task in (first, second, third):
+        task.refresh_from_db()
+        type(task).objects.filter(pk=task.pk).update(
+            status="completed", completed_at=timezone.now() + timedelta(minutes=task.number + task.project_id)
+        )
+    ended = type(first).objects.filter(status="completed").select_related("project").order_by("-completed_at")
+    assert shown(see(cast.root))["completed"] == [task.ref for task in ended]
+
+
+def test_board_filters_narrow_by_what_the_address_says(see, cast, new_task):
+    mine = new_task("Write the manual", assignees=[cast.hugo], labels=["docs"])
+    high = new_task("Fix the pump", priority=Priority.HIGH, labels=["docs", "field"])
+    plain = new_task("Paint the fence")
+    ada = cast.ada.user
+    for query, wanted in {
+        "?assignee=hugo": {mine.ref},
+        "?assignee=-": {high.ref, plain.ref},
+        "?priority=high": {high.ref},
+        "?priority=HIGH": {high.ref},
+        "?label=docs": {mine.ref, high.ref},
+        "?label=docs&priority=high": {high.ref},
+        "?assignee=hugo&label=docs&q=manual": {mine.ref},
+        "?assignee=hugo&q=pump": set(),
+        "?q=the+FENCE": {plain.ref},
+        f"?q={plain.ref.lower()}": {plain.ref},
+        f"?q={high.number}": {high.ref},
+        "?q=OTHER-1": set(),
+        "?project=ops": {mine.ref, high.ref, plain.ref},
+        "?q=%25": set(),
+        "?q=a%00b": set(),
+        "?q=" + "9" * 30: set(),
+    }.items():
+        response = see(ada, query)
+        assert response.status_code == 200, query
+        assert set(shown(response).get("not_started", [])) == wanted, query
+
+
+def test_board_filter_by_assignee_keeps_what_they_completed(see, cast, new_task):
+    task = new_task()
+    run = claims.claim_task(actor=cast.bert.user, task=task)
+    runs.complete_run(actor=cast.bert.user, run_id=run.pk, summary="s")
+    new_task()
+    assert shown(see(cast.ada.user, "?assignee=bert")) == {"completed": [task.ref]}
+    assert shown(see(cast.ada.user, "?assignee=-"))["not_started"] == ["OPS-2"]
+
+
+def test_board_filter_that_is_not_understood_is_told_and_left_out(see, cast, new_task):
+    task = new_task()
+    new_task(project=cast.other, actor=cast.root)
+    for query, words in (("?priority=soon", "There is no priority soon"), ("?assignee=zed", "No agent named zed")):
+        response = see(cast.ada.user, query)
+        assert words in response.content.decode()
+        assert shown(response) == {"not_started": [task.ref]}
+
+
+def test_board_escapes_hostile_titles_labels_and_notes(see, cast, new_task):
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    task = new_task(evil, labels=["<b>bold</b>"])
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=5, note='"><script>alert(3)</script>')
+    page = see(cast.ada.user, "?q=%22%3E%3Cscript%3E").content.decode() + see(cast.ada.user).content.decode()
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert "<b>bold" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("query", ["", "?project=OPS", "?q=task", "?assignee=hugo", "?assignee=-&label=x&priority=low"])
+def test_board_queries_do_not_grow_with_the_tasks(client, cast, new_task, django_assert_num_queries, query):
+    def fill(count):
+        for _ in range(count):
+            task = new_task(assignees=[cast.hugo, cast.bert], labels=["x", "y"], priority=Priority.LOW)
+            if task.number % 3 == 0:
+                claims.claim_task(actor=cast.bert.user, task=task)
+
+    fill(3)
+    client.force_login(cast.ada.user)
+    with CaptureQueriesContext(connection) as few:
+        client.get(f"/{query}")
+    fill(24)
+    with django_assert_num_queries(len(few)):
+        client.get(f"/{query}")
+    assert len(few) <= 16
+
+
+def test_board_shows_the_first_of_a_long_column_and_counts_to_the_cap(see, cast, new_task, monkeypatch):
+    monkeypatch.setattr(columns, "SHOWN", 2)
+    monkeypatch.setattr(columns, "COUNTED", 4)
+    monkeypatch.setattr(board, "COUNTED", 4)
+    for _ in range(4):
+        new_task()
+    column = see(cast.ada.user).context["columns"][0]
+    assert (len(column.cards), column.count, column.hidden) == (2, "4", "2 more")
+    new_task()
+    response = see(cast.ada.user)
+    column = response.context["columns"][0]
+    assert (len(column.cards), column.count, column.hidden) == (2, "4+", "many more")
+    assert "and many more" in response.content.decode()
+
+
+def test_board_search_looks_through_a_window_and_says_so(see, cast, new_task, monkeypatch):
+    monkeypatch.setattr(columns, "WINDOW", 100)
+    monkeypatch.setattr(board, "WINDOW", 100)
+    new_task("needle", priority=Priority.LOW)
+    for _ in range(3):
+        new_task("hay", priority=Priority.HIGH)
+    assert shown(see(cast.ada.user, "?q=needle"))["not_started"] == ["OPS-1"]
+    assert "Looked through the first 100" in see(cast.ada.user, "?q=needle").content.decode()
+    assert "Looked through" not in see(cast.ada.user, "?priority=low").content.decode().split("completed")[0]
+
+
+def test_board_without_projects_names_the_next_step(see, cast, client):
+    from tasks.tests.cast import make_user
+
+    assert "Ask a manager" in see(make_user("stranger")).content.decode()
+    Project.objects.all().delete()
+    assert "manage.py add_project" in see(cast.root).content.decode()
+
+
+def test_board_without_tasks_names_the_next_step(see, cast):
+    assert "manage.py import_tasks" in see(cast.ada.user).content.decode()
+    assert "manage.py import_tasks" not in see(cast.hugo.user).content.decode()
+
+
+def test_board_without_matches_offers_to_clear_the_filters(see, cast, new_task):
+    new_task()
+    page = see(cast.ada.user, "?project=OPS&q=nothing+like+it").content.decode()
+    assert "No task matches" in page
+    assert 'href="?project=OPS"' in page
+
+
+def test_board_of_many_projects_is_bounded_and_says_so(see, cast, new_task, monkeypatch):
+    monkeypatch.setattr(board, "MOST_PROJECTS", 1)
+    new_task()
+    new_task(project=cast.other)
+    response = see(cast.root)
+    assert shown(response) == {"not_started": ["OPS-1"]}
+    assert "1 of your 2 projects are not shown" in response.content.decode()
+    assert shown(see(cast.root, "?project=OTHER")) == {"not_started": ["OTHER-1"]}
