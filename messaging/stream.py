@@ -1,8 +1,8 @@
 """Reading events after a cursor, in an order in which nothing is skipped.
 
 On PostgreSQL ids are taken before commit, so a reader that follows ``id > cursor`` can pass a row that commits later.
-Events are therefore ordered by ``(transaction id, id)`` and read only below the oldest running transaction
-(``pg_snapshot_xmin``). On SQLite one transaction writes at a time: the transaction id is 0, ids are the commit order.
+Events are therefore ordered by ``(transaction id, id)`` and read only below the oldest transaction that still runs.
+On SQLite one transaction writes at a time: the transaction id is 0, ids are the commit order.
 """
 
 import base64
@@ -48,12 +48,33 @@ class Cursor:
 START = Cursor(0, -1)
 
 
+# The first transaction id that was not yet given away when the statement began, or the oldest one that still runs in
+# this database, whichever is lower. pg_stat_activity shows 32-bit ids; they are brought back next to the 64-bit one.
+HORIZON = """
+WITH given AS MATERIALIZED (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax)
+SELECT least(
+    xmax,
+    (SELECT min(xmax - ((xmax - backend_xid::text::bigint) & 4294967295))
+     FROM pg_stat_activity
+     WHERE backend_xid IS NOT NULL
+       AND datid = (SELECT oid FROM pg_database WHERE datname = current_database()))
+) FROM given
+"""
+
+
 def _horizon() -> int | None:
-    """The oldest transaction that may still commit; None on SQLite, where what is seen is all there is."""
+    """The oldest transaction that may still commit an event; None on SQLite, where what is seen is all there is.
+
+    Read before the events: whatever is below has ended by then, so the events' snapshot sees all of it. Transactions
+    of other databases of the cluster do not count, else a backup next door would hold the stream up.
+    """
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        if connection.in_atomic_block:
+            # Inside a transaction PostgreSQL would show the activity as it was when first asked.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(HORIZON)
         return cursor.fetchone()[0]
 
 

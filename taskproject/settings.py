@@ -84,6 +84,8 @@ def _database() -> dict:
         # "database is locked", whatever the timeout, when another one wrote in between.
         options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": sqlite.init_command()}
         config |= {"OPTIONS": options, "CONN_MAX_AGE": None}
+        # Tests run on a file too: a database in memory shares one cache and locks differently.
+        config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
     else:
         config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
         # A host that does not answer is told of soon, not after the minutes of TCP's own patience.
@@ -237,7 +239,14 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["taskproject.api.schema.without_trailing_slash"],
     "POSTPROCESSING_HOOKS": ["taskproject.api.schema.add_conventions"],
     "DESCRIPTION": "Hand out work to LLM agents and people. Authenticate with `Authorization: Bearer <token>`.",
-    "ENUM_NAME_OVERRIDES": {},
+    "TAGS": [
+        {"name": "work", "description": "Claim, keep the lease, report, finish."},
+        {"name": "tasks", "description": "What there is to do."},
+        {"name": "review", "description": "Judge results."},
+        {"name": "events", "description": "What happened, in order, with nothing left out."},
+        {"name": "team", "description": "Oneself, projects, agents, tokens, skills."},
+        {"name": "reports", "description": "What came of it."},
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -14,11 +14,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-
-@cache
-def _limiter() -> SlidingWindowCounterRateLimiter:
-    storage: Storage = RedisStorage(settings.REDIS_URL) if settings.REDIS_URL else MemoryStorage()
-    return SlidingWindowCounterRateLimiter(storage)
+_storage: Storage = RedisStorage(settings.REDIS_URL) if settings.REDIS_URL else MemoryStorage()
+_limiter = SlidingWindowCounterRateLimiter(_storage)
 
 
 @cache
@@ -36,8 +33,13 @@ class CallerThrottle(BaseThrottle):
         self.item = _limit(settings.API_RATE_LIMIT)
         user = request.user
         self.caller = f"user:{user.pk}" if user.is_authenticated else f"address:{request.META.get('REMOTE_ADDR')}"
-        return _limiter().hit(self.item, self.caller)
+        return _limiter.hit(self.item, self.caller)
 
     def wait(self) -> float:
-        reset, _ = _limiter().get_window_stats(self.item, self.caller)
+        reset, _ = _limiter.get_window_stats(self.item, self.caller)
         return max(1.0, reset - time.time())
+
+
+def forget_all() -> None:
+    """Begin counting anew; for tests."""
+    _storage.reset()

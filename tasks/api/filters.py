@@ -141,7 +141,7 @@ class TaskFilter(django_filters.FilterSet):
         if ref == "none":
             return queryset.filter(parent__isnull=True)
         key, _, number = ref.rpartition("-")
-        if not (number.isascii() and number.isdecimal()) or len(number) > 9:
+        if not key or not (number.isascii() and number.isdecimal()) or len(number) > 9:
             raise Invalid({"parent": "Must be a ref such as OPS-42, or none."})
         return queryset.filter(parent__project__key=key.upper(), parent__number=int(number))
 
