@@ -2,5 +2,6 @@
 
 Each opens a transaction, loads what it needs, asks ``may``, asks the table, changes rows by conditional UPDATE,
 records events and rings the bell on commit. Lock order, so that verbs never wait for each other in a circle:
-agent, project, run, task (by id), everything else.
+agent, project, run, task (by id), everything else. Rows are locked ``FOR NO KEY UPDATE``: the stronger lock would
+wait for whoever inserted a row that refers to this one, such as an event, while that one waits for us.
 """

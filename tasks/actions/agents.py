@@ -89,7 +89,7 @@ def edit_agent(
     An agent changes its own availability and version, nothing else; staff of its projects change all.
     Raises ``NotPermitted``, ``Invalid``.
     """
-    agent = Agent.objects.select_for_update().select_related("user").get(pk=agent.pk)
+    agent = Agent.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=agent.pk)
     own = {"availability", "version"}
     is_self = actor is not None and agent.user_id == actor.pk
     if not may_manage_agent(actor, agent) and not (is_self and skills is None and set(changes) <= own):

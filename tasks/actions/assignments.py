@@ -24,6 +24,17 @@ def _touch(task: Task, now: datetime) -> None:
     task.updated_at, task.version = now, task.version + 1
 
 
+def _lock_before_assignments(task: Task) -> None:
+    """Lock the task's row before its assignments, as the verbs that end a task do.
+
+    Its run comes before it in the order of locks, so this is no place to revoke one: where somebody claimed the task
+    since it was read, the verb begins anew.
+    """
+    rows = Task.objects.select_for_update(no_key=True).filter(pk=task.pk)
+    if rows.values_list("status", "run_count").first() != (task.status, task.run_count):
+        raise LostRace
+
+
 def require_workers(task: Task, agents: Sequence[Agent]) -> None:
     """Raise ``Invalid`` naming those of ``agents`` who cannot be given work in the task's project."""
     working = set(
@@ -91,7 +102,7 @@ def _revoke_if_held_by(task: Task, agents: Iterable[Agent], *, actor: "User | No
     run = active_run(task)
     if run is None or run.agent_id not in {agent.pk for agent in agents}:
         return []
-    if not end_run(run, RunStatus.REVOKED, now=now):
+    if task.status != Status.IN_PROGRESS or not end_run(run, RunStatus.REVOKED, now=now):
         raise LostRace
     moved = move(task, "revoke", Status.NOT_STARTED, now=now, actor=actor, run=run)
     return [run_ended(run, now=now, actor=actor), *moved.events]
@@ -132,6 +143,7 @@ def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] |
     if agents is None:
         agents = list(Agent.objects.filter(assignments__task=task, assignments__ended_at__isnull=True).distinct())
     events = _revoke_if_held_by(task, agents, actor=actor, now=now)
+    _lock_before_assignments(task)
     events += _end_assignments(task, agents, actor=actor, now=now, note=note)
     if events:
         _touch(task, now)
@@ -159,6 +171,7 @@ def reassign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: s
         if assignment.agent_id not in kept
     ]
     events = _revoke_if_held_by(task, leaving, actor=actor, now=now)
+    _lock_before_assignments(task)
     events += _end_assignments(task, leaving, actor=actor, now=now, note=note)
     events += add_assignments(task, agents, actor=actor, now=now, note=note)
     if events:

@@ -3,11 +3,13 @@
 Row locks make it fast (PostgreSQL hands different clients different rows), the conditional update makes it right.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce
 
@@ -59,7 +61,7 @@ def _require_agent(actor: "User") -> Agent:
 
 def _lock(agent: Agent) -> Agent:
     """The agent's row, locked: its claims run one after another, so capacity cannot be exceeded."""
-    return Agent.objects.select_for_update().get(pk=agent.pk)
+    return Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
 
 
 def _free_slots(agent: Agent) -> int:
@@ -269,7 +271,8 @@ def _pick(agent: Agent, projects: list[Project], limit: int, now: datetime) -> l
     """
 
     def locked(queryset: QuerySet[Task], most: int) -> list[Task]:
-        return list(queryset.select_for_update(skip_locked=True, of=("self",)).select_related("project")[:most])
+        rows = queryset.select_for_update(skip_locked=True, of=("self",), no_key=True).select_related("project")
+        return list(rows[:most])
 
     picked = [(task, False) for task in locked(_assigned(agent, projects, now), limit)]
     pool: list[Task] = []
@@ -279,7 +282,25 @@ def _pick(agent: Agent, projects: list[Project], limit: int, now: datetime) -> l
             if project.allow_pull:
                 pool += locked(_pool(agent, project, now), rest)
     pool.sort(key=lambda task: (-task.priority, task.due_order, task.pk))
-    return picked + [(task, True) for task in pool[:rest]]
+    picked += [(task, True) for task in pool[:rest]]
+    _require_still_theirs(agent, picked)
+    return picked
+
+
+def _require_still_theirs(agent: Agent, picked: list[tuple[Task, bool]]) -> None:
+    """Raise ``LostRace`` where staff changed the assignees between the reading and the locking of a picked row.
+
+    Waiting for a row's lock re-reads that row alone, not the assignments that the query looked at.
+    """
+    if not connection.features.has_select_for_update:
+        return
+    assigned: dict[int, set[int]] = defaultdict(set)
+    for task_id, agent_id in (
+        Assignment.objects.active().filter(task__in=[task for task, _ in picked]).values_list("task_id", "agent_id")
+    ):
+        assigned[task_id].add(agent_id)
+    if any(assigned[task.pk] if pulled else agent.pk not in assigned[task.pk] for task, pulled in picked):
+        raise LostRace
 
 
 def has_work_for(*, actor: "User", projects: list[Project]) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db.models import F
 
 from tasks import clock
-from tasks.actions.funnel import Moved, load_task, shift_blockers, verb
+from tasks.actions.funnel import Moved, load_task, lock_tasks, shift_blockers, verb
 from tasks.errors import DependencyCycle, IllegalTransition, Invalid
 from tasks.events import event, record
 from tasks.models import Dependency, Project, Task
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def lock_graph(project: Project | int) -> None:
     """Let one transaction at a time change a project's graph: two edges that are harmless alone can close a circle."""
     pk = project if isinstance(project, int) else project.pk
-    Project.objects.select_for_update().filter(pk=pk).values_list("pk").first()
+    Project.objects.select_for_update(no_key=True).filter(pk=pk).values_list("pk").first()
 
 
 def _waits_for(ids: Iterable[int]) -> dict[int, list[int]]:
@@ -75,18 +75,19 @@ def require_no_cycle(task: Task, other: Task) -> None:
 def connect(task: Task, others: Sequence[Task]) -> tuple[list[Task], int]:
     """Insert the missing edges ``task`` → ``others``; returns the new ones and how many of them are not completed.
 
-    Needs ``lock_graph``; locks the others, so that one completing meanwhile is counted once. Part of a running verb.
+    Needs ``lock_graph``; locks them all, so that one completing meanwhile is counted once. Part of a running verb.
     """
     present = set(Dependency.objects.filter(task=task).values_list("depends_on_id", flat=True))
-    new = [other for other in others if other.pk not in present]
+    new = list({other.pk: other for other in others if other.pk not in present}.values())
+    status = lock_tasks([task.pk, *(other.pk for other in new)])
+    if gone := [other.ref for other in new if other.pk not in status]:
+        raise Invalid({"depends_on": f"{', '.join(gone)} no longer exists."})
     for other in new:
         if other.project_id != task.project_id:
             raise Invalid({"depends_on": f"{other.ref} belongs to another project; dependencies stay inside one."})
         require_no_cycle(task, other)
         Dependency.objects.create(task=task, depends_on=other)
-    locked = Task.objects.select_for_update().filter(pk__in=[other.pk for other in new]).order_by("pk")
-    waiting = sum(not satisfies_dependency(status) for status in locked.values_list("status", flat=True))
-    return new, waiting
+    return new, sum(not satisfies_dependency(status[other.pk]) for other in new)
 
 
 @verb
@@ -121,8 +122,7 @@ def remove_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]
     task = load_task(task)
     require(actor, "edit_dependencies", task)
     now = clock.now()
-    locked = Task.objects.select_for_update().filter(pk__in=[other.pk for other in depends_on]).order_by("pk")
-    status = dict(locked.values_list("pk", "status"))
+    status = lock_tasks([task.pk, *(other.pk for other in depends_on)])
     gone = [other for other in depends_on if Dependency.objects.filter(task=task, depends_on=other).delete()[0]]
     if gone:
         freed = sum(not satisfies_dependency(status[other.pk]) for other in gone)
@@ -145,9 +145,13 @@ def _blockers_changed(task: Task, delta: int, now: "datetime", actor: "User | No
 def change_parent(task: Task, parent: Task | None, *, now: "datetime", actor: "User | None") -> Moved:
     """Hang ``task`` under ``parent`` and count it among what the parent waits for. Part of a running verb.
 
-    Needs ``lock_graph``. Raises ``DependencyCycle``, ``Invalid``.
+    Needs ``lock_graph``, and that no task is locked yet but those that will be here. Raises ``DependencyCycle``,
+    ``Invalid``.
     """
+    status = lock_tasks(pk for pk in (task.pk, task.parent_id, parent.pk if parent else None) if pk)
     if parent is not None:
+        if parent.pk not in status:
+            raise Invalid({"parent": f"{parent.ref} no longer exists."})
         if parent.project_id != task.project_id:
             raise Invalid({"parent": f"{parent.ref} belongs to another project."})
         if parent.pk == task.pk:

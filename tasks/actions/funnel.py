@@ -1,15 +1,16 @@
 """What all verbs share: the transaction, the conditional move, and what a move means to the tasks around it."""
 
 import functools
+import operator
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from django.db import transaction
-from django.db.models import F
+from django.db import OperationalError, connection, transaction
+from django.db.models import F, Q
 
 from tasks.errors import IllegalTransition, NotFound
 from tasks.events import event
@@ -23,6 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 RACES = 5
+DEADLOCK_DETECTED = "40P01"
 
 
 class LostRace(Exception):
@@ -41,6 +43,11 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
             except LostRace:
                 if race == RACES - 1:
                     raise
+            except OperationalError as error:
+                # PostgreSQL undoes one of two transactions that wait for each other. The order of locks keeps verbs
+                # from it; this is for what else may hold locks, such as a person at the database's prompt.
+                if race == RACES - 1 or getattr(error.__cause__, "sqlstate", "") != DEADLOCK_DETECTED:
+                    raise
         raise AssertionError("unreachable")
 
     return in_transaction
@@ -50,7 +57,7 @@ def load_task(task: Task, *, lock: bool = False) -> Task:
     """The task as it is now, with its project; the instance that a door holds may be old."""
     tasks = Task.objects.select_related("project")
     if lock:
-        tasks = tasks.select_for_update(of=("self",))
+        tasks = tasks.select_for_update(of=("self",), no_key=True)
     try:
         return tasks.get(pk=task.pk)
     except Task.DoesNotExist:
@@ -108,7 +115,12 @@ def move_all(
     for task in tasks:
         if task.status != source or not is_legal(verb, task.status, target):
             raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
-    changed = Task.objects.filter(pk__in=[task.pk for task in tasks], status=source).update(
+    foreseen = _lock_with_the_tasks_around(tasks, source, target)
+    as_read = Q(pk__in=[task.pk for task in tasks])
+    if settles_child(source) != settles_child(target):
+        # The parent's counter moves too, so it must still be the parent.
+        as_read = functools.reduce(operator.or_, (Q(pk=task.pk, parent=task.parent_id) for task in tasks))
+    changed = Task.objects.filter(as_read, status=source).update(
         status=target, updated_at=now, version=F("version") + 1, **changes
     )
     if changed != len(tasks):
@@ -126,7 +138,7 @@ def move_all(
     for task in tasks:
         if source in TERMINAL:
             _revive_assignments(task)
-        around = tell_the_tasks_around(task, source, target, now=now, actor=actor)
+        around = tell_the_tasks_around(task, source, target, now=now, actor=actor, foreseen=foreseen)
         moved.events += around.events
         moved.unblocked += around.unblocked
     return moved
@@ -141,8 +153,47 @@ def _revive_assignments(task: Task) -> None:
         Assignment.objects.filter(pk=assignment.pk).update(ended_at=None, end_reason="")
 
 
-def tell_the_tasks_around(task: Task, source: str, target: str, *, now: datetime, actor: "User | None") -> Moved:
-    """Update dependents and parent for ``task`` going from ``source`` to ``target``, in the same transaction."""
+def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
+    """Lock the tasks with these ids, in the order of ids, and return the status of each that is there.
+
+    A verb that writes several tasks locks them by one call, before it writes the first: so no two of them wait for
+    each other in a circle, whatever depends on what.
+    """
+    rows = Task.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
+    return dict(rows.values_list("pk", "status"))
+
+
+def _lock_with_the_tasks_around(tasks: Sequence[Task], source: str, target: str) -> set[int] | None:
+    """Lock ``tasks`` and those whose counters will move with them; the ids of the dependents among these.
+
+    None where the database has no row locks, and so no race.
+    """
+    if not connection.features.has_select_for_update:
+        return None
+    dependents: set[int] = set()
+    parents: set[int] = set()
+    if satisfies_dependency(source) != satisfies_dependency(target):
+        dependents.update(Dependency.objects.filter(depends_on__in=tasks).values_list("task_id", flat=True))
+    if settles_child(source) != settles_child(target):
+        parents = {task.parent_id for task in tasks if task.parent_id}
+    if dependents or parents:
+        lock_tasks([task.pk for task in tasks] + [*dependents, *parents])
+    return dependents
+
+
+def tell_the_tasks_around(
+    task: Task,
+    source: str,
+    target: str,
+    *,
+    now: datetime,
+    actor: "User | None",
+    foreseen: set[int] | None = None,
+) -> Moved:
+    """Update dependents and parent for ``task`` going from ``source`` to ``target``, in the same transaction.
+
+    ``foreseen``: the dependents that are locked already; raises ``LostRace`` where another one has come since.
+    """
     dependents_change = satisfies_dependency(source) - satisfies_dependency(target)
     parent_change = settles_child(source) - settles_child(target)
     fails = target in (Status.FAILED, Status.CANCELLED) and source not in TERMINAL
@@ -151,6 +202,8 @@ def tell_the_tasks_around(task: Task, source: str, target: str, *, now: datetime
     if dependents_change or fails:
         dependents = set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True))
     if dependents_change:
+        if foreseen is not None and not dependents <= foreseen:
+            raise LostRace
         for pk in dependents:
             deltas[pk] += dependents_change
     if parent_change and task.parent_id:
@@ -171,8 +224,8 @@ def shift_blockers(deltas: dict[int, int], *, now: datetime, actor: "User | None
     deltas = {pk: delta for pk, delta in deltas.items() if delta}
     if not deltas:
         return moved
-    tasks = Task.objects.filter(pk__in=deltas).select_for_update(of=("self",)).select_related("project").order_by("pk")
-    for task in tasks:
+    tasks = Task.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=deltas).select_related("project")
+    for task in tasks.order_by("pk"):
         before, after = task.open_blockers, task.open_blockers + deltas[task.pk]
         task.open_blockers = after
         if task.status == Status.NOT_STARTED and bool(before) != bool(after):

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, QuerySet, When
 
 from tasks import clock
 from tasks.actions.funnel import backoff, give_back_pulled, move, run_ended, verb
@@ -93,7 +93,8 @@ def tell_stalled(limit: int = BATCH) -> int:
         Run.objects.active()
         .filter(lease_seconds__isnull=False, stalled_at__isnull=True, last_progress_at__lt=allowance)
         .select_related("task__project", "agent__user")
-        .order_by("last_progress_at")[:limit]
+        .order_by("last_progress_at")
+        .select_for_update(skip_locked=True, of=("self",), no_key=True)[:limit]
     )
     events = []
     for run in runs:
@@ -123,13 +124,18 @@ def _stall_limits() -> list[int]:
     )
 
 
+def _free_rows(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Those that no other transaction holds; the rest come with the next tick, so that a batch never waits."""
+    return tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)
+
+
 @verb
 def wake_deferred(limit: int = BATCH) -> int:
     """Tell of tasks whose time to begin has come. They were claimable already; this makes it news."""
     now = clock.now()
     due = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lte=now).select_related("project")
     events = []
-    for task in due.order_by("deferred_until")[:limit]:
+    for task in _free_rows(due.order_by("deferred_until"))[:limit]:
         woken = Task.objects.filter(pk=task.pk, status=Status.NOT_STARTED, deferred_until=task.deferred_until).update(
             deferred_until=None, version=F("version") + 1, updated_at=now
         )
@@ -145,7 +151,7 @@ def tell_overdue(limit: int = BATCH) -> int:
     now = clock.now()
     late = Task.objects.filter(Q(status__in=sorted(OPEN)), due_at__lt=now, overdue_since__isnull=True)
     events = []
-    for task in late.select_related("project").order_by("due_at")[:limit]:
+    for task in _free_rows(late.select_related("project").order_by("due_at"))[:limit]:
         told = Task.objects.filter(pk=task.pk, overdue_since__isnull=True, due_at=task.due_at).update(
             overdue_since=now, version=F("version") + 1, updated_at=now
         )

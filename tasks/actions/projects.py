@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 
 from tasks import clock
 from tasks.actions.assignments import unassign_task
-from tasks.actions.funnel import verb
+from tasks.actions.funnel import lock_tasks, verb
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import event, name_of, record
-from tasks.models import Membership, Project, Role, Task
+from tasks.models import Membership, Project, Role, Run, Task
 from tasks.permissions import agent_of, is_llm, is_staff_somewhere, may_in_project
 from tasks.transitions import OPEN
 
@@ -55,7 +55,7 @@ def create_project(*, actor: "User | None", key: str, name: str, **rules: Any) -
 @verb
 def edit_project(*, actor: "User | None", project: Project, changes: dict[str, Any]) -> Project:
     """Change a project's rules (``EDITABLE_FIELDS``). Raises ``NotPermitted``, ``Invalid``."""
-    project = Project.objects.select_for_update().get(pk=project.pk)
+    project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     if not may_in_project(actor, "edit_project", project):
         raise NotPermitted(f"Only a manager of {project.key} may change its rules.")
     if unknown := set(changes) - set(EDITABLE_FIELDS):
@@ -117,6 +117,9 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
     agent = agent_of(user)
     if agent is not None:
         held = Task.objects.filter(project=project, status__in=sorted(OPEN)).assigned_to(agent)
+        # All runs, then all tasks: the order in which each of their verbs locks.
+        list(Run.objects.active().filter(task__in=held).select_for_update(no_key=True).order_by("pk"))
+        lock_tasks(held.values_list("pk", flat=True))
         for task in held.select_related("project").order_by("pk"):
             unassign_task(actor=actor, task=task, agents=[agent])
     membership.delete()

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q
 from tasks import clock
 from tasks.actions.assignments import add_assignments, require_workers
 from tasks.actions.dependencies import change_parent, connect, lock_graph
-from tasks.actions.funnel import load_task, shift_blockers, verb
+from tasks.actions.funnel import load_task, lock_tasks, shift_blockers, verb
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.errors import IllegalTransition, Invalid, NotPermitted, VersionMismatch
 from tasks.events import event, record
@@ -93,6 +93,7 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
     if new.assignees and not has_role(actor, project, Role.MANAGER):
         raise NotPermitted(f"Only a manager of {project.key} may assign tasks.")
     lock_graph(project)
+    lock_tasks(other.pk for other in (*new.depends_on, *([new.parent] if new.parent else ())))
     now = clock.now()
     plain = {f.name: getattr(new, f.name) for f in fields(new) if f.name in PLAIN_FIELDS}
     if new.review_required is None:
@@ -135,6 +136,9 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
     """
     if "parent" in changes:
         lock_graph(task.project_id)
+        as_read = load_task(task)
+        new_parent = changes["parent"]
+        lock_tasks(pk for pk in (task.pk, as_read.parent_id, new_parent.pk if new_parent else None) if pk)
     task = load_task(task, lock=True)
     require(actor, "edit", task)
     if expected_version is not None and task.version != expected_version:
@@ -176,18 +180,22 @@ def delete_task(*, actor: "User", task: Task) -> None:
     Raises ``NotPermitted``, ``IllegalTransition`` while it is in progress.
     """
     lock_graph(task.project_id)
-    task = load_task(task, lock=True)
+    task = load_task(task)
+    children = Task.objects.filter(parent=task)
+    dependents = set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True))
+    lock_tasks([task.pk, task.parent_id or task.pk, *dependents, *children.values_list("pk", flat=True)])
+    task = load_task(task)
     require(actor, "delete", task)
     if task.status == Status.IN_PROGRESS:
         raise IllegalTransition("delete", task.ref, task.status, allowed(task.status))
     now = clock.now()
     deltas = {}
     if not satisfies_dependency(task.status):
-        for pk in Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True):
-            deltas[pk] = -1
+        deltas = dict.fromkeys(dependents, -1)
     if task.parent_id and not settles_child(task.status):
         deltas[task.parent_id] = deltas.get(task.parent_id, 0) - 1
     moved = shift_blockers(deltas, now=now, actor=actor, cause=task)
+    children.update(parent=None, updated_at=now, version=F("version") + 1)
     record(event("task.deleted", at=now, actor=actor, task=task, title=task.title), *moved.events)
     task.delete()
 
