@@ -99,6 +99,9 @@ def _labels(svg: ElementTree.Element, labels: Sequence[str]) -> None:
         _node(svg, "text", labels[index], class_=kind, x=_percent(x), y=CHART_HEIGHT - 8, text_anchor=anchor)
 
 
+# Each chart names the columns that the table beside it shows in ``table``; none given means all.
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """A bar per bucket over time: the count in the column ``value``."""
@@ -106,9 +109,12 @@ class Columns:
     value: str
     title: str
     unit: str = "tasks"
+    table: tuple[str, ...] = ()
 
-    def legend(self) -> list[tuple[str, str]]:
-        return [("key-value", "a whole period"), ("key-partial", "cut by the dates above, or not over yet")]
+    def legend(self, rows: Rows) -> list[tuple[str, str]]:
+        if not any(row["is_partial"] and row[self.value] for row in rows):
+            return []
+        return [("key-value", "a whole period"), ("key-partial", "partial: cut by the dates, or not over yet")]
 
     def draw(self, rows: Rows, *, labels: Sequence[str], ident: str) -> SafeString:
         values = [row[self.value] for row in rows]
@@ -146,8 +152,9 @@ class Strips:
     upper: str
     top: str
     title: str
+    table: tuple[str, ...] = ()
 
-    def legend(self) -> list[tuple[str, str]]:
+    def legend(self, rows: Rows) -> list[tuple[str, str]]:
         return [
             ("key-median", "median"),
             ("key-box", "up to the 85th percentile"),
@@ -155,7 +162,9 @@ class Strips:
         ]
 
     def draw(self, rows: Rows, *, labels: Sequence[str], ident: str) -> SafeString:
-        highest = max((row[self.top] for row in rows if row[self.count]), default=0)
+        if not any(row[self.count] for row in rows):
+            return SafeString()
+        highest = max(row[self.top] for row in rows if row[self.count])
         marks = duration_ticks(highest)
         svg = _root(ident, self.title, self._description(rows, labels), height=CHART_HEIGHT)
         _grid(svg, marks)
@@ -183,8 +192,6 @@ class Strips:
 
     def _description(self, rows: Rows, labels: Sequence[str]) -> str:
         filled = [(row, label) for row, label in zip(rows, labels, strict=True) if row[self.count]]
-        if not filled:
-            return "No task with such a duration in any period."
         first, last = self._words(*filled[0]), self._words(*filled[-1])
         return f"From {first} to {last}." if len(filled) > 1 else f"{first}."
 
@@ -198,18 +205,21 @@ class Bars:
     share: str
     title: str
     unit: str = "tasks"
+    table: tuple[str, ...] = ()
 
-    def legend(self) -> list[tuple[str, str]]:
+    def legend(self, rows: Rows) -> list[tuple[str, str]]:
         return []
 
     def draw(self, rows: Rows, *, labels: Sequence[str], ident: str) -> SafeString:
         # Rows, not buckets, are named here: ``labels`` is for charts over time.
         shown = sorted((row for row in rows if row[self.value]), key=lambda row: -row[self.value])[:MAX_BARS]
+        if not shown:
+            return SafeString()
         left_out = sum(1 for row in rows if row[self.value]) - len(shown)
-        longest = max((row[self.value] for row in shown), default=1)
+        longest = shown[0][self.value]
         step, more = 40, 22 if left_out else 0
         description = "; ".join(f"{row[self.label]}: {self._words(row)}" for row in shown[:5])
-        svg = _root(ident, self.title, f"{description or 'Nothing to show'}.", height=step * len(shown) + more)
+        svg = _root(ident, self.title, f"{description}.", height=step * len(shown) + more)
         for index, row in enumerate(shown):
             y = step * index
             name = row[self.label] if len(row[self.label]) <= 24 else f"{row[self.label][:23]}…"

@@ -9,10 +9,10 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
 def duration(seconds: float) -> str:
-    """A duration in its two largest units: ``42 s``, ``3 h 11 min``, ``2 d 5 h``; below ten seconds with a tenth."""
+    """A duration in its two largest units: ``42 s``, ``3 h 11 min``, ``2 d 5 h``; and a tenth below ten seconds."""
     if seconds < 0:
         return f"−{duration(-seconds)}"
-    if seconds < 9.95:
+    if 0 < seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     for size, name, part, part_name in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", 1, "s")):

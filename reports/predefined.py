@@ -48,9 +48,11 @@ class Report:
     columns: tuple[Column, ...]
     charts: tuple[Chart, ...]
     query: Callable[[Scope, Period, datetime], Result]
+    sample: str
+    """The column whose total says on how many facts the report rests."""
+    headline: tuple[str, ...]
+    """The columns whose totals are told first."""
     figures: tuple[Column, ...] = ()
-    sample: str = ""
-    """The total that says on how many facts the report rests."""
 
 
 BUCKET_COLUMNS = (
@@ -114,6 +116,7 @@ COMPLETED = Report(
     charts=(charts.Columns(value="completed", title="Completed tasks"),),
     query=_completed,
     sample="completed",
+    headline=("completed",),
 )
 
 
@@ -174,11 +177,13 @@ TIME_TO_COMPLETE = Report(
             upper=f"{column}_p85_seconds",
             top=f"{column}_p95_seconds",
             title=f"{label} of completed tasks",
+            table=tuple(name for name in _duration_measures() if name.startswith(column)),
         )
         for column, label in DURATIONS
     ),
     query=_time_to_complete,
     sample="lead_count",
+    headline=("lead_count", "lead_average_seconds", "lead_median_seconds", "lead_p85_seconds", "cycle_median_seconds"),
 )
 
 
@@ -292,6 +297,7 @@ WORKLOAD = Report(
     charts=(charts.Bars(label="name", value="completed", share="share", title="Completed tasks by agent"),),
     query=_workload,
     sample="completed",
+    headline=("completed", "worked_seconds", "active_runs", "open_assignments"),
 )
 
 

@@ -54,9 +54,10 @@ class Seconds(Func):
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
         (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
-        # STRFTIME gives whole seconds; the digits from the 21st place on, where there are any, are their fraction.
+        # Whole seconds; the digits from the 21st place on, where there are any, are their fraction.
+        whole = "UNIXEPOCH({})" if connection.Database.sqlite_version_info >= (3, 38) else "STRFTIME('%%s', {})"
         end_micros, start_micros = (f"CAST(SUBSTR({part} || '000', 21, 6) AS INTEGER)" for part in (end, start))
-        sql = f"((STRFTIME('%%s', {end}) - STRFTIME('%%s', {start})) + ({end_micros} - {start_micros}) / 1000000.0)"
+        sql = f"(({whole.format(end)} - {whole.format(start)}) + ({end_micros} - {start_micros}) / 1000000.0)"
         return sql, [*end_params, *start_params, *end_params, *start_params]
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:

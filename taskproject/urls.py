@@ -4,5 +4,6 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("taskproject.api_urls")),
+    path("reports/", include("reports.urls")),
     path("", include("tasks.pages.urls")),
 ]

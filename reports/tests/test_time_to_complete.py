@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from reports.measures import Average, Count, Percentile, summarise
 from reports.sql import Seconds
@@ -109,8 +111,19 @@ def test_summarise_groups_without_a_value_apart(cast, do_task, import_completed)
     assert summary.total == {"n": 2, "mean": 10_800.0, "p": 10_800.0}
 
 
-def test_time_to_complete_is_one_statement_whatever_the_number_of_tasks(
-    cast, five_tasks, ask, django_assert_num_queries
-):
-    with django_assert_num_queries(2):  # the caller's projects, and one statement for all figures
-        ask("time_to_complete", PERIOD)
+def test_time_to_complete_asks_as_many_queries_for_many_tasks_as_for_few(cast, five_tasks, do_task, ask):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            ask("time_to_complete", PERIOD)
+        return len(captured)
+
+    few = queries()
+    for _ in range(5):
+        do_task("2026-01-06 00:00", "2026-01-06 01:00", "2026-01-06 02:00")
+    assert queries() == few
+
+
+def test_time_to_complete_leaves_no_table_behind_and_can_be_asked_again(ask, five_tasks):
+    first = ask("time_to_complete", PERIOD)
+    assert ask("time_to_complete", PERIOD) == first
+    assert not [name for name in connection.introspection.table_names() if "report" in name]

@@ -1,0 +1,146 @@
+"""The pages: what they show to whom, links that keep the question, files, and empty states."""
+
+import json
+
+import pytest
+from django.urls import reverse
+
+from reports.predefined import REPORTS
+from tasks.models import Agent, Membership, Role
+from tasks.tests.cast import join, make_agent
+
+pytestmark = pytest.mark.django_db
+
+JANUARY = "project=OPS&from=2026-01-01&to=2026-02-01&tz=UTC"
+
+
+@pytest.fixture
+def page(client, cast):
+    """``page("/reports/", user=…)`` → (status, text)."""
+
+    def get(path: str, user=None) -> tuple[int, str]:
+        client.force_login(user or cast.ada.user)
+        answer = client.get(path)
+        return answer.status_code, answer.content.decode()
+
+    return get
+
+
+@pytest.mark.parametrize("path", ["/reports/", "/reports/completed/"])
+def test_page_without_login_leads_to_login(client, db, path):
+    assert client.get(path).url == f"/login/?next={path}"
+
+
+def test_page_shows_all_reports_with_charts_and_tables(page, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    status, text = page(f"{reverse('reports')}?{JANUARY}")
+    assert status == 200
+    for report in REPORTS.values():
+        assert report.title in text
+        assert f'href="{reverse("report", args=[report.slug])}?project=OPS&amp;from=2026-01-01' in text
+    assert text.count('role="img"') == 4
+    assert text.count("<table") == 4
+    assert "1 Jan 2026 to 31 Jan 2026, by week, in UTC time" in text
+
+
+@pytest.mark.parametrize("slug", sorted(REPORTS))
+def test_page_of_one_report_has_its_table_and_downloads(page, do_task, slug):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    status, text = page(f"{reverse('report', args=[slug])}?{JANUARY}&bucket=month")
+    assert status == 200
+    for output in ("csv", "xlsx", "json"):
+        assert f"bucket=month&amp;tz=UTC&amp;output={output}" in text
+
+
+def test_page_shows_durations_and_partial_buckets_in_words(page, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 11:30")
+    text = page(f"/reports/time_to_complete/?{JANUARY}")[1]
+    assert "3 h 30 min" in text
+    assert "2 h 30 min" in text
+    assert 'Week of 29 Dec 2025 <span class="row-remark">partial</span>' in text
+
+
+def test_page_files_come_under_the_same_question(client, cast, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    client.force_login(cast.vera)
+    told = json.loads(client.get(f"/reports/completed/?{JANUARY}&output=json").content)
+    assert (told["project"], told["total"]["completed"]) == ("OPS", 1)
+    answer = client.get(f"/reports/completed/?{JANUARY}&output=csv")
+    assert answer["Content-Disposition"] == 'attachment; filename="completed_OPS_2026-01-01_2026-02-01.csv"'
+
+
+def test_page_of_strangers_project_is_not_found(page, cast):
+    assert page("/reports/?project=OPS", user=cast.mona.user)[0] == 404
+    assert page("/reports/completed/?project=OPS&output=csv", user=cast.mona.user)[0] == 404
+
+
+def test_page_without_project_shows_nothing_of_others(page, cast, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    text = page("/reports/?from=2026-01-01&to=2026-02-01", user=cast.mona.user)[1]
+    assert "OPS" not in text
+    assert "atlas" not in text.lower()
+
+
+def test_page_of_unknown_report_is_not_found(page):
+    assert page("/reports/nothing/")[0] == 404
+
+
+def test_page_with_a_wrong_filter_says_which_and_keeps_the_form(page):
+    status, text = page("/reports/?bucket=weeek&project=OPS")
+    assert status == 400
+    assert "did you mean &#x27;week&#x27;?" in text
+    assert '<option value="OPS" selected>' in text
+
+
+def test_page_takes_only_reads(client, cast):
+    client.force_login(cast.ada.user)
+    assert client.post("/reports/").status_code == 405
+
+
+def test_empty_page_of_a_project_without_completions_leads_to_the_board(page, cast):
+    text = page("/reports/?project=OPS")[1]
+    assert "Nothing has been completed yet" in text
+    assert f'href="{reverse("board")}">Open the board' in text
+
+
+def test_empty_period_names_the_last_completion_and_leads_to_all_time(page, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    text = page("/reports/?project=OPS&from=2026-02-01&to=2026-03-01")[1]
+    assert "The last completion was on 2 Jan 2026." in text
+    assert "?project=OPS&amp;from=20" in text
+    assert "Show all time" in text
+
+
+def test_empty_page_without_projects_says_whom_to_ask(page, django_user_model):
+    assert "no member of a project" in page("/reports/", user=django_user_model.objects.create_user("new"))[1]
+
+
+def test_page_of_a_superuser_without_projects_at_all_leads_to_none(page, db, django_user_model):
+    root = django_user_model.objects.create_superuser("chief")
+    assert page("/reports/", user=root)[0] == 200
+
+
+def test_page_shows_hostile_names_as_text(page, cast, do_task):
+    Agent.objects.filter(pk=cast.atlas.pk).update(name="<script>alert(1)</script>")
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    text = page(f"/reports/?{JANUARY}")[1]
+    assert "<script>alert(1)" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_page_has_no_inline_script_or_style(page, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    text = page(f"/reports/?{JANUARY}")[1]
+    assert " style=" not in text
+    assert "<style" not in text
+    assert "<script>" not in text
+
+
+def test_page_asks_as_many_queries_for_many_agents_as_for_few(client, cast, do_task, django_assert_max_num_queries):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    for number in range(20):
+        join(cast.ops, make_agent(f"agent-{number}").user, Role.WORKER)
+    assert Membership.objects.filter(project=cast.ops).count() > 20
+    client.force_login(cast.ada.user)
+    with django_assert_max_num_queries(45):
+        client.get(f"/reports/?{JANUARY}&bucket=month")
