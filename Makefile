@@ -1,0 +1,57 @@
+# Needs make and Python 3.11 or later. PYTHON names another one: `make run PYTHON=python3.13`.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint clean
+
+help:
+	@echo "make run    start everything at http://127.0.0.1:8000 (make run ARGS='--port 9000 --no-demo')"
+	@echo "make test   run the tests that need no browser and no other server (make test ARGS='-k claim')"
+	@echo "make bench  measure, beside the yardsticks"
+	@echo "make lint   style, types, import layers, missing migrations"
+	@echo "make clean  remove $(VENV) and caches; data/ stays"
+
+run: $(VENV)/run.stamp
+	@exec $(BIN)/python manage.py up $(ARGS)
+
+test: $(VENV)/test.stamp
+	@exec $(BIN)/python -m pytest -m "not browser" $(ARGS)
+
+bench: $(VENV)/test.stamp
+	@exec $(BIN)/python -m bench $(ARGS)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here; install Python 3.11 or later, or name one: make PYTHON=/path/to/python3." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed and $(PYTHON) is $$($(PYTHON) -V 2>&1); name another one: make PYTHON=python3.12." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The environment $(VENV) could not be made." >&2; exit 2; }
+
+# The stamps let a ready environment start without a network, and install anew when the requirements change.
+$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+	@echo "Installing into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/test.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
+	@echo "Installing into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/run.stamp

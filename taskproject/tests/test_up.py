@@ -1,0 +1,303 @@
+"""``manage.py up`` as a process: first and second start, what it refuses, and that nothing outlives it."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.server
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MANAGE = [sys.executable, str(ROOT / "manage.py")]
+PATIENCE = 90
+
+
+def environment(folder, **extra):
+    own = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "TIME_ZONE", "DJANGO_SETTINGS_MODULE")
+    kept = {name: value for name, value in os.environ.items() if name not in own}
+    return kept | {"DATA_DIR": str(folder), "PYTHONWARNINGS": "default"} | extra
+
+
+def refused(folder, *args, **extra):
+    """Run ``up`` where it must refuse: (exit code, standard error)."""
+    ended = subprocess.run(
+        [*MANAGE, "up", *args],
+        env=environment(folder, **extra),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=ROOT,
+    )
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr
+
+
+def children_of(pid):
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    return [child for child, parent in pairs if parent == pid]
+
+
+def alive(pid):
+    """Whether the process still runs; one that has ended but was not waited for does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
+def wait_for(condition, seconds=PATIENCE):
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
+class Up:
+    """A running ``up``; ``told`` is what it printed when it was ready."""
+
+    def __init__(self, folder, *args, **extra):
+        self.errors = folder / "stderr"
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [*MANAGE, "up", "--port", "0", "--json", *args],
+                env=environment(folder, **extra),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                cwd=ROOT,
+            )
+        line = self.process.stdout.readline()
+        assert line, self.errors.read_text()
+        self.told = json.loads(line)
+        self.url = self.told["url"]
+
+    def end(self, number=signal.SIGINT):
+        """Stop it: (exit code, standard error)."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self.process.stdout.close()
+        return code, self.errors.read_text()
+
+    def api(self, method, path, token, **kwargs):
+        answer = httpx.request(
+            method, f"{self.url}/api/v1/{path}", headers={"Authorization": f"Bearer {token}"}, timeout=40, **kwargs
+        )
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """A folder in which ``up`` was started for the first time and stopped; and what it told."""
+    folder = tmp_path_factory.mktemp("first")
+    up = Up(folder, "--agents", "2")
+    workers = children_of(up.process.pid)
+    claimed = subprocess.run([*shlex.split(up.told["claim"]), "-s"], capture_output=True, text=True, timeout=PATIENCE)
+    page = httpx.get(f"{up.url}/admin/login/")
+    up.claimed, up.workers, up.login_page = claimed, workers, page
+    up.ended = up.end(signal.SIGINT)
+    return folder, up
+
+
+@pytest.fixture
+def folder(started, tmp_path):
+    """A copy of the folder of a first start."""
+    copy = tmp_path / "data"
+    shutil.copytree(started[0], copy)
+    return copy
+
+
+def rows(folder, query):
+    with sqlite3.connect(folder / "taskproject.sqlite3") as connection:
+        found = connection.execute(query).fetchall()
+    connection.close()
+    return found
+
+
+def test_first_start_makes_secret_login_demo_and_a_claim_that_works(started):
+    folder, up = started
+    assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
+    assert up.told["login"] == "admin"
+    assert len(up.told["password"]) >= 12
+    run = json.loads(up.claimed.stdout)["runs"][0]
+    assert run["task"]["assignees"] == ["guest"]
+    assert up.login_page.status_code == 200
+    assert rows(folder, "SELECT count(*) FROM tasks_task")[0][0] >= 15
+    assert rows(folder, "SELECT username, is_superuser FROM auth_user WHERE is_superuser") == [("admin", 1)]
+
+
+def test_interrupt_ends_server_and_agents_without_a_word(started):
+    _, up = started
+    assert up.ended == (0, "")
+    assert len(up.workers) == 2
+    assert not any(alive(pid) for pid in up.workers)
+
+
+def test_stopped_agents_leave_no_valid_token_behind(started):
+    folder, _ = started
+    left = rows(folder, "SELECT name FROM tasks_agenttoken WHERE revoked_at IS NULL")
+    assert left == [("first",)]
+
+
+def test_second_start_changes_nothing_and_shows_no_secret(folder, started):
+    _, first = started
+    counts = (
+        "SELECT (SELECT count(*) FROM auth_user), (SELECT count(*) FROM tasks_project), "
+        "(SELECT password FROM auth_user WHERE username = 'admin')"
+    )
+    key, before = (folder / "secret_key").read_text(), rows(folder, counts)
+    up = Up(folder, "--agents", "2")
+    try:
+        assert (up.told["login"], up.told["password"], up.told["token"]) == ("admin", None, None)
+        assert up.told["agents"] == 2
+        assert up.api("GET", "me", first.told["token"])["agent"]["slug"] == "guest"
+    finally:
+        code, errors = up.end(signal.SIGTERM)
+    assert (code, errors) == (0, "")
+    assert rows(folder, counts) == before
+    assert (folder / "secret_key").read_text() == key
+
+
+def test_demo_agents_finish_tasks(folder, started):
+    up = Up(folder, "--agents", "3")
+    try:
+        token = started[1].told["token"]
+        done = wait_for(lambda: up.api("GET", "tasks?status=completed", token)["results"])
+        assert done[0]["summary"]
+    finally:
+        up.end()
+
+
+def test_killed_server_takes_its_agents_with_it(folder):
+    up = Up(folder, "--agents", "2")
+    workers = wait_for(lambda: len(children_of(up.process.pid)) == 2 and children_of(up.process.pid))
+    up.process.kill()
+    assert up.end()[0] == -signal.SIGKILL
+    wait_for(lambda: not any(alive(pid) for pid in workers), seconds=20)
+
+
+def test_killed_agent_is_started_again(folder):
+    up = Up(folder, "--agents", "1")
+    try:
+        [worker] = wait_for(lambda: children_of(up.process.pid))
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: [pid for pid in children_of(up.process.pid) if pid != worker and alive(pid)])
+    finally:
+        assert up.end()[0] == 0
+
+
+def test_waiting_agent_does_not_hold_up_the_end(folder, started):
+    up = Up(folder, "--agents", "0")
+    token = started[1].told["token"]
+    with httpx.Client(base_url=up.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+        client.post("/api/v1/tasks/claim_next", json={"limit": 5})
+        program = (
+            "import httpx, sys; httpx.post(sys.argv[1], json={'wait_seconds': 30}, "
+            "headers={'Authorization': 'Bearer ' + sys.argv[2]}, timeout=60)"
+        )
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", program, f"{up.url}/api/v1/tasks/claim_next", token], stderr=subprocess.DEVNULL
+        )
+        time.sleep(1.5)
+        began = time.monotonic()
+        assert up.end() == (0, "")
+        assert time.monotonic() - began < 25
+        waiting.wait(PATIENCE)
+
+
+def test_no_demo_starts_an_empty_server(tmp_path):
+    up = Up(tmp_path, "--no-demo")
+    told, children = up.told, children_of(up.process.pid)
+    assert up.end() == (0, "")
+    assert (told["agents"], told["token"], children) == (0, None, [])
+    assert told["password"]
+    assert rows(tmp_path, "SELECT count(*) FROM tasks_project") == [(0,)]
+
+
+def test_port_in_use_is_refused_before_anything_is_written(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert refused(tmp_path, "--port", str(port)) == (
+            2,
+            f"Port {port} of 127.0.0.1 is in use; choose another with --port.\n",
+        )
+    assert not (tmp_path / "taskproject.sqlite3").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "extra", "sentence"),
+    [
+        ([], {"TIME_ZONE": "Nowhere"}, "TIME_ZONE 'Nowhere' is unknown; use a name such as Europe/Berlin."),
+        ([], {"DATABASE_URL": "mysql://x"}, "DATABASE_URL must start with sqlite:/// or postgresql://."),
+        (["--port", "70000"], {}, "--port: Must be from 0 to 65535."),
+        (["--agents", "-1"], {}, "--agents: Must be from 0 to 50."),
+        (["--port", "0", "--host", "no.such.host.invalid"], {}, "--host 'no.such.host.invalid' is no address of "),
+        (
+            ["--port", "0"],
+            {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+            "The database cannot be used: connection failed:",
+        ),
+        (["--port", "0"], {"DATABASE_URL": "sqlite:////nonexistent/folder/x.sqlite3"}, "The folder of the database, "),
+        (["--port", "0"], {"DATA_DIR": "/dev/null/data"}, "The data folder /dev/null/data cannot be made"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_exit_code_2(tmp_path, args, extra, sentence):
+    code, errors = refused(tmp_path, *args, **extra)
+    assert code == 2
+    assert errors.startswith(sentence)
+    assert errors.count("\n") == 1
+
+
+def test_file_that_is_no_database_is_refused_and_kept(tmp_path):
+    path = tmp_path / "taskproject.sqlite3"
+    path.write_text("A shopping list, and a long one at that.\n" * 50)
+    before = path.read_bytes()
+    code, errors = refused(tmp_path, "--port", "0")
+    assert (code, errors) == (2, "The database cannot be used: file is not a database.\n")
+    assert path.read_bytes() == before
+
+
+def test_demo_agents_with_tokens_from_the_environment_work_until_idle(folder, started):
+    up = Up(folder, "--agents", "0")
+    try:
+        ended = subprocess.run(
+            [*MANAGE, "demo_agents", "--url", up.url, "--pace", "0", "--silences", "0", "--until-idle", "2", "--json"],
+            env=environment(folder, TASKPROJECT_TOKENS=started[1].told["token"]),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            cwd=ROOT,
+        )
+    finally:
+        up.end()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    events = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert {event["agent"] for event in events} <= {"", "guest"}
+    steps = [event["event"] for event in events]
+    assert (steps[0], steps[-1]) == ("started", "idle")
+    assert "claimed" in steps
+
+
+def test_demo_agents_without_a_server_say_so(tmp_path):
+    ended = subprocess.run(
+        [*MANAGE, "demo_agents", "--url", "http://127.0.0.1:1"],
+        env=environment(tmp_path, TASKPROJECT_TOKENS="tp_x"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=ROOT,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("No server answers at http://127.0.0.1:1 (")
+    assert ended.stderr.count("\n") == 1
