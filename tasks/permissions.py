@@ -112,6 +112,23 @@ def may_manage_agent(actor: "User | None", agent: Agent) -> bool:
     return Membership.objects.filter(user=agent.user_id, project__in=managed).exists()
 
 
+def may_issue_token(actor: "User | None", agent: Agent) -> bool:
+    """Who may create a token, which opens all that the agent sees: a superuser, a person for themselves, or a manager
+    of every project that the agent is in. Nobody else gets a superuser's.
+    """
+    if actor is None or (actor.is_active and actor.is_superuser):
+        return True
+    if is_llm(actor):
+        return False
+    if agent.user_id == actor.pk:
+        return True
+    if agent.user.is_superuser:
+        return False
+    managed = Membership.objects.filter(user=actor, role=Role.MANAGER).values("project")
+    beyond = Membership.objects.filter(user=agent.user_id).exclude(project__in=managed)
+    return may_manage_agent(actor, agent) and not beyond.exists()
+
+
 def is_staff_somewhere(user: "User | None") -> bool:
     """A superuser, or a manager of at least one project: who may create agents, skills and projects."""
     if user is None or (user.is_active and user.is_superuser):

@@ -15,7 +15,7 @@ from tasks.actions.names import skills_named
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import event, record
 from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Skill
-from tasks.permissions import is_llm, is_staff_somewhere, may_manage_agent
+from tasks.permissions import is_llm, is_staff_somewhere, may_issue_token, may_manage_agent
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -131,10 +131,11 @@ def create_token(
 ) -> tuple[AgentToken, str]:
     """Create a token for ``agent``; returns the row and the token itself, which is shown this once and never stored.
 
-    Raises ``NotPermitted`` (agents create no tokens), ``Invalid``.
+    Raises ``NotPermitted`` (agents create no tokens; a token opens every project of the agent, so managing one of
+    them is not enough), ``Invalid``.
     """
-    if is_llm(actor) or not may_manage_agent(actor, agent):
-        raise NotPermitted(f"Only a manager of a project of {agent.slug} may create tokens for it.")
+    if not may_issue_token(actor, agent):
+        raise NotPermitted(f"Only a manager of all projects of {agent.slug} may create tokens for it.")
     if expires_at is not None and expires_at <= clock.now():
         raise Invalid({"expires_at": "Must lie ahead."})
     plain = TOKEN_PREFIX + secrets.token_urlsafe(32)

@@ -1,0 +1,40 @@
+"""Who may create a token: it opens all that its agent sees, so it must not open more than its maker manages."""
+
+import pytest
+
+from tasks.actions.agents import create_token
+from tasks.errors import NotPermitted
+from tasks.models import AgentKind, AgentToken, Role
+from tasks.tests.cast import join, make_agent
+
+
+def test_create_token_by_manager_of_the_agents_only_project_is_allowed(cast):
+    token, plain = create_token(actor=cast.ada.user, agent=cast.atlas, name="laptop")
+    assert plain.startswith(token.hint)
+
+
+def test_create_token_by_manager_of_one_of_its_projects_is_refused(cast):
+    join(cast.other, cast.atlas.user, Role.WORKER)
+    with pytest.raises(NotPermitted, match="all projects of atlas"):
+        create_token(actor=cast.mona.user, agent=cast.atlas, name="way in")
+    assert not AgentToken.objects.exists()
+
+
+def test_create_token_for_a_superuser_is_refused_to_managers(cast):
+    agent = make_agent("chief", kind=AgentKind.HUMAN)
+    agent.user.is_superuser = True
+    agent.user.save()
+    join(cast.ops, agent.user, Role.WORKER)
+    with pytest.raises(NotPermitted):
+        create_token(actor=cast.ada.user, agent=agent, name="way up")
+
+
+def test_create_token_by_a_person_for_themselves_is_allowed(cast):
+    join(cast.other, cast.hugo.user, Role.WORKER)
+    token, _ = create_token(actor=cast.hugo.user, agent=cast.hugo, name="my shell")
+    assert token.created_by == cast.hugo.user
+
+
+def test_create_token_by_an_llm_agent_for_itself_is_refused(cast):
+    with pytest.raises(NotPermitted):
+        create_token(actor=cast.atlas.user, agent=cast.atlas, name="more")
