@@ -1,0 +1,11 @@
+"""The admin as the assignment UI. Its forms and actions call the verbs; nothing here writes state itself."""
+
+from django.contrib import admin
+
+from tasks.admin import agents, projects, records, tasks, users
+
+admin.site.site_header = "taskproject"
+admin.site.site_title = "taskproject admin"
+admin.site.index_title = "Work and who does it"
+
+__all__ = ["agents", "projects", "records", "tasks", "users"]

@@ -1,0 +1,307 @@
+"""Agents in the admin: who can be given work, with what skills and load, and their tokens."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from tasks import clock
+from tasks.actions import agents as agent_verbs
+from tasks.actions.projects import set_member
+from tasks.admin.columns import mark, when
+from tasks.admin.filters import AgentSkillFilter
+from tasks.admin.paginator import BoundedPaginator
+from tasks.admin.scope import ScopedAdmin, managed_agents, managed_ids, managed_projects, manages
+from tasks.admin.skill_rows import AgentSkillInline, skills_of
+from tasks.admin.verb_form import VerbForm, VerbFormAdmin
+from tasks.errors import DomainError
+from tasks.models import Agent, AgentKind, AgentToken, Availability, Membership, Project, Role
+from tasks.permissions import may_manage_agent
+
+
+class AgentForm(VerbForm):
+    projects = forms.ModelMultipleChoiceField(
+        queryset=Project.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Where the agent works; it is given tasks of these projects only.",
+    )
+    role = forms.ChoiceField(
+        choices=[(role.value, role.label) for role in (Role.WORKER, Role.REVIEWER)], required=False, initial=Role.WORKER
+    )
+
+    class Meta:
+        model = Agent
+        fields: list[str] = []
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(max_length=80, help_text="Where it will be used, such as “laptop” or “ci”.")
+    valid_until = forms.DateField(
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The last day that it is valid, in the site's time zone; left empty, it does not expire.",
+    )
+
+    def expires_at(self) -> datetime | None:
+        """The end of the last day."""
+        day = self.cleaned_data["valid_until"]
+        if day is None:
+            return None
+        return timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+
+
+class AvailabilityFilter(admin.SimpleListFilter):
+    title = "availability"
+    parameter_name = "availability"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("available", "Available"), ("paused", "Paused"), ("disabled", "Disabled")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "disabled":
+            return queryset.filter(enabled=False)
+        return queryset.filter(enabled=True, availability=self.value()) if self.value() else queryset
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(kind.value, str(kind.label)) for kind in AgentKind]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+@admin.register(Agent)
+class AgentAdmin(ScopedAdmin, VerbFormAdmin):
+    form = AgentForm
+    inlines = (AgentSkillInline,)
+    paginator = BoundedPaginator
+    list_display = ("slug", "name", "kind", "availability_", "load", "skills_", "projects_", "last_seen")
+    list_filter = (AvailabilityFilter, KindFilter, AgentSkillFilter)
+    search_fields = ("slug", "name")
+    ordering = ("slug",)
+    actions = ("make_available", "pause")
+    change_form_template = "admin/tasks/agent/change_form.html"
+
+    # -- scope: agents belong to no project, their memberships do ---------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        ids = managed_ids(request)
+        members = Membership.objects.select_related("project")
+        if ids is not None:
+            members = members.filter(project__in=ids)
+        return (
+            managed_agents(request)
+            .with_load()  # type: ignore[attr-defined]
+            .prefetch_related("skills__skill", Prefetch("user__memberships", members, to_attr="shown_memberships"))
+            .order_by("slug")
+        )
+
+    def may_reach(self, request: HttpRequest, obj: Any) -> bool:
+        return manages(request) and (obj is None or may_manage_agent(request.user, obj))  # type: ignore[arg-type]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Runs tell who did what; an agent that goes is disabled."""
+        return False
+
+    # -- the list -----------------------------------------------------------------------------------------------------
+
+    @admin.display(description="Availability", ordering="availability")
+    def availability_(self, agent: Agent) -> SafeString:
+        if not agent.enabled:
+            return mark("Disabled", "bad")
+        return mark(agent.get_availability_display(), "good" if agent.availability == "available" else "warn")
+
+    @admin.display(description="Load")
+    def load(self, agent: Any) -> SafeString:
+        return format_html(
+            '<meter min="0" max="{2}" value="{3}">{3}</meter> {0} active + {1} assigned of {2}',
+            agent.active_runs,
+            agent.open_assignments,
+            agent.max_concurrent,
+            agent.active_runs + agent.open_assignments,
+        )
+
+    @admin.display(description="Skills")
+    def skills_(self, agent: Agent) -> str:
+        return ", ".join(f"{row.skill.name} {row.level}" for row in agent.skills.all()) or "–"
+
+    @admin.display(description="Projects")
+    def projects_(self, agent: Any) -> str:
+        shown = agent.user.shown_memberships
+        return ", ".join(f"{row.project.key} ({row.get_role_display().lower()})" for row in shown) or "–"
+
+    @admin.display(description="Last seen", ordering="last_seen_at")
+    def last_seen(self, agent: Agent) -> SafeString | str:
+        return when(agent.last_seen_at) if agent.last_seen_at else "never"
+
+    @admin.action(description="Make available")
+    def make_available(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._set_availability(request, queryset, Availability.AVAILABLE)
+
+    @admin.action(description="Pause")
+    def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._set_availability(request, queryset, Availability.PAUSED)
+
+    def _set_availability(self, request: HttpRequest, agents: QuerySet[Any], availability: Availability) -> None:
+        done = []
+        for agent in agents:
+            try:
+                agent_verbs.set_availability(actor=request.user, agent=agent, availability=availability)  # type: ignore[arg-type]
+                done.append(agent.slug)
+            except DomainError as error:
+                self.message_user(request, error.detail, messages.WARNING)
+        if done:
+            self.message_user(request, f"{availability.label}: {', '.join(done)}.", messages.SUCCESS)
+
+    # -- the form -----------------------------------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            own = ("user",) if managed_ids(request) is None else ()
+            return (
+                (None, {"fields": ("slug", "name", "kind", "max_concurrent")}),
+                ("Projects", {"fields": ("projects", "role")}),
+                *([("Account", {"fields": own, "description": "Left out, an account is made."})] if own else []),
+            )
+        return (
+            (None, {"fields": ("slug", "kind", "name", "enabled", "availability", "max_concurrent", "version")}),
+            ("Now", {"fields": ("load", "projects_", "last_seen", "created_at")}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("slug", "kind", "load", "projects_", "last_seen", "created_at") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if obj is not None:
+            for name in ("projects", "role"):
+                form.base_fields.pop(name, None)
+            return form
+        form.base_fields["projects"].queryset = managed_projects(request)
+        # Staff see agents of their projects only, so one without a project would be lost to them.
+        form.base_fields["projects"].required = managed_ids(request) is not None
+        form.base_fields["name"].required = False
+        if "user" in form.base_fields:
+            field = form.base_fields["user"]
+            field.required = False
+            field.widget = field.widget.widget
+            field.queryset = field.queryset.filter(agent__isnull=True, is_active=True)
+        return form
+
+    def write(self, request: HttpRequest, form: Any, formsets: list[Any], change: bool) -> Agent:
+        actor: Any = request.user
+        data = form.cleaned_data
+        skills = skills_of(formsets, "level")
+        if change:
+            changes = {name: data[name] for name in form.changed_data if name in agent_verbs.EDITABLE_FIELDS}
+            moved = any(formset.has_changed() for formset in formsets)
+            return agent_verbs.edit_agent(
+                actor=actor, agent=form.instance, changes=changes, skills=skills if moved else None
+            )
+        agent = agent_verbs.create_agent(
+            actor=actor,
+            slug=data["slug"],
+            name=data["name"],
+            kind=AgentKind(data["kind"]),
+            max_concurrent=data["max_concurrent"],
+            skills=skills,
+            user=data.get("user"),
+        )
+        for project in data["projects"]:
+            set_member(actor=actor, project=project, user=agent.user, role=Role(data["role"] or Role.WORKER))
+        return agent
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if (agent := context.get("original")) is not None:
+            context["tokens"] = list(self._tokens(agent))
+            context["now"] = clock.now()
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # -- tokens -------------------------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:agent_id>/tokens/", wrap(self.token_view), name="tasks_agent_tokens"),
+            path("<int:agent_id>/tokens/<int:token_id>/revoke/", wrap(self.revoke_view), name="tasks_agent_revoke"),
+            *super().get_urls(),
+        ]
+
+    def _tokens(self, agent: Agent) -> QuerySet[AgentToken]:
+        return agent.tokens.select_related("created_by").order_by("-id")
+
+    def _agent(self, request: HttpRequest, agent_id: int) -> Agent:
+        agent = managed_agents(request).filter(pk=agent_id).first()
+        if agent is None:
+            raise Http404
+        if not self.has_change_permission(request, agent):
+            raise PermissionDenied
+        return agent
+
+    def token_view(self, request: HttpRequest, agent_id: int) -> HttpResponse:
+        """The form of a new token; after a POST the token itself, in this one answer and nowhere else."""
+        agent = self._agent(request, agent_id)
+        form = TokenForm(request.POST or None)
+        plain = None
+        if request.method == "POST" and form.is_valid():
+            plain = self._create(request, agent, form)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "media": self.media,
+            "title": f"New token of {agent.slug}" if plain is None else f"Token of {agent.slug}",
+            "agent": agent,
+            "form": form,
+            "plain": plain,
+            "name": form.cleaned_data.get("name") if plain else "",
+            "host": request.build_absolute_uri("/").rstrip("/"),
+        }
+        response = TemplateResponse(request, "admin/tasks/agent/token.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def _create(self, request: HttpRequest, agent: Agent, form: TokenForm) -> str | None:
+        data = form.cleaned_data
+        valid = Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now())
+        if agent.tokens.filter(valid, name=data["name"], revoked_at__isnull=True).exists():
+            # Also what a form that was sent twice runs into.
+            form.add_error("name", f"{agent.slug} has a token of this name; revoke that one or take another name.")
+            return None
+        try:
+            _, plain = agent_verbs.create_token(
+                actor=request.user,  # type: ignore[arg-type]
+                agent=agent,
+                name=data["name"],
+                expires_at=form.expires_at(),
+            )
+        except DomainError as error:
+            form.add_error(None, error.detail)
+            return None
+        return plain
+
+    def revoke_view(self, request: HttpRequest, agent_id: int, token_id: int) -> HttpResponse:
+        agent = self._agent(request, agent_id)
+        token = agent.tokens.select_related("agent").filter(pk=token_id).first()
+        if token is None:
+            raise Http404
+        if request.method == "POST":
+            try:
+                agent_verbs.revoke_token(actor=request.user, token=token)  # type: ignore[arg-type]
+                self.message_user(request, f"Revoked the token {token.name} of {agent.slug}.", messages.SUCCESS)
+            except DomainError as error:
+                self.message_user(request, error.detail, messages.ERROR)
+        return HttpResponseRedirect(reverse("admin:tasks_agent_change", args=[agent.pk]) + "#tokens")

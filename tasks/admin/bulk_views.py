@@ -1,0 +1,201 @@
+"""The list's actions as pages: ask what a verb needs, run it in portions, tell the outcome."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from tasks.admin.bulk import (
+    BULK_VERBS,
+    MOST_SELECTED,
+    MOST_UNASKED,
+    NAMED,
+    BulkVerb,
+    Outcome,
+    counted,
+    run_portion,
+    sentences,
+)
+from tasks.admin.candidates import candidates_for
+from tasks.admin.scope import ScopedAdmin, managed_agents, managed_projects
+from tasks.models import Agent, Task
+
+NOTE_MOST = 500
+#: More reasons than this are told on a page of their own.
+REASONS = 5
+
+
+class BulkForm(forms.Form):
+    """What a bulk verb is told besides its tasks."""
+
+    agents = forms.ModelMultipleChoiceField(queryset=Agent.objects.none(), required=False)
+    note = forms.CharField(max_length=NOTE_MOST, required=False, widget=forms.Textarea)
+
+    def __init__(self, *args: Any, verb: BulkVerb, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        agents: Any = self.fields["agents"]
+        agents.queryset = managed_agents(request)
+        if verb.agents:
+            agents.required = True
+            agents.error_messages["required"] = "Choose at least one agent."
+        if verb.note == "required":
+            self.fields["note"].required = True
+            self.fields["note"].error_messages["required"] = "Say what should change."
+
+
+def parse_ids(text: str) -> list[int]:
+    """Task ids from ``1,2,3``, each once; what is no number is left out."""
+    found = (int(part) for part in text.split(",") if part.isdecimal() and len(part) < 19)
+    return list(dict.fromkeys(found))[:MOST_SELECTED]
+
+
+class BulkActions(ScopedAdmin):
+    """Actions of the task list; each is a verb of ``BULK_VERBS``."""
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        if not super().get_actions(request):
+            return {}
+        return {verb.name: (self._action(verb), verb.name, verb.label) for verb in BULK_VERBS.values()}
+
+    def _action(self, verb: BulkVerb) -> Callable[..., HttpResponse | None]:
+        def act(modeladmin: Any, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+            ids = list(queryset.prefetch_related(None).values_list("pk", flat=True)[: MOST_SELECTED + 1])
+            if len(ids) > MOST_SELECTED:
+                self.message_user(
+                    request,
+                    f"More than {MOST_SELECTED:,} tasks are selected; filter the list and take them in parts.",
+                    messages.WARNING,
+                )
+                return None
+            back = request.get_full_path()
+            if verb.asks or len(ids) > MOST_UNASKED:
+                return self._ask(request, verb, ids, back=back, form=None)
+            return self._run(request, verb, ids, agents=(), note="", outcome=Outcome(), back=back)
+
+        return act
+
+    def bulk_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [path("bulk/<slug:name>/", wrap(self.bulk_view), name="tasks_task_bulk")]
+
+    def bulk_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        """GET asks about the tasks of ``?ids=``; POST runs a portion and goes on, or tells the outcome."""
+        verb = BULK_VERBS.get(name)
+        if verb is None:
+            raise Http404
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        data = request.POST if request.method == "POST" else request.GET
+        ids = parse_ids(data.get("ids", ""))
+        back = self._back(request, data.get("next", ""))
+        if request.method != "POST":
+            return self._ask(request, verb, ids, back=back, form=None)
+        outcome = Outcome.loads(data.get("outcome", ""))
+        form = BulkForm(data, verb=verb, request=request)
+        if not form.is_valid():
+            return self._ask(request, verb, ids, back=back, form=form)
+        chosen = form.cleaned_data
+        agents = list(chosen["agents"])
+        if "stop" in data:
+            return self._tell(request, verb, agents, outcome, back=back, left=len(ids))
+        return self._run(request, verb, ids, agents=agents, note=chosen["note"], outcome=outcome, back=back)
+
+    def _back(self, request: HttpRequest, target: str) -> str:
+        if url_has_allowed_host_and_scheme(target, allowed_hosts=None):
+            return target
+        return reverse("admin:tasks_task_changelist")
+
+    def _reach(self, request: HttpRequest) -> Callable[[Sequence[int]], dict[int, Task]]:
+        def reach(ids: Sequence[int]) -> dict[int, Task]:
+            return {task.pk: task for task in self.get_queryset(request).filter(pk__in=ids)}
+
+        return reach
+
+    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> TemplateResponse:
+        base = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
+        return TemplateResponse(request, f"admin/tasks/task/{template}", {**base, **context})
+
+    def _ask(
+        self, request: HttpRequest, verb: BulkVerb, ids: list[int], *, back: str, form: BulkForm | None
+    ) -> HttpResponse:
+        reachable = self.get_queryset(request).filter(pk__in=ids)
+        ids_there = set(reachable.order_by().values_list("pk", flat=True))
+        ids = [pk for pk in ids if pk in ids_there]
+        if not ids:
+            self.message_user(request, "None of these tasks exists any longer.", messages.WARNING)
+            return HttpResponseRedirect(back)
+        some = {task.pk: task for task in reachable.filter(pk__in=ids[:NAMED])}
+        context: dict[str, Any] = {
+            "title": f"{verb.label.rstrip('…')} {counted(len(ids))}",
+            "verb": verb,
+            "some": [some[pk] for pk in ids[:NAMED]],
+            "more": len(ids) - len(some),
+            "ids": ",".join(map(str, ids)),
+            "total": len(ids),
+            "back": back,
+            "form": form,
+            "note": form.data.get("note", "") if form else "",
+            "note_most": NOTE_MOST,
+        }
+        if verb.agents:
+            context["candidates"] = candidates_for(ids)
+            posted = form.data.getlist("agents") if form else []  # type: ignore[attr-defined]
+            context["chosen"] = {int(pk) for pk in posted if pk.isdecimal()}
+            context["projects"] = managed_projects(request).filter(tasks__in=ids[:NAMED]).distinct()
+        return self._page(request, "bulk.html", context)
+
+    def _run(
+        self,
+        request: HttpRequest,
+        verb: BulkVerb,
+        ids: list[int],
+        *,
+        agents: Sequence[Agent],
+        note: str,
+        outcome: Outcome,
+        back: str,
+    ) -> HttpResponse:
+        left = run_portion(
+            verb, actor=request.user, ids=ids, reach=self._reach(request), agents=agents, note=note, outcome=outcome
+        )
+        if not left:
+            return self._tell(request, verb, agents, outcome, back=back)
+        context = {
+            "title": f"{verb.label.rstrip('…')} {counted(outcome.count + len(left))}",
+            "verb": verb,
+            "ids": ",".join(map(str, left)),
+            "agents": agents,
+            "note": note,
+            "outcome": outcome,
+            "total": outcome.count + len(left),
+            "back": back,
+        }
+        return self._page(request, "bulk_progress.html", context)
+
+    def _tell(
+        self,
+        request: HttpRequest,
+        verb: BulkVerb,
+        agents: Sequence[Agent],
+        outcome: Outcome,
+        *,
+        back: str,
+        left: int = 0,
+    ) -> HttpResponse:
+        """Messages on the list where they hold it all, else a page that names every task."""
+        told = sentences(verb, outcome, agents)
+        if left:
+            told.append(("warning", f"Stopped: {counted(left)} of the selection were left as they are."))
+        longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
+        if longest > NAMED or len(outcome.refused) > REASONS:
+            context = {"title": f"{verb.label.rstrip('…')}: what was done", "verb": verb, "outcome": outcome}
+            return self._page(request, "bulk_result.html", {**context, "told": told, "left": left, "back": back})
+        for level, text in told:
+            self.message_user(request, text, getattr(messages, level.upper()))
+        return HttpResponseRedirect(back)

@@ -1,0 +1,119 @@
+"""Who could be given a selection of tasks, and how well each fits: what the *Assign to…* page shows."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tasks.models import Agent, Availability, Membership, RequiredSkill, Role, Skill, Task
+
+#: Ids in one query: both databases take more, but not without end.
+SLICE = 5_000
+
+
+@dataclass(frozen=True)
+class SkillMatch:
+    """A skill that some of the tasks require, and at which level the agent has it (0: not at all)."""
+
+    name: str
+    wanted: int
+    level: int
+
+    @property
+    def enough(self) -> bool:
+        return self.level >= self.wanted
+
+
+@dataclass(frozen=True)
+class Candidate:
+    agent: Agent
+    active_runs: int
+    open_assignments: int
+    matches: list[SkillMatch]
+    #: Of the selected tasks: those in projects where the agent may work, and of these those whose skills it has.
+    reachable: int
+    fitting: int
+    total: int
+
+    @property
+    def load(self) -> int:
+        return self.active_runs + self.open_assignments
+
+    @property
+    def free(self) -> int:
+        return max(0, self.agent.max_concurrent - self.load)
+
+    @property
+    def is_available(self) -> bool:
+        return self.agent.enabled and self.agent.availability == Availability.AVAILABLE
+
+    @property
+    def last_seen_at(self) -> datetime | None:
+        return self.agent.last_seen_at
+
+
+def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), SLICE):
+        yield ids[start : start + SLICE]
+
+
+def tasks_by_need(ids: Sequence[int]) -> Counter[tuple[int, frozenset[tuple[int, int]]]]:
+    """How many of the tasks there are of each kind: (project id, {(skill id, least level)})."""
+    needs: dict[int, set[tuple[int, int]]] = defaultdict(set)
+    projects: dict[int, int] = {}
+    for some in _slices(ids):
+        projects.update(Task.objects.filter(pk__in=some).order_by().values_list("pk", "project_id"))
+        rows = RequiredSkill.objects.filter(task__in=some).order_by()
+        for task_id, skill_id, level in rows.values_list("task_id", "skill_id", "min_level"):
+            needs[task_id].add((skill_id, level))
+    return Counter((project, frozenset(needs.get(pk, ()))) for pk, project in projects.items())
+
+
+def candidates_for(ids: Sequence[int]) -> list[Candidate]:
+    """Every agent that may work in a project of these tasks; best fit and most room first.
+
+    Costs a fixed number of queries, whatever the number of agents and tasks.
+    """
+    kinds = tasks_by_need(ids)
+    wanted: dict[int, int] = {}
+    for _, need in kinds:
+        for skill_id, level in need:
+            wanted[skill_id] = max(wanted.get(skill_id, 0), level)
+    names = dict(Skill.objects.filter(pk__in=wanted).values_list("pk", "name"))
+    works_in: dict[int, set[int]] = defaultdict(set)
+    members = Membership.objects.filter(project__in={project for project, _ in kinds}).exclude(role=Role.VIEWER)
+    for user_id, project_id in members.values_list("user_id", "project_id"):
+        works_in[user_id].add(project_id)
+    agents = Agent.objects.filter(user__in=works_in).with_load().prefetch_related("skills")
+    found = [_candidate(agent, kinds, wanted, names, works_in[agent.user_id]) for agent in agents.order_by("slug")]
+    found.sort(key=_fit)
+    return found
+
+
+def _candidate(
+    agent: Agent,
+    kinds: Counter[tuple[int, frozenset[tuple[int, int]]]],
+    wanted: dict[int, int],
+    names: dict[int, str],
+    projects: set[int],
+) -> Candidate:
+    has = {skill.skill_id: skill.level for skill in agent.skills.all()}
+    reachable = {kind: count for kind, count in kinds.items() if kind[0] in projects}
+    fitting = sum(
+        count for (_, need), count in reachable.items() if all(has.get(skill, 0) >= level for skill, level in need)
+    )
+    matches = [SkillMatch(names[skill], level, has.get(skill, 0)) for skill, level in wanted.items()]
+    return Candidate(
+        agent,
+        agent.active_runs,  # type: ignore[attr-defined]
+        agent.open_assignments,  # type: ignore[attr-defined]
+        sorted(matches, key=lambda match: match.name),
+        sum(reachable.values()),
+        fitting,
+        kinds.total(),
+    )
+
+
+def _fit(candidate: Candidate) -> tuple[bool, int, bool, int, str]:
+    agent = candidate.agent
+    return (not agent.enabled, -candidate.fitting, not candidate.is_available, -candidate.free, agent.slug)

@@ -1,0 +1,49 @@
+"""How statuses, marks, progress and moments look in the admin."""
+
+from typing import Any
+
+from django.utils import formats, timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from tasks import clock
+from tasks.models import Task
+
+
+def mark(text: str, kind: str) -> SafeString:
+    return format_html('<span class="tp-mark tp-{}">{}</span>', kind, text)
+
+
+def marks_of(task: Task, *, is_stalled: bool) -> SafeString:
+    """Blocked, deferred, overdue and stalled, as the board shows them."""
+    now = clock.now()
+    found = []
+    if task.is_blocked():
+        found.append(("Blocked", "warn"))
+    if task.status == "not_started" and task.is_deferred(now):
+        found.append(("Deferred", "quiet"))
+    if task.is_overdue(now):
+        found.append(("Overdue", "bad"))
+    if is_stalled:
+        found.append(("Stalled", "bad"))
+    return format_html_join(" ", '<span class="tp-mark tp-{}">{}</span>', ((kind, text) for text, kind in found))
+
+
+def status_badge(task: Task) -> SafeString:
+    return format_html('<span class="tp-status tp-{}">{}</span>', task.status, task.get_status_display())
+
+
+def progress_bar(percent: int) -> SafeString:
+    return format_html(
+        '<progress max="100" value="{0}" aria-label="Progress">{0} %</progress> <small>{0}&nbsp;%</small>', percent
+    )
+
+
+def when(value: Any, *, this_year: str = "j M H:i") -> SafeString | str:
+    """A moment in a narrow column: as ``this_year`` says, else the date; the whole of it as the title."""
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    short = formats.date_format(local, this_year if local.year == timezone.localtime().year else "j M Y")
+    whole = formats.date_format(local, "j M Y, H:i T")
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), whole, short)

@@ -1,0 +1,241 @@
+"""Projects in the admin, with their members; and the skills and labels that tasks use."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from tasks.actions import agents as agent_verbs
+from tasks.actions import projects as project_verbs
+from tasks.admin.filters import ProjectFilter
+from tasks.admin.paginator import BoundedPaginator
+from tasks.admin.scope import ScopedAdmin, ScopedInline, managed_ids, managed_projects, manages
+from tasks.admin.verb_form import VerbForm, VerbFormAdmin, kept_rows
+from tasks.models import Label, Membership, Project, Role, Skill, Task
+from tasks.permissions import is_llm
+
+
+class MemberField(forms.CharField):
+    """A user by username or agent slug: a list of all would tell staff of one project who works in others."""
+
+    def clean(self, value: Any) -> Any:
+        name = super().clean(value)
+        if not name:
+            return None
+        users = get_user_model().objects
+        user = users.filter(username=name).first() or users.filter(agent__slug=name).first()
+        if user is None:
+            raise ValidationError(f"There is no user or agent “{name}”.")
+        return user
+
+
+class MemberForm(forms.ModelForm):
+    member = MemberField(label="User or agent", max_length=150, help_text="Username, or the agent's slug.")
+
+    class Meta:
+        model = Membership
+        fields: ClassVar[list[str]] = ["role"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["member"].disabled = True
+            self.initial["member"] = self.instance.user.get_username()
+
+
+class MemberFormSet(BaseInlineFormSet):
+    def clean(self) -> None:
+        super().clean()
+        seen: set[int] = set()
+        for form in self.forms:
+            user = getattr(form, "cleaned_data", {}).get("member")
+            if user is None or form.cleaned_data.get("DELETE"):
+                continue
+            if user.pk in seen:
+                form.add_error("member", f"{user.get_username()} is listed already.")
+            seen.add(user.pk)
+
+
+class MemberInline(ScopedInline):
+    model = Membership
+    form = MemberForm
+    formset = MemberFormSet
+    fields = ("member", "role")
+    verbose_name_plural = "members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("user").order_by("user__username")
+
+
+@admin.register(Project)
+class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
+    project_path = "pk"
+    form = VerbForm
+    inlines = (MemberInline,)
+    paginator = BoundedPaginator
+    list_display = ("key", "name", "mode", "members_", "tasks_")
+    search_fields = ("key", "name")
+    ordering = ("key",)
+    rules = (
+        "mode",
+        "allow_pull",
+        "workers_create",
+        "review_required",
+        "lease_seconds",
+        "stalled_after_seconds",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(member_count=Count("memberships"))
+
+    def project_id_of(self, obj: Any) -> int | None:
+        return obj.pk
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return True
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or self.may_reach(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whoever creates a project manages it, so anyone of the staff may."""
+        return not is_llm(request.user)  # type: ignore[arg-type]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (
+            (None, {"fields": ("key", "name", "description")}),
+            ("Rules", {"fields": self.rules}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("key",) if obj is not None else ()
+
+    @admin.display(description="Members")
+    def members_(self, project: Any) -> int:
+        return project.member_count
+
+    @admin.display(description="Tasks")
+    def tasks_(self, project: Project) -> SafeString:
+        url = f"{reverse('admin:tasks_task_changelist')}?{urlencode({'project': project.key, 'status': 'open'})}"
+        return format_html('<a href="{}">open tasks</a>', url)
+
+    def write(self, request: HttpRequest, form: Any, formsets: list[Any], change: bool) -> Project:
+        actor: Any = request.user
+        data = form.cleaned_data
+        if change:
+            changes = {name: data[name] for name in form.changed_data if name in project_verbs.EDITABLE_FIELDS}
+            project = project_verbs.edit_project(actor=actor, project=form.instance, changes=changes)
+        else:
+            rules = {name: data[name] for name in project_verbs.EDITABLE_FIELDS if name in data and name != "name"}
+            project = project_verbs.create_project(actor=actor, key=data["key"], name=data["name"], **rules)
+        for formset in formsets:
+            self._set_members(actor, project, formset)
+        return project
+
+    def _set_members(self, actor: Any, project: Project, formset: Any) -> None:
+        """First who stays or comes: so that a manager who hands over and leaves in one save may do so."""
+        kept = {form.instance.pk: form for form in formset.forms if form.instance.pk and form.has_changed()}
+        gone = [form.instance.user for form in kept.values() if form.cleaned_data.get("DELETE")]
+        rows = [row for row in kept_rows(formset) if row.get("member")]
+        for row in sorted(rows, key=lambda row: row["role"] != Role.MANAGER):
+            project_verbs.set_member(actor=actor, project=project, user=row["member"], role=Role(row["role"]))
+        # Oneself last: without the role there is no right to the rest.
+        for user in sorted(gone, key=lambda user: user.pk == actor.pk):
+            project_verbs.remove_member(actor=actor, project=project, user=user)
+
+
+class SkillForm(VerbForm):
+    class Meta:
+        model = Skill
+        fields = ("name", "description")
+
+
+@admin.register(Skill)
+class SkillAdmin(ScopedAdmin, VerbFormAdmin):
+    """Skills belong to no project: staff add them, only superusers change what others use."""
+
+    form = SkillForm
+    paginator = BoundedPaginator
+    list_display = ("name", "description", "agents_", "tasks_")
+    search_fields = ("name",)
+    ordering = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return Skill.objects.order_by("name")
+
+    def may_reach(self, request: HttpRequest, obj: Any) -> bool:
+        return manages(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return managed_ids(request) is None
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name",) if obj is not None else ()
+
+    @admin.display(description="Agents")
+    def agents_(self, skill: Skill) -> SafeString:
+        url = f"{reverse('admin:tasks_agent_changelist')}?{urlencode({'skill': skill.name})}"
+        return format_html('<a href="{}">who has it</a>', url)
+
+    @admin.display(description="Tasks")
+    def tasks_(self, skill: Skill) -> SafeString:
+        url = f"{reverse('admin:tasks_task_changelist')}?{urlencode({'skill': skill.name})}"
+        return format_html('<a href="{}">what requires it</a>', url)
+
+    def write(self, request: HttpRequest, form: Any, formsets: list[Any], change: bool) -> Skill:
+        data = form.cleaned_data
+        actor: Any = request.user
+        if not change:
+            return agent_verbs.create_skill(actor=actor, name=data["name"], description=data["description"])
+        # A description is nobody's state: no verb writes it.
+        Skill.objects.filter(pk=form.instance.pk).update(description=data["description"])
+        return Skill.objects.get(pk=form.instance.pk)
+
+
+@admin.register(Label)
+class LabelAdmin(ScopedAdmin):
+    """A label that tasks carry is part of them: it goes by editing those, so only unused ones are deleted here."""
+
+    paginator = BoundedPaginator
+    list_display = ("name", "project", "tasks_")
+    list_filter = (ProjectFilter,)
+    search_fields = ("name",)
+    fields = ("project", "name")
+    list_select_related = ("project",)
+    actions = None
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "project":
+            kwargs["queryset"] = managed_projects(request)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field.widget = getattr(field.widget, "widget", field.widget)
+        return field
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is None or not self.may_reach(request, obj):
+            return False
+        used = Task.labels.through.objects.filter(label=OuterRef("pk"))
+        return not Label.objects.filter(Exists(used), pk=obj.pk).exists()
+
+    @admin.display(description="Tasks")
+    def tasks_(self, label: Label) -> SafeString:
+        query = urlencode({"label": label.name, "project": label.project.key})
+        return format_html('<a href="{}?{}">tasks</a>', reverse("admin:tasks_task_changelist"), query)
