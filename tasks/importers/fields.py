@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from tasks.actions.imports import shown
-from tasks.actions.names import unknown_name
+from tasks.errors import unknown_name
 from tasks.models import Priority, Task
 from tasks.models.agent import SLUG
 from tasks.transitions import Status

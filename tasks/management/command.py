@@ -19,8 +19,7 @@ from django.core.management.base import (
 )
 from django.db import DatabaseError, OperationalError, ProgrammingError, connections
 
-from tasks.actions.names import unknown_name
-from tasks.errors import DomainError, Invalid, NotFound
+from tasks.errors import DomainError, Invalid, NotFound, unknown_name
 from tasks.models import Project
 from tasks.models.agent import SLUG
 

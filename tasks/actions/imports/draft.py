@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from django.db import connection
+
+from tasks.actions.funnel import lock_tasks
 from tasks.actions.imports.graph import find_cycles
 from tasks.actions.imports.node import Fate, Node, Present, batches
 from tasks.actions.imports.plan import Plan, Problem, shown
-from tasks.actions.names import unknown_name
+from tasks.errors import unknown_name
 from tasks.models import Agent, Dependency, Event, Membership, Project, Role, Task
 from tasks.transitions import TERMINAL, Status
 
@@ -19,6 +22,16 @@ IMPORTED, REIMPORTED = "task.imported", "task.reimported"
 LABEL_LENGTH = 60
 #: Clocks differ; a time further ahead than this cannot be when something happened.
 CLOCK_TOLERANCE = timedelta(days=1)
+
+
+def _lock_with_the_tasks_around(held: set[int], referred: set[int]) -> None:
+    """Lock all that the import may write or count before anything is written: in the order of ids, as all verbs do."""
+    around: set[int] = set()
+    for ids in batches(held):
+        around.update(Task.objects.filter(pk__in=ids, parent__isnull=False).values_list("parent_id", flat=True))
+        around.update(Dependency.objects.filter(depends_on__in=ids).values_list("task_id", flat=True))
+    for ids in batches(sorted(held | referred | around)):
+        lock_tasks(ids)
 
 
 class Draft:
@@ -52,7 +65,6 @@ class Draft:
     def _name_nodes(self) -> None:
         for node in self.nodes:
             planned = node.entry
-            assert planned is not None
             if planned.key is not None:
                 first = self._by_key.setdefault(planned.key, node)
                 if first is not node:
@@ -73,13 +85,17 @@ class Draft:
             if (number := self._number_in(name)) is not None:
                 by_number[number].append(name)
         tasks = Task.objects.filter(project=self.project).order_by()
+        held: set[int] = set()
         ids: set[int] = set()
-        for some in batches(used | self._by_external_id.keys()):
+        for some in batches(self._by_external_id):
+            held.update(tasks.filter(external_id__in=some).values_list("pk", flat=True))
+        for some in batches(used):
             ids.update(tasks.filter(external_id__in=some).values_list("pk", flat=True))
         for some in batches(by_number):
             ids.update(tasks.filter(number__in=some).values_list("pk", flat=True))
-        if self.lock:
-            tasks = tasks.select_for_update()
+        ids |= held
+        if self.lock and connection.features.has_select_for_update:
+            _lock_with_the_tasks_around(held, ids)
         for some in batches(sorted(ids)):
             for task in tasks.filter(pk__in=some).order_by("pk"):
                 task.project = self.project

@@ -200,7 +200,6 @@ class Writer:
                         actor=self.actor,
                         task=node.row,
                         agent=agent,
-                        recipient=agent.user_id,
                         source="manual",
                         note="",
                     )
@@ -274,7 +273,6 @@ class Writer:
                         actor=self.actor,
                         task=node.row,
                         agent=row.agent,
-                        recipient=row.agent.user_id,
                         note="",
                     )
                 )

@@ -49,7 +49,7 @@ class Command(BaseCommand):
                     actor=None, project=project, plan=plan, dry_run=options["dry_run"], progress=bar.update
                 )
         except Unreadable as error:
-            raise Problem(f"{shown(options['file'])}, {error}") from None
+            raise Problem(f"{_path(options['file'])}, {error}") from None
         except PlanRefused as error:
             for problem in error.problems:
                 self.stderr.write(str(problem), lambda text: text)
@@ -71,22 +71,26 @@ class Command(BaseCommand):
             self.say(note)
 
 
+def _path(path: str) -> str:
+    return shown(path, limit=1_000)
+
+
 def _text_of(path: str) -> str:
     """The text of the file. Raises ``WrongUse`` where it cannot be had, ``Unreadable`` where it is no text."""
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        raise WrongUse(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        raise WrongUse(f"{_path(path)} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     text = decoded(data)
     if not text.strip():
-        raise WrongUse(f"{shown(path)} is empty.")
+        raise WrongUse(f"{_path(path)} is empty.")
     return text
 
 
 def _plan(text: str, options: dict[str, Any]) -> Plan:
     reader = recognised(text) if options["format"] == "auto" else READERS[options["format"]]
     if reader is None:
-        raise WrongUse(f"The format of {shown(options['file'])} cannot be told; say --format {', '.join(READERS)}.")
+        raise WrongUse(f"The format of {_path(options['file'])} cannot be told; say --format {', '.join(READERS)}.")
     plan = reader.read(text)
     if options["without_assignees"]:
         for task in plan.tasks:

@@ -1,0 +1,116 @@
+"""Large files cost a number of statements that grows by lots, not by tasks; two imports at once do not double."""
+
+import json
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tasks.actions import claims, runs
+from tasks.actions.imports import import_plan
+from tasks.actions.tasks import recount_blockers
+from tasks.importers import json_list
+from tasks.models import Dependency, Event, Project, Task
+from tasks.tests.invariants import assert_invariants
+from tasks.tests.racing import at_once
+
+
+def entries(count: int) -> list[dict]:
+    """Tasks that each wait for two earlier ones; every third hangs below one that comes later."""
+    return [
+        {
+            "key": f"t{number}",
+            "title": f"Task {number}",
+            "labels": ["a", f"group-{number % 7}"],
+            "required_skills": ["python:2"],
+            "assignees": ["atlas"] if number % 5 == 0 else [],
+            "depends_on": [f"t{number // 2}", f"t{number - 1}"] if number else [],
+            "parent": f"t{number + 5}" if number % 3 == 0 and number + 5 < count else None,
+        }
+        for number in range(count)
+    ]
+
+
+def plan_of(tasks: list[dict]):
+    return json_list.read(json.dumps(tasks))
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_import_ten_thousand_tasks_with_bounded_queries(cast):
+    tasks = entries(10_000)
+    lots: list[int] = []
+    with CaptureQueriesContext(connection) as first:
+        told = import_plan(actor=None, project=cast.ops, plan=plan_of(tasks), progress=lots.append)
+    assert (told.created, sum(lots)) == (10_000, 10_000)
+    # SQLite takes some 30 rows of tasks in one statement; PostgreSQL the whole lot.
+    assert len(first) < (1_200 if connection.vendor == "sqlite" else 250)
+    assert Task.objects.count() == Event.objects.filter(kind="task.imported").count() == 10_000
+    assert recount_blockers() == {}
+    with CaptureQueriesContext(connection) as second:
+        assert import_plan(actor=None, project=cast.ops, plan=plan_of(tasks)).unchanged == 10_000
+    assert len(second) < 30
+
+
+@pytest.mark.django_db
+def test_import_unchanged_rows_cost_the_same_queries_for_few_and_many(cast):
+    spent = []
+    for count in (10, 200):
+        plan = plan_of(entries(count))
+        import_plan(actor=None, project=cast.ops, plan=plan)
+        with CaptureQueriesContext(connection) as again:
+            import_plan(actor=None, project=cast.ops, plan=plan)
+        spent.append(len(again))
+    assert spent[0] == spent[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_import_three_at_once_create_each_task_once(cast):
+    tasks = entries(150)
+
+    def load():
+        return import_plan(actor=None, project=Project.objects.get(key="OPS"), plan=plan_of(tasks))
+
+    told = at_once(load, load, load, seed=1)
+    assert sorted((one.created, one.unchanged) for one in told) == [(0, 150), (0, 150), (150, 0)]
+    assert Task.objects.count() == 150
+    assert sorted(Task.objects.values_list("number", flat=True)) == list(range(1, 151))
+    assert Dependency.objects.count() == sum(len(set(one["depends_on"])) for one in tasks)
+    assert_invariants()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", range(3))
+def test_import_beside_working_agents_keeps_every_promise(cast, seed):
+    """Agents complete what the file's tasks wait for while the file comes in again and again, each time changed."""
+    names = [f"first-{number}" for number in range(12)]
+    before = [{"key": name, "title": name} for name in (*names, "top-0", "top-1")]
+    import_plan(actor=None, project=cast.ops, plan=plan_of(before))
+
+    def work(agent):
+        done = 0
+        for _ in range(2 * len(names)):
+            for run in claims.claim_next(actor=agent.user, projects=[cast.ops]).runs:
+                runs.complete_run(actor=agent.user, run_id=run.pk, summary="done")
+                done += 1
+        return done
+
+    def load():
+        told = []
+        for number in range(1, 7):
+            waiting = [
+                {
+                    "key": f"then-{n}",
+                    "title": f"Version {number}",
+                    "depends_on": names[n % 3 : n + number],
+                    "parent": f"top-{number % 2}" if n < 2 else None,
+                }
+                for n in range(5)
+            ]
+            told.append(import_plan(actor=None, project=cast.ops, plan=plan_of(waiting)))
+        return told
+
+    by_atlas, by_bert, told = at_once(lambda: work(cast.atlas), lambda: work(cast.bert), load, seed=seed)
+    assert by_atlas + by_bert == Task.objects.filter(status="completed").count() >= len(names)
+    assert all(one.created + one.updated + one.unchanged + len(one.left_alone) == 5 for one in told)
+    assert_invariants()
