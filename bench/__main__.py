@@ -1,0 +1,85 @@
+"""Run benchmarks and print their figures. ``make bench`` runs them all; ``--quick`` is a smoke run."""
+
+import argparse
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import cluster, cycle
+from bench.table import Figure, as_text, write_json
+
+Bench = Callable[[str, argparse.Namespace], list[Figure]]
+
+
+def _size(options: argparse.Namespace) -> cycle.Size:
+    plain = cycle.QUICK if options.quick else cycle.FULL
+    return cycle.Size(options.seconds or plain.seconds, options.rounds or plain.rounds, options.jobs or plain.jobs)
+
+
+def _cycle(server: str, options: argparse.Namespace) -> list[Figure]:
+    return cycle.cycle(options.servers.split(","), server, _size(options))
+
+
+def _batch(server: str, options: argparse.Namespace) -> list[Figure]:
+    return cycle.batch(options.servers.split(","), server, _size(options))
+
+
+def _sqlite(server: str, options: argparse.Namespace) -> list[Figure]:
+    return cycle.on_sqlite(_size(options))
+
+
+BENCHES: dict[str, tuple[Bench, str]] = {
+    "cycle": (_cycle, "claim_next + complete over HTTP beside Procrastinate"),
+    "batch": (_batch, "the same in batches of 10 beside PgQueuer"),
+    "sqlite": (_sqlite, "both on SQLite, for information"),
+}
+
+
+def main() -> int:
+    named = "\n".join(f"  {name:8} {text}" for name, (_, text) in BENCHES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog=f"benchmarks:\n{named}\n\nexample:\n  python -m bench cycle batch --rounds 3 --json figures.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="name", help="Which; all where left out.")
+    parser.add_argument("--quick", action="store_true", help="A smoke run: everything small and short.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="Also write the figures there.")
+    parser.add_argument("--postgres", metavar="URL", help="A server to make databases on; else a throwaway one.")
+    parser.add_argument("--servers", default="embedded,production", help="embedded, production or both.")
+    parser.add_argument("--seconds", type=float, help="Of a round of the claim cycle.")
+    parser.add_argument("--rounds", type=int, help="That take turns with the yardstick.")
+    parser.add_argument("--jobs", type=int, help="Of a round of the yardstick.")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in BENCHES]:
+        parser.error(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(BENCHES)}")
+    try:
+        return _run(options)
+    except cluster.NoPostgres as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    figures: list[Figure] = []
+    with cluster.postgres(options.postgres) as server:
+        about = {
+            "python": platform.python_version(),
+            "machine": platform.platform(),
+            "postgresql": cluster.settings_of(server),
+            "quick": options.quick,
+        }
+        print(f"Python {about['python']}; PostgreSQL: {about['postgresql']}\n", flush=True)
+        for name in options.names or BENCHES:
+            found = BENCHES[name][0](server, options)
+            figures += found
+            print(as_text(found), end="\n\n", flush=True)
+    if options.json:
+        write_json(options.json, figures, about)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""The processes of a run: HTTP servers, clients and yardsticks, each started, waited for and ended by us."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.cluster import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+TICKS = os.sysconf("SC_CLK_TCK")
+
+#: How each server is started on ``{port}``; one process answers.
+SERVERS = {
+    "embedded": (
+        "-m", "uvicorn", "taskproject.asgi:application", "--host", "127.0.0.1", "--port", "{port}",
+        "--no-access-log", "--log-level", "warning", "--timeout-keep-alive", "75",
+    ),
+    "production": (
+        "-m", "granian", "taskproject.wsgi:application", "--interface", "wsgi", "--host", "127.0.0.1",
+        "--port", "{port}", "--workers", "1", "--blocking-threads", "8", "--log-level", "warning",
+    ),
+}  # fmt: skip
+
+
+def environment(database: str) -> dict[str, str]:
+    """The settings of the project under measurement; nothing of the caller's own but the path."""
+    folder = Path(tempfile.gettempdir()) / "taskproject-bench-data"
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "LANG") if name in os.environ}
+    return {
+        **kept,
+        "DATABASE_URL": database,
+        "DATA_DIR": str(folder),
+        "SECRET_KEY": "only-for-measurements-on-this-machine",
+        # The limit is counted as always; eight clients without a pause would run into it.
+        "API_RATE_LIMIT": "100000000/minute",
+    }
+
+
+def run_module(module: str, *arguments: str, database: str) -> Any:
+    """Run ``python -m module …`` to its end. Returns the JSON on its last line; its errors go to ours."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment(database), stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@dataclass
+class Server:
+    """A running HTTP server; ``cpu_seconds`` is what its processes have used so far."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def _family(self) -> list[int]:
+        own = self.process.pid
+        children = Path(f"/proc/{own}/task/{own}/children")
+        return [own, *map(int, children.read_text().split())] if children.exists() else [own]
+
+    def cpu_seconds(self) -> float:
+        total = 0
+        for pid in self._family():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / TICKS
+
+
+@contextlib.contextmanager
+def serving(kind: str, database: str) -> Iterator[Server]:
+    """The project's ``kind`` of server over ``database``, ended afterwards."""
+    port = free_port()
+    command = [sys.executable, *(part.format(port=port) for part in SERVERS[kind])]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(database))
+    try:
+        _wait_for(port, process)
+        yield Server(process, port)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended at once with code {process.returncode}")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/me", timeout=5)
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the server did not answer within {START_SECONDS} s")
+
+
+class Clients:
+    """Client processes, one a token, that all begin at the same moment."""
+
+    def __init__(self, port: int, tokens: list[str], *, batch: int = 1) -> None:
+        script = str(ROOT / "bench" / "agent.py")
+        self.processes = [
+            subprocess.Popen(
+                [sys.executable, "-S", script, "127.0.0.1", str(port), token, str(batch)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for token in tokens
+        ]
+        for process in self.processes:
+            self._read(process)
+
+    @staticmethod
+    def _read(process: "subprocess.Popen[str]") -> str:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError("a client broke off; its error is above")
+        return line
+
+    def work(self, seconds: float) -> float:
+        """All work for ``seconds``. Returns finished tasks a second, over all of them."""
+        for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{seconds}\n")
+            process.stdin.flush()
+        results = [json.loads(self._read(process)) for process in self.processes]
+        return sum(result["done"] for result in results) / max(result["seconds"] for result in results)
+
+    def end(self) -> None:
+        for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.close()
+        for process in self.processes:
+            process.wait(10)
+
+    def __enter__(self) -> "Clients":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
