@@ -1,5 +1,9 @@
 """Websocket routes; ``taskproject.asgi`` serves them and closes sockets of any other path."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, re_path
 
-websocket_urlpatterns: list[URLPattern] = []
+from messaging.consumers import EventsConsumer
+
+websocket_urlpatterns: list[URLPattern] = [
+    re_path(r"^ws/events/?$", EventsConsumer.as_asgi()),
+]

@@ -7,16 +7,20 @@ On SQLite one transaction writes at a time: the transaction id is 0, ids are the
 
 import base64
 import binascii
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Q
 
-from tasks.errors import Invalid
-from tasks.models import Event, Task
+from messaging.narrowing import Narrowing
+from tasks import clock
+from tasks.errors import CursorExpired, Invalid
+from tasks.models import Event
+from tasks.querysets import EventQuerySet
 
 
 @dataclass(frozen=True, order=True)
@@ -28,6 +32,11 @@ class Cursor:
 
     def __str__(self) -> str:
         return base64.urlsafe_b64encode(f"{self.transaction_id}.{self.id}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def of(cls, event: Event) -> "Cursor":
+        """The place of ``event``: reading goes on behind it."""
+        return cls(event.transaction_id, event.pk)
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
@@ -46,6 +55,7 @@ class Cursor:
 
 
 START = Cursor(0, -1)
+EVERYTHING = Narrowing()
 
 
 # The first transaction id that was not yet given away when the statement began, or the oldest one that still runs in
@@ -87,41 +97,75 @@ def present_cursor() -> Cursor:
     return Cursor(0, newest or 0)
 
 
+def first_kept() -> Cursor:
+    """The place before the oldest event that is still replayed; older ones stay on record."""
+    kept = Event.objects.filter(at__gte=clock.now() - timedelta(days=settings.EVENT_RETENTION_DAYS))
+    oldest = kept.order_by("at").first()
+    return START if oldest is None else Cursor(oldest.transaction_id, oldest.pk - 1)
+
+
+def require_kept(after: Cursor) -> None:
+    """Raise ``CursorExpired`` where events behind ``after`` are no longer replayed."""
+    following = _behind(Event.objects.all(), after).in_order().values_list("at", flat=True).first()
+    if following is not None and following < clock.now() - timedelta(days=settings.EVENT_RETENTION_DAYS):
+        raise CursorExpired("This cursor is too old; fetch what is there now and follow on from `after=now`.")
+
+
+def _behind(events: EventQuerySet, after: Cursor) -> EventQuerySet:
+    return events.filter(
+        Q(transaction_id__gt=after.transaction_id) | Q(transaction_id=after.transaction_id, id__gt=after.id),
+        # Repeats the first condition in a form that an index range can use.
+        transaction_id__gte=after.transaction_id,
+    )
+
+
+def _read(events: EventQuerySet, after: Cursor, limit: int, until: Cursor | None = None) -> tuple[list[Event], Cursor]:
+    """Up to ``limit`` of ``events`` behind ``after``, and the cursor behind all that was looked at."""
+    horizon = _horizon() if until is None else None
+    events = _behind(events, after)
+    if until is not None:
+        events = events.filter(
+            Q(transaction_id__lt=until.transaction_id) | Q(transaction_id=until.transaction_id, id__lte=until.id)
+        )
+    elif horizon is not None:
+        events = events.filter(transaction_id__lt=horizon)
+    rows = list(events.in_order()[:limit])
+    if len(rows) == limit:
+        return rows, Cursor.of(rows[-1])
+    if until is not None:
+        return rows, max(after, until)
+    if horizon is not None:
+        # All below the horizon has been looked at, whether or not it was for this reader.
+        return rows, max(after, Cursor(horizon, -1))
+    return rows, Cursor.of(rows[-1]) if rows else after
+
+
+def read_all(after: Cursor, limit: int) -> tuple[list[Event], Cursor]:
+    """Up to ``limit`` events behind ``after``, whoever may see them, and the cursor to go on from."""
+    return _read(Event.objects.all(), after, limit)
+
+
 def read_events(
     *,
     user: User,
     after: Cursor = START,
     limit: int = 100,
-    project: str | None = None,
-    task: Task | None = None,
-    kinds: Sequence[str] = (),
+    narrowing: Narrowing = EVERYTHING,
+    until: Cursor | None = None,
 ) -> tuple[list[Event], Cursor]:
-    """Up to ``limit`` events after ``after`` that ``user`` may see, in order, and the cursor to go on from.
+    """Up to ``limit`` events behind ``after`` that ``user`` may see, in order, and the cursor to go on from.
 
-    ``project`` is a key, ``kinds`` exact names. An event with a recipient is for them and its actor.
+    ``until`` is a place that was read up to already. An event with a recipient is for them and its actor.
     """
-    horizon = _horizon()
-    events = Event.objects.visible_to(user).filter(
-        Q(transaction_id__gt=after.transaction_id) | Q(transaction_id=after.transaction_id, id__gt=after.id),
-        # Repeats the first condition in a form that an index range can use.
-        transaction_id__gte=after.transaction_id,
-    )
-    if horizon is not None:
-        events = events.filter(transaction_id__lt=horizon)
+    events = Event.objects.visible_to(user)
     events = events.filter(Q(recipient__isnull=True) | Q(recipient=user) | Q(actor=user))
-    if project:
-        events = events.filter(project_key=project.upper())
-    if task:
-        events = events.filter(task=task)
-    if kinds:
-        events = events.filter(kind__in=list(kinds))
-    rows = list(events.in_order()[:limit])
-    if len(rows) == limit:
-        return rows, Cursor(rows[-1].transaction_id, rows[-1].pk)
-    if horizon is not None:
-        # All below the horizon has been looked at, whether or not it was for this reader.
-        return rows, max(after, Cursor(horizon, -1))
-    return rows, Cursor(0, rows[-1].pk) if rows else after
+    if narrowing.project is not None:
+        events = events.filter(project_key=narrowing.project)
+    if narrowing.task_id is not None:
+        events = events.filter(task=narrowing.task_id)
+    if narrowing.kinds:
+        events = events.filter(kind__in=list(narrowing.kinds))
+    return _read(events, after, limit, until)
 
 
 def event_output(event: Event) -> dict[str, Any]:

@@ -1,15 +1,14 @@
-"""ASGI entry point: plain HTTP goes to WSGI in pooled threads, websockets go to Channels.
+"""ASGI entry point: plain HTTP goes to WSGI in pooled threads, streams and websockets to ``messaging``.
 
-Streams that outlive a request's worth of work (server-sent events) belong to Django's async handler: name their paths
-in ``STREAM_PATHS``. Websocket routes are listed in ``messaging.routing``.
+An event stream outlives a request's worth of work, so it is served by the event loop, not by a thread.
 """
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
-django_async = get_asgi_application()
+django.setup()
 
 # Everything below needs the apps that the line above has loaded.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
@@ -17,20 +16,22 @@ from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from messaging.hub import hub  # noqa: E402
 from messaging.routing import websocket_urlpatterns  # noqa: E402
+from messaging.sse import event_stream  # noqa: E402
 from taskproject.server.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
 
-#: Paths (without a trailing slash) that Django's async handler answers when an event stream is asked for.
-STREAM_PATHS: frozenset[str] = frozenset()
+#: Paths (without a trailing slash) that answer with an event stream when one is asked for.
+STREAM_PATHS = frozenset({"/api/v1/events"})
 #: Long polls: they wait in threads of their own.
-WAITING_PATHS = ("/api/v1/tasks/claim_next",)
+WAITING_PATHS = ("/api/v1/tasks/claim_next", "/api/v1/events")
 
 threaded_wsgi = ThreadedWSGI(WSGIHandler(), waiting_paths=WAITING_PATHS, on_thread_end=connections.close_all)
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
-    if STREAM_PATHS and scope["path"].rstrip("/") in STREAM_PATHS and _asks_for_stream(scope):
-        await django_async(scope, receive, send)
+    if scope["path"].rstrip("/") in STREAM_PATHS and _asks_for_stream(scope):
+        await event_stream(scope, receive, send)
     else:
         await threaded_wsgi(scope, receive, send)
 
@@ -51,6 +52,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            hub.close()
             threaded_wsgi.close()
             await send({"type": "lifespan.shutdown.complete"})
             return

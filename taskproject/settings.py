@@ -28,6 +28,13 @@ def _flag(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
 
 
+def _whole_number(name: str, *, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= 36500:
+        raise ImproperlyConfigured(f"{name} must be a whole number of 1 or more, not {text!r}.")
+    return int(text)
+
+
 def _data_dir() -> Path:
     path = Path(os.environ.get("DATA_DIR") or BASE_DIR / "data").expanduser()
     try:
@@ -231,6 +238,9 @@ REST_FRAMEWORK = {
 }
 # Requests a caller may send, in the notation of the `limits` library.
 API_RATE_LIMIT = os.environ.get("API_RATE_LIMIT") or "6000/minute"
+
+# Days for which the stream is replayed from a cursor; the events themselves are kept.
+EVENT_RETENTION_DAYS = _whole_number("EVENT_RETENTION_DAYS", default=7)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "taskproject",

@@ -38,6 +38,10 @@ class Invalid(DomainError):
         super().__init__(f"{first_field}: {first_texts[0]}", errors=listed)
 
 
+class NotAuthenticated(DomainError):
+    code = "not_authenticated"
+
+
 class NotPermitted(DomainError):
     code = "permission_denied"
 
@@ -124,6 +128,10 @@ class DependencyCycle(DomainError):
 
     def __init__(self, cycle: list[str]) -> None:
         super().__init__(f"That would close a circle of dependencies: {' → '.join(cycle)}.", cycle=cycle)
+
+
+class CursorExpired(DomainError):
+    code = "cursor_expired"
 
 
 class VersionMismatch(DomainError):

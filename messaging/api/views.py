@@ -11,9 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from messaging.stream import START, Cursor, event_output, present_cursor, read_events
-from tasks.errors import Invalid, NotFound, unknown_name
-from tasks.models import Event, Project, Task
+from messaging.narrowing import narrowing_of
+from messaging.stream import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
+from tasks.errors import Invalid, unknown_name
+from tasks.models import Event
 from tasks.waiting import Places, wait_until
 
 LIMIT, WAIT = 1000, 30
@@ -84,23 +85,30 @@ class EventsView(APIView):
     def answer(self, request: Request, ref: str | None = None) -> Response:
         """The page that the query asks for; with ``ref`` of that task alone."""
         params = request.query_params
+        user = request.user
+        assert isinstance(user, User)
         for name in params:
             if name not in PARAMETERS or (ref and name in ("task", "project")):
                 raise Invalid({name: unknown_name(name, list(PARAMETERS), what="parameter")})
         limit = _number(params, "limit", default=100, least=1, most=LIMIT)
         wait = _number(params, "wait", default=0, least=0, most=WAIT)
-        narrow = self._narrow(request, ref)
+        narrowing = narrowing_of(
+            user, project=params.get("project"), task=ref or params.get("task"), kinds=params.get("kinds", "")
+        )
         text = params.get("after", "")
         if text == "now":
             return Response({"events": [], "cursor": str(present_cursor())})
-        user = request.user
-        assert isinstance(user, User)
         found: list[Event] = []
-        cursor = Cursor.parse(text) if text else START
+        if ref:
+            # The life of one task is told whole, however long ago it began.
+            cursor = Cursor.parse(text) if text else START
+        else:
+            cursor = Cursor.parse(text) if text else first_kept()
+            require_kept(cursor)
 
         def look() -> bool:
             nonlocal found, cursor
-            found, cursor = read_events(user=user, after=cursor, limit=limit, **narrow)
+            found, cursor = read_events(user=user, after=cursor, limit=limit, narrowing=narrowing)
             return bool(found)
 
         if not look() and wait:
@@ -108,21 +116,6 @@ class EventsView(APIView):
                 if taken:
                     wait_until(look, time.monotonic() + wait)
         return Response({"events": [event_output(event) for event in found], "cursor": str(cursor)})
-
-    def _narrow(self, request: Request, ref: str | None) -> dict[str, Any]:
-        params = request.query_params
-        ref, project = ref or params.get("task"), params.get("project")
-        task = None
-        if project and not Project.objects.visible_to(request.user).filter(key=project.upper()).exists():
-            raise NotFound(f"There is no project {project!r} that you are a member of.")
-        if ref:
-            key, _, number = ref.rpartition("-")
-            named = Task.objects.filter(project__key=key.upper(), number=int(number) if _is_number(number) else -1)
-            task = named.visible_to(request.user).first()
-            if task is None:
-                raise NotFound(f"There is no task {ref!r} in the projects that you are a member of.")
-        kinds = [kind.strip() for kind in params.get("kinds", "").split(",") if kind.strip()]
-        return {"task": task, "project": project, "kinds": kinds}
 
 
 class TaskEventsView(EventsView):

@@ -1,6 +1,5 @@
 """Agents, their skills and their tokens."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from tasks.errors import Invalid, NotPermitted
 from tasks.events import event, record
 from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Skill
 from tasks.permissions import is_llm, is_staff_somewhere, may_issue_token, may_manage_agent
+from tasks.tokens import digest_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -118,11 +118,6 @@ def edit_agent(
 def set_availability(*, actor: "User", agent: Agent, availability: Availability) -> Agent:
     """Pause an agent or make it available again."""
     return edit_agent(actor=actor, agent=agent, changes={"availability": availability})
-
-
-def digest_of(token: str) -> str:
-    """How a token is stored and looked up: SHA-256, in hex. Tokens carry 256 random bits, so no salt is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 @verb

@@ -72,6 +72,7 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["transaction_id", "id"], name="event_order"),
             models.Index(fields=["task", "id"], name="event_of_task"),
+            models.Index(fields=["at"], name="event_at"),
             models.Index(fields=["project", "kind", "at"], name="event_for_reports"),
         ]
 

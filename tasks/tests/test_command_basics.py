@@ -8,10 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError
 
-from tasks.actions.agents import digest_of
 from tasks.management.command import Command, Problem, WrongUse, database_sentence, project_named, skill_levels
 from tasks.management.commands import add_agent, add_project
 from tasks.models import Agent, AgentSkill, AgentToken, Membership, Project, Skill
+from tasks.tokens import digest_of
 
 pytestmark = pytest.mark.django_db
 

@@ -4,11 +4,11 @@ import pytest
 
 from tasks import engine
 from tasks.actions import claims, runs
-from tasks.actions.agents import digest_of
 from tasks.actions.tasks import recount_blockers
 from tasks.demo import plan
 from tasks.errors import Invalid
 from tasks.models import Agent, AgentToken, Project, Task
+from tasks.tokens import digest_of
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,39 @@
+"""From a request for the stream to a follower of it: who, what, from where. One door for sockets and event streams."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from django.contrib.auth.models import User
+
+from messaging.hub import Follower
+from messaging.narrowing import narrowing_of
+from messaging.stream import Cursor, first_kept, require_kept
+from messaging.visitors import admit
+from tasks.errors import Invalid, unknown_name
+
+QUERY_NAMES = ("after", "project", "task", "kinds")
+
+
+def admit_follower(headers: Mapping[str, str], query: bytes, *, replay: bool = False) -> tuple[Follower, Cursor | None]:
+    """A follower for the request with these headers (lower-case names) and this query string, and where it begins.
+
+    The place is that of ``Last-Event-ID``, else of ``after``; None means from now on. With ``replay`` one that is left
+    out means from the oldest event that is kept. Reads the database. Raises ``DomainError``: ``NotAuthenticated``,
+    ``NotFound``, ``Invalid``, ``CursorExpired``.
+    """
+    visitor = admit(headers)
+    params = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    for name in params:
+        if name not in QUERY_NAMES:
+            raise Invalid({name: unknown_name(name, QUERY_NAMES, what="parameter")})
+    user = User.objects.get(pk=visitor.user_id)
+    narrowing = narrowing_of(
+        user, project=params.get("project"), task=params.get("task"), kinds=params.get("kinds", "")
+    )
+    follower = Follower(visitor, narrowing)
+    text = headers.get("last-event-id") or params.get("after")
+    if text == "now" or (not text and not replay):
+        return follower, None
+    after = Cursor.parse(text) if text else first_kept()
+    require_kept(after)
+    return follower, after

@@ -1,0 +1,64 @@
+"""The bell across processes: "there is news", over the channel layer. Losing it costs freshness, never an event.
+
+Commits only set a flag; a thread of its own sends, at most so often, so that no verb waits for Redis.
+"""
+
+import logging
+import threading
+import time
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from tasks.events import bell
+
+logger = logging.getLogger(__name__)
+
+GROUP = "news"
+EVERY_SECONDS = 0.01
+
+
+class Ringer:
+    """Carries this process's news to the others. Starts its thread at the first news, after any fork."""
+
+    def __init__(self) -> None:
+        self._news = threading.Event()
+        self._start = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def ring(self, **_: Any) -> None:
+        self._news.set()
+        if self._thread is None or not self._thread.is_alive():
+            with self._start:
+                if self._thread is None or not self._thread.is_alive():
+                    self._thread = threading.Thread(target=self._run, name="bell", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        async_to_sync(self._carry)()
+
+    async def _carry(self) -> None:
+        layer = get_channel_layer()
+        away = False
+        while True:
+            self._news.wait()
+            self._news.clear()
+            try:
+                await layer.group_send(GROUP, {"type": "news"})
+                away = False
+            except Exception as error:
+                if not away:
+                    logger.warning("The bell does not reach other processes (%s); they look by themselves.", error)
+                away = True
+            time.sleep(EVERY_SECONDS)
+
+
+ringer = Ringer()
+
+
+def connect() -> None:
+    """Ring for other processes where there is a layer that reaches them; this process hears itself anyway."""
+    if settings.REDIS_URL:
+        bell.connect(ringer.ring, dispatch_uid="messaging.bell")

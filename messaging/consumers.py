@@ -1,0 +1,102 @@
+"""``/ws/events``: the stream over a websocket. The server speaks; writing happens over HTTP only."""
+
+import asyncio
+import logging
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+from django.conf import settings
+from django.http.request import validate_host
+
+from messaging.admission import admit_follower
+from messaging.hub import Follower, hub
+from messaging.stream import Cursor
+from tasks.errors import CursorExpired, DomainError, NotAuthenticated, NotFound
+
+logger = logging.getLogger(__name__)
+
+#: Close codes: the registered ones where one fits, else the HTTP status behind a 4.
+BAD_REQUEST, NOT_AUTHENTICATED, NOT_FOUND, TOO_SLOW, STOPPING = 4400, 4401, 4404, 1013, 1001
+ENDED = {"too_slow": TOO_SLOW, "not_authenticated": NOT_AUTHENTICATED, "stopping": STOPPING}
+
+
+def origin_is_ours(headers: dict[str, str], *, secure: bool) -> bool:
+    """Whether a browser's ``Origin`` is exactly this server's, or one of ``CSRF_TRUSTED_ORIGINS``.
+
+    Programs send none; they are told by their token.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return "authorization" in headers
+    host = headers.get("host", "")
+    if not validate_host(urlsplit(f"//{host}").hostname or "", settings.ALLOWED_HOSTS):
+        return False
+    return origin == f"{'https' if secure else 'http'}://{host}" or origin in settings.CSRF_TRUSTED_ORIGINS
+
+
+class EventsConsumer(AsyncConsumer):
+    """One open socket: admitted, then fed by the hub until it goes, is sent away, or reads too slowly."""
+
+    # The hub hears the bell for all sockets; a queue in the channel layer for each would be for nothing.
+    channel_layer_alias: ClassVar[Any] = None
+    feeding: asyncio.Task[None] | None = None
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.scope["headers"]}
+        secure = settings.USE_TLS or self.scope.get("scheme") == "wss"
+        if not origin_is_ours(headers, secure=secure):
+            await self.send({"type": "websocket.close", "code": 4403})
+            raise StopConsumer
+        await self.send({"type": "websocket.accept"})
+        try:
+            follower, after = await hub.in_thread(admit_follower, headers, self.scope["query_string"])
+        except CursorExpired:
+            await self.send({"type": "websocket.send", "text": '{"type":"reset"}'})
+            await self._close(BAD_REQUEST, "cursor_expired")
+        except DomainError as error:
+            await self._close(_code_of(error), error.code)
+        else:
+            self.feeding = asyncio.create_task(self._feed(follower, after))
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        """What a client says is not listened to."""
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        if self.feeding is not None:
+            self.feeding.cancel()
+            await asyncio.gather(self.feeding, return_exceptions=True)
+        raise StopConsumer
+
+    async def _feed(self, follower: Follower, after: Cursor | None) -> None:
+        greeted = False
+        try:
+            async for batch in hub.stream(follower, after):
+                if not greeted:
+                    greeted = True
+                    first = after if after is not None else batch.cursor
+                    await self.send({"type": "websocket.send", "text": f'{{"type":"hello","cursor":"{first}"}}'})
+                if batch.events:
+                    await self.send({"type": "websocket.send", "text": batch.frame()})
+            await self._close(ENDED[follower.ended or "stopping"], follower.ended or "stopping")
+        except (OSError, RuntimeError):
+            # The client went away while we wrote; its disconnect is on the way.
+            pass
+        except Exception:
+            logger.exception("A socket could not be fed.")
+            await self._close(1011, "error")
+        finally:
+            hub.leave(follower)
+
+    async def _close(self, code: int, reason: str) -> None:
+        await self.send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+def _code_of(error: DomainError) -> int:
+    match error:
+        case NotAuthenticated():
+            return NOT_AUTHENTICATED
+        case NotFound():
+            return NOT_FOUND
+    return BAD_REQUEST

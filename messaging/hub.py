@@ -1,0 +1,282 @@
+"""One reader a process: follows the event table and hands each event, serialised once, to every local follower.
+
+Woken by the bell of this process and of others, with a cheap poll as the guarantee. Lives in the event loop of the ASGI
+server; the database is read in one thread of its own.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import orjson
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import DatabaseError, InterfaceError, connection, connections
+
+from messaging.bell import GROUP
+from messaging.narrowing import Narrowing
+from messaging.stream import Cursor, event_output, present_cursor, read_all, read_events
+from messaging.visitors import Visitor, standing
+from tasks.events import bell
+from tasks.models import Event
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BATCH = 500
+#: Between two reads under load: several events in one frame instead of a frame an event.
+GATHER_SECONDS = 0.01
+POLL_SECONDS = {"sqlite": 0.05, "postgresql": 0.5}
+#: How long a permission that was taken away may still let events through.
+AUDIT_SECONDS = 2.0
+#: What may wait for a follower that does not read.
+MOST_WAITING_BYTES = 1024 * 1024
+MOST_WAITING_FRAMES = 1000
+
+
+class Batch:
+    """Events that go to alike followers at once, each serialised, and the cursor behind them."""
+
+    __slots__ = ("_frame", "cursor", "events", "size")
+
+    def __init__(self, events: Sequence[tuple[Cursor, bytes]], cursor: Cursor) -> None:
+        self.events = events
+        self.cursor = cursor
+        self.size = sum(len(text) for _, text in events)
+        self._frame: str | None = None
+
+    def frame(self) -> str:
+        """All events as one websocket frame, made once for every socket that gets this batch."""
+        if self._frame is None:
+            events = b",".join(text for _, text in self.events).decode()
+            self._frame = f'{{"type":"events","events":[{events}],"cursor":"{self.cursor}"}}'
+        return self._frame
+
+
+@dataclass(eq=False)
+class Follower:
+    """One open stream. Batches wait here until its writer takes them; one that reads too slowly is given up."""
+
+    visitor: Visitor
+    narrowing: Narrowing
+    waiting: deque[Batch] = field(default_factory=deque)
+    waiting_bytes: int = 0
+    ended: str | None = None
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, batch: Batch) -> None:
+        if self.ended:
+            return
+        self.waiting.append(batch)
+        self.waiting_bytes += batch.size
+        if self.waiting_bytes > MOST_WAITING_BYTES or len(self.waiting) > MOST_WAITING_FRAMES:
+            self.end("too_slow")
+        self.woken.set()
+
+    def end(self, reason: str) -> None:
+        """Give the stream up: ``too_slow``, ``not_authenticated`` or ``stopping``. What waited is let go."""
+        self.ended = reason
+        self.waiting.clear()
+        self.waiting_bytes = 0
+        self.woken.set()
+
+    async def take(self) -> Batch | None:
+        """The next batch; None once the stream has ended, see ``ended``."""
+        while not self.waiting:
+            if self.ended:
+                return None
+            self.woken.clear()
+            await self.woken.wait()
+        batch = self.waiting.popleft()
+        self.waiting_bytes -= batch.size
+        return batch
+
+
+def serialise(events: Sequence[Event]) -> list[tuple[Cursor, bytes]]:
+    options = orjson.OPT_UTC_Z
+    return [(Cursor.of(event), orjson.dumps(event_output(event), default=str, option=options)) for event in events]
+
+
+def may_see(visitor: Visitor, event: Event) -> bool:
+    if visitor.projects is not None and event.project_id not in visitor.projects:
+        return False
+    return event.recipient_id is None or visitor.user_id in (event.recipient_id, event.actor_id)
+
+
+class Hub:
+    """The process's one reader. ``follow`` joins it; it runs as long as somebody follows."""
+
+    def __init__(self) -> None:
+        self.followers: set[Follower] = set()
+        self.cursor: Cursor | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._ears: asyncio.Task[None] | None = None
+        self._news: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
+
+    async def in_thread(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run ``work`` in the hub's own thread, with its lasting database connection."""
+        return await sync_to_async(work, thread_sensitive=False, executor=self._thread)(*args, **kwargs)
+
+    async def follow(self, follower: Follower) -> Cursor:
+        """Hand ``follower`` every event from now on; returns the place from which that is."""
+        self._require_running()
+        while self.cursor is None:
+            await asyncio.sleep(0.005)
+        self.followers.add(follower)
+        return self.cursor
+
+    def leave(self, follower: Follower) -> None:
+        self.followers.discard(follower)
+        if not self.followers:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the reader; the next follower starts it anew."""
+        bell.disconnect(dispatch_uid="messaging.hub")
+        for task in (self._reader, self._ears):
+            if task is not None:
+                task.cancel()
+        self._reader = self._ears = None
+        self.cursor = None
+        self._thread.submit(connections.close_all)
+
+    def close(self) -> None:
+        """The server stops: every follower is sent away."""
+        for follower in list(self.followers):
+            follower.end("stopping")
+        self.stop()
+
+    def _require_running(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            return
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        bell.connect(self._hear, dispatch_uid="messaging.hub", weak=False)
+        self._reader = self._loop.create_task(self._run())
+        self._ears = self._loop.create_task(self._listen()) if settings.REDIS_URL else None
+
+    def _hear(self, **_: Any) -> None:
+        """A commit of this process, told in whatever thread committed."""
+        loop, news = self._loop, self._news
+        if loop is not None and news is not None and not loop.is_closed():
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(news.set)
+
+    async def _listen(self) -> None:
+        """Hear commits of other processes; while the layer is away the poll does."""
+        assert self._news is not None
+        while True:
+            try:
+                layer = get_channel_layer()
+                channel = await layer.new_channel()
+                await layer.group_add(GROUP, channel)
+                while True:
+                    await layer.receive(channel)
+                    self._news.set()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                logger.warning("The bell of other processes is away (%s); looking by myself.", error)
+                await asyncio.sleep(2)
+
+    async def _run(self) -> None:
+        assert self._news is not None
+        loop = asyncio.get_running_loop()
+        next_audit = loop.time() + AUDIT_SECONDS
+        away = False
+        while True:
+            try:
+                if self.cursor is None:
+                    self.cursor = await self.in_thread(present_cursor)
+                events, cursor = await self.in_thread(read_all, self.cursor, BATCH)
+                if any(event.kind.startswith("member.") for event in events) or loop.time() >= next_audit:
+                    await self._audit()
+                    next_audit = loop.time() + AUDIT_SECONDS
+                if events:
+                    self._hand_out(events, cursor)
+                self.cursor = cursor
+                away = False
+                full = len(events) == BATCH
+            except (DatabaseError, InterfaceError) as error:
+                if not away:
+                    logger.warning("The stream waits for the database: %s", str(error).strip().splitlines()[:1])
+                away, full = True, False
+                await self.in_thread(connection.close)
+                await asyncio.sleep(1)
+            if full:
+                continue
+            await asyncio.sleep(GATHER_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), POLL_SECONDS[connection.vendor])
+            self._news.clear()
+
+    async def _audit(self) -> None:
+        """Bring every follower's permissions up to date; send away who has none."""
+        now = await self.in_thread(standing, [follower.visitor for follower in self.followers])
+        for follower in list(self.followers):
+            visitor = now.get(follower.visitor, follower.visitor)
+            if visitor is None:
+                follower.end("not_authenticated")
+            else:
+                follower.visitor = visitor
+
+    def _hand_out(self, events: Sequence[Event], cursor: Cursor) -> None:
+        """Offer each follower what it may see and wants; followers that are alike share one batch."""
+        texts = serialise(events)
+        private = any(event.recipient_id is not None for event in events)
+        made: dict[Any, Batch | None] = {}
+        for follower in list(self.followers):
+            visitor, narrowing = follower.visitor, follower.narrowing
+            alike = (visitor.projects, narrowing, visitor.user_id if private else None)
+            if alike not in made:
+                chosen = [
+                    text
+                    for event, text in zip(events, texts, strict=True)
+                    if narrowing.takes(event) and may_see(visitor, event)
+                ]
+                made[alike] = Batch(chosen, cursor) if chosen else None
+            if batch := made[alike]:
+                follower.offer(batch)
+
+    async def stream(self, follower: Follower, after: Cursor | None) -> AsyncIterator[Batch]:
+        """All that ``follower`` may see behind ``after`` (None: from now on), in order, without gap or repeat.
+
+        Replays from the table in pages until little is left, then joins the hub, then reads the rest up to the place
+        where the hub took over; an empty batch tells that place. Ends when the follower is ended, see its ``ended``.
+        """
+        full = after is not None
+        while after is not None and full:
+            batch, after, full = await self.in_thread(_replay, follower, after, None)
+            if batch:
+                yield batch
+        joined = await self.follow(follower)
+        place: Cursor = joined if after is None else after
+        full = joined > place
+        while full:
+            batch, place, full = await self.in_thread(_replay, follower, place, joined)
+            if batch:
+                yield batch
+        yield Batch([], place)
+        while (batch := await follower.take()) is not None:
+            if batch.cursor > place:
+                yield batch
+
+
+def _replay(follower: Follower, after: Cursor, until: Cursor | None) -> tuple[Batch | None, Cursor, bool]:
+    """A page of the table for ``follower``, the cursor behind it, and whether there may be more."""
+    user = User.objects.get(pk=follower.visitor.user_id)
+    events, cursor = read_events(user=user, after=after, limit=BATCH, narrowing=follower.narrowing, until=until)
+    return (Batch(serialise(events), cursor) if events else None), cursor, len(events) == BATCH
+
+
+hub = Hub()

@@ -1,0 +1,44 @@
+"""What a reader of the stream asks for: one project, one task, some kinds. Only what it may see can be named."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from tasks.errors import NotFound
+from tasks.models import Event, Project, Task
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """A part of the stream; left out means all that the reader may see. ``project`` is a key."""
+
+    project: str | None = None
+    task_id: int | None = None
+    kinds: frozenset[str] = frozenset()
+
+    def takes(self, event: Event) -> bool:
+        return (
+            (self.project is None or event.project_key == self.project)
+            and (self.task_id is None or event.task_id == self.task_id)
+            and (not self.kinds or event.kind in self.kinds)
+        )
+
+
+def narrowing_of(user: User, *, project: str | None = None, task: str | None = None, kinds: str = "") -> Narrowing:
+    """The part of the stream that a query names: a key, a ref, kinds with commas between them.
+
+    Raises ``NotFound`` for a project or task that ``user`` may not see. Reads the database.
+    """
+    if project is not None:
+        project = project.upper()
+        if not Project.objects.visible_to(user).filter(key=project).exists():
+            raise NotFound(f"There is no project {project!r} that you are a member of.")
+    task_id = None
+    if task is not None:
+        key, _, number = task.rpartition("-")
+        if number.isascii() and number.isdecimal() and len(number) < 10:
+            named = Task.objects.filter(project__key=key.upper(), number=int(number)).visible_to(user)
+            task_id = named.values_list("pk", flat=True).first()
+        if task_id is None:
+            raise NotFound(f"There is no task {task!r} in the projects that you are a member of.")
+    return Narrowing(project, task_id, frozenset(kind.strip() for kind in kinds.split(",") if kind.strip()))

@@ -1,0 +1,85 @@
+"""``GET /api/v1/events`` with ``Accept: text/event-stream``: the stream as server-sent events.
+
+After the HTML standard, section *Server-sent events*: each event carries its cursor as ``id``, so that a client that
+reconnects sends it as ``Last-Event-ID`` and misses nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from messaging.admission import admit_follower
+from messaging.hub import Batch, Follower, hub
+from messaging.stream import Cursor
+from taskproject.api.problems import CONTENT_TYPE, problem_of
+from taskproject.api.renderers import JSONRenderer
+from tasks.errors import DomainError
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+#: A comment so often keeps proxies from closing a quiet stream.
+KEEP_ALIVE_SECONDS = 15.0
+
+
+async def event_stream(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """ASGI application for one stream."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        follower, after = await hub.in_thread(admit_follower, headers, scope["query_string"], replay=True)
+    except DomainError as error:
+        return await _refuse(send, error)
+    start_headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": start_headers})
+    feeding = asyncio.create_task(_feed(send, follower, after))
+    leaving = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait({feeding, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (feeding, leaving):
+            task.cancel()
+        await asyncio.gather(feeding, leaving, return_exceptions=True)
+        hub.leave(follower)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _feed(send: Send, follower: Follower, after: Cursor | None) -> None:
+    async def write(text: bytes, *, more: bool = True) -> None:
+        await send({"type": "http.response.body", "body": text, "more_body": more})
+
+    batches = hub.stream(follower, after)
+    upcoming = asyncio.ensure_future(anext(batches, None))
+    await write(b"retry: 2000\n\n")
+    while True:
+        done, _ = await asyncio.wait({upcoming}, timeout=KEEP_ALIVE_SECONDS)
+        if not done:
+            await write(b": still here\n\n")
+            continue
+        batch = upcoming.result()
+        if batch is None:
+            break
+        await write(_text_of(batch))
+        upcoming = asyncio.ensure_future(anext(batches, None))
+    await write(b"", more=False)
+
+
+def _text_of(batch: Batch) -> bytes:
+    if not batch.events:
+        return f"id: {batch.cursor}\nevent: hello\ndata: {{}}\n\n".encode()
+    return b"".join(f"id: {cursor}\ndata: ".encode() + text + b"\n\n" for cursor, text in batch.events)
+
+
+async def _refuse(send: Send, error: DomainError) -> None:
+    body = problem_of(error)
+    headers = [(b"content-type", CONTENT_TYPE.encode())]
+    await send({"type": "http.response.start", "status": body["status"], "headers": headers})
+    await send({"type": "http.response.body", "body": JSONRenderer().render(body)})

@@ -1,0 +1,281 @@
+"""The live stream over sockets and event streams: in order, without gap or repeat, and only to who may see it."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from messaging import hub as hub_module
+from messaging.hub import hub
+from messaging.stream import START, read_events
+from messaging.visitors import Visitor
+from taskproject.asgi import application
+from tasks import clock
+from tasks.actions.agents import create_token, revoke_token
+from tasks.actions.projects import remove_member
+from tasks.events import event, record
+from tasks.models import Event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 15
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(hub_module, "AUDIT_SECONDS", 0.1)
+
+
+def write(cast, word: str, **kwargs: Any) -> None:
+    record(event("task.created", at=clock.now(), actor=None, project=cast.ops, word=word, **kwargs))
+
+
+class Socket:
+    """A client of /ws/events that keeps what it got."""
+
+    def __init__(self, query: str = "", **headers: str) -> None:
+        named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        self.wire = WebsocketCommunicator(application, f"/ws/events{query}", headers=named)
+        self.events: list[dict] = []
+        self.cursor = ""
+
+    async def connect(self) -> "Socket":
+        connected, _ = await self.wire.connect(timeout=PATIENCE)
+        assert connected
+        return self
+
+    async def hello(self) -> "Socket":
+        await self.connect()
+        message = json.loads(await self.wire.receive_from(timeout=PATIENCE))
+        assert message["type"] == "hello"
+        self.cursor = message["cursor"]
+        return self
+
+    async def read_until(self, word: str) -> list[str]:
+        while word not in self.words():
+            message = json.loads(await self.wire.receive_from(timeout=PATIENCE))
+            assert message["type"] == "events"
+            self.events += message["events"]
+            self.cursor = message["cursor"]
+        return self.words()
+
+    async def closed_with(self) -> int:
+        while True:
+            message = await self.wire.receive_output(timeout=PATIENCE)
+            if message["type"] == "websocket.close":
+                return message["code"]
+
+    def words(self) -> list[str]:
+        return [event["data"]["word"] for event in self.events]
+
+    async def leave(self) -> None:
+        await self.wire.disconnect(timeout=PATIENCE)
+
+
+def bearer(agent) -> dict[str, str]:
+    return {"authorization": f"Bearer {create_token(actor=None, agent=agent, name='t')[1]}"}
+
+
+def session_of(user: User) -> dict[str, str]:
+    client = Client()
+    client.force_login(user)
+    cookie = client.cookies["sessionid"].value
+    return {"cookie": f"sessionid={cookie}", "origin": "http://localhost:8000", "host": "localhost:8000"}
+
+
+def run(story) -> None:
+    async def told() -> None:
+        try:
+            await story()
+        finally:
+            hub.close()
+            await asyncio.sleep(0)
+
+    asyncio.run(told())
+
+
+def later(function, *args: Any, **kwargs: Any):
+    """Call it in a thread, as a request would."""
+
+    def call() -> Any:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connections.close_all()
+
+    return sync_to_async(call, thread_sensitive=False)()
+
+
+def test_socket_gets_what_comes_and_a_reconnect_misses_and_repeats_nothing(cast):
+    headers = bearer(cast.atlas)
+    write(cast, "before")
+
+    async def story() -> None:
+        socket = await Socket(**headers).hello()
+        await later(write, cast, "one")
+        await later(write, cast, "two")
+        assert await socket.read_until("two") == ["one", "two"]
+        await socket.leave()
+        for number in range(3):
+            await later(write, cast, f"away {number}")
+        back = await Socket(f"?after={socket.cursor}", **headers).hello()
+        await later(write, cast, "three")
+        assert await back.read_until("three") == ["away 0", "away 1", "away 2", "three"]
+        await back.leave()
+
+    run(story)
+
+
+def test_replay_of_many_pages_joins_the_live_stream_without_a_seam(cast, monkeypatch):
+    monkeypatch.setattr(hub_module, "BATCH", 5)
+    headers = bearer(cast.atlas)
+    for number in range(23):
+        write(cast, f"old {number}")
+
+    async def story() -> None:
+        first = await Socket(**headers).hello()
+        socket = Socket(f"?after={START}", **headers)
+        writing = asyncio.gather(*(later(write, cast, f"new {number}") for number in range(17)))
+        await socket.hello()
+        await writing
+        await later(write, cast, "last")
+        await socket.read_until("last")
+        table = [e.data["word"] for e in (await later(read_events, user=cast.root, limit=1000))[0]]
+        assert socket.words() == table
+        await first.read_until("last")
+        assert first.words() == table[23:]
+        for one in (first, socket):
+            await one.leave()
+
+    run(story)
+
+
+def test_followers_see_their_projects_and_their_private_events_alone(cast):
+    atlas, zed = bearer(cast.atlas), bearer(cast.zed)
+
+    async def story() -> None:
+        mine, other = await Socket(**atlas).hello(), await Socket(**zed).hello()
+        await later(write, cast, "ours")
+        await later(write, cast, "for bert", recipient=cast.bert.user)
+        await later(write, cast, "for atlas", recipient=cast.atlas.user)
+        await later(record, event("task.created", at=timezone.now(), actor=None, project=cast.other, word="elsewhere"))
+        assert await mine.read_until("for atlas") == ["ours", "for atlas"]
+        assert await other.read_until("elsewhere") == ["elsewhere"]
+        for one in (mine, other):
+            await one.leave()
+
+    run(story)
+
+
+def test_query_narrows_to_project_task_and_kinds(cast, new_task):
+    task = new_task("Named")
+    headers = bearer(cast.atlas)
+
+    async def story() -> None:
+        narrow = await Socket(f"?task={task.ref}&kinds=task.noted", **headers).hello()
+        await later(write, cast, "no task")
+        await later(record, event("task.noted", at=timezone.now(), actor=None, task=task, word="yes"))
+        assert await narrow.read_until("yes") == ["yes"]
+        await narrow.leave()
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("query", "code"), [("?task=OTHER-1", 4404), ("?project=OTHER", 4404), ("?after=!", 4400), ("?tsak=OPS-1", 4400)]
+)
+def test_socket_for_what_is_not_to_be_seen_is_closed(cast, query, code):
+    headers = bearer(cast.atlas)
+
+    async def story() -> None:
+        socket = await Socket(query, **headers).connect()
+        assert await socket.closed_with() == code
+
+    run(story)
+
+
+def test_browser_is_let_in_by_session_from_exactly_our_origin(cast):
+    headers = session_of(cast.ada.user)
+
+    async def story() -> None:
+        socket = await Socket(**headers).hello()
+        await later(write, cast, "seen")
+        await socket.read_until("seen")
+        await socket.leave()
+        for origin in ("http://evil.example", "http://localhost:8001", "https://localhost:8000", "null"):
+            connected, _ = await Socket(**(headers | {"origin": origin})).wire.connect(timeout=PATIENCE)
+            assert not connected, origin
+        without = {name: value for name, value in headers.items() if name != "origin"}
+        connected, _ = await Socket(**without).wire.connect(timeout=PATIENCE)
+        assert not connected
+
+    run(story)
+
+
+def test_socket_without_valid_credentials_is_closed_with_4401(cast):
+    async def story() -> None:
+        for headers in ({"authorization": "Bearer tp_wrong"}, {"origin": "http://localhost", "host": "localhost"}):
+            assert await (await Socket(**headers).connect()).closed_with() == 4401
+
+    run(story)
+
+
+def test_revoked_token_and_ended_session_close_the_socket(cast):
+    token, secret = create_token(actor=None, agent=cast.atlas, name="t")
+    session = session_of(cast.ada.user)
+
+    async def story() -> None:
+        agent = await Socket(authorization=f"Bearer {secret}").hello()
+        browser = await Socket(**session).hello()
+        await later(revoke_token, actor=cast.root, token=token)
+        assert await agent.closed_with() == 4401
+        await later(cast.ada.user.__class__.objects.filter(pk=cast.ada.user.pk).update, is_active=False)
+        assert await browser.closed_with() == 4401
+
+    run(story)
+
+
+def test_removed_member_gets_no_further_event(cast):
+    headers = bearer(cast.bert)
+
+    async def story() -> None:
+        socket = await Socket(**headers).hello()
+        await later(write, cast, "as member")
+        await socket.read_until("as member")
+        await later(remove_member, actor=cast.ada.user, project=cast.ops, user=cast.bert.user)
+        await later(write, cast, "as stranger")
+        assert await socket.wire.receive_nothing(timeout=1, interval=0.05)
+        await socket.leave()
+
+    run(story)
+
+
+def test_cursor_beyond_retention_is_reset(cast, settings):
+    write(cast, "old")
+    Event.objects.update(at=timezone.now() - timedelta(days=30))
+    write(cast, "new")
+    headers = bearer(cast.atlas)
+
+    async def story() -> None:
+        socket = await Socket(f"?after={START}", **headers).connect()
+        assert json.loads(await socket.wire.receive_from(timeout=PATIENCE)) == {"type": "reset"}
+        await socket.closed_with()
+
+    run(story)
+
+
+def test_follower_that_never_reads_is_given_up_before_it_costs_memory(monkeypatch):
+    monkeypatch.setattr(hub_module, "MOST_WAITING_BYTES", 100)
+    follower = hub_module.Follower(Visitor(1, None), hub_module.Narrowing())
+    for _ in range(5):
+        follower.offer(hub_module.Batch([(START, b"x" * 40)], START))
+    assert follower.ended == "too_slow"
+    assert (follower.waiting_bytes, len(follower.waiting)) == (0, 0)

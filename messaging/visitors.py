@@ -1,0 +1,91 @@
+"""Who follows the stream, and what they may see at the moment: members of projects, by session or by token."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.http import parse_cookie
+from django.utils.crypto import constant_time_compare
+
+from tasks import clock
+from tasks.errors import NotAuthenticated
+from tasks.models import AgentToken, Membership
+from tasks.tokens import token_of, why_refused
+
+SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A user as the stream knows them; ``projects`` are ids, None for a superuser, who sees all."""
+
+    user_id: int
+    projects: frozenset[int] | None
+    token_id: int | None = None
+    session_key: str | None = None
+
+
+def admit(headers: Mapping[str, str]) -> Visitor:
+    """The visitor that a request's headers (lower-case names) speak for: a bearer token, else a session cookie.
+
+    Raises ``NotAuthenticated``. Reads the database.
+    """
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        token = token_of(secret.strip())
+        return _seen(Visitor(token.agent.user_id, frozenset(), token_id=token.pk), token.agent.user)
+    session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
+    user = _user_of_session(session_key) if session_key else None
+    if user is None:
+        raise NotAuthenticated("Sign in, or send a token: `Authorization: Bearer <token>`.")
+    return _seen(Visitor(user.pk, frozenset(), session_key=session_key), user)
+
+
+def _user_of_session(session_key: str) -> User | None:
+    """The user signed in under this session; None for a session that has ended, or whose password has changed."""
+    session = SessionStore(session_key)
+    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    user = User.objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
+    if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+        return None
+    return user
+
+
+def _seen(visitor: Visitor, user: User) -> Visitor:
+    if user.is_superuser:
+        return replace(visitor, projects=None)
+    ids = Membership.objects.filter(user=user).values_list("project_id", flat=True)
+    return replace(visitor, projects=frozenset(ids))
+
+
+def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
+    """What each visitor may see now; None for who has no business here any more. Four queries for all of them."""
+    visitors = set(visitors)
+    now = clock.now()
+    users = User.objects.filter(is_active=True).in_bulk({visitor.user_id for visitor in visitors})
+    token_ids = {visitor.token_id for visitor in visitors if visitor.token_id is not None}
+    tokens = AgentToken.objects.select_related("agent__user").filter(pk__in=token_ids)
+    good_tokens = {token.pk for token in tokens if why_refused(token, now) is None}
+    session_keys = {visitor.session_key for visitor in visitors if visitor.session_key is not None}
+    alive = Session.objects.filter(session_key__in=session_keys, expire_date__gt=now)
+    good_sessions = set(alive.values_list("session_key", flat=True))
+    projects: dict[int, set[int]] = {user_id: set() for user_id in users}
+    for user_id, project_id in Membership.objects.filter(user__in=users).values_list("user_id", "project_id"):
+        projects[user_id].add(project_id)
+
+    def now_is(visitor: Visitor) -> Visitor | None:
+        if visitor.user_id not in users:
+            return None
+        if visitor.token_id is not None and visitor.token_id not in good_tokens:
+            return None
+        if visitor.session_key is not None and visitor.session_key not in good_sessions:
+            return None
+        sees_all = users[visitor.user_id].is_superuser
+        return replace(visitor, projects=None if sees_all else frozenset(projects[visitor.user_id]))
+
+    return {visitor: now_is(visitor) for visitor in visitors}
