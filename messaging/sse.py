@@ -36,15 +36,18 @@ async def event_stream(scope: dict[str, Any], receive: Receive, send: Send) -> N
         (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": start_headers})
-    feeding = asyncio.create_task(_feed(send, follower, after))
-    leaving = asyncio.create_task(_gone(receive))
+    tasks = [asyncio.create_task(work) for work in (_feed(send, follower, after), _keep_alive(send), _gone(receive))]
     try:
-        await asyncio.wait({feeding, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (feeding, leaving):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(feeding, leaving, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         hub.leave(follower)
+
+
+async def _write(send: Send, text: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": text, "more_body": more})
 
 
 async def _gone(receive: Receive) -> None:
@@ -52,24 +55,17 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _feed(send: Send, follower: Follower, after: Cursor | None) -> None:
-    async def write(text: bytes, *, more: bool = True) -> None:
-        await send({"type": "http.response.body", "body": text, "more_body": more})
-
-    batches = hub.stream(follower, after)
-    upcoming = asyncio.ensure_future(anext(batches, None))
-    await write(b"retry: 2000\n\n")
+async def _keep_alive(send: Send) -> None:
     while True:
-        done, _ = await asyncio.wait({upcoming}, timeout=KEEP_ALIVE_SECONDS)
-        if not done:
-            await write(b": still here\n\n")
-            continue
-        batch = upcoming.result()
-        if batch is None:
-            break
-        await write(_text_of(batch))
-        upcoming = asyncio.ensure_future(anext(batches, None))
-    await write(b"", more=False)
+        await asyncio.sleep(KEEP_ALIVE_SECONDS)
+        await _write(send, b": still here\n\n")
+
+
+async def _feed(send: Send, follower: Follower, after: Cursor | None) -> None:
+    await _write(send, b"retry: 2000\n\n")
+    async for batch in hub.stream(follower, after):
+        await _write(send, _text_of(batch))
+    await _write(send, b"", more=False)
 
 
 def _text_of(batch: Batch) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.db import connections
@@ -279,3 +280,43 @@ def test_follower_that_never_reads_is_given_up_before_it_costs_memory(monkeypatc
         follower.offer(hub_module.Batch([(START, b"x" * 40)], START))
     assert follower.ended == "too_slow"
     assert (follower.waiting_bytes, len(follower.waiting)) == (0, 0)
+
+
+async def read_stream(query: bytes, headers: dict[str, str], until: str) -> str:
+    """What ``GET /api/v1/events`` sends as an event stream, up to a text."""
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/events",
+        "query_string": query,
+        "headers": [(b"accept", b"text/event-stream")]
+        + [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+    }
+    wire = ApplicationCommunicator(application, scope)
+    await wire.send_input({"type": "http.request", "body": b""})
+    start = await wire.receive_output(timeout=PATIENCE)
+    text = f"{start['status']}\n"
+    while until not in text:
+        text += (await wire.receive_output(timeout=PATIENCE))["body"].decode()
+    await wire.send_input({"type": "http.disconnect"})
+    await wire.wait(timeout=PATIENCE)
+    return text
+
+
+def test_event_stream_replays_from_its_last_event_id_and_refuses_as_a_problem(cast):
+    headers = bearer(cast.atlas)
+    write(cast, "one")
+    write(cast, "two")
+
+    async def story() -> None:
+        whole = await read_stream(b"", headers, "event: hello")
+        ids = [line.removeprefix("id: ") for line in whole.splitlines() if line.startswith("id: ")]
+        assert whole.startswith("200\n")
+        assert [word in whole for word in ('"word":"one"', '"word":"two"')] == [True, True]
+        rest = await read_stream(b"", headers | {"last_event_id": ids[0]}, "event: hello")
+        assert [word in rest for word in ('"word":"one"', '"word":"two"')] == [False, True]
+        refused = await read_stream(b"project=OTHER", headers, "not_found")
+        assert refused.startswith("404\n")
+        assert hub.followers == set()
+
+    run(story)
