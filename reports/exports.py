@@ -56,6 +56,11 @@ def _iso(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
+def _csv(value: Any) -> Any:
+    """Flags as JSON writes them, all else as in JSON, texts made safe."""
+    return str(value).lower() if isinstance(value, bool) else safe_cell(_iso(value))
+
+
 def _columns(columns: tuple[Column, ...]) -> list[dict[str, str]]:
     return [{"name": column.name, "label": column.label, "unit": column.unit} for column in columns]
 
@@ -105,7 +110,7 @@ def as_csv(given: Answer) -> str:
     names = [column.name for column in given.report.columns]
     writer.writerow(names)
     for row in given.result.rows:
-        writer.writerow([safe_cell(_iso(row[name])) for name in names])
+        writer.writerow([_csv(row[name]) for name in names])
     return out.getvalue()
 
 

@@ -94,7 +94,8 @@ def shown(given: Answer) -> Shown:
     report, result = given.report, given.result
     by_name = {column.name: column for column in report.columns}
     headline = [(by_name[name].label, figure(result.total[name], by_name[name].unit)) for name in report.headline]
-    headline += [(one.label, figure(result.figures[one.name], one.unit)) for one in report.figures]
+    figures = [(one, result.figures[one.name]) for one in report.figures]
+    headline += [(one.label, figure(value, one.unit)) for one, value in figures if value is not None]
     measured = [name for name in by_name if name not in NAMING]
     has_figures = any(result.total[name] for name in measured)
     return Shown(
