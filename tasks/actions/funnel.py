@@ -136,7 +136,7 @@ def move_all(
     if target in TERMINAL:
         Assignment.objects.active().filter(task__in=tasks).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
     for task in tasks:
-        if source in TERMINAL:
+        if source in TERMINAL and target not in TERMINAL:
             _revive_assignments(task)
         around = tell_the_tasks_around(task, source, target, now=now, actor=actor, foreseen=foreseen)
         moved.events += around.events
