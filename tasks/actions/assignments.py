@@ -61,7 +61,7 @@ def add_assignments(
 ) -> list[Event]:
     """Rows and events for those of ``agents`` who are not assigned yet. Part of a running verb."""
     present = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
-    new = [agent for agent in agents if agent.pk not in present]
+    new = list({agent.pk: agent for agent in agents if agent.pk not in present}.values())
     Assignment.objects.bulk_create(
         [
             Assignment(task=task, agent=agent, source=source, assigned_by=actor, note=note, created_at=now)

@@ -25,6 +25,8 @@ from tasks.transitions import Status
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+#: How somebody else may have ended a run whose holder goes on working: what it brings then is kept.
+LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
 RETRY_BASE, RETRY_CAP = timedelta(seconds=30), timedelta(hours=1)
 
 
@@ -75,7 +77,7 @@ def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
     """The refusal for a stale write; keeps ``late`` on the run, the first one only."""
     current = Run.objects.select_related("task__project").get(pk=run.pk)
     kept = False
-    if late is not None and current.status in (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED):
+    if late is not None and current.status in LATE_IS_KEPT:
         with transaction.atomic():
             now = clock.now()
             kept = bool(
