@@ -36,7 +36,7 @@ COMMON = {
 # Shrinking a walk takes minutes; `deep` does it.
 SAME_WALKS = COMMON | {"derandomize": True, "phases": (Phase.explicit, Phase.generate)}
 settings.register_profile("quick", max_examples=12, stateful_step_count=40, **SAME_WALKS)
-settings.register_profile("ci", max_examples=80, stateful_step_count=60, **SAME_WALKS)
+settings.register_profile("ci", max_examples=50, stateful_step_count=50, **SAME_WALKS)
 settings.register_profile("deep", max_examples=1000, stateful_step_count=80, **COMMON)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick")
 
