@@ -1,21 +1,25 @@
 """The agents that share a project with the user: who can do what, how busy they are and what they are at."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.db.models import IntegerField, Q
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tasks import clock
-from tasks.models import Agent, AgentKind, Availability, Project, Run
+from tasks.models import Agent, AgentKind, Assignment, Availability, Project, Run, Task
 from tasks.permissions import is_staff_somewhere
+from tasks.transitions import Status
 
 SHOWN = 200
 TASKS_SHOWN = 5
+#: Assigned tasks are counted up to this, which is more than any capacity.
+COUNTED = 100
 _TASK_FIELDS = ("task__title", "task__number", "task__project__key")
 #: An LLM agent that called within this time is believed alive.
 ALIVE_FOR = timedelta(minutes=2)
@@ -27,15 +31,17 @@ class AgentCard:
 
     agent: Agent
     now: datetime
+    active: int = 0
     runs: list[Run] = field(default_factory=list)
 
     @property
-    def active(self) -> int:
-        return int(self.agent.active_runs)  # type: ignore[attr-defined]
+    def open(self) -> int:
+        """Assigned and not begun, counted up to one more than ``COUNTED``."""
+        return int(self.agent.open_assignments)  # type: ignore[attr-defined]
 
     @property
-    def open(self) -> int:
-        return int(self.agent.open_assignments)  # type: ignore[attr-defined]
+    def open_count(self) -> str:
+        return f"{COUNTED}+" if self.open > COUNTED else str(self.open)
 
     @property
     def load(self) -> int:
@@ -73,6 +79,19 @@ class AgentCard:
         return "available"
 
 
+def _open_assignments() -> RawSQL:
+    """How many tasks an agent still has before it, up to ``COUNTED`` and one: no ORM query can stop counting there.
+
+    CROSS JOIN keeps SQLite from beginning with the tasks.
+    """
+    tables = {"assignments": Assignment._meta.db_table, "tasks": Task._meta.db_table, "agents": Agent._meta.db_table}
+    sql = """SELECT COUNT(*) FROM (
+        SELECT 1 FROM {assignments} a CROSS JOIN {tasks} t
+        WHERE a.agent_id = {agents}.id AND a.ended_at IS NULL AND t.id = a.task_id AND t.status = %s LIMIT %s
+    ) AS capped"""
+    return RawSQL(sql.format(**tables), (Status.NOT_STARTED.value, COUNTED + 1), IntegerField())  # noqa: S611 - our names
+
+
 @login_required
 def agents(request: HttpRequest) -> HttpResponse:
     """Agents with kind, availability, load, skills and current work; ``?kind=llm``, ``?q=`` narrow them."""
@@ -88,9 +107,12 @@ def agents(request: HttpRequest) -> HttpResponse:
         found = found.filter(kind=kind)
     else:
         kind = ""
-    page = list(found.distinct().with_load().prefetch_related("skills__skill").order_by("slug")[: SHOWN + 1])
-    cards = {agent.pk: AgentCard(agent, now) for agent in page[:SHOWN]}
-    for agent_id, runs in _visible_runs(user, list(cards)).items():
+    found = found.distinct().annotate(open_assignments=_open_assignments())
+    page = list(found.prefetch_related("skills__skill").order_by("slug")[: SHOWN + 1])
+    ids = [agent.pk for agent in page[:SHOWN]]
+    active = Counter(Run.objects.active().filter(agent__in=ids).order_by().values_list("agent_id", flat=True))
+    cards = {agent.pk: AgentCard(agent, now, active[agent.pk]) for agent in page[:SHOWN]}
+    for agent_id, runs in _visible_runs(user, ids).items():
         cards[agent_id].runs = runs
     context = {
         "cards": list(cards.values()),

@@ -11,12 +11,13 @@ from django.shortcuts import render
 from tasks import clock
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
 from tasks.pages.cards import Card, read_cards
-from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, Narrowing, read_columns
+from tasks.pages.columns import COUNTED, SHOWN, WINDOW, ColumnContent, Narrowing, read_columns
 from tasks.permissions import agent_of, is_staff_somewhere
 from tasks.transitions import Status
 
 MOST_PROJECTS = 40
 MOST_CHOICES = 200
+FOLDED_SHOWN = 20
 UNASSIGNED = "-"
 TITLES = {Status.WAITING: "Waiting"}
 EMPTY = {
@@ -62,6 +63,10 @@ class Column:
     @property
     def is_folded(self) -> bool:
         return self.status in FOLDED
+
+
+def _label_ids(name: str, projects: list[Project]) -> tuple[int, ...]:
+    return tuple(Label.objects.filter(project__in=projects, name=name).values_list("pk", flat=True)) if name else ()
 
 
 @dataclass
@@ -112,6 +117,7 @@ def _asked(request: HttpRequest, projects: list[Project]) -> Asked:
         unassigned=values["assignee"] == UNASSIGNED,
         priority=priority,
         label=values["label"],
+        label_ids=_label_ids(values["label"], [project] if project else projects),
         text=values["q"],
     )
     return Asked(project, narrowing, values, problems)
@@ -141,6 +147,11 @@ def _choices(asked: Asked, scope: list[Project], user: Any) -> dict[str, Any]:
     }
 
 
+def _most(status: Status) -> int:
+    """How many cards a column shows; the folded ones are rarely opened."""
+    return FOLDED_SHOWN if status in FOLDED else SHOWN
+
+
 @login_required
 def board(request: HttpRequest) -> HttpResponse:
     """The board of the user's projects, or of one: ``?project=OPS``; ``assignee``, ``priority``, ``label``, ``q``."""
@@ -149,13 +160,12 @@ def board(request: HttpRequest) -> HttpResponse:
     asked = _asked(request, projects)
     scope = [asked.project] if asked.project else projects[:MOST_PROJECTS]
     contents = read_columns(scope, list(Status), asked.narrowing)
-    cards = read_cards(
-        [pk for content in contents.values() for pk in content.ids], {project.pk: project for project in scope}, now
-    )
+    wanted = [pk for status, content in contents.items() for pk in content.ids[: _most(status)]]
+    cards = read_cards(wanted, {project.pk: project for project in scope}, now)
     columns = []
     for status, content in contents.items():
         # A task may move between the two reads: its column is where it is now.
-        shown = [cards[pk] for pk in content.ids if pk in cards and cards[pk].task.status == status]
+        shown = [cards[pk] for pk in content.ids if pk in cards and cards[pk].status == status]
         columns.append(Column(status, content, shown))
     context: dict[str, Any] = {
         "columns": [column for column in columns if not column.is_folded],

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Prefetch
+from django.urls import reverse
 
-from tasks.models import Agent, Assignment, Priority, Project, Run, Task
+from tasks.models import Agent, Assignment, Label, Priority, Project, Run, Task
 from tasks.pages.columns import counts
-from tasks.transitions import Status
+from tasks.transitions import OPEN, Status
 
 _FIELDS = (
     "project", "number", "title", "status", "priority", "due_at", "progress_percent", "progress_note",
@@ -26,33 +27,61 @@ class Mark:
     at: datetime | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Card:
-    """A task as the board shows it."""
+    """A task as the board shows it; plain values, for a page holds hundreds of them."""
 
     task: Task
+    ref: str
+    url: str
+    title: str
+    status: str
+    priority: str
+    percent: str
+    has_progress: bool
     assignees: list[Agent]
     labels: list[str]
     run: Run | None
     marks: list[Mark]
+    is_overdue: bool
+    shows_due: bool
 
     @property
-    def is_overdue(self) -> bool:
-        return any(mark.icon == "overdue" for mark in self.marks)
+    def note(self) -> str:
+        return self.task.progress_note if self.status == Status.IN_PROGRESS else ""
 
     @property
-    def ref(self) -> str:
-        return self.task.ref
+    def more_labels(self) -> int:
+        return max(len(self.labels) - 3, 0)
 
     @property
-    def has_progress(self) -> bool:
-        return self.task.status == Status.IN_PROGRESS or (
-            0 < self.task.progress_percent < 100 and self.task.status not in (Status.COMPLETED, Status.CANCELLED)
-        )
+    def more_assignees(self) -> int:
+        return max(len(self.assignees) - 1, 0)
 
-    @property
-    def priority(self) -> Priority:
-        return Priority(self.task.priority)
+
+def _card(task: Task, url: str, now: datetime) -> Card:
+    run = next(iter(task.active_runs), None)  # type: ignore[attr-defined]
+    agents = list({shown.agent_id: shown.agent for shown in task.shown_assignments}.values())  # type: ignore[attr-defined]
+    if run is not None:
+        agents.sort(key=lambda agent: agent.pk != run.agent_id)
+    overdue = task.is_overdue(now)
+    begun = 0 < task.progress_percent < 100 and task.status not in (Status.COMPLETED, Status.CANCELLED)
+    return Card(
+        task=task,
+        ref=task.ref,
+        url=url,
+        title=task.title,
+        status=task.status,
+        priority=Priority(task.priority).label,
+        percent=str(task.progress_percent),
+        has_progress=begun or task.status == Status.IN_PROGRESS,
+        assignees=agents,
+        labels=[label.name for label in task.shown_labels],  # type: ignore[attr-defined]
+        run=run,
+        marks=marks_of(task, run, now),
+        is_overdue=overdue,
+        shows_due=task.due_at is not None and not overdue and task.status in OPEN,
+    )
 
 
 def marks_of(task: Task, run: Run | None, now: datetime) -> list[Mark]:
@@ -80,15 +109,12 @@ def read_cards(ids: Iterable[int], projects: dict[int, Project], now: datetime) 
         .prefetch_related(
             Prefetch("assignments", assignments, to_attr="shown_assignments"),
             Prefetch("runs", runs, to_attr="active_runs"),
-            "labels",
+            Prefetch("labels", Label.objects.order_by("name"), to_attr="shown_labels"),
         )
     )
+    any_url = reverse("task", args=["REF"])
     cards = {}
     for task in tasks:
         task.project = projects[task.project_id]
-        run = next(iter(task.active_runs), None)
-        agents = list({shown.agent_id: shown.agent for shown in task.shown_assignments}.values())
-        if run is not None:
-            agents.sort(key=lambda agent: agent.pk != run.agent_id)
-        cards[task.pk] = Card(task, agents, [label.name for label in task.labels.all()], run, marks_of(task, run, now))
+        cards[task.pk] = _card(task, any_url.replace("REF", task.ref), now)
     return cards

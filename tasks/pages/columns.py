@@ -9,26 +9,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 
 from tasks.models import Agent, Assignment, AssignmentEnd, Priority, Project, Task
 from tasks.transitions import TERMINAL, Status
 
 SHOWN = 50
 COUNTED = 1000
-WINDOW = 5000
-#: What a key row holds; enough to sort a column that several projects share.
-_KEYS = ("status", "pk", "project_id", "priority", "due_order", "completed_at")
+WINDOW = 2000
+#: What a row holds: enough to sort a column that several projects share.
+_KEYS = ("status", "id", "project_id", "priority", "due_order", "completed_at")
+#: Stands for a project's id in SQL that is compiled once for all projects.
+_ANY_PROJECT = -1
+
+Sql = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class Narrowing:
-    """What the reader asked to see; empty values ask nothing. ``assignee`` None with ``unassigned``: nobody's tasks."""
+    """What the reader asked to see; empty values ask nothing. ``label_ids``: the projects' rows called ``label``."""
 
     assignee: Agent | None = None
     unassigned: bool = False
     priority: Priority | None = None
     label: str = ""
+    label_ids: tuple[int, ...] = ()
     text: str = ""
 
     def __bool__(self) -> bool:
@@ -42,7 +48,7 @@ class Narrowing:
 
 @dataclass
 class ColumnContent:
-    """The first tasks of a column, in its order, and the number of all, counted up to ``COUNTED``."""
+    """The first tasks of a column, in its order, and the number of all, counted up to one more than ``COUNTED``."""
 
     ids: list[int] = field(default_factory=list)
     count: int = 0
@@ -53,6 +59,11 @@ class ColumnContent:
         return self.count > COUNTED
 
 
+def counts() -> Q:
+    """The assignments a task shows: the active ones, and those that ended together with it."""
+    return Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
+
+
 def _ordered(status: Status) -> QuerySet[Task]:
     """A column in its order: claim order, and for what is completed the latest first."""
     tasks = Task.objects.filter(status=status)
@@ -61,16 +72,24 @@ def _ordered(status: Status) -> QuerySet[Task]:
     return tasks.in_claim_order()
 
 
+_CLAIM_ORDER, _LATEST_FIRST = "priority DESC, due_order, id", "completed_at DESC, id DESC"
+
+
+def _has(rows: QuerySet) -> Q:
+    """That there are such rows, asked row by row: PostgreSQL would answer an EXISTS here by hashing the whole table."""
+    return Q(IsNull(Subquery(rows.values("pk")[:1]), False))
+
+
 def _conditions(narrowing: Narrowing) -> Q:
     conditions = Q()
     if narrowing.priority is not None:
         conditions &= Q(priority=narrowing.priority)
     if narrowing.unassigned:
-        counted = Assignment.objects.filter(task=OuterRef("pk")).filter(counts())
-        conditions &= ~Q(Exists(counted))
+        conditions &= ~_has(Assignment.objects.filter(task=OuterRef("pk")).filter(counts()))
     if narrowing.label:
-        through = Task.labels.through.objects.filter(task=OuterRef("pk"), label__name=narrowing.label)
-        conditions &= Q(Exists(through))
+        conditions &= _has(
+            Task.labels.through.objects.filter(task=OuterRef("pk"), label__in=narrowing.label_ids or [0])
+        )
     if narrowing.text:
         conditions &= _text_condition(narrowing.text)
     return conditions
@@ -78,38 +97,40 @@ def _conditions(narrowing: Narrowing) -> Q:
 
 def _text_condition(text: str) -> Q:
     condition = Q(title__icontains=text)
-    number = text.rpartition("-")[2]
+    key, _, number = text.rpartition("-")
     if number.isascii() and number.isdigit() and len(number) < 10:
-        key = text.rpartition("-")[0]
         by_number = Q(number=int(number))
         condition |= by_number & Q(project__key=key.upper()) if key else by_number
     return condition
 
 
-def counts() -> Q:
-    """The assignments a task shows: the active ones, and those that ended together with it."""
-    return Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
-
-
-def _arm(project: Project, status: Status, narrowing: Narrowing, share: int) -> QuerySet[Task]:
-    """A column of one project, narrowed; ``share`` is how many rows of it may be searched."""
-    column = _ordered(status).filter(project=project)
-    if narrowing.needs_window(status):
-        searched = column.values("pk")[:share]
-        return _ordered(status).filter(pk__in=searched).filter(_conditions(narrowing))
-    return column.filter(_conditions(narrowing))
-
-
-def _sql(queryset: QuerySet) -> tuple[str, tuple[Any, ...]]:
+def _sql(queryset: QuerySet) -> Sql:
     sql, params = queryset.query.get_compiler(connection=connection).as_sql()
     return sql, tuple(params)
 
 
-def _chained(queries: Sequence[QuerySet]) -> tuple[str, tuple[Any, ...]]:
-    """``UNION ALL`` of limited queries; each is wrapped, since SQLite knows no LIMIT inside a compound."""
-    parts = [_sql(query) for query in queries]
-    together = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS arm" for sql, _ in parts)  # noqa: S608 - Django's own SQL
-    return together, tuple(param for _, params in parts for param in params)
+def _first_rows(status: Status, narrowing: Narrowing, share: int) -> Sql:
+    """A column of any one project, its first ``SHOWN`` rows; the last value of each is how many the window holds.
+
+    ``share``: how many rows may be searched. Without a window that last value says nothing.
+    """
+    column = _ordered(status).filter(project_id=_ANY_PROJECT)
+    if not narrowing.needs_window(status):
+        sql, params = _sql(column.filter(_conditions(narrowing)).values_list(*_KEYS)[:SHOWN])
+        return f"SELECT first.*, 0 FROM ({sql}) AS first", params  # noqa: S608 - Django's own SQL
+    hit = ExpressionWrapper(_conditions(narrowing), output_field=BooleanField())
+    sql, params = _sql(column.annotate(hit=hit).values_list(*_KEYS, "hit")[:share])
+    found = f"SELECT {', '.join(_KEYS)}, COUNT(*) OVER () FROM ({sql}) AS searched WHERE hit"  # noqa: S608 - our names
+    order = _LATEST_FIRST if status == Status.COMPLETED else _CLAIM_ORDER
+    # SQLite knows no ORDER BY or LIMIT inside a compound, hence the wrap.
+    return f"SELECT * FROM ({found} ORDER BY {order} LIMIT {SHOWN}) AS first", params  # noqa: S608
+
+
+def _count(projects: Sequence[Project], status: Status, narrowing: Narrowing) -> Sql:
+    """How many tasks an indexed column has, counted up to one more than ``COUNTED``."""
+    together = Task.objects.filter(status=status, project__in=[project.pk for project in projects])
+    sql, params = _sql(together.filter(_conditions(narrowing)).order_by().values("pk")[: COUNTED + 1])
+    return f"SELECT COUNT(*) FROM ({sql}) AS counted", params  # noqa: S608 - Django's own SQL
 
 
 def _rows(sql: str, params: tuple[Any, ...]) -> list[tuple]:
@@ -126,48 +147,29 @@ def _sorted_ids(status: Status, rows: list[tuple]) -> list[int]:
     return [row[1] for row in rows[:SHOWN]]
 
 
-def _numbers(projects: Sequence[Project], statuses: Sequence[Status], narrowing: Narrowing, share: int) -> list[int]:
-    """How many tasks each column has, in one query, each counted up to one more than ``COUNTED``."""
-    selects, params = [], []
-    for status in statuses:
-        if narrowing.needs_window(status):
-            arms = [_arm(project, status, narrowing, share).order_by().values("pk") for project in projects]
-        else:
-            together = Task.objects.filter(status=status, project__in=[project.pk for project in projects])
-            arms = [together.filter(_conditions(narrowing)).order_by().values("pk")]
-        sql, arguments = _chained(arms)
-        selects.append(f"(SELECT COUNT(*) FROM (SELECT 1 FROM ({sql}) AS found LIMIT {COUNTED + 1}) AS capped)")  # noqa: S608 - the same
-        params += arguments
-    return list(_rows(f"SELECT {', '.join(selects)}", tuple(params))[0])
-
-
 def _of_assignee(
     projects: Sequence[Project], statuses: Sequence[Status], narrowing: Narrowing
 ) -> dict[Status, ColumnContent]:
-    """The columns of one agent, from its assignments: all that are active, and the latest of those that ended."""
+    """The columns of one agent, from its assignments: the latest active ones, and the latest that ended with a task."""
     agent = narrowing.assignee
     assert agent is not None
-    active = Assignment.objects.active().filter(agent=agent).order_by("-pk").values_list("task_id", flat=True)
-    ended = (
-        Assignment.objects.filter(agent=agent, ended_at__isnull=False, end_reason=AssignmentEnd.CLOSED)
-        .order_by("-pk")
-        .values_list("task_id", flat=True)
-    )
-    open_ids, ended_ids = list(active[:WINDOW]), list(ended[:WINDOW])
+    assignments = Assignment.objects.filter(agent=agent).order_by("-pk").values_list("task_id", flat=True)
+    open_ids = list(assignments.filter(ended_at__isnull=True)[:WINDOW])
+    ended_ids = list(assignments.filter(ended_at__isnull=False, end_reason=AssignmentEnd.CLOSED)[:WINDOW])
     found = Task.objects.filter(pk__in={*open_ids, *ended_ids}).filter(_conditions(narrowing)).order_by()
     of_projects = {project.pk for project in projects}
-    columns = {
-        status: ColumnContent(windowed=len(ended_ids if status in TERMINAL else open_ids) == WINDOW)
-        for status in statuses
-    }
     rows: dict[str, list[tuple]] = {status: [] for status in statuses}
     for row in found.values_list(*_KEYS):
         if row[2] in of_projects and row[0] in rows:
             rows[row[0]].append(row)
-    for status, content in columns.items():
-        content.ids = _sorted_ids(status, rows[status])
-        content.count = len(rows[status])
-    return columns
+    return {
+        status: ColumnContent(
+            _sorted_ids(status, rows[status]),
+            len(rows[status]),
+            len(ended_ids if status in TERMINAL else open_ids) == WINDOW,
+        )
+        for status in statuses
+    }
 
 
 def read_columns(
@@ -179,16 +181,32 @@ def read_columns(
     if narrowing.assignee is not None:
         return _of_assignee(projects, statuses, narrowing)
     share = max(WINDOW // len(projects), 100)
-    arms = [
-        _arm(project, status, narrowing, share).values_list(*_KEYS)[:SHOWN]
-        for status in statuses
-        for project in projects
-    ]
+    arms: list[str] = []
+    params: list[Any] = []
+    for status in statuses:
+        sql, values = _first_rows(status, narrowing, share)
+        for project in projects:
+            arms.append(sql)
+            params += [project.pk if value == _ANY_PROJECT else value for value in values]
     rows: dict[str, list[tuple]] = {status: [] for status in statuses}
-    for row in _rows(*_chained(arms)):
+    for row in _rows(" UNION ALL ".join(arms), tuple(params)):
         rows[row[0]].append(row)
-    numbers = _numbers(projects, statuses, narrowing, share)
-    return {
-        status: ColumnContent(_sorted_ids(status, rows[status]), number, narrowing.needs_window(status))
-        for status, number in zip(statuses, numbers, strict=True)
-    }
+    contents = {}
+    for status in statuses:
+        windowed = narrowing.needs_window(status)
+        found = sum({row[2]: row[6] for row in rows[status]}.values()) if windowed else 0
+        contents[status] = ColumnContent(_sorted_ids(status, rows[status]), found, windowed)
+    _add_counts(contents, projects, narrowing)
+    return contents
+
+
+def _add_counts(contents: dict[Status, ColumnContent], projects: Sequence[Project], narrowing: Narrowing) -> None:
+    """Count the columns that no window has counted, in one query."""
+    indexed = [status for status, content in contents.items() if not content.windowed]
+    if not indexed:
+        return
+    parts = [_count(projects, status, narrowing) for status in indexed]
+    selects = ", ".join(f"({sql})" for sql, _ in parts)
+    numbers = _rows(f"SELECT {selects}", tuple(value for _, values in parts for value in values))[0]
+    for status, number in zip(indexed, numbers, strict=True):
+        contents[status].count = number

@@ -174,7 +174,7 @@ def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
     return {
         "task": task,
         "now": now,
-        "priority": Priority(task.priority),
+        "priority": Priority(task.priority).label,
         "estimate": (task.estimate_minutes or 0) * 60,
         "marks": marks_of(task, active, now),
         "assignments": assignments,

@@ -35,6 +35,14 @@ def icon(name: str, label: str = "") -> SafeString:
     return format_html('<svg class="icon" {}><use href="{}#{}"></use></svg>', told, static("tasks/icons.svg"), name)
 
 
+@register.simple_tag
+@lru_cache(maxsize=20)
+def priority(label: str, tail: str = "") -> SafeString:
+    """A priority by its label, as icon and word."""
+    name = label.lower()
+    return format_html('<span class="priority priority-{}">{}{}{}</span>', name, icon(name), label, tail)
+
+
 @lru_cache(maxsize=2000)
 def _avatar(slug: str, kind: str) -> SafeString:
     words = [word for word in slug.replace("_", "-").replace(".", "-").split("-") if word]
