@@ -10,6 +10,7 @@ from django.utils import timezone
 from tasks.actions import claims, lifecycle, runs
 from tasks.models import Priority, Project, Run
 from tasks.pages import board, columns
+from tasks.tests.cast import make_user
 
 
 @pytest.fixture
@@ -214,8 +215,6 @@ def test_board_search_looks_through_a_window_and_says_so(see, cast, new_task, mo
 
 
 def test_board_without_projects_names_the_next_step(see, cast, client):
-    from tasks.tests.cast import make_user
-
     assert "Ask a manager" in see(make_user("stranger")).content.decode()
     Project.objects.all().delete()
     assert "manage.py add_project" in see(cast.root).content.decode()
