@@ -84,6 +84,11 @@ def _said(event: Event) -> tuple[str, str, str]:
     match event.kind:
         case "task.created":
             return "created the task", "plus", ""
+        case "task.imported" if "fields" not in data:
+            return f"Imported from {data.get('source', 'a file')}", "plus", ""
+        case "task.imported" | "task.reimported":
+            fields = [_FIELDS.get(name, name.replace("_", " ")) for name in data.get("fields", [])]
+            return f"An import from {data.get('source', 'a file')} changed {_names(fields)}", "edit", ""
         case "task.assigned":
             return _assigned(event), "person_add", data.get("note", "")
         case "task.unassigned":
@@ -136,6 +141,8 @@ def _entry(event: Event) -> Entry:
     entry = Entry(event.pk, event.at, who, what, icon, str(quote or ""))
     if event.kind == "task.status_changed":
         entry.status = str(event.data.get("to", ""))
+    if event.kind == "task.imported":
+        entry.status = str(event.data.get("status", ""))
     if event.kind == "task.progressed" and isinstance(event.data.get("percent"), int):
         entry.percent = event.data["percent"]
     return entry

@@ -12,6 +12,7 @@ from tasks.actions.tasks import edit_task, recount_blockers
 from tasks.errors import NotPermitted
 from tasks.importers import beads, csv_table, json_list
 from tasks.models import Event, Task
+from tasks.pages.timeline import read_timeline
 from tasks.tests.import_helpers import count_all_rows, everything_of
 
 pytestmark = pytest.mark.django_db
@@ -269,6 +270,18 @@ def test_import_hostile_text_comes_in_as_text_and_is_never_printed_raw(cast, loa
     with pytest.raises(PlanRefused) as refused:
         load([{"title": nasty, "status": nasty, "depends_on": [nasty + "?"], "assignees": [nasty], nasty: 1}])
     assert all(str(problem).isprintable() for problem in refused.value.problems)
+
+
+def test_timeline_tells_of_imports_in_words(load):
+    load([{"key": "a", "title": "A", "status": "completed"}])
+    load([{"key": "a", "title": "A2", "status": "completed", "priority": "high"}])
+    load([{"key": "a", "title": "A2", "status": "not_started", "priority": "high"}])
+    entries, _ = read_timeline(task("a"))
+    assert [(entry.who, entry.what, entry.status) for entry in entries] == [
+        ("", "An import from json changed status", "not_started"),
+        ("", "An import from json changed title, priority", ""),
+        ("", "Imported from json", "completed"),
+    ]
 
 
 def test_import_beads_and_csv_know_the_same_tasks_again(cast):
