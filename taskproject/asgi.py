@@ -12,6 +12,7 @@ django.setup()
 
 # Everything below needs the apps that the line above has loaded.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
 from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls import re_path  # noqa: E402
@@ -26,7 +27,16 @@ STREAM_PATHS = frozenset({"/api/v1/events"})
 #: Long polls: they wait in threads of their own.
 WAITING_PATHS = ("/api/v1/tasks/claim_next", "/api/v1/events")
 
-threaded_wsgi = ThreadedWSGI(WSGIHandler(), waiting_paths=WAITING_PATHS, on_thread_end=connections.close_all)
+#: Threads there for claims that wait for nothing while as many as may are waiting.
+SPARE_THREADS = 8
+
+threaded_wsgi = ThreadedWSGI(
+    WSGIHandler(),
+    threads=settings.HTTP_THREADS,
+    waiting_paths=WAITING_PATHS,
+    waiting_threads=settings.HTTP_WAITING + SPARE_THREADS,
+    on_thread_end=connections.close_all,
+)
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:

@@ -28,10 +28,10 @@ def _flag(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
 
 
-def _whole_number(name: str, *, default: int) -> int:
+def _whole_number(name: str, *, default: int, most: int = 36_500) -> int:
     text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= 36500:
-        raise ImproperlyConfigured(f"{name} must be a whole number of 1 or more, not {text!r}.")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        raise ImproperlyConfigured(f"{name} must be a whole number from 1 to {most}, not {text!r}.")
     return int(text)
 
 
@@ -209,6 +209,11 @@ WHITENOISE_USE_FINDERS = True
 # Without `collectstatic` the finders serve the files; that its folder is absent is no news.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
+# How many requests one process answers at a time, each in a thread with its own database connection, and how many
+# claim_next calls may wait in it besides. Together they must stay below what the database allows.
+HTTP_THREADS = _whole_number("HTTP_THREADS", default=24, most=500)
+HTTP_WAITING = _whole_number("HTTP_WAITING", default=32, most=500)
+
 # Behind a proxy that ends TLS, say so with USE_TLS=true: cookies become secure and the proxy's header is believed.
 USE_TLS = _flag("USE_TLS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_TLS
@@ -269,4 +274,6 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
+    # Scanners send any Host; each gets its 400 and no traceback in the log.
+    "loggers": {"django.security.DisallowedHost": {"handlers": [], "propagate": False}},
 }

@@ -34,6 +34,7 @@ CODES: dict[str, tuple[int, str]] = {
     "request_in_progress": (409, "The first request is still running"),
     "method_not_allowed": (405, "Method not allowed"),
     "not_acceptable": (406, "Not acceptable"),
+    "request_timeout": (408, "The request came in too slowly"),
     "body_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "Unsupported media type"),
 }

@@ -9,7 +9,6 @@ import asyncio
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from http import HTTPStatus
 from io import BytesIO
 from itertools import chain
 from typing import Any, BinaryIO
@@ -17,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
+from taskproject.api.problems import CONTENT_TYPE, problem
 from taskproject.server.pool import Job, ThreadPool
 
 Scope = dict[str, Any]
@@ -36,8 +36,7 @@ FILE_BLOCK_BYTES = 256 * 1024
 #: Parts of a streamed answer that may wait for a slow reader.
 STREAM_PARTS_AHEAD = 8
 #: Ordinary requests answered at a time, and long polls that wait at a time; more queue up.
-THREADS = 24
-WAITING_THREADS = 40
+THREADS, WAITING_THREADS = 24, 40
 
 #: In ``environ``: a callable that says whether nobody waits for the answer any more (the client went away, or the
 #: server stops). A view that waits should ask it before it does something for the client.
@@ -217,13 +216,13 @@ class ThreadedWSGI:
         try:
             body = await read_body(scope, receive)
         except _TooLarge:
-            await _refuse(send, 413, "body_too_large", "The body is larger than 1 MB; send less at a time.")
+            await _refuse(send, "body_too_large", "The body is larger than 1 MB; send less at a time.")
             return
         except _BadLength:
-            await _refuse(send, 400, "validation_error", "Content-Length is not a number.")
+            await _refuse(send, "validation_error", "Content-Length is not a number.")
             return
         except TimeoutError:
-            await _refuse(send, 408, "request_timeout", f"The body did not come within {BODY_SECONDS} seconds.")
+            await _refuse(send, "request_timeout", f"The body did not come within {BODY_SECONDS} seconds.")
             return
         except _Incomplete:
             return
@@ -347,14 +346,13 @@ async def _drain(scope: Scope, receive: Receive, declared: int) -> None:
         return
 
 
-async def _refuse(send: Send, status: int, code: str, detail: str) -> None:
-    title = HTTPStatus(status).phrase
-    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
-    body = orjson.dumps(problem)
+async def _refuse(send: Send, code: str, detail: str) -> None:
+    told = problem(code, detail)
+    body = orjson.dumps(told)
     headers = [
-        (b"content-type", b"application/problem+json"),
+        (b"content-type", CONTENT_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": told["status"], "headers": headers})
     await send({"type": "http.response.body", "body": body})

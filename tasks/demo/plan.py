@@ -259,8 +259,7 @@ def create_demo(*, admin: "User | None", agents: int) -> Project:
         description="The demo: a small company brings the booking of its boat tours online.",
         allow_pull=True,
         workers_create=True,
-        lease_seconds=60,
-        stalled_after_seconds=60,
+        stalled_after_seconds=120,
     )
     create_demo_agents(project, agents)
     guest = create_agent(actor=None, slug=GUEST, name="Guest", max_concurrent=2, skills=[("docs", 3), ("python", 3)])

@@ -4,6 +4,7 @@ import time
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -32,7 +33,7 @@ class ClaimNextView(View):
     The wait holds a thread, so only so many callers may wait at once; the others are answered at once.
     """
 
-    places = Places(most=32)
+    places = Places(most=settings.HTTP_WAITING)
 
     @classmethod
     def wait_before_transaction(cls, request: HttpRequest, user: User) -> None:
