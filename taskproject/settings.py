@@ -210,7 +210,8 @@ WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
 # How many requests one process answers at a time, each in a thread with its own database connection, and how many
-# claim_next calls may wait in it besides. Together they must stay below what the database allows.
+# claim_next calls may wait in it besides; half as many may wait for events. HTTP_THREADS + 1.5 × HTTP_WAITING + 4
+# connections a process must stay below what the database allows.
 HTTP_THREADS = _whole_number("HTTP_THREADS", default=24, most=500)
 HTTP_WAITING = _whole_number("HTTP_WAITING", default=32, most=500)
 

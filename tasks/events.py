@@ -3,6 +3,8 @@
 The bell says "there is news" and nothing more; readers look at the table. ``messaging`` carries it to other processes.
 """
 
+import functools
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from tasks.permissions import agent_of
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: Sent after each commit that recorded events. Receivers must be quick and must not touch the database.
+#: Sent after each commit that recorded ``events``. Receivers must be quick and must not touch the database.
 bell = Signal()
 
 
@@ -67,8 +69,8 @@ def record(*events: Event) -> None:
     if not events:
         return
     Event.objects.bulk_create(events)
-    transaction.on_commit(_ring, robust=True)
+    transaction.on_commit(functools.partial(_ring, events), robust=True)
 
 
-def _ring() -> None:
-    bell.send(sender=None)
+def _ring(events: Sequence[Event]) -> None:
+    bell.send(sender=None, events=events)

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -70,7 +71,7 @@ def _parameters(*names: str) -> list[OpenApiParameter]:
 class EventsView(APIView):
     """The stream as pages; a reader that follows ``cursor`` misses nothing and reads nothing twice."""
 
-    places = Places(most=24)
+    places = Places(most=max(1, settings.HTTP_WAITING // 2))
 
     @extend_schema(
         tags=["events"],

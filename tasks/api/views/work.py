@@ -20,7 +20,7 @@ from tasks.api.task_output import TaskOutput, task_outputs
 from tasks.api.views.base import View, etag_of
 from tasks.errors import DomainError
 from tasks.models import Project
-from tasks.waiting import Places, wait_until
+from tasks.waiting import Places, wait_for_work
 
 #: The name under which ``taskproject.server.bridge`` says whether the client went away.
 CLIENT_GONE = "taskproject.client_gone"
@@ -80,10 +80,12 @@ class ClaimNextView(View):
         with self.places.taken() as taken:
             if not taken:
                 return False
-            found = wait_until(
-                lambda: self._client_gone() or claims.has_work_for(actor=self.actor, projects=projects), deadline
+            return wait_for_work(
+                lambda: claims.has_work_for(actor=self.actor, projects=projects),
+                project_ids=[project.pk for project in projects],
+                deadline=deadline,
+                gone=self._client_gone,
             )
-        return found and not self._client_gone()
 
     def _client_gone(self) -> bool:
         """Whether nobody waits for the answer any more: what is claimed for nobody is lost until its lease ends.
