@@ -1,0 +1,99 @@
+"""What ``up`` promises when things die: acknowledged writes stay, a dead agent's task comes back in time."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from datetime import datetime
+
+import httpx
+import pytest
+
+from taskproject.tests.test_up import MANAGE, ROOT, Up, environment, rows, wait_for
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+WRITERS = 4
+
+
+@pytest.fixture
+def agents(tmp_path):
+    """A folder with an empty project, and tokens of four agents in it that may create tasks."""
+
+    def run(*args):
+        ended = subprocess.run(
+            [*MANAGE, *args], env=environment(tmp_path), capture_output=True, text=True, cwd=ROOT, check=True
+        )
+        return ended.stdout
+
+    run("migrate", "-v0")
+    run("add_project", "OPS", "--name", "Operations", "--workers-create")
+    tokens = [
+        json.loads(run("add_agent", f"w{number}", "--project", "OPS", "--json"))["token"] for number in range(WRITERS)
+    ]
+    return tmp_path, tokens
+
+
+def client_of(up, token):
+    return httpx.Client(base_url=f"{up.url}/api/v1/", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+
+def test_acknowledged_writes_survive_kill_9(agents):
+    folder, tokens = agents
+    up = Up(folder, "--no-demo")
+    created, completed = set(), set()
+
+    def write(token):
+        with client_of(up, token) as client:
+            while True:
+                try:
+                    answer = client.post("tasks", json={"project": "OPS", "title": "x"})
+                    if answer.status_code == 201:
+                        created.add(answer.json()["ref"])
+                    for run in client.post("tasks/claim_next", json={}).json()["runs"]:
+                        done = client.post(f"runs/{run['id']}/complete", json={"summary": "done"})
+                        if done.status_code == 200:
+                            completed.add(run["task"]["ref"])
+                except (httpx.TransportError, ValueError):
+                    return
+
+    writers = [threading.Thread(target=write, args=(token,)) for token in tokens]
+    for writer in writers:
+        writer.start()
+    wait_for(lambda: len(completed) >= 20)
+    up.process.send_signal(signal.SIGKILL)
+    for writer in writers:
+        writer.join()
+    up.end()
+
+    again = Up(folder, "--no-demo")
+    assert again.end() == (0, "")
+    found = {f"OPS-{number}": status for number, status in rows(folder, "SELECT number, status FROM tasks_task")}
+    assert created <= set(found)
+    assert {found[ref] for ref in completed} == {"completed"}
+    assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
+    once = "SELECT count(*) FROM tasks_run WHERE status = 'completed' GROUP BY task_id HAVING count(*) > 1"
+    assert rows(folder, once) == []
+
+
+def test_dead_agents_task_is_another_agents_within_its_lease_and_10_seconds(agents):
+    folder, (dead, living, *_) = agents
+    up = Up(folder, "--no-demo")
+    try:
+        with client_of(up, dead) as client:
+            client.post("tasks", json={"project": "OPS", "title": "x"})
+            [run] = client.post("tasks/claim_next", json={"lease_seconds": 30}).json()["runs"]
+        lease_ends = datetime.fromisoformat(run["lease_expires_at"])
+        with client_of(up, living) as client:
+            until, runs = time.monotonic() + 60, []
+            while not runs and time.monotonic() < until:
+                runs = client.post("tasks/claim_next", json={"wait_seconds": 20}).json()["runs"]
+        taken = datetime.fromisoformat(runs[0]["started_at"])
+        assert runs[0]["task"]["ref"] == run["task"]["ref"]
+        assert 0 <= (taken - lease_ends).total_seconds() <= 10
+        with client_of(up, dead) as client:
+            refused = client.post(f"runs/{run['id']}/complete", json={"summary": "too late"})
+        assert (refused.status_code, refused.json()["reason"]) == (409, "expired")
+    finally:
+        up.end()
