@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["tasks.tests.cast", "tasks.tests.api_client"]
+pytest_plugins = ["tasks.tests.cast", "tasks.tests.api_client", "taskproject.tests.browser"]
 
 #: What a skip's reason begins with where a test makes sense on one database alone.
 ONE_DATABASE = "Only on "

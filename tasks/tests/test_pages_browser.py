@@ -1,0 +1,233 @@
+"""The pages in a browser: no breach of the policy, keyboard, contrast, small windows, and following the server."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tasks.actions import claims, lifecycle, reviews, runs
+from tasks.models import Priority, Run, Task
+from tasks.tests.test_markdown import HOSTILE
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "a long pass phrase"
+
+
+@pytest.fixture
+def plan(cast, new_task):
+    """A bit of everything: each status, each mark, each kind of run."""
+    past, ahead = timezone.now() - timedelta(days=2), timezone.now() + timedelta(days=5)
+    late = new_task("Late and urgent", priority=Priority.URGENT, due_at=past, labels=["release", "docs"])
+    new_task("Waits for it", depends_on=[late], due_at=ahead, priority=Priority.HIGH)
+    new_task("Sleeps", start_after=ahead, priority=Priority.LOW, assignees=[cast.hugo])
+    failed, dropped, done = new_task("Broke", max_attempts=1), new_task("Dropped"), new_task("Done")
+    review = new_task(
+        "Judge me",
+        review_required=True,
+        description="# Plan\n\n`code` and [a link](https://example.org/)\n\n```\npre\n```",
+        criteria=["one", "two"],
+        required_skills=[("docs", 2)],
+    )
+    running = new_task("Running along " + "and_on" * 30)
+    start = lambda task, who=cast.atlas: claims.claim_task(actor=who.user, task=task)  # noqa: E731
+    runs.fail_run(actor=cast.atlas.user, run_id=start(failed).pk, code="no_tools", detail="**none** here")
+    runs.complete_run(actor=cast.atlas.user, run_id=start(done).pk, summary="fine")
+    runs.complete_run(actor=cast.atlas.user, run_id=start(review).pk, summary="first try", result={"n": [1, 2]})
+    reviews.request_changes(actor=cast.rita.user, task=review, note="again")
+    runs.complete_run(
+        actor=cast.atlas.user,
+        run_id=start(review).pk,
+        summary="second try",
+        result={"n": [1, 2]},
+        criteria=[{"criterion": "one", "met": True}, {"criterion": "two", "met": False}],
+    )
+    lifecycle.cancel_task(actor=cast.ada.user, task=dropped)
+    run = start(running, cast.bert)
+    runs.progress_run(actor=cast.bert.user, run_id=run.pk, percent=40, note="half" * 40)
+    Run.objects.filter(pk=run.pk).update(stalled_at=timezone.now())
+    return {"late": late, "review": review, "running": running, "failed": failed, "done": done}
+
+
+def paths(plan):
+    return ["/", "/agents/", "/no-such-page", *(f"/tasks/{plan[name].ref}" for name in ("review", "running", "failed"))]
+
+
+def expect_404(tab):
+    """The page that is not there tells the console so; that is no problem."""
+    tab.problems[:] = [problem for problem in tab.problems if "404 (Not Found)" not in problem]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_pages_are_readable_in_both_modes(open_page, cast, plan, dark):
+    tab = open_page("/login/", dark=dark)
+    tab.assert_contrast()
+    tab = open_page("/", user=cast.ada.user, dark=dark)
+    for path in paths(plan):
+        tab.goto(path)
+        tab.page.evaluate("document.querySelectorAll('details:not([data-menu])').forEach((d) => { d.open = true })")
+        tab.assert_contrast()
+    expect_404(tab)
+
+
+def test_pages_fit_a_window_of_360_pixels(open_page, cast, plan):
+    tab = open_page("/login/", width=360, height=740)
+    tab.assert_no_sideways_scroll()
+    tab = open_page("/", user=cast.ada.user, width=360, height=740)
+    for path in paths(plan):
+        tab.goto(path)
+        tab.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+        tab.assert_no_sideways_scroll()
+    expect_404(tab)
+
+
+def test_keyboard_reaches_every_control(open_page, cast, plan):
+    tab = open_page("/login/")
+    tab.assert_keyboard_reaches_all()
+    tab = open_page("/", user=cast.ada.user)
+    for path in ["/", "/agents/", f"/tasks/{plan['review'].ref}"]:
+        tab.goto(path)
+        tab.assert_keyboard_reaches_all()
+
+
+def test_skip_link_leads_past_the_navigation(open_page, cast, plan):
+    page = open_page("/agents/", user=cast.ada.user).page
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_login_board_task_and_logout_by_keyboard(open_page, cast, plan):
+    cast.hugo.user.set_password(PASSWORD)
+    cast.hugo.user.save()
+    page = open_page("/").page
+    assert "/login/" in page.url
+    page.keyboard.type("hugo")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".board")
+    page.focus(f'[data-ref="{plan["late"].ref}"] a')
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Late and urgent')")
+    page.focus("[data-menu] summary")
+    page.keyboard.press("Enter")
+    assert page.locator("button:has-text('Sign out')").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("button:has-text('Sign out')").is_hidden()
+    assert page.evaluate("document.activeElement.nodeName") == "SUMMARY"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/login/")
+
+
+def test_person_does_a_task_in_the_browser(open_page, cast, new_task):
+    task = new_task("By hand", criteria=["swept", "dry"], review_required=True)
+    tab = open_page(f"/tasks/{task.ref}", user=cast.hugo.user)
+    page = tab.page
+    page.click("button:has-text('Start')")
+    page.wait_for_selector("text=You are working on this")
+    page.fill("#progress-percent", "60")
+    page.fill("#progress-note", "sweeping")
+    page.click("button:has-text('Report')")
+    page.wait_for_selector("text=Progress of OPS-1: 60 %")
+    page.click("summary:has-text('Complete')")
+    page.fill("#complete-summary", "All **swept**")
+    page.fill("#complete-result", "{broken")
+    page.check("input[name=met] >> nth=0")
+    page.click("button:has-text('Send to review')")
+    page.wait_for_selector("text=begins like JSON")
+    tab.problems[:] = [problem for problem in tab.problems if "409 (Conflict)" not in problem]
+    assert page.input_value("#complete-summary") == "All **swept**"
+    page.fill("#complete-result", '{"rooms": 3}')
+    page.click("button:has-text('Send to review')")
+    page.wait_for_selector(".task-head >> text=In review")
+    assert page.locator(".task-result strong").inner_text() == "swept"
+    task.refresh_from_db()
+    assert (task.status, task.result) == ("in_review", {"rooms": 3})
+
+
+def test_board_follows_the_server_and_keeps_focus_details_and_scroll(open_page, cast, plan, new_task):
+    page = open_page("/", user=cast.ada.user).page
+    late = plan["late"]
+    page.evaluate("window.stayed = true")
+    page.click(".folded summary >> nth=0")
+    page.focus(f'[data-ref="{late.ref}"] a')
+    run = claims.claim_task(actor=cast.atlas.user, task=late)
+    runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=70, note="on my way")
+    fresh = new_task("Brought in meanwhile")
+    page.wait_for_selector(f'[data-column="in_progress"] [data-ref="{late.ref}"]')
+    page.wait_for_selector(f'[data-column="not_started"] [data-ref="{fresh.ref}"]')
+    assert page.locator(f'[data-ref="{late.ref}"]').count() == 1
+    assert page.locator(f'[data-ref="{late.ref}"] progress').get_attribute("value") == "70"
+    assert page.evaluate("document.activeElement.closest('[data-ref]').dataset.ref") == late.ref
+    assert page.locator(".folded >> nth=0").get_attribute("open") is not None
+    assert page.evaluate("window.stayed") is True
+
+
+def test_task_page_follows_the_server_while_somebody_writes(open_page, cast, new_task):
+    task = new_task("Long work")
+    claims.start_task(actor=cast.hugo.user, task=task)
+    page = open_page(f"/tasks/{task.ref}", user=cast.hugo.user).page
+    page.click("summary:has-text('Complete')")
+    page.fill("#complete-summary", "half a sentence")
+    lifecycle.release_task(actor=cast.ada.user, task=task, note="somebody else shall do it")
+    page.wait_for_selector(".timeline >> text=somebody else shall do it")
+    assert page.locator(".task-head >> text=Not started").count() == 1
+    assert page.input_value("#complete-summary") == "half a sentence"
+    assert page.evaluate("document.activeElement.id") == "complete-summary"
+
+
+def test_page_says_when_the_server_is_away_and_recovers_by_itself(open_page, cast, new_task):
+    new_task("Before")
+    tab = open_page("/", user=cast.ada.user)
+    page = tab.page
+    assert page.locator("[data-live-text]").inner_text() == "Live"
+    page.context.set_offline(True)
+    page.wait_for_selector("text=Reconnecting…")
+    new_task("Meanwhile")
+    page.context.set_offline(False)
+    page.wait_for_selector("text=Meanwhile")
+    page.wait_for_selector("[data-live-state][data-state=live]")
+    tab.problems[:] = [problem for problem in tab.problems if "ERR_INTERNET_DISCONNECTED" not in problem]
+
+
+def test_page_of_somebody_signed_out_leads_to_login(open_page, cast, new_task):
+    new_task()
+    page = open_page("/", user=cast.ada.user).page
+    page.context.clear_cookies()
+    page.wait_for_url(re.compile("/login/"))
+
+
+def test_hostile_texts_run_nothing_and_fetch_nothing(open_page, cast, new_task):
+    for text in HOSTILE:
+        task = new_task(text[:200] or "x", description=text, criteria=[text], labels=[text[:50]])
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    everything = "\n\n".join(HOSTILE)
+    runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=1, note=everything[:1000])
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary=everything, result=everything)
+    Task.objects.filter(pk=task.pk).update(description=everything)
+    tab = open_page("/", user=cast.ada.user)
+    for path in ("/", f"/tasks/{task.ref}", "/?q=%3Cscript%3Ealert(1)%3C/script%3E"):
+        tab.goto(path)
+        tab.page.wait_for_load_state("networkidle")
+        assert tab.page.locator("main script, main img, main iframe, main style").count() == 0
+
+
+def test_pages_work_without_javascript(open_page, cast, plan):
+    page = open_page("/?assignee=bert", user=cast.ada.user, java_script_enabled=False).page
+    assert page.locator(".card").count() == 1
+    page.click(".card a")
+    assert page.locator("h1").inner_text().startswith("Running along")
+
+
+def test_times_are_shown_in_the_zone_of_the_reader(open_page, cast, new_task):
+    task = new_task()
+    Task.objects.filter(pk=task.pk).update(created_at="2026-01-15T23:30:00Z", due_at="2026-01-15T23:30:00Z")
+    page = open_page(f"/tasks/{task.ref}", user=cast.ada.user, timezone_id="Asia/Tokyo", locale="en-GB").page
+    due = page.locator(".facts time[data-time=exact]")
+    assert due.get_attribute("datetime") == "2026-01-15T23:30:00Z"
+    assert "16 Jan 2026" in due.inner_text()
+    assert "08:30" in due.inner_text()
