@@ -11,8 +11,9 @@ from tasks.actions import claims, lifecycle, reviews, runs
 from tasks.actions.funnel import active_run
 from tasks.errors import NotFound
 from tasks.models import Agent, AgentKind, Membership, Role, Run, Task
+from tasks.offers import open_verbs
 from tasks.permissions import agent_of, may
-from tasks.transitions import TRANSITIONS, allowed
+from tasks.transitions import allowed
 
 
 @dataclass(frozen=True)
@@ -167,24 +168,11 @@ def verb_form(verb: PageVerb, actor: Any, task: Task, data: Any = None) -> forms
     return form
 
 
-def run_in_question(verb: str, task: Task) -> Run | None:
-    """The run that ``may`` asks about: the reviewed one for verbs of reviewers, else the active one."""
-    if verb in ("approve", "request_changes"):
-        return reviews.authored_run(task)
-    return active_run(task) if "holder" in TRANSITIONS[verb].who else None
-
-
 def verbs_now(actor: Any, task: Task) -> list[PageVerb]:
     """The verbs that the page offers ``actor`` for ``task`` as it is now."""
-    found = []
-    legal = allowed(task.status)
-    for verb in PAGE_VERBS.values():
-        if verb.name not in legal or not may(actor, verb.name, task, run=run_in_question(verb.name, task)):
-            continue
-        if verb.name == "start" and not people_of(task).exists():
-            continue
-        found.append(verb)
-    return found
+    offered = open_verbs(actor, task)
+    found = [verb for verb in PAGE_VERBS.values() if verb.name in offered]
+    return [verb for verb in found if verb.name != "start" or people_of(task).exists()]
 
 
 def may_adopt(actor: Any, task: Task) -> bool:

@@ -17,8 +17,8 @@ from tasks.models import Agent, AgentKind, Assignment, Membership, Priority, Rol
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
-from tasks.pages.timeline import read_timeline
 from tasks.permissions import may
+from tasks.timeline import read_timeline
 from tasks.transitions import Status
 
 NEIGHBOURS = 50
@@ -154,7 +154,7 @@ def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
         .order_by("-number")[: RUNS + 1]
     )
     active = next((run for run in runs if run.ended_at is None), None)
-    offers = verbs.offered(user, task, active, now, assignees)
+    offers = verbs.offered(user, task, now, assignees)
     may_adopt = any(run.late_result for run in runs) and may(user, "adopt", task) and task.status in (
         Status.NOT_STARTED, Status.IN_PROGRESS, Status.FAILED
     )  # fmt: skip

@@ -9,9 +9,10 @@ from tasks.actions import claims, lifecycle, reviews, runs
 from tasks.actions.names import agents_named
 from tasks.errors import Invalid
 from tasks.models import Agent, AgentKind, Run, Task
+from tasks.offers import open_verbs
 from tasks.pages.forms import CompleteForm, FailForm, NoteForm, ProgressForm, ReleaseForm, StartForm
 from tasks.permissions import agent_of, may
-from tasks.transitions import Status, allowed
+from tasks.transitions import Status
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 SHOWN = (
     "start", "start_for", "progress", "complete", "approve", "request_changes", "fail", "release", "reopen", "cancel",
 )  # fmt: skip
-_OF_A_REVIEWER = ("approve", "request_changes")
 
 
 def _may_begin(user: "User", task: Task, now: "datetime", assignees: list[Agent]) -> bool:
@@ -33,27 +33,18 @@ def _may_begin(user: "User", task: Task, now: "datetime", assignees: list[Agent]
     return agent in assignees or (not assignees and task.project.allow_pull)
 
 
-def offered(user: "User", task: Task, run: Run | None, now: "datetime", assignees: list[Agent]) -> list[str]:
-    """The verbs that are legal now and that ``user`` may use, by ``tasks.permissions.may``.
+def offered(user: "User", task: Task, now: "datetime", assignees: list[Agent]) -> list[str]:
+    """The buttons for ``user``: open verbs that have one, and ``start`` only where it has a chance.
 
-    ``run``: the active run of ``task``; ``assignees``: the agents it is assigned to.
+    ``assignees``: the agents that ``task`` is assigned to.
     """
-    legal = set(allowed(task.status))
-    offers = []
-    author = reviews.authored_run(task) if task.status == Status.IN_REVIEW else None
-    is_manager = may(user, "assign", task)
-    for verb in SHOWN:
-        if verb == "start_for":
-            if is_manager and "start" in legal and task.is_ready(now):
-                offers.append(verb)
-        elif verb not in legal:
-            continue
-        elif verb == "start":
-            if _may_begin(user, task, now, assignees) and may(user, "start", task):
-                offers.append(verb)
-        elif may(user, verb, task, run=author if verb in _OF_A_REVIEWER else run):
-            offers.append(verb)
-    return offers
+    usable = set(open_verbs(user, task))
+    if "start" in usable:
+        if task.is_ready(now) and may(user, "assign", task):
+            usable.add("start_for")
+        if not _may_begin(user, task, now, assignees):
+            usable.discard("start")
+    return [verb for verb in SHOWN if verb in usable]
 
 
 def _checked(form: forms.Form) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from django import template
 
 from tasks.admin.columns import when
-from tasks.admin.wording import told
+from tasks.timeline import sentence
 
 register = template.Library()
-register.filter("told", told)
+register.filter("sentence", sentence)
 register.filter("when", lambda value: when(value))

@@ -292,7 +292,12 @@ def test_page_tells_the_whole_life_of_the_task_escaped(cast, new_task, ada):
     page = ada.get(page_of(task)).content.decode()
     for raw in ("<script>alert", "<img src=x", "<i>soon", "<b>half", "</td><script>", "</pre><script>"):
         assert raw not in page
-    for sentence in ("Created", "Assigned to atlas: &lt;i&gt;soon", "Progress 40 %", "In progress → Completed"):
+    for sentence in (
+        "ada created the task",
+        "assigned atlas: &lt;i&gt;soon",
+        "reported progress (40 %)",
+        "finished run 1",
+    ):
         assert sentence in page
     assert "<style" not in page
     assert " style=" not in page

@@ -12,8 +12,8 @@ from tasks.actions.tasks import edit_task, recount_blockers
 from tasks.errors import NotPermitted
 from tasks.importers import beads, csv_table, json_list
 from tasks.models import Event, Task
-from tasks.pages.timeline import read_timeline
 from tasks.tests.import_helpers import count_all_rows, everything_of
+from tasks.timeline import read_timeline
 
 pytestmark = pytest.mark.django_db
 

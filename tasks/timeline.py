@@ -9,6 +9,8 @@ from tasks.models import Event, Task
 from tasks.transitions import Status
 
 SHOWN = 100
+#: Long texts are cut here where an event is one sentence; the whole text stands where it belongs.
+CUT = 300
 ENGINE = "The engine"
 _FIELDS = {"due_at": "due date", "start_after": "start date", "estimate_minutes": "estimate"}
 
@@ -33,6 +35,10 @@ class Entry:
 
 def _names(values: Any) -> str:
     return ", ".join(str(value) for value in values) if isinstance(values, list) else str(values)
+
+
+def _fields(data: dict[str, Any]) -> str:
+    return _names([_FIELDS.get(name, str(name).replace("_", " ")) for name in data.get("fields", [])])
 
 
 def _assigned(event: Event) -> str:
@@ -87,8 +93,7 @@ def _said(event: Event) -> tuple[str, str, str]:
         case "task.imported" if "fields" not in data:
             return f"Imported from {data.get('source', 'a file')}", "plus", ""
         case "task.imported" | "task.reimported":
-            fields = [_FIELDS.get(name, name.replace("_", " ")) for name in data.get("fields", [])]
-            return f"An import from {data.get('source', 'a file')} changed {_names(fields)}", "edit", ""
+            return f"An import from {data.get('source', 'a file')} changed {_fields(data)}", "edit", ""
         case "task.assigned":
             return _assigned(event), "person_add", data.get("note", "")
         case "task.unassigned":
@@ -115,8 +120,7 @@ def _said(event: Event) -> tuple[str, str, str]:
         case "task.dependencies_removed":
             return f"let the task wait no longer for {_names(data.get('depends_on', []))}", "link", ""
         case "task.edited":
-            fields = [_FIELDS.get(name, name.replace("_", " ")) for name in data.get("fields", [])]
-            return f"changed {_names(fields)}", "edit", ""
+            return f"changed {_fields(data)}", "edit", ""
         case "task.undeferred":
             return "The time to begin has come", "due", ""
         case "task.overdue":
@@ -127,6 +131,29 @@ def _said(event: Event) -> tuple[str, str, str]:
             return f"sent a result of run {data.get('number', '')} after losing its lease; it was kept", "alert", ""
         case "run.adopted":
             return f"adopted the late result of run {data.get('number', '')}", "check", ""
+        case "task.deleted":
+            return "deleted the task", "cancelled", ""
+    return _said_of_the_team(event)
+
+
+def _said_of_the_team(event: Event) -> tuple[str, str, str]:
+    """The same for events of a project, its members and agents."""
+    data = event.data
+    match event.kind:
+        case "project.created":
+            return "created the project", "plus", ""
+        case "project.edited":
+            return f"changed {_fields(data)} of the project", "edit", ""
+        case "agent.edited":
+            return f"changed {_fields(data)} of {event.agent_slug}", "edit", ""
+        case "agent.availability_changed":
+            return f"set {event.agent_slug} to {data.get('availability', '')}", "edit", ""
+        case "member.added":
+            return f"let {data.get('member', '')} join as {data.get('role', '')}", "person_add", ""
+        case "member.role_changed":
+            return f"made {data.get('member', '')} {data.get('role', '')}", "person_add", ""
+        case "member.removed":
+            return f"took {data.get('member', '')} out of the project", "person_add", ""
     return event.kind.replace(".", " ").replace("_", " "), "in_progress", ""
 
 
@@ -146,6 +173,18 @@ def _entry(event: Event) -> Entry:
     if event.kind == "task.progressed" and isinstance(event.data.get("percent"), int):
         entry.percent = event.data["percent"]
     return entry
+
+
+def sentence(event: Event) -> str:
+    """One event as one plain sentence, who did what; whoever shows it escapes it."""
+    entry = _entry(event)
+    words = f"{entry.who} {entry.what}".strip()
+    if entry.status:
+        words += f" ({entry.status_label})"
+    if entry.percent is not None:
+        words += f" ({entry.percent} %)"
+    quote = entry.quote if len(entry.quote) <= CUT else entry.quote[: CUT - 1] + "…"
+    return f"{words}: {quote}" if quote else words
 
 
 def in_words(events: Iterable[Event]) -> list[Entry]:
