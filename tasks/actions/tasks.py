@@ -228,7 +228,7 @@ def repair_blockers() -> list[str]:
     Corrects by the difference, not to the number: what completes meanwhile is counted on top.
     """
     # One repair at a time: two would both add the difference.
-    list(Project.objects.select_for_update().order_by("pk").values_list("pk"))
+    list(Project.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     wrong = _miscounted(None)
     deltas = {task.pk: task.waiting - task.open_blockers for task in wrong}  # type: ignore[attr-defined]
     record(*shift_blockers(deltas, now=clock.now(), actor=None).events)
