@@ -3,7 +3,12 @@
 An event stream outlives a request's worth of work, so it is served by the event loop, not by a thread.
 """
 
+import asyncio
 import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
 
 import django
 
@@ -40,6 +45,32 @@ threaded_wsgi = ThreadedWSGI(
 )
 
 
+#: Whether a signal that ends the server also lets go of all who wait, which would hold it up. ``up`` does it itself.
+release_at_signals = True
+
+
+def release() -> None:
+    """Answer those who wait and send followers away: the server is about to stop. In the loop's thread."""
+    threaded_wsgi.stop_waiting()
+    hub.close()
+
+
+def _release_at_signals(loop: asyncio.AbstractEventLoop) -> None:
+    """Run ``release`` before the server's own handler of SIGTERM and SIGINT."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        servers_own = signal.getsignal(number)
+        if not callable(servers_own):
+            continue
+
+        def handle(number: int, frame: FrameType | None, servers_own: Any = servers_own) -> None:
+            loop.call_soon_threadsafe(release)
+            servers_own(number, frame)
+
+        signal.signal(number, handle)
+
+
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"].rstrip("/") in STREAM_PATHS and _asks_for_stream(scope):
         await event_stream(scope, receive, send)
@@ -61,6 +92,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            if release_at_signals:
+                _release_at_signals(asyncio.get_running_loop())
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             hub.close()

@@ -12,7 +12,6 @@ from types import FrameType
 
 import uvicorn
 
-from taskproject.server.bridge import ThreadedWSGI
 from tasks import engine
 from tasks.demo.fleet import Fleet
 
@@ -55,9 +54,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class EmbeddedServer(uvicorn.Server):
-    """Serves until SIGINT or SIGTERM; then agents end first, requests next, the engine last."""
+    """Serves until SIGINT or SIGTERM; then agents end first, requests next, the engine last.
 
-    def __init__(self, *, bridge: ThreadedWSGI, fleet: Fleet | None, on_ready: Callable[[], None]) -> None:
+    ``on_ready`` is called once it serves, ``release`` when all who wait for something must be let go.
+    """
+
+    def __init__(self, *, fleet: Fleet | None, on_ready: Callable[[], None], release: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 "taskproject.asgi:application",
@@ -72,7 +74,7 @@ class EmbeddedServer(uvicorn.Server):
                 lifespan="on",
             )
         )
-        self.bridge = bridge
+        self.release = release
         self.fleet = fleet
         self.on_ready = on_ready
         self._stop_at: float | None = None
@@ -100,7 +102,7 @@ class EmbeddedServer(uvicorn.Server):
         if self._stop_at is not None:
             over = self.fleet is None or not self.fleet.running() or time.monotonic() >= self._stop_at
             if over or self.force_exit:
-                self.bridge.stop_waiting()
+                self.release()
                 self.should_exit = True
         elif self.fleet is not None and counter % 10 == 0:
             await asyncio.get_running_loop().run_in_executor(None, self.fleet.tend)

@@ -97,6 +97,33 @@ class Up:
         return answer.json()
 
 
+class Uvicorn(Up):
+    """The application under plain uvicorn, as in production."""
+
+    def __init__(self, folder):
+        self.errors = folder / "stderr"
+        with socket.create_server(("127.0.0.1", 0)) as found:
+            port = found.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        grace = ["--timeout-graceful-shutdown", "15", "--log-level", "warning"]
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "uvicorn", "taskproject.asgi:application", "--port", str(port), *grace],
+                env=environment(folder),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                cwd=ROOT,
+            )
+        wait_for(self.answers)
+
+    def answers(self):
+        try:
+            return httpx.get(f"{self.url}/login/").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
     """A folder in which ``up`` was started for the first time and stopped; and what it told."""
@@ -197,23 +224,43 @@ def test_killed_agent_is_started_again(folder):
         assert up.end()[0] == 0
 
 
-def test_waiting_agent_does_not_hold_up_the_end(folder, started):
-    up = Up(folder, "--agents", "0")
+WAIT = """
+import httpx, sys
+url, token, accept = sys.argv[1:]
+headers = {"Authorization": "Bearer " + token, "Accept": accept}
+if accept == "text/event-stream":
+    with httpx.stream("GET", url + "/api/v1/events", headers=headers, timeout=60) as answer:
+        print("begun", flush=True)
+        answer.read()
+else:
+    print("begun", flush=True)
+    httpx.post(url + "/api/v1/tasks/claim_next", json={"wait_seconds": 30}, headers=headers, timeout=60)
+"""
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+@pytest.mark.parametrize("how", ["up", "uvicorn"])
+def test_those_who_wait_do_not_hold_up_the_end(folder, started, how, accept):
     token = started[1].told["token"]
-    with httpx.Client(base_url=up.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
-        client.post("/api/v1/tasks/claim_next", json={"limit": 5})
-        program = (
-            "import httpx, sys; httpx.post(sys.argv[1], json={'wait_seconds': 30}, "
-            "headers={'Authorization': 'Bearer ' + sys.argv[2]}, timeout=60)"
-        )
-        waiting = subprocess.Popen(
-            [sys.executable, "-c", program, f"{up.url}/api/v1/tasks/claim_next", token], stderr=subprocess.DEVNULL
-        )
-        time.sleep(1.5)
-        began = time.monotonic()
-        assert up.end() == (0, "")
-        assert time.monotonic() - began < 25
-        waiting.wait(PATIENCE)
+    if how == "up":
+        up = Up(folder, "--agents", "0")
+    else:
+        up = Uvicorn(folder)
+    httpx.post(
+        f"{up.url}/api/v1/tasks/claim_next", json={}, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
+    )
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", WAIT, up.url, token, accept], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert waiting.stdout.readline() == b"begun\n"
+    time.sleep(0.5)
+    code, errors = up.end(signal.SIGTERM)
+    # Had it been cut off after the grace, the server would have said so.
+    assert "Cancel" not in errors
+    assert "Traceback" not in errors
+    assert code in (0, -signal.SIGTERM)
+    waiting.wait(PATIENCE)
+    waiting.stdout.close()
 
 
 def test_no_demo_starts_an_empty_server(tmp_path):

@@ -311,8 +311,15 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     options = parser().parse_args()
     token = _read_token()
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _stop)
+        return _live(options, token)
+    except Stopped:
+        return 0  # told to before there was anything to let go
+
+
+def _live(options: argparse.Namespace, token: str) -> int:
     client = Client(options.url, token)
     worker = Worker(
         client,

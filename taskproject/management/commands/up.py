@@ -78,7 +78,7 @@ class Command(BaseCommand):
         options: dict[str, Any],
     ) -> None:
         # Imported late: it loads the whole application.
-        from taskproject.asgi import threaded_wsgi
+        from taskproject import asgi
 
         port = listener.getsockname()[1]
         shown_host = options["host"] if options["host"] not in ("0.0.0.0", "::", "") else "localhost"  # noqa: S104
@@ -91,8 +91,11 @@ class Command(BaseCommand):
             plain = [secret for _, secret in tokens]
             fleet = Fleet(url, plain, quiet, first_options=[f"--follow-ups={FOLLOW_UPS}"])
         server = EmbeddedServer(
-            bridge=threaded_wsgi, fleet=fleet, on_ready=lambda: self._greet(url, prepared, len(tokens), options)
+            fleet=fleet,
+            on_ready=lambda: self._greet(url, prepared, len(tokens), options),
+            release=asgi.release,
         )
+        asgi.release_at_signals = False
         try:
             server.serve_until_stopped(listener)
         finally:
