@@ -1,0 +1,315 @@
+"""Who may do what: every route of the API × every method × every role, and every page and admin page for outsiders.
+
+A route or method that is missing here fails ``test_the_matrix_names_every_route_and_method``.
+
+Columns: ``nobody`` has no token; ``zed`` is an agent and ``mona`` the manager of another project; in OPS ``vera`` is
+viewer, ``hugo`` worker, ``atlas`` worker, LLM, holder and author, ``rita`` reviewer, ``ada`` manager; ``root`` is a
+superuser, and no agent.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from tasks import engine
+from tasks.actions import claims, projects, runs
+from tasks.errors import LeaseLost
+from tasks.models import AgentToken, Project, Role, Task
+from tasks.tests.api_client import client_of
+
+ROLES = ["nobody", "zed", "mona", "vera", "hugo", "atlas", "rita", "ada", "root"]
+OUTSIDERS = ("nobody", "zed", "mona")
+METHODS = ("get", "post", "put", "patch", "delete")
+SECRET = "Hidden plan"
+
+# Name of the route, method, path below /api/v1, body; then the status for each of ROLES.
+#                                                                    nobody zed mona vera hugo atlas rita ada root
+READS = "401 404 404 200 200 200 200 200 200"
+MANAGES = "401 404 404 403 403 403 403 200 200"
+REVIEWS = "401 404 404 403 403 403 200 200 200"
+HOLDS = "401 404 404 404 404 200 404 404 404"
+ANY_CALLER = "401 200 200 200 200 200 200 200 200"
+STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
+
+MATRIX = [
+    ("api-schema", "get", "/schema", None, "200 200 200 200 200 200 200 200 200"),
+    ("api-docs", "get", "/docs", None, "200 200 200 200 200 200 200 200 200"),
+    ("api-me", "get", "/me", None, ANY_CALLER),
+    ("api-me", "patch", "/me", {"availability": "paused"}, "401 200 200 403 200 200 200 200 403"),
+    ("api-projects", "get", "/projects", None, ANY_CALLER),
+    ("api-projects", "post", "/projects", {"key": "NEW", "name": "New"}, STAFF_MAKES),
+    ("api-project", "get", "/projects/OPS", None, READS),
+    ("api-project", "patch", "/projects/OPS", {"name": "Other"}, MANAGES),
+    ("api-project", "patch", "/projects/OPS", {"members": [{"name": "hugo", "role": "viewer"}]}, MANAGES),
+    ("api-agents", "get", "/agents", None, ANY_CALLER),
+    ("api-agents", "post", "/agents", {"slug": "new"}, STAFF_MAKES),
+    ("api-agent", "get", "/agents/atlas", None, READS),
+    ("api-agent", "patch", "/agents/atlas", {"max_concurrent": 99}, MANAGES),
+    ("api-agent", "patch", "/agents/atlas", {"availability": "paused"}, "401 404 404 403 403 200 403 200 200"),
+    ("api-tokens", "get", "/agents/atlas/tokens", None, MANAGES),
+    ("api-tokens", "post", "/agents/atlas/tokens", {"name": "x"}, "401 404 404 403 403 403 403 201 201"),
+    ("api-token", "delete", "/agents/atlas/tokens/{token}", None, "401 404 404 403 403 403 403 204 204"),
+    ("api-skills", "get", "/skills", None, ANY_CALLER),
+    ("api-skills", "post", "/skills", {"name": "rust"}, STAFF_MAKES),
+    ("api-tasks", "get", "/tasks", None, ANY_CALLER),
+    ("api-tasks", "get", "/tasks?project=OPS", None, "401 200 200 200 200 200 200 200 200"),
+    ("api-tasks", "post", "/tasks", {"project": "OPS", "title": "x"}, "401 404 404 403 403 403 403 201 201"),
+    ("api-tasks", "post", "/tasks", {"project": "CREW", "title": "x"}, "401 404 404 403 201 201 201 201 201"),
+    (
+        "api-tasks",
+        "post",
+        "/tasks",
+        {"project": "CREW", "title": "x", "assignees": ["hugo"]},
+        "401 404 404 403 403 403 403 201 201",
+    ),
+    ("api-claim-next", "post", "/tasks/claim_next", {}, "401 200 200 403 200 200 200 200 403"),
+    ("api-claim-next", "post", "/tasks/claim_next", {"projects": ["OPS"]}, "401 400 400 403 200 200 200 200 400"),
+    ("api-task", "get", "/tasks/OPS-1", None, READS),
+    ("api-task", "patch", "/tasks/OPS-1", {"title": "y"}, MANAGES),
+    ("api-task", "patch", "/tasks/CREW-1", {"title": "y"}, "401 404 404 403 200 403 403 200 200"),
+    ("api-task", "delete", "/tasks/OPS-1", None, "401 404 404 403 403 403 403 204 204"),
+    ("api-task", "delete", "/tasks/CREW-1", None, "401 404 404 403 403 403 403 204 204"),
+    ("api-assign", "post", "/tasks/OPS-1/assign", {"agents": ["hugo"]}, MANAGES),
+    ("api-unassign", "post", "/tasks/OPS-2/unassign", {"agents": ["atlas"]}, MANAGES),
+    ("api-claim", "post", "/tasks/OPS-1/claim", {}, "401 404 404 403 200 200 200 200 403"),
+    ("api-start", "post", "/tasks/OPS-1/start", {}, "401 404 404 403 200 400 200 200 403"),
+    ("api-start", "post", "/tasks/OPS-1/start", {"agent": "hugo"}, "401 404 404 403 200 403 403 200 200"),
+    ("api-task-release", "post", "/tasks/OPS-2/release", {}, "401 404 404 403 403 200 403 200 200"),
+    ("api-approve", "post", "/tasks/OPS-3/approve", {}, REVIEWS),
+    ("api-request-changes", "post", "/tasks/OPS-3/request_changes", {"note": "Again."}, REVIEWS),
+    ("api-cancel", "post", "/tasks/OPS-1/cancel", {}, MANAGES),
+    ("api-reopen", "post", "/tasks/OPS-4/reopen", {}, MANAGES),
+    ("api-dependencies", "post", "/tasks/OPS-1/dependencies", {"depends_on": ["OPS-2"]}, MANAGES),
+    (
+        "api-dependencies",
+        "post",
+        "/tasks/CREW-1/dependencies",
+        {"depends_on": ["CREW-2"]},
+        "401 404 404 403 200 403 403 200 200",
+    ),
+    ("api-dependencies", "delete", "/tasks/OPS-1/dependencies", {"depends_on": ["OPS-2"]}, MANAGES),
+    ("api-task-runs", "get", "/tasks/OPS-2/runs", None, READS),
+    ("api-adopt", "post", "/tasks/OPS-5/runs/1/adopt", {}, MANAGES),
+    ("api-task-events", "get", "/tasks/OPS-2/events", None, READS),
+    ("api-events", "get", "/events", None, ANY_CALLER),
+    ("api-events", "get", "/events?project=OPS", None, READS),
+    ("api-events", "get", "/events?task=OPS-1", None, READS),
+    ("api-complete-many", "post", "/runs/complete_many", {"runs": [{"id": "{run}", "summary": "x"}]}, ANY_CALLER),
+    ("api-heartbeat", "post", "/runs/{run}/heartbeat", {}, HOLDS),
+    ("api-progress", "post", "/runs/{run}/progress", {"percent": 5}, HOLDS),
+    ("api-complete", "post", "/runs/{run}/complete", {"summary": "x"}, HOLDS),
+    ("api-fail", "post", "/runs/{run}/fail", {"code": "x", "detail": "y"}, HOLDS),
+    ("api-release", "post", "/runs/{run}/release", {}, HOLDS),
+    ("report-list", "get", "/reports", None, ANY_CALLER),
+    ("report-detail", "get", "/reports/completed", None, ANY_CALLER),
+    ("report-detail", "get", "/reports/completed?project=OPS", None, READS),
+    ("report-detail", "get", "/reports/workload?project=OPS&output=csv", None, READS),
+    ("report-detail", "get", "/reports/workload?project=OPS&output=xlsx", None, READS),
+    ("report-detail", "get", "/reports/workload?output=csv", None, ANY_CALLER),
+]
+#: Answers everything that no route answers.
+CATCH_ALL = "UnknownPath"
+
+
+def _routes(patterns: list, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns, route)
+        else:
+            yield route, pattern
+
+
+def _all_routes() -> list[tuple[str, URLPattern]]:
+    return list(_routes(get_resolver().url_patterns))
+
+
+def _api_views() -> dict[str, type]:
+    found = {}
+    for route, pattern in _all_routes():
+        if route.startswith("api/v1/"):
+            view = pattern.callback.cls if hasattr(pattern.callback, "cls") else pattern.callback.view_class
+            if view.__name__ != CATCH_ALL:
+                found[pattern.name] = view
+    return found
+
+
+@pytest.fixture
+def scene(cast, new_task, let_lease_end):
+    """OPS with a task in each interesting status, CREW where workers create, and a client for each role."""
+    crew = Project.objects.create(key="CREW", name="Crew", workers_create=True)
+    for user in (cast.ada.user, cast.rita.user, cast.hugo.user, cast.vera, cast.atlas.user):
+        role = Role(cast.ops.memberships.get(user=user).role)
+        projects.set_member(actor=None, project=crew, user=user, role=role)
+    for number in range(1, 6):
+        new_task(f"{SECRET} {number}", description=SECRET, review_required=number == 3)
+    for number in range(2):
+        new_task(f"{SECRET} crew {number}", project=crew, actor=cast.hugo.user)
+    task = {task.ref: task for task in Task.objects.select_related("project")}
+    done = {"actor": cast.atlas.user, "summary": "done"}
+    run = claims.claim_task(actor=cast.atlas.user, task=task["OPS-2"])
+    runs.complete_run(run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-3"]).pk, **done)
+    runs.complete_run(run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-4"]).pk, **done)
+    late = claims.claim_task(actor=cast.atlas.user, task=task["OPS-5"])
+    let_lease_end(late)
+    engine.tick()
+    with pytest.raises(LeaseLost):
+        runs.complete_run(run_id=late.pk, **done)
+    clients = {"nobody": APIClient()}
+    for name in ROLES[1:]:
+        member = getattr(cast, name)
+        clients[name] = client_of(member if isinstance(member, User) else member.user)
+    token = AgentToken.objects.filter(agent=cast.atlas).first()
+    return SimpleNamespace(clients=clients, names={"run": str(run.pk), "token": str(token.pk)})
+
+
+def _filled(value, names):
+    """``value`` with the scene's ids in place of ``{run}`` and ``{token}``."""
+    if isinstance(value, str):
+        for name, text in names.items():
+            value = value.replace("{" + name + "}", text)
+        return value
+    if isinstance(value, dict):
+        return {key: _filled(item, names) for key, item in value.items()}
+    return [_filled(item, names) for item in value] if isinstance(value, list) else value
+
+
+def _ask(scene, role, method, path, body):
+    """The answer to one request; what it did is undone."""
+    with transaction.atomic():
+        call = getattr(scene.clients[role], method)
+        arguments = () if body is None else (_filled(body, scene.names),)
+        answer = call(f"/api/v1{_filled(path, scene.names)}", *arguments)
+        content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        transaction.set_rollback(True)
+    return answer.status_code, content
+
+
+@pytest.mark.django_db
+def test_each_role_gets_what_the_matrix_says(scene):
+    wrong = []
+    for _, method, path, body, expected in MATRIX:
+        for role, status in zip(ROLES, expected.split(), strict=True):
+            got, content = _ask(scene, role, method, path, body)
+            if str(got) != status:
+                wrong.append(f"{method} {path} {body} as {role}: {got}, the matrix says {status}")
+            if (
+                role in OUTSIDERS
+                and path not in ("/schema", "/docs")
+                and (SECRET.encode() in content or (got < 400 and b'"OPS' in content))
+            ):
+                wrong.append(f"{method} {path} {body} as {role} reads what belongs to others")
+    assert wrong == []
+
+
+@pytest.mark.django_db
+def test_methods_that_a_route_has_not_are_refused(scene):
+    has: dict[str, set[str]] = {}
+    for name, method, *_ in MATRIX:
+        has.setdefault(name, set()).add(method)
+    wrong = []
+    for name, path in {row[0]: row[2].split("?")[0] for row in MATRIX}.items():
+        for method in set(METHODS) - has[name]:
+            for role in ("nobody", "zed", "ada", "root"):
+                got = _ask(scene, role, method, path, None)[0]
+                if got not in ((401, 405) if role == "nobody" else (405,)):
+                    wrong.append(f"{method} {path} as {role}: {got}")
+    assert wrong == []
+
+
+def test_the_matrix_names_every_route_and_method():
+    named = {(name, method) for name, method, *_ in MATRIX}
+    there = {(name, method) for name, view in _api_views().items() for method in METHODS if hasattr(view, method)}
+    assert named == there
+
+
+@pytest.mark.django_db
+def test_what_is_not_there_is_not_found_or_asks_who_you_are(scene):
+    for path in ("/nothing", "/tasks/OPS-1/nothing", "/tasks/OPS-999", "/runs/1/heartbeat"):
+        for method in METHODS:
+            for role in ROLES:
+                status, content = _ask(scene, role, method, path, None)
+                assert status in ((401, 404, 405) if role == "nobody" else (404, 405)), f"{method} {path} as {role}"
+                assert SECRET.encode() not in content
+
+
+@pytest.mark.django_db
+def test_a_refusal_is_the_same_for_what_is_foreign_and_what_is_not_there(scene):
+    for method, path, body in [row[1:4] for row in MATRIX if "/OPS" in row[2] or "/CREW" in row[2]]:
+        foreign = _ask(scene, "mona", method, path, body)
+        nowhere = _ask(scene, "mona", method, path.replace("OPS", "NIX").replace("CREW", "NIX"), body)
+        assert foreign[0] == nowhere[0], path
+        assert foreign[1].replace(b"OPS", b"NIX").replace(b"CREW", b"NIX") == nowhere[1], path
+
+
+# -- pages and admin: outsiders ---------------------------------------------------------------------------------------
+
+#: Pages that anyone may open.
+OPEN_PAGES = ("login ", "logout ", "jsi18n ")
+
+
+def _page_paths(scene, cast) -> dict[str, str]:
+    """A path for each page and admin page, with the ids of OPS where it takes any."""
+    task = Task.objects.get(project=cast.ops, number=1)
+    token = AgentToken.objects.filter(agent=cast.atlas).first()
+    objects = {
+        "project": cast.ops.pk,
+        "task": task.pk,
+        "agent": cast.atlas.pk,
+        "user": cast.atlas.user_id,
+    }
+    ids = {"ref": task.ref, "agent_id": cast.atlas.pk, "token_id": token.pk, "slug": "completed", "name": "cancel"}
+    ids |= {"app_label": "tasks", "url": "nothing", "content_type_id": 1}
+    paths = {}
+    for route, pattern in _all_routes():
+        if route.startswith("api/v1/"):
+            continue
+        name = pattern.name or ""
+        model = name.split("_")[1] if "_" in name else ""
+        here = ids | {"object_id": objects.get(model, 1), "id": objects.get(model, 1)}
+        path = re.sub(r"<(?:\w+:)?(\w+)>", partial(_id_named, here), route)
+        path = re.sub(r"\(\?P<(\w+)>[^)]*\)", partial(_id_named, here), path)
+        paths[f"{name} {route}"] = "/" + path.replace("^", "").replace("$", "").replace("\\Z", "")
+    return paths
+
+
+def _id_named(ids, found):
+    return str(ids.get(found[1], 1))
+
+
+@pytest.mark.django_db
+def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
+    browsers = {"nobody": Client(), "zed": Client(), "mona": Client(), "vera": Client()}
+    for name in ("zed", "mona"):
+        browsers[name].force_login(getattr(cast, name).user)
+    browsers["vera"].force_login(cast.vera)
+    wrong, shown_to_ada = [], set()
+    ada = Client()
+    ada.force_login(cast.ada.user)
+    for name, path in _page_paths(scene, cast).items():
+        answer = ada.get(path)
+        if answer.status_code == 200 and not answer.streaming and SECRET.encode() in answer.content:
+            shown_to_ada.add(name.split(" ")[0])
+        for role, browser in browsers.items():
+            for method in ("get", "post"):
+                with transaction.atomic():
+                    answer = getattr(browser, method)(path)
+                    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+                    transaction.set_rollback(True)
+                if role in OUTSIDERS and SECRET.encode() in content:
+                    wrong.append(f"{method} {path} shows {role} a task of OPS")
+                shut = role == "nobody" or (role in ("zed", "vera") and path.startswith("/admin/"))
+                if shut and answer.status_code == 200 and not name.startswith(OPEN_PAGES):
+                    wrong.append(f"{method} {path} answers {role} with 200")
+                if answer.status_code >= 500:
+                    wrong.append(f"{method} {path} as {role}: {answer.status_code}")
+    assert wrong == []
+    assert {"board", "task", "tasks_task_changelist", "tasks_task_change"} <= shown_to_ada, "the paths are real"
