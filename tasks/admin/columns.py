@@ -1,12 +1,12 @@
 """How statuses, marks, progress and moments look in the admin."""
 
+from datetime import datetime
 from typing import Any
 
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from tasks import clock
 from tasks.models import Task
 
 
@@ -14,9 +14,8 @@ def mark(text: str, kind: str) -> SafeString:
     return format_html('<span class="tp-mark tp-{}">{}</span>', kind, text)
 
 
-def marks_of(task: Task, *, is_stalled: bool) -> SafeString:
+def marks_of(task: Task, *, is_stalled: bool, now: datetime) -> SafeString:
     """Blocked, deferred, overdue and stalled, as the board shows them."""
-    now = clock.now()
     found = []
     if task.is_blocked():
         found.append(("Blocked", "warn"))

@@ -98,7 +98,8 @@ class RecordAdmin(ReadOnlyAdmin):
 @admin.register(Run)
 class RunAdmin(RecordAdmin):
     project_path = "task__project_id"
-    ordering = ("-started_at",)
+    # The newest tasks' first: an index has that order, and none has the order of all starts.
+    ordering = ("-task_id", "-number")
     list_filter = (RunStatusFilter, RunAgentFilter, OfTaskProjectFilter)
     list_display = ("task_", "number", "agent", "outcome", "progress_", "started", "ended", "tokens", "late")
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Max, Prefetch, Q, QuerySet
+from django.db.models import Max, Prefetch, Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tasks import clock
 from tasks.admin.columns import marks_of, progress_bar, status_badge, when
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_projects
@@ -26,11 +27,19 @@ class TaskChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        paginator = self.paginator
+        rows = list(self.result_list if self.multi_page else paginator.head)
         counting = Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
-        self.result_list = self.result_list.prefetch_related(
+        prefetch_related_objects(
+            rows,
             Prefetch("assignments", Assignment.objects.filter(counting).select_related("agent"), to_attr="counting"),
             Prefetch("runs", Run.objects.active(), to_attr="active_runs"),
         )
+        # Once for all rows: on PostgreSQL each look at the clock is a query.
+        now = clock.now()
+        for task in rows:
+            task.read_at = now
+        self.result_list = rows
 
 
 def search_tasks(request: HttpRequest, tasks: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -92,7 +101,7 @@ class TaskList(ScopedAdmin):
 
     @admin.display(description="Status", ordering="status")
     def status_(self, task: Any) -> SafeString:
-        marks = marks_of(task, is_stalled=any(run.stalled_at for run in task.active_runs))
+        marks = marks_of(task, is_stalled=any(run.stalled_at for run in task.active_runs), now=task.read_at)
         return format_html("{} {}", status_badge(task), marks)
 
     @admin.display(description="Priority", ordering="priority")

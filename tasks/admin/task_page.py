@@ -46,6 +46,7 @@ class TaskPage(ScopedAdmin):
     def _about(self, request: HttpRequest, task: Task) -> dict[str, Any]:
         """What the page shows around the form. ``task`` is as stored: the form's instance holds what was typed."""
         actor: Any = request.user
+        now = clock.now()
         run = active_run(task)
         runs = list(Run.objects.filter(task=task).select_related("agent").defer("checkpoint").order_by("-number")[:50])
         assigned = [a for a in task.assignments.select_related("agent", "assigned_by").order_by("id") if a.counts]
@@ -53,7 +54,7 @@ class TaskPage(ScopedAdmin):
         return {
             "task": task,
             "badge": status_badge(task),
-            "marks": marks_of(task, is_stalled=run is not None and run.stalled_at is not None),
+            "marks": marks_of(task, is_stalled=run is not None and run.stalled_at is not None, now=now),
             "run": run,
             "runs": runs,
             "may_adopt": may_adopt(actor, task),
@@ -67,7 +68,7 @@ class TaskPage(ScopedAdmin):
             "verbs": [(verb, verb_form(verb, actor, task)) for verb in verbs_now(actor, task)],
             "events": events[:SHOWN_EVENTS],
             "more_events": len(events) > SHOWN_EVENTS,
-            "now": clock.now(),
+            "now": now,
             "here": request.get_full_path() if request.method == "GET" else request.path,
         }
 
