@@ -1,13 +1,9 @@
 """Projects in the admin, with their members; and the skills and labels that tasks use."""
 
-from typing import Any, ClassVar
+from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,70 +13,19 @@ from django.utils.safestring import SafeString
 from tasks.actions import agents as agent_verbs
 from tasks.actions import projects as project_verbs
 from tasks.admin.filters import ProjectFilter
+from tasks.admin.members import MOST_INLINE, MemberInline
 from tasks.admin.paginator import BoundedPaginator
-from tasks.admin.scope import ScopedAdmin, ScopedInline, managed_ids, managed_projects, manages
+from tasks.admin.scope import ScopedAdmin, managed_ids, managed_projects, manages
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin, kept_rows
-from tasks.models import Label, Membership, Project, Role, Skill, Task
+from tasks.models import Label, Project, Role, Skill, Task
 from tasks.permissions import is_llm
-
-
-class MemberField(forms.CharField):
-    """A user by username or agent slug: a list of all would tell staff of one project who works in others."""
-
-    def clean(self, value: Any) -> Any:
-        name = super().clean(value)
-        if not name:
-            return None
-        users = get_user_model().objects
-        user = users.filter(username=name).first() or users.filter(agent__slug=name).first()
-        if user is None:
-            raise ValidationError(f"There is no user or agent “{name}”.")
-        return user
-
-
-class MemberForm(forms.ModelForm):
-    member = MemberField(label="User or agent", max_length=150, help_text="Username, or the agent's slug.")
-
-    class Meta:
-        model = Membership
-        fields: ClassVar[list[str]] = ["role"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields["member"].disabled = True
-            self.initial["member"] = self.instance.user.get_username()
-
-
-class MemberFormSet(BaseInlineFormSet):
-    def clean(self) -> None:
-        super().clean()
-        seen: set[int] = set()
-        for form in self.forms:
-            user = getattr(form, "cleaned_data", {}).get("member")
-            if user is None or form.cleaned_data.get("DELETE"):
-                continue
-            if user.pk in seen:
-                form.add_error("member", f"{user.get_username()} is listed already.")
-            seen.add(user.pk)
-
-
-class MemberInline(ScopedInline):
-    model = Membership
-    form = MemberForm
-    formset = MemberFormSet
-    fields = ("member", "role")
-    verbose_name_plural = "members"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("user").order_by("user__username")
 
 
 @admin.register(Project)
 class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
     project_path = "pk"
     form = VerbForm
-    inlines = (MemberInline,)
+    change_form_template = "admin/tasks/project/change_form.html"
     paginator = BoundedPaginator
     list_display = ("key", "name", "mode", "members_", "tasks_")
     search_fields = ("key", "name")
@@ -113,6 +58,11 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Members in the form while they are few; a form of a thousand rows is more than a request may hold."""
+        many = obj is not None and obj.member_count > MOST_INLINE
+        return () if many else (MemberInline,)
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return (
             (None, {"fields": ("key", "name", "description")}),
@@ -123,8 +73,9 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
         return ("key",) if obj is not None else ()
 
     @admin.display(description="Members")
-    def members_(self, project: Any) -> int:
-        return project.member_count
+    def members_(self, project: Any) -> SafeString:
+        url = f"{reverse('admin:tasks_membership_changelist')}?{urlencode({'project': project.key})}"
+        return format_html('<a href="{}">{}</a>', url, project.member_count)
 
     @admin.display(description="Tasks")
     def tasks_(self, project: Project) -> SafeString:

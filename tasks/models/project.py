@@ -96,7 +96,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} in {self.project_id} as {self.role}"
+        return f"{self.user} in {self.project.key} as {self.role}"
 
 
 class Label(models.Model):

@@ -276,6 +276,37 @@ def test_add_project_makes_its_creator_the_manager(cast, ada):
     assert any("capital letters" in text for text in errors_of(page))
 
 
+def test_large_project_has_its_members_in_a_list_of_their_own(cast, ada, monkeypatch):
+    monkeypatch.setattr("tasks.admin.projects.MOST_INLINE", 3)
+    page = ada.get(reverse("admin:tasks_project_change", args=[cast.ops.pk]))
+    assert page.context["inline_admin_formsets"] == []
+    assert "Members (6)" in page.content.decode()
+    url = reverse("admin:tasks_membership_changelist")
+    assert len(ada.get(url, {"project": "OPS"}).context["cl"].result_list) == 6
+    assert [row.user.username for row in ada.get(url, {"q": "hug"}).context["cl"].result_list] == ["hugo"]
+
+
+def test_membership_pages_add_change_and_remove_through_the_verbs(cast, new_task, ada):
+    make_agent("newbie")
+    url = reverse("admin:tasks_membership_add")
+    ada.post(url, as_posted(ada.get(url)) | {"project": cast.ops.pk, "member": "newbie", "role": "worker"})
+    row = Membership.objects.get(user__username="newbie")
+    change(ada, "membership", row, role="reviewer")
+    assert members(cast.ops)["newbie"] == "reviewer"
+    page = change(ada, "membership", row, role="manager")
+    assert errors_of(page) == ["newbie is an LLM agent; it can be worker or reviewer."]
+    task = new_task(assignees=[cast.bert])
+    delete = reverse("admin:tasks_membership_delete", args=[Membership.objects.get(user=cast.bert.user).pk])
+    assert "an active run is revoked" in ada.get(delete).content.decode()
+    ada.post(delete, {"post": "yes"})
+    assert "bert" not in members(cast.ops)
+    assert not task.assignments.active().exists()
+    own = Membership.objects.get(user=cast.ada.user)
+    done = ada.post(reverse("admin:tasks_membership_delete", args=[own.pk]), {"post": "yes"}, follow=True)
+    assert "without a manager" in told(done)[-1]
+    assert members(cast.ops)["ada"] == "manager"
+
+
 # -- skills and labels ------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
   "use strict";
 
   // A double click must not send a form twice.
-  for (const form of document.querySelectorAll("form[data-once]")) {
+  for (const form of document.querySelectorAll("form[data-once], .change-form #content-main form[id$=_form]")) {
     form.addEventListener("submit", (event) => {
       if (form.dataset.sent) {
         event.preventDefault();

@@ -1,0 +1,162 @@
+"""Members of projects: rows of a small project's form, and a list of their own for any."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from tasks.actions import projects as project_verbs
+from tasks.admin.filters import ProjectFilter
+from tasks.admin.paginator import BoundedPaginator
+from tasks.admin.scope import ScopedAdmin, ScopedInline, managed_projects
+from tasks.admin.verb_form import VerbForm, VerbFormAdmin
+from tasks.errors import DomainError
+from tasks.models import Membership, Role
+
+#: Four fields a row, and Django takes a thousand fields in one request.
+MOST_INLINE = 150
+
+
+class MemberField(forms.CharField):
+    """A user by username or agent slug: a list of all would tell staff of one project who works in others."""
+
+    def clean(self, value: Any) -> Any:
+        name = super().clean(value)
+        if not name:
+            return None
+        users = get_user_model().objects
+        user = users.filter(username=name).first() or users.filter(agent__slug=name).first()
+        if user is None:
+            raise ValidationError(f"There is no user or agent “{name}”.")
+        return user
+
+
+class MemberForm(forms.ModelForm):
+    member = MemberField(label="User or agent", max_length=150, help_text="Username, or the agent's slug.")
+
+    class Meta:
+        model = Membership
+        fields: ClassVar[list[str]] = ["role"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["member"].disabled = True
+            self.initial["member"] = self.instance.user.get_username()
+
+
+class MemberFormSet(BaseInlineFormSet):
+    def clean(self) -> None:
+        super().clean()
+        seen: set[int] = set()
+        for form in self.forms:
+            user = getattr(form, "cleaned_data", {}).get("member")
+            if user is None or form.cleaned_data.get("DELETE"):
+                continue
+            if user.pk in seen:
+                form.add_error("member", f"{user.get_username()} is listed already.")
+            seen.add(user.pk)
+
+
+class MemberInline(ScopedInline):
+    model = Membership
+    form = MemberForm
+    formset = MemberFormSet
+    fields = ("member", "role")
+    verbose_name_plural = "members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("user").order_by("user__username")
+
+
+class MembershipForm(VerbForm):
+    member = MemberField(label="User or agent", max_length=150, help_text="Username, or the agent's slug.")
+    field_of: ClassVar[dict[str, str]] = {"user": "member"}
+
+    class Meta:
+        model = Membership
+        fields: ClassVar[list[str]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields.pop("member")
+
+
+class RoleFilter(admin.SimpleListFilter):
+    title = "role"
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(role.value, str(role.label)) for role in Role]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(role=self.value()) if self.value() in Role.values else queryset
+
+
+@admin.register(Membership)
+class MembershipAdmin(ScopedAdmin, VerbFormAdmin):
+    form = MembershipForm
+    paginator = BoundedPaginator
+    list_display = ("member_", "project_", "role", "created_at")
+    list_filter = (ProjectFilter, RoleFilter)
+    list_select_related = ("user", "project")
+    search_fields = ("user__username", "user__agent__slug")
+    ordering = ("project__key", "user__username")
+    actions = None
+
+    @admin.display(description="Member", ordering="user__username")
+    def member_(self, membership: Membership) -> str:
+        return membership.user.get_username()
+
+    @admin.display(description="Project", ordering="project__key")
+    def project_(self, membership: Membership) -> str:
+        return membership.project.key
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = ("project", "member", "role") if obj is None else ("project_", "member_", "role")
+        return ((None, {"fields": fields}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj is None else ("project_", "member_")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "project":
+            kwargs["queryset"] = managed_projects(request)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return field
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if "project" in form.base_fields:
+            widget = form.base_fields["project"].widget
+            form.base_fields["project"].widget = getattr(widget, "widget", widget)
+        return form
+
+    def write(self, request: HttpRequest, form: Any, formsets: list[Any], change: bool) -> Membership:
+        data = form.cleaned_data
+        actor: Any = request.user
+        row = form.instance
+        project, user = (row.project, row.user) if change else (data["project"], data["member"])
+        return project_verbs.set_member(actor=actor, project=project, user=user, role=Role(data["role"]))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        listed = [f"{row.user} in {row.project.key}: assignments there end, an active run is revoked" for row in objs]
+        return listed, {self.opts.verbose_name_plural: len(listed)}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        actor: Any = request.user
+        project_verbs.remove_member(actor=actor, project=obj.project, user=obj.user)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except DomainError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:tasks_membership_change", args=[object_id]))
