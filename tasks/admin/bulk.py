@@ -42,8 +42,9 @@ class BulkVerb:
     warning: str = ""
 
     @property
-    def infinitive(self) -> str:
-        return self.name.replace("_", " ")
+    def doing(self) -> str:
+        """As in "Assign 3 tasks", "Request changes of 3 tasks"."""
+        return "Request changes of" if self.name == "request_changes" else self.name.capitalize()
 
 
 def _approve(actor: Any, task: Task, agents: Sequence[Agent], note: str) -> Any:
@@ -232,5 +233,5 @@ def sentences(verb: BulkVerb, outcome: Outcome, agents: Sequence[Agent]) -> list
     if outcome.unchanged:
         told.append(("info", f"Nothing to change for {counted(len(outcome.unchanged))}: {named(outcome.unchanged)}."))
     for reason, refs in outcome.refusals:
-        told.append(("warning", f"Could not {verb.infinitive} {counted(len(refs))} ({named(refs)}): {reason}"))
+        told.append(("warning", f"Could not {verb.doing.lower()} {counted(len(refs))} ({named(refs)}): {reason}"))
     return told

@@ -132,7 +132,7 @@ class BulkActions(ScopedAdmin):
             return HttpResponseRedirect(back)
         some = {task.pk: task for task in reachable.filter(pk__in=ids[:NAMED])}
         context: dict[str, Any] = {
-            "title": f"{verb.label.rstrip('…')} {counted(len(ids))}",
+            "title": f"{verb.doing} {counted(len(ids))}",
             "verb": verb,
             "some": [some[pk] for pk in ids[:NAMED]],
             "more": len(ids) - len(some),
@@ -167,7 +167,7 @@ class BulkActions(ScopedAdmin):
         if not left:
             return self._tell(request, verb, agents, outcome, back=back)
         context = {
-            "title": f"{verb.label.rstrip('…')} {counted(outcome.count + len(left))}",
+            "title": f"{verb.doing} {counted(outcome.count + len(left))}",
             "verb": verb,
             "ids": ",".join(map(str, left)),
             "agents": agents,
@@ -194,7 +194,11 @@ class BulkActions(ScopedAdmin):
             told.append(("warning", f"Stopped: {counted(left)} of the selection were left as they are."))
         longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
         if longest > NAMED or len(outcome.refused) > REASONS:
-            context = {"title": f"{verb.label.rstrip('…')}: what was done", "verb": verb, "outcome": outcome}
+            context = {
+                "title": f"{verb.label.removesuffix('…').removesuffix(' to')}: what was done",
+                "verb": verb,
+                "outcome": outcome,
+            }
             return self._page(request, "bulk_result.html", {**context, "told": told, "left": left, "back": back})
         for level, text in told:
             self.message_user(request, text, getattr(messages, level.upper()))

@@ -9,6 +9,7 @@ from tasks.models import Agent, Availability, Membership, RequiredSkill, Role, S
 
 #: Ids in one query: both databases take more, but not without end.
 SLICE = 5_000
+NAMED_SKILLS = 5
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,16 @@ class Candidate:
     reachable: int
     fitting: int
     total: int
+
+    @property
+    def hidden_lacks(self) -> int:
+        """How many lacking skills are only counted: where many are wanted, what the agent has is of interest."""
+        lacking = sum(not match.enough for match in self.matches)
+        return lacking if len(self.matches) > NAMED_SKILLS else 0
+
+    @property
+    def shown_matches(self) -> list[SkillMatch]:
+        return [match for match in self.matches if match.enough] if self.hidden_lacks else self.matches
 
     @property
     def load(self) -> int:

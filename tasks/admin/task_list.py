@@ -69,7 +69,7 @@ class TaskList(ScopedAdmin):
     """Columns and search of the task list."""
 
     paginator = BoundedPaginator
-    list_per_page = 100
+    list_per_page = 50
     list_max_show_all = 0
     ordering = ("-id",)
     list_display = (

@@ -262,6 +262,18 @@ def test_notes_that_a_database_cannot_hold_are_refused_in_a_sentence(cast, new_t
     assert assignees(task) == set()
 
 
+def test_candidate_for_tasks_that_want_many_skills_shows_those_it_has(cast, new_task):
+    from tasks.admin.candidates import candidates_for
+    from tasks.models import Skill
+
+    for number in range(6):
+        Skill.objects.create(name=f"rare-{number}")
+    wanted = [("python", 3), *((f"rare-{number}", 1) for number in range(6))]
+    by_slug = {found.agent.slug: found for found in candidates_for([new_task(required_skills=wanted).pk])}
+    assert [match.name for match in by_slug["atlas"].shown_matches] == ["python"]
+    assert (by_slug["atlas"].hidden_lacks, by_slug["bert"].shown_matches) == (6, [])
+
+
 def test_candidates_page_for_more_tasks_and_agents_costs_no_more_queries(cast, new_task, django_assert_num_queries):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext

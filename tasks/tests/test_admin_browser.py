@@ -73,7 +73,7 @@ def test_walk_of_manual_assignment_ends_with_the_agents_at_work(cast, new_task, 
     page.get_by_label("Action:").select_option(label="Assign to…")
     page.get_by_role("button", name="Go", exact=True).click()
 
-    expect(page.get_by_role("heading", name="Assign to 2 tasks")).to_be_visible()
+    expect(page.get_by_role("heading", name="Assign 2 tasks")).to_be_visible()
     atlas = page.locator("#candidates tbody tr", has_text="atlas")
     for fact in ("Available", "0 active + 0 assigned of 10", "python 4 of 3", "all 2", "never"):
         expect(atlas).to_contain_text(fact)

@@ -120,7 +120,7 @@ def test_bulk_verbs_on_guessed_ids_touch_nothing_of_another_project(cast, new_ta
     data = {"ids": str(hidden.pk), "agents": [cast.atlas.pk], "note": "mine now"}
     response = ada.post(reverse("admin:tasks_task_bulk", args=[verb]), data, follow=True)
     holds_nothing(response)
-    assert told(response) == [f"Could not {verb.replace('_', ' ')} 1 task (a task): It no longer exists."]
+    assert told(response) == [f"Could not {BULK_VERBS[verb].doing.lower()} 1 task (a task): It no longer exists."]
     assert Task.objects.get(pk=hidden.pk).version == before.version
     response = ada.get(reverse("admin:tasks_task_bulk", args=[verb]), {"ids": str(hidden.pk)}, follow=True)
     assert told(response) == ["None of these tasks exists any longer."]
