@@ -275,6 +275,10 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    # Scanners send any Host; each gets its 400 and no traceback in the log.
-    "loggers": {"django.security.DisallowedHost": {"handlers": [], "propagate": False}},
+    "loggers": {
+        # Refusals are part of the API's ordinary talk; the log is for what is broken.
+        "django.request": {"level": "ERROR"},
+        # Scanners send any Host; each gets its 400 and no traceback in the log.
+        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+    },
 }
