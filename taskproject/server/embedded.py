@@ -12,6 +12,7 @@ from types import FrameType
 
 import uvicorn
 
+from taskproject.server.protocol import BoundedProtocol
 from tasks import engine
 from tasks.demo.fleet import Fleet
 
@@ -63,6 +64,7 @@ class EmbeddedServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 "taskproject.asgi:application",
+                http=BoundedProtocol,
                 ws="websockets-sansio",
                 ws_max_size=SOCKET_MESSAGE_BYTES,
                 proxy_headers=False,

@@ -272,6 +272,32 @@ def test_no_demo_starts_an_empty_server(tmp_path):
     assert rows(tmp_path, "SELECT count(*) FROM tasks_project") == [(0,)]
 
 
+def test_raw_requests_are_bounded_and_connections_last(folder):
+    up = Up(folder, "--agents", "0")
+    try:
+        assert endless_header(up) == b"HTTP/1.1 400 Bad Request"
+        with httpx.Client(base_url=up.url, headers={"X-Forwarded-For": "6.6.6.6"}) as client:
+            large = client.post("/api/v1/tasks", content=b"x" * (1024 * 1024 + 1))
+            assert (large.status_code, large.json()["code"]) == (413, "body_too_large")
+            fits = client.post("/api/v1/tasks", content=b"x" * (1024 * 1024))
+            assert fits.status_code == 401
+            assert client.head("/login/").content == b""
+            assert client.get("/static/tasks/base.css").status_code == 200
+    finally:
+        assert up.end() == (0, "")
+
+
+def endless_header(up):
+    with socket.create_connection(("127.0.0.1", int(up.url.rpartition(":")[2])), timeout=PATIENCE) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+        try:
+            for _ in range(70):
+                connection.sendall(b"x" * 1024)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return connection.recv(24)
+
+
 def test_port_in_use_is_refused_before_anything_is_written(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
