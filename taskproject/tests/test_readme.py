@@ -20,6 +20,12 @@ def test_every_linked_file_exists():
     assert [target for target in links if not (ROOT / target).exists()] == []
 
 
+def test_every_named_test_exists():
+    named = re.findall(r"`([a-z_]+/tests/test_[a-z_]+\.py)`", README)
+    assert len(named) >= 8
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_every_command_exists():
     named = set(re.findall(r"manage\.py ([a-z_]+)", README)) | set(re.findall(r"^\| `([a-z_]+) ", README, re.M))
     assert named
