@@ -1,5 +1,6 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
+from django.views.generic import RedirectView
 
 from tasks.pages.agents import agents
 from tasks.pages.board import board
@@ -8,6 +9,7 @@ from tasks.pages.task import task
 urlpatterns = [
     path("", board, name="board"),
     path("tasks/<slug:ref>", task, name="task"),
+    path("tasks/<slug:ref>/", RedirectView.as_view(pattern_name="task", query_string=True)),
     path("agents/", agents, name="agents"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

@@ -74,6 +74,11 @@ def test_task_page_shows_markdown_criteria_skills_and_details(read, cast, new_ta
         assert words in page
 
 
+def test_task_page_with_a_slash_at_the_end_leads_to_the_one_without(client, cast, new_task):
+    client.force_login(cast.ada.user)
+    assert client.get(f"/tasks/{new_task().ref}/?before=3").url == "/tasks/OPS-1?before=3"
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_task_page_lets_no_hostile_text_through(read, cast, new_task, text):
     task = new_task(text[:300], description=text, criteria=[text], review_required=True)

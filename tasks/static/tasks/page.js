@@ -21,4 +21,9 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A folded column at the edge of the board opens into view.
+document.addEventListener("toggle", (event) => {
+  if (event.target.open && event.target.matches(".folded")) event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
+}, true);
+
 if (document.querySelector("[data-live]")) start();
