@@ -1,5 +1,6 @@
 """What the views share: finding what a path names among what the caller may see, inputs, answers with a version."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -39,11 +40,9 @@ class View(GenericAPIView):
             if name not in self.query_names:
                 raise Invalid({name: unknown_name(name, sorted(self.query_names), what="parameter")})
 
-    def read(self, serializer: type[serializers.Serializer], **kwargs: Any) -> Any:
+    def read(self, serializer: type[serializers.Serializer]) -> Any:
         """The body as ``serializer`` understands it. Raises DRF's ``ValidationError`` with the fields."""
-        instance = serializer(data=self.request.data, **kwargs)
-        instance.is_valid(raise_exception=True)
-        return instance.validated_data
+        return _shared(serializer).run_validation(self.request.data)
 
     def find_project(self, key: str) -> Project:
         """The project with this key, if the caller may see it. Raises ``NotFound``."""
@@ -73,6 +72,12 @@ class View(GenericAPIView):
         """The task as it is now, with its version as ``ETag``."""
         output = task_outputs([task])[0]
         return Response(output, status=status, headers={"ETag": etag_of(output)})
+
+
+@functools.cache
+def _shared(serializer: type[serializers.Serializer]) -> serializers.Serializer:
+    """One instance for all requests: validation keeps no state, and making the fields costs more than using them."""
+    return serializer()
 
 
 class ListView(View):
