@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cluster, cycle
+from bench import cluster, cycle, reads
 from bench.table import Figure, as_text, write_json
 
 Bench = Callable[[str, argparse.Namespace], list[Figure]]
@@ -29,9 +29,21 @@ def _sqlite(server: str, options: argparse.Namespace) -> list[Figure]:
     return cycle.on_sqlite(_size(options))
 
 
+def _reads(server: str, options: argparse.Namespace) -> list[Figure]:
+    rounds, requests = (1, 30) if options.quick else (options.rounds or 5, 200)
+    return reads.over_http(options.servers.split(","), server, rounds=rounds, requests=requests)
+
+
+def _scale(server: str, options: argparse.Namespace) -> list[Figure]:
+    many = options.tasks or (20_000 if options.quick else 1_000_000)
+    return reads.scale(server, many=many, requests=10 if options.quick else 50)
+
+
 BENCHES: dict[str, tuple[Bench, str]] = {
     "cycle": (_cycle, "claim_next + complete over HTTP beside Procrastinate"),
     "batch": (_batch, "the same in batches of 10 beside PgQueuer"),
+    "reads": (_reads, "one task and a list of 50 beside a bare view of the same bytes"),
+    "scale": (_scale, "claim_next, list, board, admin list with a million tasks beside a thousand"),
     "sqlite": (_sqlite, "both on SQLite, for information"),
 }
 
@@ -51,6 +63,7 @@ def main() -> int:
     parser.add_argument("--servers", default="embedded,production", help="embedded, production or both.")
     parser.add_argument("--seconds", type=float, help="Of a round of the claim cycle.")
     parser.add_argument("--rounds", type=int, help="That take turns with the yardstick.")
+    parser.add_argument("--tasks", type=int, help="For `scale`; a million where left out.")
     parser.add_argument("--jobs", type=int, help="Of a round of the yardstick.")
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHES]:

@@ -75,11 +75,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(kind: str, database: str) -> Iterator[Server]:
-    """The project's ``kind`` of server over ``database``, ended afterwards."""
+def serving(kind: str, database: str, *, settings: str = "taskproject.settings") -> Iterator[Server]:
+    """The project's ``kind`` of server over ``database`` with these settings, ended afterwards."""
     port = free_port()
     command = [sys.executable, *(part.format(port=port) for part in SERVERS[kind])]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(database))
+    variables = {**environment(database), "DJANGO_SETTINGS_MODULE": settings}
+    process = subprocess.Popen(command, cwd=ROOT, env=variables)
     try:
         _wait_for(port, process)
         yield Server(process, port)
