@@ -3,12 +3,12 @@
 Commits only set a flag; a thread of its own sends, at most so often, so that no verb waits for Redis.
 """
 
+import asyncio
 import logging
 import threading
 import time
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 
@@ -37,7 +37,8 @@ class Ringer:
                     self._thread.start()
 
     def _run(self) -> None:
-        async_to_sync(self._carry)()
+        # Not ``async_to_sync``: from a thread it works in a pool, and Python waits for pools before it ends.
+        asyncio.run(self._carry())
 
     async def _carry(self) -> None:
         layer = get_channel_layer()
