@@ -1,0 +1,95 @@
+"""A server of one's own: ``manage.py up`` as a process on the test database, to be called, killed and started again."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from tasks.tests.racing import process_environment
+
+PATIENCE = 120
+
+
+def wait_until(condition: Callable[[], Any], what: str) -> Any:
+    """What ``condition`` returns, once that is true."""
+    until = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < until, f"waited in vain until {what}"
+        time.sleep(0.1)
+    return found
+
+
+class ServerProcess:
+    """Web server and engine in one process; after the first start it comes back at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.errors = folder / "server.err"
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        with self.errors.open("a") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--no-demo", "--json", "--port", str(self.port)],
+                env=process_environment(API_RATE_LIMIT="1000000/minute"),
+                cwd=settings.BASE_DIR,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.errors.read_text()
+        self.url = json.loads(line)["url"]
+        self.port = int(self.url.rsplit(":", 1)[1])
+
+    def kill(self) -> None:
+        """As a power cut for the process: SIGKILL, no last words."""
+        self.process.kill()
+        self.close()
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+class Caller:
+    """A client of the API with a token that asks again, under the same key, until it is answered."""
+
+    def __init__(self, url: str, token: str, *, give_up: Callable[[], bool] = lambda: False) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        self.http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=20)
+        self.give_up = give_up
+
+    def post(self, path: str, body: dict[str, Any], key: str | None = None) -> httpx.Response:
+        headers = {"Idempotency-Key": key} if key else {}
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                answer = self.http.post(path, json=body, headers=headers)
+            except httpx.TransportError:
+                # No answer is no promise: only the same key makes it safe to ask again.
+                assert key, "a request without a key was cut off"
+            else:
+                busy = answer.status_code in (502, 503) or "request_in_progress" in answer.text
+                if not busy:
+                    return answer
+            assert time.monotonic() < until, f"nobody answers {path}"
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        self.http.close()
