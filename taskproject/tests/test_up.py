@@ -275,7 +275,7 @@ def test_no_demo_starts_an_empty_server(tmp_path):
 def test_raw_requests_are_bounded_and_connections_last(folder):
     up = Up(folder, "--agents", "0")
     try:
-        assert endless_header(up) == b"HTTP/1.1 400 Bad Request"
+        assert endless_header(up) in REFUSALS
         with httpx.Client(base_url=up.url, headers={"X-Forwarded-For": "6.6.6.6"}) as client:
             large = client.post("/api/v1/tasks", content=b"x" * (1024 * 1024 + 1))
             assert (large.status_code, large.json()["code"]) == (413, "body_too_large")
@@ -287,6 +287,10 @@ def test_raw_requests_are_bounded_and_connections_last(folder):
         assert up.end() == (0, "")
 
 
+#: The answer, or a reset that overtook it because the server closed with more of the header still on its way.
+REFUSALS = (b"HTTP/1.1 400 Bad Request", b"reset")
+
+
 def endless_header(up):
     with socket.create_connection(("127.0.0.1", int(up.url.rpartition(":")[2])), timeout=PATIENCE) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
@@ -295,7 +299,10 @@ def endless_header(up):
                 connection.sendall(b"x" * 1024)
         except (BrokenPipeError, ConnectionResetError):
             pass
-        return connection.recv(24)
+        try:
+            return connection.recv(24)
+        except ConnectionResetError:
+            return b"reset"
 
 
 def test_port_in_use_is_refused_before_anything_is_written(tmp_path):
