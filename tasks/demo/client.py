@@ -10,6 +10,8 @@ import httpx
 BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.2, 10.0
 #: A long poll is answered after its wait; the answer gets this much longer.
 PATIENCE_SECONDS = 20.0
+#: This machine is never reached through a proxy, whatever the environment says of proxies.
+NO_PROXY = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 UNAVAILABLE = frozenset({429, 500, 502, 503, 504})
 
 
@@ -40,7 +42,7 @@ class Client:
             headers={"Authorization": f"Bearer {token}", "User-Agent": "taskproject-demo"},
             timeout=httpx.Timeout(PATIENCE_SECONDS, connect=5.0),
             transport=transport,
-            follow_redirects=False,
+            mounts=None if transport else NO_PROXY,
         )
 
     def close(self) -> None:

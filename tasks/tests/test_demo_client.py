@@ -92,3 +92,13 @@ def test_gives_up_in_time_when_told_to(pauses):
 def test_backoff_grows_to_its_cap():
     assert 0.1 <= demo_client.backoff(0) <= 0.2
     assert 5.0 <= demo_client.backoff(100) <= 10.0
+
+
+def test_this_machine_is_reached_without_the_proxy_of_the_environment(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
+    client = Client("http://127.0.0.1:8000", "tp_secret")
+    direct = client._http._transport_for_url(httpx.URL("http://127.0.0.1:8000/api/v1/me"))
+    outside = client._http._transport_for_url(httpx.URL("http://tasks.example.org/api/v1/me"))
+    client.close()
+    assert type(outside._pool).__name__ == "HTTPProxy"
+    assert type(direct._pool).__name__ == "ConnectionPool"

@@ -7,9 +7,9 @@ from types import FrameType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-import httpx
 from django.core.management.base import CommandParser
 
+from tasks.demo.client import Client, Refused, Unreachable
 from tasks.demo.fleet import Fleet
 from tasks.demo.plan import MOST_AGENTS, PROJECT_KEY, create_demo_agents, fresh_tokens, revoke
 from tasks.management.command import Command as BaseCommand
@@ -111,16 +111,23 @@ class Command(BaseCommand):
 
     @staticmethod
     def _checked_url(url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:  # an address or a port that is none
+            sound = False
+        if not sound:
             raise WrongUse(f"--url {url!r}: write a base URL such as http://127.0.0.1:8000.")
         return url.rstrip("/").removesuffix("/api/v1")
 
     @staticmethod
     def _require_server(url: str) -> None:
+        client = Client(url, token="")
         try:
-            httpx.get(f"{url}/api/v1/me", timeout=10)
-        except httpx.InvalidURL:
-            raise WrongUse(f"--url {url!r}: write a base URL such as http://127.0.0.1:8000.") from None
-        except httpx.TransportError as error:
+            client.get("me", give_up_after=3)
+        except Refused:
+            pass  # without a token it has to refuse: it is there
+        except Unreachable as error:
             raise Problem(f"No server answers at {url} ({error}); start one with `python manage.py up`.") from None
+        finally:
+            client.close()
