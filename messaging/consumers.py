@@ -31,7 +31,11 @@ def origin_is_ours(headers: dict[str, str], *, secure: bool) -> bool:
     if origin is None:
         return "authorization" in headers
     host = headers.get("host", "")
-    if not validate_host(urlsplit(f"//{host}").hostname or "", settings.ALLOWED_HOSTS):
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if not validate_host(name, settings.ALLOWED_HOSTS):
         return False
     return origin == f"{'https' if secure else 'http'}://{host}" or origin in settings.CSRF_TRUSTED_ORIGINS
 

@@ -53,6 +53,14 @@ class Batch:
         self.size = sum(len(text) for _, text in events)
         self._frame: str | None = None
 
+    def behind(self, place: Cursor) -> "Batch | None":
+        """The part of this batch that lies behind ``place``; None where nothing does."""
+        if not self.events or self.events[-1][0] <= place:
+            return None
+        if self.events[0][0] > place:
+            return self
+        return Batch([event for event in self.events if event[0] > place], self.cursor)
+
     def frame(self) -> str:
         """All events as one websocket frame, made once for every socket that gets this batch."""
         if self._frame is None:
@@ -132,6 +140,8 @@ class Hub:
         self._require_running()
         while self.cursor is None:
             await asyncio.sleep(0.005)
+            # The last of the others may have left, and the reader with it.
+            self._require_running()
         self.followers.add(follower)
         return self.cursor
 
@@ -268,8 +278,9 @@ class Hub:
                 yield batch
         yield Batch([], place)
         while (batch := await follower.take()) is not None:
-            if batch.cursor > place:
-                yield batch
+            # The replay may have read further than the hub had: what it brought is not told again.
+            if rest := batch.behind(place):
+                yield rest
 
 
 def _replay(follower: Follower, after: Cursor, until: Cursor | None) -> tuple[Batch | None, Cursor, bool]:

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from taskproject.api.problems import problem_response
+from taskproject.api.renderers import JSONRenderer
 from tasks import clock
 from tasks.models import IdempotencyKey
 
@@ -70,7 +71,8 @@ def _caller(request: HttpRequest) -> Any:
 
 def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], HttpResponse]) -> HttpResponse:
     path = request.path.rstrip("/")[:300]
-    digest = hashlib.sha256(request.get_full_path().encode() + b"\0" + request.body).hexdigest()
+    asked = f"{path}?{request.META.get('QUERY_STRING', '')}"
+    digest = hashlib.sha256(asked.encode() + b"\0" + request.body).hexdigest()
     if not _lock(f"{user.pk}\0{key}\0{path}"):
         return problem_response(
             "request_in_progress",
@@ -103,10 +105,18 @@ def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], Ht
             body_digest=digest,
             status_code=response.status_code,
             headers={name: response.headers[name] for name in STORED_HEADERS if name in response.headers},
-            body=response.content,
+            body=_without_secrets(response),
             created_at=now,
         )
     return response
+
+
+def _without_secrets(response: HttpResponse) -> bytes:
+    """What is kept of an answer: a token that is shown once (``no-store``) is null when the answer is given again."""
+    data = getattr(response, "data", None)
+    if "no-store" in response.headers.get("Cache-Control", "") and isinstance(data, dict) and "token" in data:
+        return JSONRenderer().render({**data, "token": None})
+    return response.content
 
 
 def _lock(name: str) -> bool:

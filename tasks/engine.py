@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from django.db import DatabaseError, connection
 
 from tasks.actions import passing_time
+from tasks.models import Run
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def tick() -> Ticked:
     passing_time.begin_tick()
     done = Ticked()
     while runs := passing_time.expired_runs():
-        ended = sum(passing_time.expire_run(run=run) for run in runs)
+        ended = sum(_expire(run) for run in runs)
         done.expired += ended
         if not ended:
             break
@@ -45,6 +46,17 @@ def tick() -> Ticked:
     done.stalled = _until_few(passing_time.tell_stalled)
     done.overdue = _until_few(passing_time.tell_overdue)
     return done
+
+
+def _expire(run: Run) -> bool:
+    """One run that cannot be handled must not keep the leases of all others from ending."""
+    try:
+        return passing_time.expire_run(run=run)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("The lease of run %s of task %s could not be ended; the others are.", run.number, run.task_id)
+        return False
 
 
 def _until_few(step: Callable[[], int]) -> int:
@@ -74,11 +86,10 @@ def run(stop: threading.Event, *, tell: Callable[[Ticked], None] | None = None) 
             away = False
         except DatabaseError as error:
             if not away:
-                logger.warning("The engine waits for the database: %s", str(error).strip().splitlines()[0])
+                logger.warning("The engine waits for the database: %s", " ".join(str(error).split())[:200])
             away = True
             connection.close()
         except Exception:
-            # One task that cannot be handled must not stop the leases of all others.
             logger.exception("A tick of the engine failed; it goes on.")
         stop.wait(TICK_SECONDS)
     connection.close()

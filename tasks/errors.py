@@ -130,6 +130,12 @@ class DependencyCycle(DomainError):
         super().__init__(f"That would close a circle of dependencies: {' → '.join(cycle)}.", cycle=cycle)
 
 
+class Contended(DomainError):
+    """Others changed the same rows again and again while this verb tried."""
+
+    code = "contended"
+
+
 class CursorExpired(DomainError):
     code = "cursor_expired"
 

@@ -25,6 +25,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not_assignee": (409, "Not an assignee"),
     "missing_skill": (409, "A skill is missing"),
     "at_capacity": (409, "No free capacity"),
+    "contended": (409, "Others were faster"),
     "lease_lost": (409, "The lease is lost"),
     "dependency_cycle": (409, "A circle of dependencies"),
     "version_mismatch": (412, "The task has changed"),

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from messaging import hub as hub_module
 from messaging.hub import hub
-from messaging.stream import START, read_events
+from messaging.stream import START, Cursor, read_events
 from messaging.visitors import Visitor
 from taskproject.asgi import application
 from tasks import clock
@@ -271,6 +271,14 @@ def test_cursor_beyond_retention_is_reset(cast, settings):
         await socket.closed_with()
 
     run(story)
+
+
+def test_batch_tells_only_what_lies_behind_the_replay():
+    events = [(Cursor(0, number), b"{}") for number in (4, 5, 6)]
+    batch = hub_module.Batch(events, Cursor(0, 6))
+    assert batch.behind(Cursor(0, 3)) is batch
+    assert [cursor.id for cursor, _ in batch.behind(Cursor(0, 5)).events] == [6]
+    assert batch.behind(Cursor(0, 6)) is None
 
 
 def test_follower_that_never_reads_is_given_up_before_it_costs_memory(monkeypatch):

@@ -92,7 +92,8 @@ def edit_agent(
     agent = Agent.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=agent.pk)
     own = {"availability", "version"}
     is_self = actor is not None and agent.user_id == actor.pk
-    if not may_manage_agent(actor, agent) and not (is_self and skills is None and set(changes) <= own):
+    manages = may_manage_agent(actor, agent) and not (is_self and actor is not None and not actor.is_superuser)
+    if not manages and not (is_self and skills is None and set(changes) <= own):
         what = "only its availability and version itself" if is_self else "nothing of it"
         raise NotPermitted(f"You may change {what}; the rest of {agent.slug} belongs to managers of its projects.")
     if unknown := set(changes) - set(EDITABLE_FIELDS):

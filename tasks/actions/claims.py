@@ -60,8 +60,14 @@ def _require_agent(actor: "User") -> Agent:
 
 
 def _lock(agent: Agent) -> Agent:
-    """The agent's row, locked: its claims run one after another, so capacity cannot be exceeded."""
-    return Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
+    """The agent's row, locked: its claims run one after another, so capacity cannot be exceeded.
+
+    Raises ``NotPermitted`` where it has been disabled meanwhile.
+    """
+    locked = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
+    if not locked.enabled:
+        raise NotPermitted(f"{agent.slug} is disabled; ask a manager of the project.")
+    return locked
 
 
 def _free_slots(agent: Agent) -> int:
@@ -323,6 +329,10 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     if not 1 <= limit <= CLAIM_LIMIT:
         raise Invalid({"limit": f"Must be from 1 to {CLAIM_LIMIT}."})
     agent = _lock(_require_agent(actor))
+    # The caller may have waited since it read its memberships.
+    working = Membership.objects.filter(user=actor, project__in=projects).exclude(role=Role.VIEWER)
+    still = set(working.values_list("project_id", flat=True))
+    projects = [project for project in projects if project.pk in still]
     if not projects:
         return Claimed(reason="no_project")
     if agent.availability != Availability.AVAILABLE:

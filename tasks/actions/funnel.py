@@ -12,9 +12,21 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 
-from tasks.errors import IllegalTransition, NotFound
+from tasks.errors import Contended, IllegalTransition, NotFound
 from tasks.events import event
-from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Dependency, Event, Run, RunStatus, Task
+from tasks.models import (
+    Agent,
+    Assignment,
+    AssignmentEnd,
+    AssignmentSource,
+    Dependency,
+    Event,
+    Membership,
+    Role,
+    Run,
+    RunStatus,
+    Task,
+)
 from tasks.transitions import TERMINAL, Status, allowed, is_legal, satisfies_dependency, settles_child
 
 if TYPE_CHECKING:
@@ -42,7 +54,7 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
                     return function(*args, **kwargs)
             except LostRace:
                 if race == RACES - 1:
-                    raise
+                    raise Contended("Others changed this at the same moment; try again.") from None
             except OperationalError as error:
                 # PostgreSQL undoes one of two transactions that wait for each other. The order of locks keeps verbs
                 # from it; this is for what else may hold locks, such as a person at the database's prompt.
@@ -146,7 +158,9 @@ def move_all(
 
 def _revive_assignments(task: Task) -> None:
     active = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
-    for assignment in Assignment.objects.filter(task=task, end_reason=AssignmentEnd.CLOSED).order_by("-id"):
+    workers = Membership.objects.filter(project=task.project_id).exclude(role=Role.VIEWER).values("user")
+    closed = Assignment.objects.filter(task=task, end_reason=AssignmentEnd.CLOSED, agent__user__in=workers)
+    for assignment in closed.order_by("-id"):
         if assignment.agent_id in active:
             continue
         active.add(assignment.agent_id)

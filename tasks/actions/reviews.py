@@ -11,8 +11,8 @@ from tasks.actions.funnel import load_task, move, require_legal, stop_active_run
 from tasks.actions.runs import Finished, finish
 from tasks.errors import IllegalTransition, Invalid
 from tasks.events import event, record
-from tasks.models import AssignmentSource, Review, Run, RunStatus, Task, Verdict
-from tasks.permissions import require
+from tasks.models import AssignmentSource, Review, Role, Run, RunStatus, Task, Verdict
+from tasks.permissions import require, role_in
 from tasks.transitions import Status, allowed
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
     events = moved.events
     if run is not None:
         Review.objects.create(run=run, reviewer=actor, verdict=Verdict.CHANGES_REQUESTED, note=note, created_at=now)
-        events += add_assignments(task, [run.agent], actor=actor, now=now, source=AssignmentSource.MANUAL)
+        if role_in(run.agent.user, task.project) not in (None, Role.VIEWER):
+            events += add_assignments(task, [run.agent], actor=actor, now=now, source=AssignmentSource.MANUAL)
     record(*events)
     return task
 

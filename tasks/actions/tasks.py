@@ -78,6 +78,12 @@ def _validate(task: Task) -> None:
         raise Invalid({"due_at": "Must be later than start_after."})
 
 
+def _require_may_waive_review(actor: "User | None", project: Project) -> None:
+    """Whoever does the work may not decide that nobody looks at it."""
+    if not has_role(actor, project, Role.MANAGER):
+        raise NotPermitted(f"Only a manager of {project.key} may do without the review.")
+
+
 def _deferred_until(start_after: datetime | None, now: datetime) -> datetime | None:
     return start_after if start_after is not None and start_after > now else None
 
@@ -92,6 +98,8 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
     require_in_project(actor, "create", project)
     if new.assignees and not has_role(actor, project, Role.MANAGER):
         raise NotPermitted(f"Only a manager of {project.key} may assign tasks.")
+    if new.review_required is False and project.review_required:
+        _require_may_waive_review(actor, project)
     lock_graph(project)
     lock_tasks(other.pk for other in (*new.depends_on, *([new.parent] if new.parent else ())))
     now = clock.now()
@@ -143,6 +151,8 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
     require(actor, "edit", task)
     if expected_version is not None and task.version != expected_version:
         raise VersionMismatch(task.ref, task.pk)
+    if task.review_required and changes.get("review_required") is False:
+        _require_may_waive_review(actor, task.project)
     now = clock.now()
     before = {name: getattr(task, name) for name in PLAIN_FIELDS}
     plain = {name: value for name, value in changes.items() if name in PLAIN_FIELDS and before[name] != value}

@@ -11,7 +11,7 @@ from taskproject.api import throttling
 from tasks.actions import assignments, claims, runs
 from tasks.api import outputs
 from tasks.api.task_output import TaskOutput
-from tasks.models import Skill
+from tasks.models import IdempotencyKey, Membership, Skill
 
 
 def names_of(serializer) -> set[str]:
@@ -315,3 +315,41 @@ def test_event_pages_follow_the_cursor_without_gap_or_repeat(cast, api, new_task
     new_task("News")
     assert [event["data"]["title"] for event in api.ada.get(f"/events?after={now}").json()["events"]] == ["News"]
     assert api.ada.get("/events?after=!!!").json()["code"] == "validation_error"
+
+
+def test_worker_may_not_do_without_the_review_that_the_project_asks_for(cast, api):
+    cast.ops.workers_create = cast.ops.review_required = True
+    cast.ops.save()
+    refused = api.atlas.post("/tasks", {"project": "OPS", "title": "Mine", "review_required": False})
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    made = api.atlas.post("/tasks", {"project": "OPS", "title": "Mine"}).json()
+    assert made["review_required"] is True
+    assert api.atlas.patch(f"/tasks/{made['ref']}", {"review_required": False}).status_code == 403
+    assert api.ada.patch(f"/tasks/{made['ref']}", {"review_required": False}).status_code == 200
+
+
+def test_token_is_never_kept_in_plain_text_even_under_an_idempotency_key(cast, api):
+    made = api.ada.post("/agents/atlas/tokens", {"name": "once"}, idempotency_key="t1")
+    again = api.ada.post("/agents/atlas/tokens", {"name": "once"}, idempotency_key="t1")
+    secret = made.json()["token"]
+    assert again.json() == {**made.json(), "token": None}
+    assert cast.atlas.tokens.filter(name="once").count() == 1
+    assert all(secret.encode() not in bytes(kept.body) for kept in IdempotencyKey.objects.all())
+
+
+def test_same_key_with_and_without_slash_is_one_request(api):
+    body = {"project": "OPS", "title": "Once"}
+    first = api.ada.post("/tasks", body, idempotency_key="s1")
+    assert api.ada.post("/tasks/", body, idempotency_key="s1").content == first.content
+
+
+def test_manager_does_not_raise_their_own_capacity(api):
+    assert api.ada.patch("/agents/ada", {"max_concurrent": 50}).status_code == 403
+
+
+def test_claim_next_after_a_wait_asks_for_membership_anew(cast, new_task):
+    new_task()
+    projects = claims.projects_to_work_in(cast.bert.user)
+    Membership.objects.filter(user=cast.bert.user).delete()
+    claimed = claims.claim_next(actor=cast.bert.user, projects=projects)
+    assert (claimed.runs, claimed.reason) == ([], "no_project")
