@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import available_timezones
 
 import environ
+import limits
 from django.core.exceptions import ImproperlyConfigured
 
 from taskproject import sqlite
@@ -119,6 +120,11 @@ DEBUG = _flag("DEBUG", default=False)
 SECRET_KEY = _secret_key()
 REDIS_URL = _redis_url()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+for _host in ALLOWED_HOSTS:
+    if "/" in _host or not _host.strip():
+        raise ImproperlyConfigured(
+            f"ALLOWED_HOSTS: {_host!r} must be a name such as tasks.example.org, without https://."
+        )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 for _origin in CSRF_TRUSTED_ORIGINS:
     if not _origin.startswith(("http://", "https://")):
@@ -244,6 +250,12 @@ REST_FRAMEWORK = {
 }
 # Requests a caller may send, in the notation of the `limits` library.
 API_RATE_LIMIT = os.environ.get("API_RATE_LIMIT") or "6000/minute"
+try:
+    limits.parse(API_RATE_LIMIT)
+except ValueError:
+    raise ImproperlyConfigured(
+        f"API_RATE_LIMIT {API_RATE_LIMIT!r} cannot be read; write for example 6000/minute."
+    ) from None
 
 # Days for which the stream is replayed from a cursor; the events themselves are kept.
 EVENT_RETENTION_DAYS = _whole_number("EVENT_RETENTION_DAYS", default=7)

@@ -33,6 +33,7 @@ CODES: dict[str, tuple[int, str]] = {
     "throttled": (429, "Too many requests"),
     "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
     "request_in_progress": (409, "The first request is still running"),
+    "internal_error": (500, "Something went wrong here"),
     "method_not_allowed": (405, "Method not allowed"),
     "not_acceptable": (406, "Not acceptable"),
     "request_timeout": (408, "The request came in too slowly"),
