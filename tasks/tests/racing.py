@@ -14,6 +14,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, connections
 
+#: Seconds for all racers to come home; far beyond what a quiet machine takes.
+PATIENCE = 1500
+
 
 def _dawdle(dice: random.Random) -> Callable[..., Any]:
     """Wait a little before each statement, so that transactions meet in the middle and not only at their ends."""
@@ -51,7 +54,7 @@ def at_once(*calls: Callable[[], Any], seed: int | None = None) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=300)
+        thread.join(timeout=PATIENCE)
         assert not thread.is_alive(), f"{thread.name} never came back"
     return outcomes
 
@@ -100,7 +103,7 @@ def in_processes(module: str, arguments: Sequence[Sequence[str]]) -> list[Any]:
             process.stdin.write("go\n")
             process.stdin.flush()
         for process in processes:
-            out, err = process.communicate(timeout=300)
+            out, err = process.communicate(timeout=PATIENCE)
             assert process.returncode == 0, err
             printed.append(json.loads(out))
     finally:
