@@ -1,6 +1,6 @@
 """Predefined reports over many tasks with their events, against hand-written SQL for the same numbers.
 
-    DATA_DIR=/tmp/bench python bench/reports.py 1000000
+    DATA_DIR=data/bench python bench/reports.py 1000000
 
 seeds the database of the settings (which must hold no tasks, or those of an earlier run) and prints, per report, both
 times and their ratio. ``quality.md`` asks for at most 1.5 with 1,000,000 tasks.

@@ -6,7 +6,6 @@ there is no moment at which one exists without the other.
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, cast
 
 from django.db import connection, transaction
@@ -18,10 +17,10 @@ from rest_framework.settings import api_settings
 from taskproject.api.problems import problem_response
 from taskproject.api.renderers import JSONRenderer
 from tasks import clock
+from tasks.actions.passing_time import IDEMPOTENCY_KEPT
 from tasks.models import IdempotencyKey
 
 HEADER = "Idempotency-Key"
-KEPT = timedelta(hours=24)
 KEY_LENGTH = 200
 #: Answers about the request as a whole, not about its effect: trying again may well end otherwise.
 NOT_STORED = (401, 413, 429)
@@ -81,7 +80,7 @@ def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], Ht
         )
     now = clock.now()
     stored = IdempotencyKey.objects.filter(user=user, key=key, path=path).first()
-    if stored is not None and stored.created_at <= now - KEPT:
+    if stored is not None and stored.created_at <= now - IDEMPOTENCY_KEPT:
         stored.delete()
         stored = None
     if stored is not None:
