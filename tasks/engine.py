@@ -27,6 +27,7 @@ class Ticked:
     expired: int = 0
     undeferred: int = 0
     stalled: int = 0
+    due_soon: int = 0
     overdue: int = 0
 
     def as_dict(self) -> dict[str, int]:
@@ -44,6 +45,7 @@ def tick() -> Ticked:
             break
     done.undeferred = _until_few(passing_time.wake_deferred)
     done.stalled = _until_few(passing_time.tell_stalled)
+    done.due_soon = _until_few(passing_time.tell_due_soon)
     done.overdue = _until_few(passing_time.tell_overdue)
     return done
 

@@ -123,6 +123,8 @@ def _said(event: Event) -> tuple[str, str, str]:
             return f"changed {_fields(data)}", "edit", ""
         case "task.undeferred":
             return "The time to begin has come", "due", ""
+        case "task.due_soon":
+            return "The due date is near", "due", ""
         case "task.overdue":
             return "The due date has passed", "overdue", ""
         case "task.stalled":
@@ -214,7 +216,8 @@ def in_words(events: Iterable[Event]) -> list[Entry]:
 
 def read_timeline(task: Task, before: int | None = None) -> tuple[list[Entry], int | None]:
     """The latest entries of ``task``, or those before an event id; and the id to ask for what is older, if there is."""
-    events = Event.objects.filter(task=task).order_by("-pk")
+    # What is told to one person, such as a notification, is no part of the task's story.
+    events = Event.objects.filter(task=task, recipient__isnull=True).order_by("-pk")
     if before is not None:
         events = events.filter(pk__lt=before)
     page = list(events[: SHOWN + 1])

@@ -50,6 +50,7 @@ def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
         progress_percent=0,
         progress_note="",
         progress_at=None,
+        due_soon_since=None,
         overdue_since=None,
         data={"note": note},
     )

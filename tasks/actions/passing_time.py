@@ -13,6 +13,8 @@ from tasks.transitions import OPEN, Status
 LOSS_BASE, LOSS_CAP = timedelta(seconds=5), timedelta(minutes=5)
 LEASE_LOSS_LIMIT = 5
 BATCH = 200
+#: How long before its due date an open task is told to be due soon.
+DUE_SOON = timedelta(hours=24)
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 
 
@@ -158,6 +160,26 @@ def tell_overdue(limit: int = BATCH) -> int:
         if told:
             assert task.due_at is not None
             events.append(event("task.overdue", at=now, actor=None, task=task, due_at=task.due_at.isoformat()))
+    record(*events)
+    return len(events)
+
+
+@verb
+def tell_due_soon(limit: int = BATCH) -> int:
+    """Tell, once per due date, of open tasks that fall due within ``DUE_SOON``; one that is overdue already is not."""
+    now = clock.now()
+    near = Task.objects.filter(
+        Q(status__in=sorted(OPEN)), due_at__gte=now, due_at__lt=now + DUE_SOON, due_soon_since__isnull=True
+    )
+    events = []
+    for task in _free_rows(near.select_related("project").order_by("due_at"))[:limit]:
+        # Nothing that a client sees changes, so the version stays: nobody's edit should fail for it.
+        told = Task.objects.filter(pk=task.pk, due_soon_since__isnull=True, due_at=task.due_at).update(
+            due_soon_since=now
+        )
+        if told:
+            assert task.due_at is not None
+            events.append(event("task.due_soon", at=now, actor=None, task=task, due_at=task.due_at.isoformat()))
     record(*events)
     return len(events)
 

@@ -162,6 +162,7 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
     if "start_after" in plain and task.status == Status.NOT_STARTED:
         plain["deferred_until"] = task.deferred_until = _deferred_until(task.start_after, now)
     if "due_at" in plain:
+        plain["due_soon_since"] = task.due_soon_since = None
         plain["overdue_since"] = task.overdue_since = None
     told = [name for name in plain if name in PLAIN_FIELDS]
     events = []

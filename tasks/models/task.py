@@ -64,6 +64,9 @@ class Task(models.Model):
     deferred_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="The later of `start_after` and the wait after a failure."
     )
+    due_soon_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the engine told that the due date is near."
+    )
     overdue_since = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the engine told of it.")
     result = models.JSONField(null=True, blank=True, editable=False)
     summary = models.TextField(blank=True, editable=False)
@@ -133,6 +136,11 @@ class Task(models.Model):
                 fields=["due_at"],
                 name="task_falling_due",
                 condition=Q(status__in=sorted(OPEN), due_at__isnull=False, overdue_since__isnull=True),
+            ),
+            models.Index(
+                fields=["due_at"],
+                name="task_due_soon",
+                condition=Q(status__in=sorted(OPEN), due_at__isnull=False, due_soon_since__isnull=True),
             ),
         ]
 

@@ -129,9 +129,10 @@ def test_two_engines_at_once_tell_stalled_overdue_and_deferred_once(cast, new_ta
         Run.objects.filter(pk=run.pk).update(last_progress_at=now - timedelta(hours=1))
         late, deferred = new_task(due_at=now + timedelta(hours=1)), new_task()
         Task.objects.filter(pk=late.pk).update(due_at=now - timedelta(hours=1))
+        new_task(due_at=now + timedelta(hours=1))
         Task.objects.filter(pk=deferred.pk).update(deferred_until=now - timedelta(seconds=1))
         _codes(at_once(*[engine.tick] * 3, seed=seed))
-        for kind in ("task.stalled", "task.overdue", "task.undeferred"):
+        for kind in ("task.stalled", "task.due_soon", "task.overdue", "task.undeferred"):
             assert Event.objects.filter(kind=kind).count() == 1, kind
 
 

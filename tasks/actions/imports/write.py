@@ -219,7 +219,7 @@ class Writer:
         if not {"status", "start_after"}.isdisjoint(columns):
             columns["deferred_until"] = self._deferred_until(node.status, node.value("start_after"))
         if "due_at" in columns:
-            columns["overdue_since"] = None
+            columns["due_soon_since"] = columns["overdue_since"] = None
         if "parent" in node.changed:
             self.concerned.update(parent for parent in (task.parent_id,) if parent)
             task.parent = node.parent.row if node.parent else None
