@@ -1,6 +1,7 @@
 """The data, by concern."""
 
 from tasks.models.agent import Agent, AgentKind, AgentSkill, AgentToken, Availability, Skill
+from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
 from tasks.models.run import Review, Run, RunStatus, Verdict
@@ -22,10 +23,12 @@ __all__ = [
     "AgentSkill",
     "AgentToken",
     "Assignment",
+    "AssignmentDecision",
     "AssignmentEnd",
     "AssignmentMode",
     "AssignmentSource",
     "Availability",
+    "DecisionMode",
     "Dependency",
     "EngineState",
     "Event",

@@ -1,13 +1,31 @@
 """Agents: anyone who can be given work, what they can do, and the tokens they call the API with."""
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
+from tasks.assignment.working_hours import parse, zone_named
 from tasks.querysets import AgentQuerySet
 
 SLUG = RegexValidator(r"^[a-z0-9][a-z0-9_.-]*$", "Use small letters, digits, dots, dashes and underscores.")
+
+
+def validate_working_hours(text: str) -> None:
+    """Raise ``ValidationError`` with what cannot be read."""
+    try:
+        parse(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def validate_time_zone(name: str) -> None:
+    """Raise ``ValidationError`` for a zone that this machine does not know."""
+    try:
+        zone_named(name, default="UTC")
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 class Skill(models.Model):
@@ -49,6 +67,24 @@ class Agent(models.Model):
     )
     version = models.CharField(
         max_length=120, blank=True, help_text="Model or program version, as the agent reports it."
+    )
+    version_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the version changed: what was learned before counts less.",
+    )
+    working_hours = models.CharField(
+        max_length=200,
+        blank=True,
+        validators=[validate_working_hours],
+        help_text="When a person is offered work, as in Mon-Thu 09:00-17:00; Fri 09:00-13:00. Empty: always.",
+    )
+    time_zone = models.CharField(
+        max_length=60,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text="Of the working hours, as in Europe/Vienna. Empty: the server's.",
     )
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,13 +1,22 @@
 """Projects: who belongs to them and by which rules their tasks are worked on."""
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
+from tasks.assignment.policies import DEFAULT, named, names
+from tasks.errors import unknown_name
 from tasks.querysets import OfProjectQuerySet, ProjectQuerySet
 
 LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 60 * 60
+
+
+def validate_policy(name: str) -> None:
+    """Raise ``ValidationError`` with the nearest known name for a policy that nobody registered."""
+    if named(name) is None:
+        raise ValidationError(unknown_name(name, names(), what="policy"))
 
 
 class AssignmentMode(models.TextChoices):
@@ -47,6 +56,37 @@ class Project(models.Model):
         default=10 * 60,
         validators=[MinValueValidator(30)],
         help_text="A run that shows no progress for so long is stalled.",
+    )
+
+    policy = models.CharField(
+        "assignment policy",
+        max_length=40,
+        default=DEFAULT,
+        validators=[validate_policy],
+        help_text="By what automatic assignment chooses: value, least_loaded, round_robin or best_skill.",
+    )
+    share_weight = models.FloatField(
+        "share between projects",
+        default=1.0,
+        validators=[MinValueValidator(0.01), MaxValueValidator(100)],
+        help_text="How much the tasks count beside those of projects that share agents: 2 counts twice.",
+    )
+    patience_minutes = models.PositiveIntegerField(
+        default=8 * 60,
+        validators=[MinValueValidator(1), MaxValueValidator(365 * 24 * 60)],
+        help_text="How long a task of normal priority may wait; low twice, high half, urgent a quarter as long.",
+    )
+    accept_within_llm_seconds = models.PositiveIntegerField(
+        "LLM accepts within",
+        default=2 * 60,
+        validators=[MinValueValidator(5), MaxValueValidator(30 * 24 * 3600)],
+        help_text="Seconds until an offer that an LLM agent does not claim goes to the next.",
+    )
+    accept_within_human_seconds = models.PositiveIntegerField(
+        "person accepts within",
+        default=4 * 60 * 60,
+        validators=[MinValueValidator(5), MaxValueValidator(30 * 24 * 3600)],
+        help_text="Seconds of working time until an offer that a person does not start goes to the next.",
     )
 
     last_number = models.PositiveIntegerField(default=0, editable=False)

@@ -176,7 +176,9 @@ class AssignmentEnd(models.TextChoices):
 
     CLOSED = "closed", "The task ended"
     UNASSIGNED = "unassigned", "Unassigned"
-    GIVEN_BACK = "given_back", "A pulled task was not finished"
+    GIVEN_BACK = "given_back", "It was not finished, and nobody had assigned it by hand"
+    LAPSED = "lapsed", "The offer was not accepted in time"
+    DECLINED = "declined", "The agent declined"
 
 
 class Assignment(models.Model):
@@ -192,6 +194,10 @@ class Assignment(models.Model):
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=12, choices=AssignmentEnd, blank=True)
+    end_note = models.CharField(max_length=500, blank=True, help_text="Why the agent declined.")
+    accept_by = models.DateTimeField(
+        null=True, blank=True, help_text="An automatic assignment is an offer: unclaimed, it lapses then."
+    )
 
     objects = AssignmentQuerySet.as_manager()
 
@@ -204,6 +210,11 @@ class Assignment(models.Model):
         ]
         indexes = [
             models.Index(fields=["agent", "task"], name="assignment_active", condition=Q(ended_at__isnull=True)),
+            models.Index(
+                fields=["accept_by"],
+                name="assignment_offer",
+                condition=Q(ended_at__isnull=True, accept_by__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,48 @@
+"""Decisions of automatic assignment: who was chosen for a task, or why nobody, and by which figures."""
+
+from django.db import models
+from django.db.models import Q
+
+from tasks.models.agent import Agent
+from tasks.models.task import Task
+
+
+class DecisionMode(models.TextChoices):
+    AUTO = "auto", "By the engine"
+    ON_DEMAND = "on_demand", "On demand"
+
+
+class AssignmentDecision(models.Model):
+    """Why a task was offered to this agent, or to nobody. It holds all that the choice was made by.
+
+    A task that waits has one open record of nobody, brought up to date while it waits and ended when it is offered.
+    """
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="decisions")
+    at = models.DateTimeField()
+    mode = models.CharField(max_length=10, choices=DecisionMode)
+    policy = models.CharField(max_length=40)
+    policy_version = models.CharField(max_length=20)
+    agent = models.ForeignKey(
+        Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="decisions", help_text="Empty: nobody."
+    )
+    score = models.FloatField(null=True, blank=True)
+    margin = models.FloatField(null=True, blank=True, help_text="How much better than the runner-up.")
+    terms = models.JSONField(default=dict, help_text="What the task brought to its score.")
+    candidates = models.JSONField(default=list, help_text="Each agent with its figures, or what excluded it.")
+    others = models.JSONField(default=dict, help_text="Agents beyond those of `candidates`, by what became of them.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When a record of nobody was overtaken.")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task"],
+                name="decision_one_open_of_nobody",
+                condition=Q(agent__isnull=True, ended_at__isnull=True),
+            ),
+        ]
+        indexes = [models.Index(fields=["task", "-id"], name="decision_of_task")]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} → {self.agent.slug if self.agent else 'nobody'}"
