@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0002_event_at'),
+        ('tasks', '0003_task_due_soon'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
