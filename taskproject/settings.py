@@ -159,6 +159,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "messaging.middleware.StreamCursorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "taskproject.idempotency.IdempotencyMiddleware",
 ]

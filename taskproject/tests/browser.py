@@ -98,7 +98,8 @@ class Tab:
         page.on("response", lambda answer: self._answer(answer))
 
     def _console(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
+        # The tests' own server speaks HTTP only; pages say so to the console and ask over HTTP instead.
+        if message.type in ("error", "warning") and not message.text.startswith("WebSocket connection to"):
             self.problems.append(f"console {message.type}: {message.text}")
 
     def _request(self, url: str) -> None:
@@ -160,12 +161,23 @@ def chromium(django_db_setup: None) -> Generator[Any, None, None]:
 
 @pytest.fixture
 def open_page(chromium: Any, live_server: Any) -> Generator[Callable[..., Tab], None, None]:
-    """``open_page("/", user=ada, width=360, dark=True)`` → a ``Tab``, signed in where a user is given."""
+    """``open_page("/", user=ada, width=360, dark=True)`` → a ``Tab``, signed in where a user is given.
+
+    ``at``: the URL of another server on the test database than the tests' own.
+    """
     contexts, tabs = [], []
 
     def open_one(
-        path: str, *, user: Any = None, width: int = 1280, height: int = 800, dark: bool = False, **options: Any
+        path: str,
+        *,
+        user: Any = None,
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+        at: str = "",
+        **options: Any,
     ) -> Tab:
+        origin = at or live_server.url
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", **options
         )
@@ -174,8 +186,8 @@ def open_page(chromium: Any, live_server: Any) -> Generator[Callable[..., Tab], 
             client = Client()
             client.force_login(user)
             cookie = client.cookies[settings.SESSION_COOKIE_NAME]
-            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
-        tab = Tab(context.new_page(), live_server.url)
+            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": origin}])
+        tab = Tab(context.new_page(), origin)
         tab.watch()
         tabs.append(tab)
         tab.goto(path)

@@ -1,10 +1,11 @@
 // Manners of every page: local times, menus that close, regions that follow the server.
 
-import { start } from "./refresh.js";
+import { follow } from "./follow.js";
 import { localise } from "./times.js";
 
 localise();
 setInterval(() => localise(), 30000);
+setInterval(() => localise(document, "time[data-time=countdown]"), 1000);
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
@@ -26,4 +27,4 @@ document.addEventListener("toggle", (event) => {
   if (event.target.open && event.target.matches(".folded")) event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
 }, true);
 
-if (document.querySelector("[data-live]")) start();
+follow();

@@ -1,25 +1,11 @@
-// Until the live stream takes over: asks for the page every few seconds and swaps its regions (data-live) in place.
-// Rests while the tab is hidden, leaves regions alone in which somebody writes, and recovers when the server is back.
+// Fetches this page anew and swaps its regions (data-live) in place; a region in which somebody writes is left alone
+// and looked at again a little later.
 
 import { morph } from "./morph.js";
 import { localise } from "./times.js";
 
-const EVERY = 4000;
-const LONGEST_WAIT = 15000;
-const PATIENCE = 10000;
-const WORDS = { live: "Live", paused: "Paused", away: "Reconnecting…" };
-
-const badge = document.querySelector("[data-live-state]");
-let timer = 0;
-let failures = 0;
-let asking = false;
-
-function show(state) {
-  if (!badge || badge.dataset.state === state) return;
-  badge.dataset.state = state;
-  badge.querySelector("[data-live-text]").textContent = WORDS[state];
-  badge.hidden = false;
-}
+const PATIENCE = 10_000;
+const LOOK_AGAIN = 4_000;
 
 function isChanged(field) {
   if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
@@ -39,48 +25,38 @@ function leave() {
   if (![...document.querySelectorAll("[data-live]")].some(isWriting)) location.reload();
 }
 
-async function ask() {
-  const answer = await fetch(location.href, {
+// The document at `url`; null where the reader may no longer see it, and the page leaves. Throws where nobody answers.
+export async function fetchPage(url, path = location.pathname) {
+  const answer = await fetch(url, {
     credentials: "same-origin",
     cache: "no-store",
     headers: { Accept: "text/html", "X-Requested-With": "refresh" },
     signal: AbortSignal.timeout(PATIENCE),
   });
-  if (answer.redirected && new URL(answer.url).pathname !== location.pathname) return leave();
-  if ([401, 403, 404].includes(answer.status)) return leave();
+  if ((answer.redirected && new URL(answer.url).pathname !== path) || [401, 403, 404].includes(answer.status)) {
+    leave();
+    return null;
+  }
   if (!answer.ok) throw new Error(`status ${answer.status}`);
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+// Bring the regions of this page to what `fresh` shows; whether all of them could be.
+export function swapRegions(fresh) {
+  let all = true;
   for (const region of document.querySelectorAll("[data-live]")) {
     const wanted = fresh.querySelector(`[data-live="${CSS.escape(region.dataset.live)}"]`);
-    if (wanted && !isWriting(region) && morph(region, wanted)) {
+    if (!wanted) continue;
+    if (isWriting(region)) all = false;
+    else if (morph(region, wanted)) {
       localise(region);
       region.dispatchEvent(new CustomEvent("live:swapped", { bubbles: true }));
     }
   }
+  return all;
 }
 
-async function turn() {
-  if (asking) return;
-  clearTimeout(timer);
-  if (document.hidden) return show("paused");
-  asking = true;
-  try {
-    await ask();
-    failures = 0;
-    show("live");
-  } catch {
-    failures += 1;
-    show("away");
-  } finally {
-    asking = false;
-  }
-  timer = setTimeout(turn, failures ? Math.min(1000 * 2 ** failures, LONGEST_WAIT) : EVERY);
-}
-
-export function start() {
-  show("live");
-  document.addEventListener("visibilitychange", turn);
-  window.addEventListener("online", turn);
-  window.addEventListener("offline", () => show("away"));
-  timer = setTimeout(turn, EVERY);
+export async function refreshPage(again) {
+  const fresh = await fetchPage(location.href);
+  if (fresh && !swapRegions(fresh)) setTimeout(again, LOOK_AGAIN);
 }

@@ -19,15 +19,23 @@ function inWords(when, now) {
   return date.format(when);
 }
 
-export function localise(root = document) {
+// The last minutes of a lease, to the second.
+function countDown(when, now) {
+  const left = Math.round((when - now) / 1000);
+  if (left <= 0 || left >= 3600) return inWords(when, now);
+  return left < 60 ? `in ${left} s` : `in ${Math.floor(left / 60)} min ${String(left % 60).padStart(2, "0")} s`;
+}
+
+export function localise(root = document, which = "time[data-time]") {
   const now = new Date();
-  for (const element of root.querySelectorAll("time[data-time]")) {
+  for (const element of root.querySelectorAll(which)) {
     const when = new Date(element.dateTime);
     if (Number.isNaN(when.valueOf())) continue;
     const style = element.dataset.time;
     let text;
     if (style === "exact") text = exact.format(when);
     else if (style === "date") text = day.format(when);
+    else if (style === "countdown") text = countDown(when, now);
     else text = inWords(when, now);
     if (style === "short") text = text.replace(/ ago$/, "");
     if (element.textContent !== text) element.textContent = text;

@@ -1,0 +1,224 @@
+// The page's one client of the event stream: /ws/events, from the cursor at which the server made the page, so that
+// page + events = a fresh page. Comes back by itself with nothing missed; asks over HTTP where no socket opens.
+//
+//   onEvents((events) => …)  events in their order, each once
+//   onReset(() => …)         what was missed is no longer replayed: fetch anew what you show
+
+const HELLO_WITHIN = 10_000;
+const SOONEST_RETRY = 300;
+const LATEST_RETRY = 10_000;
+// A page that never had a socket asks over HTTP at once; one that had, only after so many tries in vain.
+const TRIES_BEFORE_POLLING = 5;
+const POLL_EVERY = 3_000;
+const SOCKET_AGAIN = 60_000;
+// A connection that was cut without a word looks like a quiet one: after so long, or after a sleep, make it anew.
+const QUIET_FOR = 60_000;
+const TICK = 5_000;
+const SLEPT = 75_000;
+const HIDDEN_FOR = 20_000;
+// A drop shorter than this is nobody's business.
+const GRACE = 800;
+const WORDS = { live: "Live", away: "Reconnecting…", ended: "Signed out" };
+const SIGNED_OUT = 4401;
+const BAD_CURSOR = 4400;
+
+const subscribers = { events: new Set(), reset: new Set() };
+const badge = document.querySelector("[data-live-state]");
+
+let cursor = document.body.dataset.cursor || "";
+let socket = null;
+let hadSocket = false;
+let failures = 0;
+let polling = false;
+let ended = false;
+let timer = 0;
+let grace = 0;
+let heard = Date.now();
+let ticked = Date.now();
+let hiddenAt = 0;
+let triedSocketAt = 0;
+
+function subscribe(kind, callback) {
+  subscribers[kind].add(callback);
+  return () => subscribers[kind].delete(callback);
+}
+
+export const onEvents = (callback) => subscribe("events", callback);
+export const onReset = (callback) => subscribe("reset", callback);
+
+function tell(kind, ...args) {
+  for (const callback of subscribers[kind]) {
+    try {
+      callback(...args);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+}
+
+function show(state) {
+  clearTimeout(grace);
+  grace = 0;
+  if (!badge || badge.dataset.state === state) return;
+  badge.dataset.state = state;
+  badge.querySelector("[data-live-text]").textContent = WORDS[state];
+  badge.hidden = false;
+}
+
+function showAwaySoon() {
+  grace ||= setTimeout(show, GRACE, "away");
+}
+
+function reach(place, events) {
+  const anew = cursor === "";
+  heard = Date.now();
+  cursor = place;
+  if (anew) tell("reset");
+  else if (events.length) tell("events", events);
+}
+
+function hear(frame) {
+  if (frame.type === "hello") {
+    hadSocket = true;
+    failures = 0;
+    show("live");
+    reach(frame.cursor, []);
+  } else if (frame.type === "events") {
+    reach(frame.cursor, frame.events);
+  } else if (frame.type === "reset") {
+    cursor = "";
+  }
+}
+
+function end() {
+  // Signed out, here or elsewhere. Whoever fetches anew finds out, and leads to the login.
+  ended = true;
+  clearTimeout(timer);
+  show("ended");
+  tell("reset");
+}
+
+function again(wait) {
+  clearTimeout(timer);
+  timer = setTimeout(connect, wait);
+}
+
+function retryWait() {
+  return Math.min(LATEST_RETRY, SOONEST_RETRY * 2 ** failures) * (0.5 + Math.random() / 2);
+}
+
+function closed(code) {
+  socket = null;
+  if (ended) return;
+  if (code === SIGNED_OUT) return end();
+  showAwaySoon();
+  if (code === BAD_CURSOR) cursor = "";
+  const wait = retryWait();
+  failures += 1;
+  if (failures > (hadSocket ? TRIES_BEFORE_POLLING : 0)) poll();
+  else again(wait);
+}
+
+function openSocket() {
+  triedSocketAt = Date.now();
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const query = cursor ? `?after=${encodeURIComponent(cursor)}` : "";
+  let mine;
+  try {
+    mine = new WebSocket(`${scheme}://${location.host}/ws/events${query}`);
+  } catch {
+    return closed(0);
+  }
+  socket = mine;
+  const deadline = setTimeout(() => mine === socket && drop(), HELLO_WITHIN);
+  mine.addEventListener("message", ({ data }) => {
+    if (mine !== socket) return;
+    clearTimeout(deadline);
+    hear(JSON.parse(data));
+  });
+  mine.addEventListener("close", ({ code }) => {
+    clearTimeout(deadline);
+    if (mine === socket) closed(code);
+  });
+}
+
+function drop() {
+  const old = socket;
+  socket = null;
+  old?.close();
+  closed(0);
+}
+
+async function poll() {
+  if (polling) return;
+  polling = true;
+  clearTimeout(timer);
+  try {
+    const answer = await fetch(`/api/v1/events?limit=1000&after=${encodeURIComponent(cursor || "now")}`, {
+      credentials: "same-origin",
+      cache: "no-store",
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(HELLO_WITHIN),
+    });
+    if (answer.status === 401 || answer.status === 403) return end();
+    if (answer.status === 400 || answer.status === 410) cursor = "";
+    else if (!answer.ok) throw new Error(`status ${answer.status}`);
+    else {
+      const page = await answer.json();
+      show("live");
+      reach(page.cursor, page.events);
+    }
+    again(cursor === "" ? 0 : POLL_EVERY);
+  } catch {
+    showAwaySoon();
+    failures += 1;
+    again(retryWait());
+  } finally {
+    polling = false;
+  }
+}
+
+function connect() {
+  clearTimeout(timer);
+  if (ended || socket || polling) return;
+  const socketIsDue = Date.now() - triedSocketAt > SOCKET_AGAIN;
+  if (failures <= (hadSocket ? TRIES_BEFORE_POLLING : 0) || socketIsDue) openSocket();
+  else if (!document.hidden) poll();
+}
+
+// Make the connection anew, from the cursor: nothing is lost by it, whatever became of the old one.
+function wake() {
+  if (ended) return;
+  const old = socket;
+  socket = null;
+  old?.close();
+  heard = Date.now();
+  if (hadSocket) failures = 0;
+  connect();
+}
+
+function tick() {
+  const now = Date.now();
+  const slept = now - ticked > SLEPT;
+  ticked = now;
+  if (slept || (socket && !document.hidden && now - heard > QUIET_FOR)) wake();
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) hiddenAt = Date.now();
+  else if (!socket || Date.now() - hiddenAt > HIDDEN_FOR) wake();
+});
+window.addEventListener("online", wake);
+window.addEventListener("offline", () => {
+  const old = socket;
+  socket = null;
+  old?.close();
+  show("away");
+  again(SOONEST_RETRY);
+});
+window.addEventListener("pageshow", ({ persisted }) => persisted && wake());
+setInterval(tick, TICK);
+
+// After all modules of the page have run, so that none subscribes too late.
+if (document.readyState === "complete") connect();
+else window.addEventListener("DOMContentLoaded", connect);

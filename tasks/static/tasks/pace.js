@@ -1,0 +1,47 @@
+// Runs work soon after it was asked for, never twice at once: a burst of events costs a few runs, not one each.
+// After a run it rests for some times what the run took, so that a busy server is asked less. Hidden pages wait.
+
+const SOON = 60;
+const REST = 3;
+const LONGEST_REST = 5_000;
+const LATEST_RETRY = 15_000;
+
+export function paced(work, { least = 0 } = {}) {
+  let timer = 0;
+  let wanted = false;
+  let running = false;
+  let failures = 0;
+  let free = 0;
+
+  async function run() {
+    timer = 0;
+    if (running || !wanted || document.hidden) return;
+    wanted = false;
+    running = true;
+    const began = performance.now();
+    try {
+      await work();
+      failures = 0;
+      const took = performance.now() - began;
+      free = performance.now() + Math.max(least, Math.min(LONGEST_REST, REST * took));
+    } catch {
+      wanted = true;
+      failures += 1;
+      free = performance.now() + Math.min(LATEST_RETRY, 500 * 2 ** failures) * (0.5 + Math.random() / 2);
+    } finally {
+      running = false;
+    }
+    schedule();
+  }
+
+  function schedule() {
+    if (!wanted || running || timer) return;
+    timer = setTimeout(run, Math.max(SOON, free - performance.now()));
+  }
+
+  document.addEventListener("visibilitychange", schedule);
+  return () => {
+    wanted = true;
+    schedule();
+  };
+}
