@@ -7,6 +7,8 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing, suppress
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -57,6 +59,45 @@ class Ringer:
 
 
 ringer = Ringer()
+
+
+class Ears:
+    """Hears the news of other processes, for those that have no event loop: calls ``heard`` from a thread of its own.
+
+    While the layer is away nothing is heard; whoever listens must look by itself now and then.
+    """
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        self._heard = heard
+        self._loop = asyncio.new_event_loop()
+        self._listening: asyncio.Task[None] = self._loop.create_task(self._listen())
+        self._thread = threading.Thread(target=self._run, name="ears", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._listening.cancel)
+        self._thread.join(2)
+
+    def _run(self) -> None:
+        with suppress(asyncio.CancelledError), closing(self._loop):
+            self._loop.run_until_complete(self._listening)
+
+    async def _listen(self) -> None:
+        layer = get_channel_layer()
+        away = False
+        while True:
+            try:
+                channel = await layer.new_channel()
+                await layer.group_add(GROUP, channel)
+                away = False
+                while True:
+                    await layer.receive(channel)
+                    self._heard()
+            except Exception as error:
+                if not away:
+                    logger.warning("The bell of other processes is away (%s); looking by myself.", error)
+                away = True
+                await asyncio.sleep(2)
 
 
 def connect() -> None:

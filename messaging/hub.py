@@ -243,11 +243,14 @@ class Hub:
     def _hand_out(self, events: Sequence[Event], cursor: Cursor) -> None:
         """Offer each follower what it may see and wants; followers that are alike share one batch."""
         texts = serialise(events)
-        private = any(event.recipient_id is not None for event in events)
+        # Whom private events concern; all others still share their batches.
+        addressed = {
+            user for event in events if event.recipient_id is not None for user in (event.recipient_id, event.actor_id)
+        }
         made: dict[Any, Batch | None] = {}
         for follower in list(self.followers):
             visitor, narrowing = follower.visitor, follower.narrowing
-            alike = (visitor.projects, narrowing, visitor.user_id if private else None)
+            alike = (visitor.projects, narrowing, visitor.user_id if visitor.user_id in addressed else None)
             if alike not in made:
                 chosen = [
                     text

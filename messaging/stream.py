@@ -7,6 +7,7 @@ On SQLite one transaction writes at a time: the transaction id is 0, ids are the
 
 import base64
 import binascii
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -143,6 +144,17 @@ def _read(events: EventQuerySet, after: Cursor, limit: int, until: Cursor | None
 def read_all(after: Cursor, limit: int) -> tuple[list[Event], Cursor]:
     """Up to ``limit`` events behind ``after``, whoever may see them, and the cursor to go on from."""
     return _read(Event.objects.all(), after, limit)
+
+
+def read_kinds(kinds: Collection[str], after: Cursor, limit: int) -> tuple[list[Event], Cursor]:
+    """Up to ``limit`` events of these kinds behind ``after``, whoever may see them, and the cursor to go on from.
+
+    Others are stepped over by the database; a follower that wants few kinds does not load the rest.
+    """
+    until = present_cursor()
+    if until <= after:
+        return [], after
+    return _read(Event.objects.filter(kind__in=sorted(kinds)), after, limit, until)
 
 
 def read_events(

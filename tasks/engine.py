@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from django.db import DatabaseError, connection
 
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 SLOW_AFTER = 600
+#: How long a companion may take to end once the engine does.
+COMPANION_SECONDS = 5.0
 
 
 @dataclass
@@ -32,6 +35,22 @@ class Ticked:
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
+
+
+class Companion(Protocol):
+    """What another app lets every engine do beside its ticks; as safe beside others of its kind as a tick is."""
+
+    name: str
+
+    def catch_up(self) -> int:
+        """Do all there is to do now; returns how much that was."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Go on until ``stop`` is set, in a thread of its own; outages are waited for."""
+
+
+#: Filled by the project, which knows all apps.
+companions: list[Companion] = []
 
 
 def tick() -> Ticked:
@@ -68,11 +87,30 @@ def _until_few(step: Callable[[], int]) -> int:
     return total + count
 
 
+def catch_up() -> dict[str, int]:
+    """Let each companion do what there is now; by name, how much that was."""
+    return {companion.name: companion.catch_up() for companion in companions}
+
+
 def run(stop: threading.Event, *, tell: Callable[[Ticked], None] | None = None) -> None:
-    """Tick until ``stop`` is set; ``tell`` gets what each tick did.
+    """Tick until ``stop`` is set, with the companions beside; ``tell`` gets what each tick did.
 
     An outage of the database is logged once and waited for.
     """
+    beside = [
+        threading.Thread(target=companion.run, args=(stop,), name=companion.name, daemon=True)
+        for companion in companions
+    ]
+    for thread in beside:
+        thread.start()
+    try:
+        _tick_until(stop, tell)
+    finally:
+        for thread in beside:
+            thread.join(COMPANION_SECONDS)
+
+
+def _tick_until(stop: threading.Event, tell: Callable[[Ticked], None] | None) -> None:
     away = False
     ticks = 0
     while not stop.is_set():

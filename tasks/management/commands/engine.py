@@ -23,15 +23,14 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="Do what is due now, then end.")
 
     def run(self, **options: Any) -> None:
-        def tell(done: engine.Ticked) -> None:
-            counts = done.as_dict()
+        def tell(counts: dict[str, int]) -> None:
             if options["once"] or any(counts.values()):
                 shown = ", ".join(f"{count} {name}" for name, count in counts.items())
                 self.say(json.dumps(counts) if options["json"] else shown)
                 self.stdout.flush()
 
         if options["once"]:
-            tell(engine.tick())
+            tell(engine.tick().as_dict() | engine.catch_up())
             return
         stop = threading.Event()
 
@@ -40,7 +39,7 @@ class Command(BaseCommand):
 
         previous = {one: signal.signal(one, end) for one in (signal.SIGTERM, signal.SIGINT)}
         try:
-            engine.run(stop, tell=tell)
+            engine.run(stop, tell=lambda done: tell(done.as_dict()))
         finally:
             for one, handler in previous.items():
                 signal.signal(one, handler)

@@ -1,0 +1,86 @@
+"""What messaging keeps: where each follower of the stream is, notifications, and the kinds that somebody muted."""
+
+from django.conf import settings
+from django.db import models
+
+from tasks.models import Event, Project, Task
+from tasks.querysets import OfProjectQuerySet
+
+
+class FollowerCursor(models.Model):
+    """Up to where a follower with effects has read the stream; moved in the transaction of its effect."""
+
+    name = models.CharField(max_length=60, unique=True)
+    transaction_id = models.BigIntegerField()
+    event_id = models.BigIntegerField()
+    moved_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NotificationKind(models.TextChoices):
+    ASSIGNED = "assigned", "Assigned to me"
+    UNASSIGNED = "unassigned", "Taken from me"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    STALLED = "stalled", "Stalled"
+    DEPENDENCY_FAILED = "dependency_failed", "Dependency failed"
+    REVIEW_ASKED = "review_asked", "Review asked"
+    CHANGES_REQUESTED = "changes_requested", "Changes requested"
+    DUE_SOON = "due_soon", "Due soon"
+    OVERDUE = "overdue", "Overdue"
+
+
+class NotificationQuerySet(OfProjectQuerySet):
+    def unread(self) -> "NotificationQuerySet":
+        return self.filter(read_at__isnull=True)
+
+
+class Notification(models.Model):
+    """That an event concerns somebody, person or agent; made by rules, at most once per event and kind."""
+
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications", db_index=False
+    )
+    kind = models.CharField(max_length=30, choices=NotificationKind)
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="notifications", db_index=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    # Outlives its task, as the event does.
+    task = models.ForeignKey(
+        Task, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+", db_index=False
+    )
+    at = models.DateTimeField(help_text="When it happened.")
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NotificationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["event", "recipient", "kind"], name="notification_once"),
+        ]
+        indexes = [
+            models.Index(fields=["recipient", "-id"], name="notification_of_recipient"),
+            models.Index(fields=["recipient", "id"], name="notification_unread", condition=models.Q(read_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.event_id} for {self.recipient_id}"
+
+
+class MutedKind(models.Model):
+    """A kind of notification that somebody does not want."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="muted_kinds")
+    kind = models.CharField(max_length=30, choices=NotificationKind)
+
+    class Meta:
+        ordering = ["kind"]
+        constraints = [models.UniqueConstraint(fields=["user", "kind"], name="muted_kind_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} without {self.kind}"

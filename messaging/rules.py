@@ -1,0 +1,207 @@
+"""Who is notified of what: for each kind of notification a small function from an event to the users it concerns.
+
+Rules read a ``Scene``, which loads what a whole batch of events needs in a few queries. Whatever they answer, nobody is
+notified of their own act, of a project they are no member of, or of a kind they muted; see ``notifications``.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+
+from django.contrib.auth.models import User
+
+from messaging.models import NotificationKind
+from tasks.models import Agent, Assignment, Event, Membership, Role, RunStatus, Task
+from tasks.transitions import Status
+
+#: Ids of users.
+Users = Iterable[int | None]
+
+
+class Scene:
+    """What the rules ask about a batch of events, as it is now, each answered by one query for all."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.events = events
+
+    @cached_property
+    def tasks(self) -> dict[int, Task]:
+        ids = {event.task_id for event in self.events if event.task_id}
+        return Task.objects.only("created_by").in_bulk(ids)
+
+    @cached_property
+    def _users_of_agents(self) -> dict[int, int]:
+        ids = {event.agent_id for event in self.events if event.agent_id}
+        return dict(Agent.objects.filter(pk__in=ids).values_list("pk", "user"))
+
+    @cached_property
+    def _assignments(self) -> dict[int, list[Assignment]]:
+        found: dict[int, list[Assignment]] = defaultdict(list)
+        rows = Assignment.objects.filter(task__in=list(self.tasks)).select_related("agent")
+        for row in rows.only("task", "created_at", "ended_at", "agent__user"):
+            found[row.task_id].append(row)
+        return found
+
+    @cached_property
+    def _judges(self) -> dict[int, list[tuple[int, Role]]]:
+        found: dict[int, list[tuple[int, Role]]] = defaultdict(list)
+        projects = {event.project_id for event in self.events}
+        rows = Membership.objects.filter(project__in=projects, role__in=(Role.REVIEWER, Role.MANAGER))
+        for project, user, role in rows.values_list("project", "user", "role"):
+            found[project].append((user, Role(role)))
+        return found
+
+    def agent(self, event: Event) -> int | None:
+        """The user of the agent that the event names."""
+        return self._users_of_agents.get(event.agent_id) if event.agent_id else None
+
+    def creator(self, event: Event) -> int | None:
+        task = self.tasks.get(event.task_id) if event.task_id else None
+        return task.created_by_id if task else None
+
+    def assignees(self, event: Event) -> list[int]:
+        """Who had the task when the event happened; an assignment that ended with it counts."""
+        return [
+            row.agent.user_id
+            for row in self._assignments.get(event.task_id or 0, ())
+            if row.created_at <= event.at and (row.ended_at is None or row.ended_at >= event.at)
+        ]
+
+    def managers(self, event: Event) -> list[int]:
+        return [user for user, role in self._judges[event.project_id] if role is Role.MANAGER]
+
+    def reviewers(self, event: Event) -> list[int]:
+        """Who may approve: reviewers and managers."""
+        return [user for user, _ in self._judges[event.project_id]]
+
+    def caretakers(self, event: Event) -> list[int | None]:
+        """Who decides when a task is in trouble: its creator and the managers."""
+        return [self.creator(event), *self.managers(event)]
+
+
+def _moved_to(event: Event, *statuses: Status) -> bool:
+    return event.kind == "task.status_changed" and event.data.get("to") in statuses
+
+
+def _was_unassigned_too(event: Event) -> bool:
+    """Whether the act that ended this run also took its agent off the task, which is told by that event."""
+    unassigned = Event.objects.filter(task=event.task_id, pk__gt=event.pk, kind="task.unassigned", agent=event.agent_id)
+    return unassigned.filter(at=event.at).exists()
+
+
+def assigned(event: Event, scene: Scene) -> Users:
+    """The agent that got the task; what it pulled itself is its own act."""
+    return [scene.agent(event)] if event.kind == "task.assigned" else []
+
+
+def unassigned(event: Event, scene: Scene) -> Users:
+    """The agent that was taken off the task or whose run staff ended; everyone who had a task that was cancelled."""
+    if event.kind == "task.unassigned":
+        return [scene.agent(event)]
+    if event.kind == "run.ended" and event.actor_id is not None:
+        taken = event.data.get("outcome") in (RunStatus.REVOKED, RunStatus.RELEASED)
+        if taken and event.actor_id != scene.agent(event) and not _was_unassigned_too(event):
+            return [scene.agent(event)]
+    if _moved_to(event, Status.CANCELLED):
+        return scene.assignees(event)
+    return []
+
+
+def completed(event: Event, scene: Scene) -> Users:
+    """The task's creator; after a review also the author, whose work was accepted. Managers have the board."""
+    if not _moved_to(event, Status.COMPLETED):
+        return []
+    return [scene.creator(event), scene.agent(event)]
+
+
+def failed(event: Event, scene: Scene) -> Users:
+    """The task's creator and the managers, when it is given up; an attempt that will be repeated is no failure."""
+    return scene.caretakers(event) if _moved_to(event, Status.FAILED) else []
+
+
+def stalled(event: Event, scene: Scene) -> Users:
+    """Creator, managers, and the agent itself, which may only have forgotten to report."""
+    return [*scene.caretakers(event), scene.agent(event)] if event.kind == "task.stalled" else []
+
+
+def dependency_failed(event: Event, scene: Scene) -> Users:
+    """Creator and managers, who decide how it goes on, and those who wait to begin."""
+    if event.kind != "task.dependency_failed":
+        return []
+    return [*scene.caretakers(event), *scene.assignees(event)]
+
+
+def review_asked(event: Event, scene: Scene) -> Users:
+    """Everyone who may approve the result, but for its author."""
+    if not _moved_to(event, Status.IN_REVIEW):
+        return []
+    return [user for user in scene.reviewers(event) if user != scene.agent(event)]
+
+
+def changes_requested(event: Event, scene: Scene) -> Users:
+    """The author of the result."""
+    sent_back = event.kind == "task.status_changed" and event.data.get("verb") == "request_changes"
+    return [scene.agent(event)] if sent_back else []
+
+
+def due_soon(event: Event, scene: Scene) -> Users:
+    """Those who have the task; while nobody has it, creator and managers."""
+    if event.kind != "task.due_soon":
+        return []
+    return scene.assignees(event) or scene.caretakers(event)
+
+
+def overdue(event: Event, scene: Scene) -> Users:
+    """Those who have the task, creator and managers."""
+    return [*scene.assignees(event), *scene.caretakers(event)] if event.kind == "task.overdue" else []
+
+
+RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
+    NotificationKind.ASSIGNED: assigned,
+    NotificationKind.UNASSIGNED: unassigned,
+    NotificationKind.COMPLETED: completed,
+    NotificationKind.FAILED: failed,
+    NotificationKind.STALLED: stalled,
+    NotificationKind.DEPENDENCY_FAILED: dependency_failed,
+    NotificationKind.REVIEW_ASKED: review_asked,
+    NotificationKind.CHANGES_REQUESTED: changes_requested,
+    NotificationKind.DUE_SOON: due_soon,
+    NotificationKind.OVERDUE: overdue,
+}
+
+#: Kinds of events that a rule may answer; the follower reads no others, least of all those it records itself.
+KINDS = frozenset(
+    {
+        "task.assigned",
+        "task.unassigned",
+        "task.status_changed",
+        "task.stalled",
+        "task.dependency_failed",
+        "task.due_soon",
+        "task.overdue",
+        "run.ended",
+    }
+)
+
+
+def concerned(event: Event, scene: Scene) -> dict[NotificationKind, set[int]]:
+    """The users whom each kind of notification about ``event`` is for; not the one who did it. Empty for lost tasks."""
+    if event.task_id not in scene.tasks:
+        return {}
+    found = {}
+    for kind, rule in RULES.items():
+        users = {user for user in rule(event, scene) if user is not None and user != event.actor_id}
+        if users:
+            found[kind] = users
+    return found
+
+
+def members_among(pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those of (project id, user id) that are members now; superusers are of every project."""
+    pairs = set(pairs)
+    users = {user for _, user in pairs}
+    rows = Membership.objects.filter(project__in={project for project, _ in pairs}, user__in=users)
+    present = set(rows.filter(user__is_active=True).values_list("project", "user"))
+    superusers = User.objects.filter(pk__in=users, is_superuser=True, is_active=True)
+    all_seeing = set(superusers.values_list("pk", flat=True))
+    return {(project, user) for project, user in pairs if user in all_seeing or (project, user) in present}

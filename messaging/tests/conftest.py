@@ -1,0 +1,47 @@
+"""What the tests of notifications share: handling all events at once, and reading who was told what."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+
+from messaging.models import Notification
+from messaging.notifications import prepare
+from tasks.models import AgentKind, Event, Role, Task
+from tasks.tests.cast import join, make_agent
+
+Told = set[tuple[str, str]]
+
+
+@pytest.fixture
+def notified(cast) -> Callable[..., Told]:
+    """``notified(task)`` → {("hugo", "assigned"), …}: what the events since the last call tell to whom.
+
+    The events are handled as a follower would, without its cursor, which needs transactions of its own.
+    """
+    seen = {"up_to": 0}
+
+    def since(task: Task | None = None) -> Told:
+        events = list(Event.objects.filter(pk__gt=seen["up_to"]).order_by("pk"))
+        before = Notification.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        if events:
+            seen["up_to"] = events[-1].pk
+            effect = prepare(events)
+            if effect is not None:
+                effect()
+        new = Notification.objects.filter(pk__gt=before).select_related("recipient")
+        if task is not None:
+            new = new.filter(task=task)
+        rows = [(one.recipient.get_username(), one.kind) for one in new]
+        assert len(rows) == len(set(rows)), "nobody is told the same twice"
+        return set(rows)
+
+    return since
+
+
+@pytest.fixture
+def manager_mia(cast) -> User:
+    """A second manager of OPS, who did nothing of what is told."""
+    mia = make_agent("mia", kind=AgentKind.HUMAN)
+    join(cast.ops, mia.user, Role.MANAGER)
+    return mia.user

@@ -1,0 +1,214 @@
+"""Who is notified of what: each rule, and what holds for all of them."""
+
+from datetime import timedelta
+
+import pytest
+
+from messaging.models import NotificationKind
+from messaging.notifications import mute_kinds
+from messaging.rules import RULES
+from tasks import clock, engine
+from tasks.actions import assignments, claims, lifecycle, projects, reviews, runs
+from tasks.actions.tasks import delete_task
+from tasks.errors import LeaseLost
+from tasks.models import Event, Role, Run, Task
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("manager_mia")]
+
+
+def test_every_kind_has_a_rule():
+    assert set(RULES) == set(NotificationKind)
+
+
+def test_assigned_tells_each_agent_and_not_who_assigned(cast, new_task, notified):
+    task = new_task()
+    notified()
+    assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.hugo, cast.atlas, cast.ada])
+    assert notified() == {("hugo", "assigned"), ("atlas", "assigned")}
+
+
+def test_assigned_by_a_pull_tells_nobody(cast, new_task, notified):
+    claims.claim_task(actor=cast.atlas.user, task=new_task())
+    assert notified() == set()
+
+
+def test_unassigned_tells_the_agent_once_though_its_run_is_revoked_too(cast, new_task, notified):
+    task = new_task(assignees=[cast.atlas])
+    claims.claim_task(actor=cast.atlas.user, task=task)
+    notified()
+    assignments.unassign_task(actor=cast.ada.user, task=task)
+    assert notified() == {("atlas", "unassigned")}
+
+
+def test_unassigned_by_reassign_tells_both_sides(cast, new_task, notified):
+    task = new_task(assignees=[cast.atlas])
+    notified()
+    assignments.reassign_task(actor=cast.ada.user, task=task, agents=[cast.bert])
+    assert notified() == {("atlas", "unassigned"), ("bert", "assigned")}
+
+
+def test_release_by_staff_tells_the_holder_and_by_the_holder_nobody(cast, new_task, notified):
+    task = new_task()
+    claims.claim_task(actor=cast.atlas.user, task=task)
+    lifecycle.release_task(actor=cast.ada.user, task=task)
+    assert notified() == {("atlas", "unassigned")}
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    runs.release_run(actor=cast.atlas.user, run_id=run.pk)
+    assert notified() == set()
+
+
+def test_adopted_late_result_tells_creator_author_and_the_one_who_loses_the_task(
+    cast, new_task, notified, let_lease_end
+):
+    task = new_task()
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    let_lease_end(run)
+    engine.tick()
+    Task.objects.update(deferred_until=None)
+    claims.claim_task(actor=cast.bert.user, task=task)
+    with pytest.raises(LeaseLost):
+        runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="late")
+    notified()
+    run.refresh_from_db()
+    reviews.adopt_late_result(actor=cast.root, run=run)
+    assert notified() == {("bert", "unassigned"), ("atlas", "completed"), ("ada", "completed")}
+
+
+def test_cancelled_tells_those_who_had_the_task(cast, new_task, notified):
+    task = new_task(assignees=[cast.atlas, cast.hugo])
+    assignments.unassign_task(actor=cast.ada.user, task=task, agents=[cast.hugo])
+    claims.claim_task(actor=cast.atlas.user, task=task)
+    notified()
+    lifecycle.cancel_task(actor=cast.ada.user, task=task)
+    assert notified() == {("atlas", "unassigned")}
+
+
+def test_completed_tells_the_creator(cast, new_task, notified):
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task())
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
+    assert notified() == {("ada", "completed")}
+
+
+def test_completed_task_of_an_agent_tells_that_agent(cast, notified, new_task):
+    cast.ops.workers_create = True
+    cast.ops.save()
+    run = claims.claim_task(actor=cast.bert.user, task=new_task(actor=cast.atlas.user))
+    runs.complete_run(actor=cast.bert.user, run_id=run.pk, summary="done")
+    assert notified() == {("atlas", "completed")}
+
+
+def test_review_tells_who_may_judge_then_the_author(cast, new_task, notified):
+    task = new_task(review_required=True)
+    run = claims.claim_task(actor=cast.rita.user, task=task)
+    runs.complete_run(actor=cast.rita.user, run_id=run.pk, summary="done")
+    assert notified() == {("ada", "review_asked"), ("mia", "review_asked")}
+    reviews.request_changes(actor=cast.ada.user, task=task, note="Again, with tests.")
+    assert notified() == {("rita", "changes_requested")}
+    run = claims.claim_task(actor=cast.rita.user, task=task)
+    runs.complete_run(actor=cast.rita.user, run_id=run.pk, summary="done")
+    notified()
+    reviews.approve_task(actor=cast.root, task=task)
+    assert notified() == {("rita", "completed"), ("ada", "completed")}
+
+
+def test_failed_tells_creator_and_managers_once_it_is_given_up(cast, new_task, notified):
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task(max_attempts=2))
+    runs.fail_run(actor=cast.atlas.user, run_id=run.pk, code="x", detail="y")
+    assert notified() == set()
+    Task.objects.update(deferred_until=None)
+    run = claims.claim_task(actor=cast.atlas.user, task=run.task)
+    runs.fail_run(actor=cast.atlas.user, run_id=run.pk, code="x", detail="y")
+    assert notified() == {("ada", "failed"), ("mia", "failed")}
+
+
+def test_stalled_tells_creator_managers_and_the_agent(cast, new_task, notified):
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task())
+    Run.objects.filter(pk=run.pk).update(last_progress_at=run.started_at - timedelta(hours=1))
+    engine.tick()
+    assert notified() == {("ada", "stalled"), ("mia", "stalled"), ("atlas", "stalled")}
+
+
+def test_dependency_failed_tells_managers_and_who_waits(cast, new_task, notified):
+    first = new_task()
+    second = new_task(depends_on=[first], assignees=[cast.hugo])
+    notified()
+    lifecycle.cancel_task(actor=cast.ada.user, task=first)
+    assert notified(second) == {("mia", "dependency_failed"), ("hugo", "dependency_failed")}
+
+
+def test_due_dates_tell_who_has_the_task_else_who_decides(cast, new_task, notified):
+    given, free = new_task(assignees=[cast.hugo], due_at=clock.now() + timedelta(hours=1)), new_task()
+    Task.objects.filter(pk=free.pk).update(due_at=clock.now() + timedelta(hours=1))
+    notified()
+    engine.tick()
+    events = list(Event.objects.filter(kind="task.due_soon"))
+    assert {event.task_id for event in events} == {given.pk, free.pk}
+    assert notified() == {("hugo", "due_soon"), ("ada", "due_soon"), ("mia", "due_soon")}
+    Task.objects.update(due_at=clock.now() - timedelta(hours=1))
+    engine.tick()
+    assert notified(given) == {("hugo", "overdue"), ("ada", "overdue"), ("mia", "overdue")}
+
+
+# -- what holds for all of them ---------------------------------------------------------------------------------------
+
+
+def test_muted_kind_is_not_told_to_that_user_alone(cast, new_task, notified):
+    mute_kinds(user=cast.hugo.user, kinds=["assigned"])
+    task = new_task(assignees=[cast.hugo, cast.atlas])
+    assert notified() == {("atlas", "assigned")}
+    assignments.unassign_task(actor=cast.ada.user, task=task)
+    assert notified() == {("hugo", "unassigned"), ("atlas", "unassigned")}
+
+
+def test_creator_who_left_the_project_is_told_nothing(cast, new_task, notified):
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task())
+    projects.remove_member(actor=cast.root, project=cast.ops, user=cast.ada.user)
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
+    assert notified() == set()
+
+
+def test_superuser_is_told_without_being_a_member(cast, new_task, notified):
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task(actor=cast.root))
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
+    assert notified() == {("root", "completed")}
+
+
+def test_user_who_may_not_sign_in_is_told_nothing(cast, new_task, notified):
+    cast.hugo.user.is_active = False
+    cast.hugo.user.save()
+    new_task(assignees=[cast.hugo])
+    assert notified() == set()
+
+
+def test_deleted_task_tells_nothing_any_more(cast, new_task, notified):
+    task = new_task(assignees=[cast.hugo])
+    delete_task(actor=cast.ada.user, task=task)
+    assert notified() == set()
+
+
+def test_event_for_the_recipients_eyes_says_which_notification(cast, new_task, notified):
+    new_task(assignees=[cast.hugo])
+    notified()
+    told = Event.objects.get(kind="notification.created")
+    assert (told.recipient, told.actor, told.task_ref) == (cast.hugo.user, None, "OPS-1")
+    one = cast.hugo.user.notifications.get()
+    assert told.data == {"notification": one.pk, "notification_kind": "assigned"}
+    assert notified() == set(), "what it records itself is no news to it"
+
+
+def test_batch_of_many_events_costs_the_same_queries_as_one(cast, new_task, django_assert_max_num_queries):
+    from messaging.notifications import wanted
+
+    for _ in range(40):
+        new_task(assignees=[cast.hugo, cast.atlas])
+    events = list(Event.objects.order_by("pk"))
+    with django_assert_max_num_queries(6):
+        assert len(wanted(events)) == 80
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.WORKER])
+def test_review_is_not_asked_of_those_who_may_not_judge(cast, new_task, notified, role):
+    projects.set_member(actor=cast.root, project=cast.ops, user=cast.rita.user, role=role)
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task(review_required=True))
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
+    assert ("rita", "review_asked") not in notified()
