@@ -15,19 +15,22 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_head = True
         self._head_bytes = 0
+        self._completed = 0
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
+        completed = self._completed
         super().data_received(data)
-        # Asked afterwards: the same data may hold the end of the head and a long body.
+        # Asked afterwards: the same data may hold the end of this head and a long body, or the end of the last body.
+        if self._in_head and self._completed == completed:
+            self._head_bytes += len(data)
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("Request line and headers are too long.")
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        self._completed += 1
+        super().on_message_complete()

@@ -55,30 +55,40 @@ def parse_ids(text: str) -> list[int]:
     return list(dict.fromkeys(found))[:MOST_SELECTED]
 
 
+def _action(verb: BulkVerb) -> Callable[..., HttpResponse | None]:
+    def act(modeladmin: "BulkActions", request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return modeladmin.begin(verb, request, queryset)
+
+    act.__name__ = verb.name
+    act.short_description = verb.label  # type: ignore[attr-defined]
+    return act
+
+
 class BulkActions(ScopedAdmin):
     """Actions of the task list; each is a verb of ``BULK_VERBS``."""
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        if not super().get_actions(request):
+    actions = [_action(verb) for verb in BULK_VERBS.values()]
+
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        """The bulk verbs alone: tasks are not deleted by the list, and a task's own page has its own buttons."""
+        if getattr(action_location, "name", "CHANGE_LIST") != "CHANGE_LIST":
             return {}
-        return {verb.name: (self._action(verb), verb.name, verb.label) for verb in BULK_VERBS.values()}
+        return {name: action for name, action in super().get_actions(request).items() if name in BULK_VERBS}
 
-    def _action(self, verb: BulkVerb) -> Callable[..., HttpResponse | None]:
-        def act(modeladmin: Any, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-            ids = list(queryset.prefetch_related(None).values_list("pk", flat=True)[: MOST_SELECTED + 1])
-            if len(ids) > MOST_SELECTED:
-                self.message_user(
-                    request,
-                    f"More than {MOST_SELECTED:,} tasks are selected; filter the list and take them in parts.",
-                    messages.WARNING,
-                )
-                return None
-            back = request.get_full_path()
-            if verb.asks or len(ids) > MOST_UNASKED:
-                return self._ask(request, verb, ids, back=back, form=None)
-            return self._run(request, verb, ids, agents=(), note="", outcome=Outcome(), back=back)
-
-        return act
+    def begin(self, verb: BulkVerb, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Run ``verb`` on the tasks of ``queryset``, or ask first where it needs more than a click."""
+        ids = list(queryset.prefetch_related(None).values_list("pk", flat=True)[: MOST_SELECTED + 1])
+        if len(ids) > MOST_SELECTED:
+            self.message_user(
+                request,
+                f"More than {MOST_SELECTED:,} tasks are selected; filter the list and take them in parts.",
+                messages.WARNING,
+            )
+            return None
+        back = request.get_full_path()
+        if verb.asks or len(ids) > MOST_UNASKED:
+            return self._ask(request, verb, ids, back=back, form=None)
+        return self._run(request, verb, ids, agents=(), note="", outcome=Outcome(), back=back)
 
     def bulk_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -30,16 +30,17 @@ class Unreachable(Exception):
 
 
 class Client:
-    """The API at ``url`` for the owner of ``token``.
+    """The API at ``url`` for the owner of ``token``; without one it asks as nobody.
 
     Network errors, 5xx and 429 are retried with growing pauses, for ever or for ``give_up_after`` seconds; a POST that
     is repeated carries the same Idempotency-Key, so it has one effect.
     """
 
-    def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, token: str | None, *, transport: httpx.BaseTransport | None = None) -> None:
+        credentials = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
             base_url=f"{url.rstrip('/')}/api/v1/",
-            headers={"Authorization": f"Bearer {token}", "User-Agent": "taskproject-demo"},
+            headers=credentials | {"User-Agent": "taskproject-demo"},
             timeout=httpx.Timeout(PATIENCE_SECONDS, connect=5.0),
             transport=transport,
             mounts=None if transport else NO_PROXY,

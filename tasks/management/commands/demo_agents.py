@@ -122,7 +122,7 @@ class Command(BaseCommand):
 
     @staticmethod
     def _require_server(url: str) -> None:
-        client = Client(url, token="")
+        client = Client(url, token=None)
         try:
             client.get("me", give_up_after=3)
         except Refused:
