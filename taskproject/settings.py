@@ -91,7 +91,7 @@ def _database() -> dict:
         # IMMEDIATE: a transaction that reads before it writes would otherwise fail at once with
         # "database is locked", whatever the timeout, when another one wrote in between.
         options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": sqlite.init_command()}
-        config |= {"OPTIONS": options, "CONN_MAX_AGE": None}
+        config |= {"ENGINE": "taskproject.sqlite", "OPTIONS": options, "CONN_MAX_AGE": None}
         # Tests run on a file too: a database in memory shares one cache and locks differently.
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
     else:

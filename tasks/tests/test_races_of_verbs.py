@@ -5,7 +5,6 @@ import random
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from tasks import clock, engine
 from tasks.actions import assignments, claims, dependencies, funnel, lifecycle, projects, reviews, runs
@@ -16,7 +15,7 @@ from tasks.tests.cast import join, make_agent
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.racing import at_once
 
-THOROUGH = bool(os.environ.get("CI")) and connection.vendor == "postgresql"
+THOROUGH = bool(os.environ.get("CI"))
 ROUNDS = range(10 if THOROUGH else 6)
 STEPS = 120 if THOROUGH else 40
 

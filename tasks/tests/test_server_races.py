@@ -22,8 +22,8 @@ from tasks.tests.invariants import assert_invariants
 from tasks.tests.racing import at_once, process_environment
 from tasks.tests.server_process import Caller, ServerProcess, wait_until
 
-TASKS = 400 if os.environ.get("CI") and connection.vendor == "postgresql" else 80
-KILLS = 3 if os.environ.get("CI") and connection.vendor == "postgresql" else 2
+TASKS = 400 if os.environ.get("CI") else 80
+KILLS = 3 if os.environ.get("CI") else 2
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server, pytest.mark.slow]
 

@@ -1,0 +1,84 @@
+"""Django's SQLite backend, with fair waiting for the one writer.
+
+SQLite itself waits by sleeping, longer each time (up to 100 ms), and whoever asks at the right moment goes first: with
+eight busy threads most of the time is slept away, and one of them can wait for seconds. Here the threads of a process
+queue (``turns``), and the first in line asks SQLite every few milliseconds, against other processes only.
+"""
+
+import random
+import time
+from sqlite3 import dbapi2
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+from django.db.backends.utils import debug_transaction
+
+from taskproject.sqlite.turns import Turns, turns_at
+
+#: Between two tries against another process; a transaction of ours takes some milliseconds.
+PAUSE_SECONDS = 0.002
+DEFAULT_TIMEOUT_SECONDS = 5.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection whose transactions wait for their turn; the option ``timeout`` bounds the waiting, in seconds."""
+
+    transaction_mode: str | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._turns: Turns | None = None
+
+    def _start_transaction_under_autocommit(self) -> None:
+        if self.transaction_mode != "IMMEDIATE" or self.is_in_memory_db():
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # unknown to the stubs
+            return
+        timeout = float(self.settings_dict["OPTIONS"].get("timeout", DEFAULT_TIMEOUT_SECONDS))
+        until = time.monotonic() + timeout
+        turns = turns_at(str(self.settings_dict["NAME"]))
+        # Not having got it is no reason to fail: it is SQLite that decides, at the end of the same wait.
+        if turns.take(timeout):
+            self._turns = turns
+        try:
+            with debug_transaction(self, "BEGIN IMMEDIATE"), self.wrap_database_errors:
+                self._begin(until, timeout)
+        except BaseException:
+            self._pass_on()
+            raise
+
+    def _begin(self, until: float, timeout: float) -> None:
+        connection = self.connection
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except dbapi2.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() >= until:
+                        raise
+                time.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
+
+    def _pass_on(self) -> None:
+        turns, self._turns = self._turns, None
+        if turns is not None:
+            turns.pass_on()
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]  # unknown to the stubs
+        # Not where it failed: the transaction is open until it is rolled back.
+        self._pass_on()
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()  # type: ignore[misc]  # unknown to the stubs
+        finally:
+            self._pass_on()
+
+    def _close(self) -> None:
+        try:
+            super()._close()  # type: ignore[misc]  # unknown to the stubs
+        finally:
+            self._pass_on()

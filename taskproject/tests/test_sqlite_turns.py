@@ -1,0 +1,113 @@
+"""Waiting for SQLite's one writer: in order, none passed by, none waiting for ever."""
+
+import sqlite3
+import threading
+import time
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from taskproject.sqlite.turns import Turns
+from tasks.tests.racing import at_once
+
+only_on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has many writers")
+
+
+def wait_until_queued(turns, count):
+    until = time.monotonic() + 10
+    while len(turns._waiting) < count:
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+def test_turns_are_handed_on_in_the_order_of_asking():
+    turns, served = Turns(), []
+    assert turns.take(1)
+
+    def wait(number):
+        assert turns.take(10)
+        served.append(number)
+        turns.pass_on()
+
+    waiting = []
+    for number in range(5):
+        waiting.append(threading.Thread(target=wait, args=[number]))
+        waiting[-1].start()
+        wait_until_queued(turns, number + 1)
+    turns.pass_on()
+    for thread in waiting:
+        thread.join(10)
+    assert served == [0, 1, 2, 3, 4]
+    assert turns.take(0)
+
+
+def test_turn_not_had_in_time_leaves_the_queue():
+    turns = Turns()
+    assert turns.take(1)
+    assert not turns.take(0.01)
+    assert not turns._waiting
+    turns.pass_on()
+    assert turns.take(0)
+
+
+def test_turn_is_passed_on_by_one_who_asks_again_at_once():
+    turns, order = Turns(), []
+    assert turns.take(1)
+
+    def other():
+        assert turns.take(10)
+        order.append("other")
+        turns.pass_on()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    wait_until_queued(turns, 1)
+    turns.pass_on()
+    assert turns.take(10)
+    order.append("greedy")
+    turns.pass_on()
+    thread.join(10)
+    assert order == ["other", "greedy"]
+
+
+@only_on_sqlite
+@pytest.mark.django_db(transaction=True)
+def test_turn_is_free_after_commit_rollback_and_close():
+    for end in (lambda: None, lambda: transaction.set_rollback(True), connection.close):
+        with transaction.atomic():
+            connection.cursor().execute("SELECT 1")
+            assert connection._turns is not None
+            end()
+        assert connection._turns is None
+
+
+@only_on_sqlite
+@pytest.mark.django_db(transaction=True)
+def test_writer_outside_the_process_is_waited_for_and_then_told_of(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
+    other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"), transaction.atomic():
+            pass
+        assert connection._turns is None
+        other.execute("ROLLBACK")
+        with transaction.atomic():
+            assert connection._turns is not None
+    finally:
+        other.close()
+        connection.close()
+
+
+@only_on_sqlite
+@pytest.mark.django_db(transaction=True)
+def test_writers_that_come_at_once_all_get_their_turn(cast):
+    def bump():
+        for _ in range(20):
+            with transaction.atomic():
+                number = type(cast.ops).objects.values_list("last_number", flat=True).get(pk=cast.ops.pk)
+                type(cast.ops).objects.filter(pk=cast.ops.pk).update(last_number=number + 1)
+
+    before = type(cast.ops).objects.get(pk=cast.ops.pk).last_number
+    at_once(*[bump] * 8)
+    assert type(cast.ops).objects.get(pk=cast.ops.pk).last_number == before + 160
