@@ -110,6 +110,8 @@ def _said(event: Event) -> tuple[str, str, str]:
             return what, icon, data.get("note", "")
         case "task.blocked":
             return f"Blocked{_by(data)}", "blocked", ""
+        case "task.blockers_changed":
+            return f"Blocked by {data.get('open', 'others')} now{_by(data)}", "blocked", ""
         case "task.unblocked":
             return f"Nothing blocks the task any more{_by(data)}", "check", ""
         case "task.dependency_failed":

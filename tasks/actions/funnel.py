@@ -242,12 +242,17 @@ def shift_blockers(deltas: dict[int, int], *, now: datetime, actor: "User | None
     for task in tasks.order_by("pk"):
         before, after = task.open_blockers, task.open_blockers + deltas[task.pk]
         task.open_blockers = after
-        if task.status == Status.NOT_STARTED and bool(before) != bool(after):
-            kind = "task.blocked" if after else "task.unblocked"
-            by: dict[str, Any] = {"by": cause.ref} if cause else {}
-            moved.events.append(event(kind, at=now, actor=actor, task=task, **by))
-            if not after:
-                moved.unblocked.append(task)
+        if task.status != Status.NOT_STARTED:
+            continue
+        by: dict[str, Any] = {"by": cause.ref} if cause else {}
+        if before and after:
+            # Nothing begins by this, but whoever shows the number must hear of it.
+            moved.events.append(event("task.blockers_changed", at=now, actor=actor, task=task, open=after, **by))
+            continue
+        kind = "task.blocked" if after else "task.unblocked"
+        moved.events.append(event(kind, at=now, actor=actor, task=task, **by))
+        if not after:
+            moved.unblocked.append(task)
     for delta in sorted(set(deltas.values())):
         ids = [pk for pk, d in deltas.items() if d == delta]
         Task.objects.filter(pk__in=ids).update(
