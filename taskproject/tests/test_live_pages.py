@@ -1,6 +1,7 @@
 """Pages that follow the stream of a real server: what happens anywhere shows at once, and nothing is missed."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import Any
 
 import pytest
 
@@ -19,15 +20,27 @@ def server(db, tmp_path) -> Generator[ServerProcess, None, None]:
     process.close()
 
 
+@pytest.fixture
+def open_live(server, open_page) -> Callable[..., Any]:
+    """``open_page`` at the real server, once the page is live; pages close before the server does."""
+
+    def open_one(path: str, **options: Any) -> Any:
+        tab = open_page(path, at=server.url, **options)
+        if options.get("user"):
+            tab.page.wait_for_selector(LIVE)
+        return tab
+
+    return open_one
+
+
 def forgive_the_cut(tab) -> None:
     """While the server is away the console tells of it; that is no problem."""
     tab.problems[:] = [problem for problem in tab.problems if "ERR_" not in problem]
 
 
-def test_assignment_in_the_admin_shows_on_an_open_board(open_page, server, cast, new_task):
+def test_assignment_in_the_admin_shows_on_an_open_board(open_live, open_page, server, cast, new_task):
     task = new_task("Hand me out")
-    board = open_page("/", user=cast.rita.user, at=server.url).page
-    board.wait_for_selector(LIVE)
+    board = open_live("/", user=cast.rita.user).page
     board.evaluate("window.stayed = true")
     admin = open_page(f"/admin/tasks/task/?q={task.ref}", user=cast.ada.user, at=server.url).page
     admin.check(".action-select")
@@ -39,11 +52,10 @@ def test_assignment_in_the_admin_shows_on_an_open_board(open_page, server, cast,
     assert board.evaluate("window.stayed") is True
 
 
-def test_board_is_right_again_after_the_server_was_killed(open_page, server, cast, new_task):
+def test_board_is_right_again_after_the_server_was_killed(open_live, server, cast, new_task):
     task, other = new_task("Before"), new_task("Stays")
-    tab = open_page("/", user=cast.ada.user, at=server.url)
+    tab = open_live("/", user=cast.ada.user)
     page = tab.page
-    page.wait_for_selector(LIVE)
     server.kill()
     page.wait_for_selector("[role=status] >> text=Reconnecting…")
     run = claims.claim_task(actor=cast.atlas.user, task=task)
@@ -57,15 +69,38 @@ def test_board_is_right_again_after_the_server_was_killed(open_page, server, cas
     forgive_the_cut(tab)
 
 
-def test_task_page_and_agents_page_follow(open_page, server, cast, new_task):
+def test_task_page_and_agents_page_follow(open_live, cast, new_task):
     task = new_task("Watched")
-    page = open_page(f"/tasks/{task.ref}", user=cast.vera, at=server.url).page
-    agents = open_page("/agents/", user=cast.vera, at=server.url).page
-    page.wait_for_selector(LIVE)
-    agents.wait_for_selector(LIVE)
+    page = open_live(f"/tasks/{task.ref}", user=cast.vera).page
+    agents = open_live("/agents/", user=cast.vera).page
     run = claims.claim_task(actor=cast.atlas.user, task=task)
     runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=30, note="a third")
     page.wait_for_selector("progress[value='30']")
     page.wait_for_selector(".timeline >> text=a third")
     page.wait_for_selector("[data-lease] >> text=/in \\d+ min \\d\\d s/")
     agents.wait_for_selector(f'[data-agent="atlas"] >> text={task.ref}')
+
+
+def test_board_follows_a_burst_with_few_requests_and_keeps_what_the_reader_does(open_live, cast, new_task):
+    tasks = [new_task() for _ in range(60)]
+    page = open_live("/", user=cast.ada.user, height=500).page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.click(".folded summary >> nth=0")
+    page.focus(f'[data-ref="{tasks[20].ref}"] a')
+    page.evaluate("document.querySelector('.column-body').scrollTop = 400")
+    for task in tasks[:10]:
+        run = claims.claim_task(actor=cast.atlas.user, task=task)
+        for percent in range(1, 50):
+            runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=percent)
+        runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
+    page.wait_for_selector(f'[data-column="completed"] [data-ref="{tasks[9].ref}"]')
+    # Those that were hidden below the first fifty have moved up.
+    page.wait_for_selector(f'[data-column="not_started"] [data-ref="{tasks[59].ref}"]')
+    assert page.locator('[data-column="not_started"] .card').count() == 50
+    assert page.locator('[data-column="not_started"] .column-count').inner_text().startswith("50")
+    assert page.evaluate("document.activeElement.closest('[data-ref]').dataset.ref") == tasks[20].ref
+    assert page.evaluate("document.querySelector('.column-body').scrollTop") > 0
+    assert page.locator(".folded >> nth=0").get_attribute("open") is not None
+    fetched = [url for url in asked if "/board/changes" in url or url.endswith("/")]
+    assert len(fetched) < 60, f"{len(fetched)} requests for 540 events"

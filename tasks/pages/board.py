@@ -10,13 +10,15 @@ from django.shortcuts import render
 
 from tasks import clock
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
-from tasks.pages.cards import Card, read_cards
+from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
 from tasks.pages.columns import COUNTED, SHOWN, WINDOW, ColumnContent, Narrowing, read_columns
 from tasks.permissions import agent_of, is_staff_somewhere
 from tasks.transitions import Status
 
 MOST_PROJECTS = 40
 MOST_CHOICES = 200
+#: Cards told anew at once; whoever missed more fetches the whole board.
+MOST_REFS = 100
 FOLDED_SHOWN = 20
 UNASSIGNED = "-"
 TITLES = {Status.WAITING: "Waiting"}
@@ -38,7 +40,7 @@ class Column:
 
     status: Status
     content: ColumnContent
-    cards: list[Card]
+    cards: list[Card | KeptCard]
 
     @property
     def title(self) -> str:
@@ -152,34 +154,61 @@ def _most(status: Status) -> int:
     return FOLDED_SHOWN if status in FOLDED else SHOWN
 
 
-@login_required
-def board(request: HttpRequest) -> HttpResponse:
-    """The board of the user's projects, or of one: ``?project=OPS``; ``assignee``, ``priority``, ``label``, ``q``."""
+def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[Asked, list[Project], dict[str, Any]]:
+    """What was asked for, the projects in view, and the board itself; with ``refs`` only these cards are told."""
+    user: Any = request.user
     now = clock.now()
-    projects = list(Project.objects.visible_to(request.user).order_by("key"))
+    projects = list(Project.objects.visible_to(user).order_by("key"))
     asked = _asked(request, projects)
     scope = [asked.project] if asked.project else projects[:MOST_PROJECTS]
+    by_id = {project.pk: project for project in scope}
     contents = read_columns(scope, list(Status), asked.narrowing)
     wanted = [pk for status, content in contents.items() for pk in content.ids[: _most(status)]]
-    cards = read_cards(wanted, {project.pk: project for project in scope}, now)
+    cards: dict[int, Card | KeptCard] = {}
+    if refs is not None:
+        cards.update(read_kept_cards(wanted, by_id))
+        wanted = [pk for pk, kept in cards.items() if kept.ref in refs]
+    if wanted:
+        cards.update(read_cards(wanted, by_id, now))
     columns = []
     for status, content in contents.items():
         # A task may move between the two reads: its column is where it is now.
         shown = [cards[pk] for pk in content.ids if pk in cards and cards[pk].status == status]
         columns.append(Column(status, content, shown))
-    context: dict[str, Any] = {
+    context = {
         "columns": [column for column in columns if not column.is_folded],
         "folded": [column for column in columns if column.is_folded],
         "projects": projects,
         "asked": asked,
-        "all_url": asked.url(project=""),
-        "switch": [(project, asked.url(project=project.key)) for project in projects],
         "clear_url": Asked(asked.project, Narrowing(), {"project": asked.values["project"]}).url(),
         "is_narrowed": bool(asked.narrowing),
         "has_tasks": any(content.count for content in contents.values()),
-        "left_out": len(projects) - len(scope) if not asked.project else 0,
         "window": f"{WINDOW:,}",
-        "may_add": request.user.is_staff and is_staff_somewhere(request.user),
+        "may_add": user.is_staff and is_staff_somewhere(user),
+    }
+    return asked, scope, context
+
+
+@login_required
+def board(request: HttpRequest) -> HttpResponse:
+    """The board of the user's projects, or of one: ``?project=OPS``; ``assignee``, ``priority``, ``label``, ``q``."""
+    asked, scope, context = _region(request, None)
+    projects = context["projects"]
+    context |= {
+        "all_url": asked.url(project=""),
+        "switch": [(project, asked.url(project=project.key)) for project in projects],
+        "left_out": len(projects) - len(scope) if not asked.project else 0,
         **_choices(asked, scope, request.user),
     }
     return render(request, "tasks/board.html", context)
+
+
+@login_required
+def board_changes(request: HttpRequest) -> HttpResponse:
+    """The board as the same query shows it, with the cards of ``refs`` (``OPS-1,OPS-2``); of others only the places.
+
+    So an open board follows at the cost of what changed. ``refs`` beyond ``MOST_REFS`` are not looked at.
+    """
+    refs = frozenset(request.GET.get("refs", "").upper().split(",")[:MOST_REFS])
+    _, _, context = _region(request, refs)
+    return render(request, "tasks/_board.html", context)

@@ -3,11 +3,12 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from tasks.pages.agents import agents
-from tasks.pages.board import board
+from tasks.pages.board import board, board_changes
 from tasks.pages.task import task
 
 urlpatterns = [
     path("", board, name="board"),
+    path("board/changes", board_changes, name="board_changes"),
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/", RedirectView.as_view(pattern_name="task", query_string=True)),
     path("agents/", agents, name="agents"),

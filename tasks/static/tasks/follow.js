@@ -2,10 +2,12 @@
 
 import { onEvents, onReset } from "../messaging/live.js";
 import { paced } from "./pace.js";
-import { refreshPage } from "./refresh.js";
+import { fetchPage, refreshPage, swapRegions } from "./refresh.js";
 
 // What has no event (a lease that was renewed, an agent's last call) is looked at so often.
 const LOOK_EVERY = 15_000;
+const CHANGES = "/board/changes";
+const MOST_REFS = 100;
 // These may change who waits for whom, without naming all of them.
 const RESHAPES = /^task\.(created|edited|imported|reimported|deleted|dependencies_)/;
 
@@ -35,8 +37,56 @@ function followAgents() {
 }
 
 function followBoard() {
-  const ask = paced(() => refreshPage(ask));
-  whenever((event) => event.task !== null || event.kind.startsWith("project."), ask);
+  const changed = new Set();
+  let everything = false;
+
+  const ask = paced(async () => {
+    const refs = [...changed];
+    const whole = everything || refs.length > MOST_REFS;
+    changed.clear();
+    everything = false;
+    try {
+      if (whole) return await refreshPage(askForAll);
+      const fresh = await fetchPage(changesUrl(refs), CHANGES);
+      if (!fresh) return;
+      for (const ref of unknownIn(fresh)) changed.add(ref);
+      swapRegions(fresh);
+    } catch (error) {
+      for (const ref of refs) changed.add(ref);
+      everything ||= whole;
+      throw error;
+    }
+    if (changed.size) ask();
+  }, { least: 150, most: 1500 });
+
+  const askForAll = () => {
+    everything = true;
+    ask();
+  };
+
+  onReset(askForAll);
+  onEvents((events) => {
+    const { project } = document.querySelector("[data-live='board']").dataset;
+    for (const event of events) {
+      if (project && event.project !== project) continue;
+      if (event.task !== null) changed.add(event.task);
+      else if (event.kind.startsWith("project.")) everything = true;
+    }
+    if (changed.size || everything) ask();
+  });
+}
+
+function changesUrl(refs) {
+  const query = new URLSearchParams(location.search);
+  query.set("refs", refs.join(","));
+  return `${CHANGES}?${query}`;
+}
+
+// Cards that have moved up into view: told as kept, but never seen here.
+function unknownIn(fresh) {
+  const region = document.querySelector("[data-live='board']");
+  const refs = [...fresh.querySelectorAll("[data-kept]")].map((card) => card.dataset.ref);
+  return refs.filter((ref) => !region.querySelector(`[data-ref="${CSS.escape(ref)}"]`));
 }
 
 export function follow() {

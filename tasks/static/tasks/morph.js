@@ -1,8 +1,14 @@
 // Turns one piece of page into another in place, so that focus, scroll positions and open details stay.
 // Elements with data-ref, data-key or an id are the same thing in both, wherever in the region they stand.
+// One with data-kept tells only where it stands; what is in it stays as it is.
 
-const keyOf = (node) =>
-  node.nodeType === Node.ELEMENT_NODE ? node.dataset.ref ?? node.dataset.key ?? (node.id || null) : null;
+function keyOf(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return null;
+  const { ref, key } = node.dataset;
+  if (ref !== undefined) return `ref ${ref}`;
+  if (key !== undefined) return `key ${key}`;
+  return node.id ? `id ${node.id}` : null;
+}
 
 const FIELDS = new Set(["INPUT", "TEXTAREA", "SELECT"]);
 
@@ -52,13 +58,14 @@ function morphChildren(from, to, keyed) {
         }
       }
     }
+    const kept = wanted.dataset?.kept !== undefined;
     if (match) {
       const moved = match.parentNode !== from;
       if (match === next) next = next.nextSibling;
       else place(from, match, next);
-      morphNode(match, wanted, keyed);
+      if (!kept) morphNode(match, wanted, keyed);
       if (moved && wanted.dataset?.ref) match.classList.add("is-new");
-    } else {
+    } else if (!kept) {
       const fresh = document.importNode(wanted, true);
       from.insertBefore(fresh, next);
       if (wanted.dataset?.ref) fresh.classList.add("is-new");
@@ -70,6 +77,8 @@ function morphChildren(from, to, keyed) {
     gone.remove();
   }
 }
+
+document.addEventListener("animationend", ({ target }) => target.classList.remove("is-new"));
 
 export function morph(region, wanted) {
   if (region.isEqualNode(wanted)) return false;

@@ -1,17 +1,21 @@
 // Runs work soon after it was asked for, never twice at once: a burst of events costs a few runs, not one each.
-// After a run it rests for some times what the run took, so that a busy server is asked less. Hidden pages wait.
+// After a run it rests for some times what the run took, so that a busy server is asked less; in a long stream of
+// news the rests grow from `least` to `most` milliseconds. Hidden pages wait.
 
 const SOON = 60;
 const REST = 3;
 const LONGEST_REST = 5_000;
+const QUIET = 2_000;
 const LATEST_RETRY = 15_000;
 
-export function paced(work, { least = 0 } = {}) {
+export function paced(work, { least = 0, most = least } = {}) {
   let timer = 0;
   let wanted = false;
   let running = false;
   let failures = 0;
   let free = 0;
+  let rest = least;
+  let lastRun = 0;
 
   async function run() {
     timer = 0;
@@ -19,11 +23,13 @@ export function paced(work, { least = 0 } = {}) {
     wanted = false;
     running = true;
     const began = performance.now();
+    rest = began - lastRun > QUIET ? least : Math.min(most, rest * 1.5);
+    lastRun = began;
     try {
       await work();
       failures = 0;
       const took = performance.now() - began;
-      free = performance.now() + Math.max(least, Math.min(LONGEST_REST, REST * took));
+      free = performance.now() + Math.max(rest, Math.min(LONGEST_REST, REST * took));
     } catch {
       wanted = true;
       failures += 1;

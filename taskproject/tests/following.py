@@ -1,0 +1,106 @@
+"""What an open page does with the stream, without a browser: state as it was + events = a fresh page."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.template.loader import render_to_string
+from django.test import Client
+
+from messaging.stream import Cursor, present_cursor, read_events
+from tasks.models import Event, Task
+
+#: As follow.js has it.
+RESHAPES = re.compile(r"^task\.(created|edited|imported|reimported|deleted|dependencies_)")
+#: What only time changes: the words of moments, which the page's own clock writes.
+MOMENTS = re.compile(r"<time [^>]*>[^<]*</time>")
+#: Another one in each answer.
+CSRF = re.compile(r'<input type="hidden" name="csrfmiddlewaretoken" value="[^"]*">')
+#: Seen with every call, told by no event: these are looked at every few seconds.
+SIGNS_OF_LIFE = re.compile(
+    r'<span class="muted small agent-seen">.*?</span>|<p class="muted small">Last progress .*?</p>'
+)
+
+
+def settled(html: str) -> str:
+    return SIGNS_OF_LIFE.sub("", MOMENTS.sub("", CSRF.sub("", html)))
+
+
+def regions_of(html: str) -> str:
+    """The part of a page that follows the server."""
+    return settled(html[html.index("<main") : html.index("</main>")])
+
+
+class OpenBoard:
+    """A board in a tab: columns of cards, brought up to date by events alone, through ``/board/changes``."""
+
+    def __init__(self, client: Client, user: User, query: str = "") -> None:
+        self.client, self.user, self.query = client, user, query
+        self.cursor = present_cursor()
+        self.cards: dict[str, str] = {}
+        self.columns: dict[str, Any] = {}
+        self.told = 0
+        self._show(client.get(f"/{query}").context)
+
+    def _show(self, context: Any) -> set[str]:
+        """Take over what an answer tells; the refs of cards that it takes for known and that are not."""
+        unknown, shown = set(), {}
+        self.columns = {}
+        for column in [*context["columns"], *context["folded"]]:
+            self.columns[column.status] = (column.count, column.hidden, [card.ref for card in column.cards])
+            for card in column.cards:
+                if not card.is_kept:
+                    self.told += 1
+                    shown[card.ref] = settled(render_to_string("tasks/_card.html", {"card": card}))
+                elif card.ref in self.cards:
+                    shown[card.ref] = self.cards[card.ref]
+                else:
+                    unknown.add(card.ref)
+        self.cards = shown
+        return unknown
+
+    def follow(self) -> list[Event]:
+        """Read on and fetch what the events name; returns them."""
+        events, self.cursor = read_events(user=self.user, after=self.cursor, limit=1000)
+        wanted = {event.task_ref for event in events if event.task_ref}
+        while wanted:
+            joint = "&" if self.query else "?"
+            answer = self.client.get(f"/board/changes{self.query}{joint}refs={','.join(sorted(wanted))}")
+            wanted = self._show(answer.context)
+        return events
+
+    def assert_as_fresh(self) -> None:
+        fresh = OpenBoard(self.client, self.user, self.query)
+        assert (self.columns, self.cards) == (fresh.columns, fresh.cards)
+
+
+def concerns(event: Event, page: str, ref: str) -> bool:
+    """Whether the page of task ``ref`` fetches itself anew for ``event``; as follow.js has it."""
+    named = bool(event.task_ref) and f'data-about="{event.task_ref}"' in page
+    if event.project_key != ref.rpartition("-")[0]:
+        return named
+    return not event.task_ref or event.task_ref == ref or bool(RESHAPES.match(event.kind)) or named
+
+
+@contextmanager
+def everybody_follows(client: Client, user: User) -> Iterator[None]:
+    """Boards, task pages and the agents' page are open; afterwards each is as a fresh one, by what events told it."""
+    client.force_login(user)
+    boards = [OpenBoard(client, user, query) for query in ("", "?assignee=atlas", "?q=task&priority=normal")]
+    cursor: Cursor = present_cursor()
+    refs = [task.ref for task in Task.objects.visible_to(user).select_related("project")]
+    pages = {ref: client.get(f"/tasks/{ref}").content.decode() for ref in refs}
+    agents = client.get("/agents/").content.decode()
+    yield
+    for board in boards:
+        board.follow()
+        board.assert_as_fresh()
+    events, _ = read_events(user=user, after=cursor, limit=1000)
+    for ref, page in pages.items():
+        fresh = client.get(f"/tasks/{ref}").content.decode()
+        if "</main>" not in fresh or regions_of(fresh) != regions_of(page):
+            assert any(concerns(event, page, ref) for event in events), f"the page of {ref} is out of date"
+    if regions_of(client.get("/agents/").content.decode()) != regions_of(agents):
+        assert events, "the agents' page is out of date"

@@ -1,0 +1,248 @@
+"""For every verb: the page as it was, with the events since, is a fresh page."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from taskproject.tests.following import OpenBoard, everybody_follows
+from tasks import engine
+from tasks.actions import agents, assignments, claims, dependencies, lifecycle, projects, reviews, runs
+from tasks.actions import tasks as task_actions
+from tasks.errors import LeaseLost
+from tasks.models import AgentKind, Availability, Priority, Role, Run, Task
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class World:
+    """One task in each state, and the verbs on them by name."""
+
+    def __init__(self, cast, new_task, let_lease_end) -> None:
+        self.cast, self.new_task, self.let_lease_end = cast, new_task, let_lease_end
+        self.atlas, self.ada = cast.atlas.user, cast.ada.user
+        self.free = new_task("Task that is free")
+        above = new_task("Task above")
+        self.second = new_task("Task that blocks too", parent=above)
+        self.blocked = new_task("Task that waits", depends_on=[self.free, self.second], parent=above)
+        self.given = new_task("Task that is given", assignees=[cast.atlas])
+        self.running, self.run = self._begun(new_task("Task under way"))
+        self.reviewed, run = self._begun(new_task("Task in review", review_required=True))
+        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="look")
+        self.done, run = self._begun(new_task("Task done"))
+        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="fine")
+        self.late, self.late_run = self._begun(new_task("Task that came late"))
+        let_lease_end(self.late_run)
+        engine.tick()
+        with pytest.raises(LeaseLost):
+            runs.complete_run(actor=self.atlas, run_id=self.late_run.pk, summary="late")
+
+    def _begun(self, task: Task) -> tuple[Task, Run]:
+        return task, claims.claim_task(actor=self.atlas, task=task)
+
+    def create(self):
+        self.new_task("Task of the hour", priority=Priority.URGENT, labels=["x"])
+
+    def create_with_parent_and_dependency(self):
+        self.new_task("Task below", parent=self.given, depends_on=[self.running])
+
+    def edit(self):
+        changes = {"title": "Task renamed", "priority": Priority.LOW, "due_at": timezone.now() + timedelta(days=3)}
+        task_actions.edit_task(actor=self.ada, task=self.free, changes=changes | {"labels": ["y"]})
+
+    def edit_parent(self):
+        task_actions.edit_task(actor=self.ada, task=self.free, changes={"parent": self.given})
+
+    def delete(self):
+        task_actions.delete_task(actor=self.ada, task=self.second)
+
+    def assign(self):
+        assignments.assign_task(actor=self.ada, task=self.free, agents=[self.cast.atlas, self.cast.bert])
+
+    def unassign(self):
+        assignments.unassign_task(actor=self.ada, task=self.given)
+
+    def reassign(self):
+        assignments.reassign_task(actor=self.ada, task=self.running, agents=[self.cast.bert])
+
+    def claim(self):
+        claims.claim_task(actor=self.cast.bert.user, task=self.free)
+
+    def claim_next(self):
+        claims.claim_next(actor=self.atlas, projects=[self.cast.ops], limit=3)
+
+    def start(self):
+        claims.start_task(actor=self.cast.hugo.user, task=self.free)
+
+    def heartbeat(self):
+        runs.heartbeat_run(actor=self.atlas, run_id=self.run.pk)
+
+    def progress(self):
+        runs.progress_run(actor=self.atlas, run_id=self.run.pk, percent=70, note="soon")
+
+    def progress_after_a_stall(self):
+        self._stall()
+        runs.progress_run(actor=self.atlas, run_id=self.run.pk, percent=71)
+
+    def _stall(self):
+        Run.objects.filter(pk=self.run.pk).update(last_progress_at=timezone.now() - timedelta(hours=1))
+        engine.tick()
+
+    def stall(self):
+        self._stall()
+
+    def complete(self):
+        runs.complete_run(actor=self.atlas, run_id=self.run.pk, summary="done", result={"a": 1})
+
+    def complete_what_blocks(self):
+        _, run = self._begun(self.free)
+        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="done")
+
+    def complete_all_that_blocks(self):
+        for task in (self.free, self.second):
+            self.complete_one(task)
+
+    def complete_one(self, task):
+        _, run = self._begun(task)
+        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="done")
+
+    def fail_for_another_try(self):
+        runs.fail_run(actor=self.atlas, run_id=self.run.pk, code="oops", detail="again")
+
+    def fail_for_good(self):
+        runs.fail_run(actor=self.atlas, run_id=self.run.pk, code="no", detail="never", retryable=False)
+
+    def release(self):
+        runs.release_run(actor=self.atlas, run_id=self.run.pk, reason="not mine")
+
+    def release_by_staff(self):
+        lifecycle.release_task(actor=self.ada, task=self.running, note="stop")
+
+    def expire(self):
+        self.let_lease_end(self.run)
+        engine.tick()
+
+    def approve(self):
+        reviews.approve_task(actor=self.cast.rita.user, task=self.reviewed)
+
+    def request_changes(self):
+        reviews.request_changes(actor=self.cast.rita.user, task=self.reviewed, note="more")
+
+    def adopt(self):
+        reviews.adopt_late_result(actor=self.ada, run=Run.objects.get(pk=self.late_run.pk))
+
+    def send_late(self):
+        self.let_lease_end(self.run)
+        engine.tick()
+        with pytest.raises(LeaseLost):
+            runs.complete_run(actor=self.atlas, run_id=self.run.pk, summary="too late")
+
+    def cancel(self):
+        lifecycle.cancel_task(actor=self.ada, task=self.second, note="no need")
+
+    def cancel_while_it_runs(self):
+        lifecycle.cancel_task(actor=self.ada, task=self.running)
+
+    def reopen(self):
+        lifecycle.reopen_task(actor=self.ada, task=self.done)
+
+    def reopen_what_blocked(self):
+        self.complete_one(self.free)
+        lifecycle.reopen_task(actor=self.ada, task=self.free)
+
+    def add_dependency(self):
+        dependencies.add_dependencies(actor=self.ada, task=self.blocked, depends_on=[self.given])
+
+    def remove_dependency(self):
+        dependencies.remove_dependencies(actor=self.ada, task=self.blocked, depends_on=[self.free])
+
+    def fall_due(self):
+        Task.objects.filter(pk=self.free.pk).update(due_at=timezone.now() + timedelta(hours=1))
+        engine.tick()
+
+    def become_overdue(self):
+        due = timezone.now() + timedelta(seconds=0.2)
+        task_actions.edit_task(actor=self.ada, task=self.free, changes={"due_at": due})
+        Task.objects.filter(pk=self.free.pk).update(due_at=timezone.now() - timedelta(seconds=1))
+        engine.tick()
+
+    def wake(self):
+        later = timezone.now() + timedelta(hours=1)
+        task_actions.edit_task(actor=self.ada, task=self.free, changes={"start_after": later})
+        Task.objects.filter(pk=self.free.pk).update(deferred_until=timezone.now() - timedelta(seconds=1))
+        engine.tick()
+
+    def pause(self):
+        agents.set_availability(actor=self.atlas, agent=self.cast.atlas, availability=Availability.PAUSED)
+
+    def edit_agent(self):
+        agents.edit_agent(
+            actor=self.cast.root, agent=self.cast.bert, changes={"max_concurrent": 3}, skills=[("docs", 2)]
+        )
+
+    def add_member(self):
+        new = agents.create_agent(actor=self.cast.root, slug="newcomer", kind=AgentKind.LLM)
+        projects.set_member(actor=self.ada, project=self.cast.ops, user=new.user, role=Role.WORKER)
+
+    def remove_member(self):
+        projects.remove_member(actor=self.ada, project=self.cast.ops, user=self.atlas)
+
+    def edit_project(self):
+        projects.edit_project(actor=self.ada, project=self.cast.ops, changes={"name": "Renamed"})
+
+
+VERBS = [name for name in vars(World) if not name.startswith("_") and name != "complete_one"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_page_as_it_was_with_the_events_since_is_a_fresh_page(client, cast, new_task, let_lease_end, verb):
+    world = World(cast, new_task, let_lease_end)
+    with everybody_follows(client, cast.ada.user):
+        getattr(world, verb)()
+
+
+def test_event_costs_an_open_board_its_own_card_and_no_other(client, cast, new_task):
+    tasks = [new_task() for _ in range(20)]
+    client.force_login(cast.ada.user)
+    board = OpenBoard(client, cast.ada.user)
+    told = board.told
+    claims.claim_task(actor=cast.atlas.user, task=tasks[7])
+    board.follow()
+    assert board.told - told == 1
+    board.assert_as_fresh()
+
+
+def test_card_that_moves_up_into_a_full_column_is_fetched(client, cast, new_task):
+    tasks = [new_task() for _ in range(53)]
+    client.force_login(cast.ada.user)
+    board = OpenBoard(client, cast.ada.user)
+    assert tasks[50].ref not in board.cards
+    claims.claim_task(actor=cast.atlas.user, task=tasks[3])
+    board.follow()
+    assert tasks[50].ref in board.cards
+    board.assert_as_fresh()
+
+
+def test_changes_tell_nobody_of_cards_that_they_may_not_see(client, cast, new_task):
+    hidden = new_task("Secret", project=cast.other)
+    client.force_login(cast.ada.user)
+    answer = client.get(f"/board/changes?refs={hidden.ref}")
+    assert answer.status_code == 200
+    assert hidden.ref not in answer.content.decode()
+    assert client.get("/board/changes?project=OTHER&refs=").status_code == 404
+
+
+@pytest.mark.parametrize("refs", ["", ",,,", "OPS-1,OPS-1", "%00", "<script>", "OPS-" + "9" * 400, "x," * 5000])
+def test_changes_bear_any_refs(client, cast, new_task, refs):
+    new_task()
+    client.force_login(cast.ada.user)
+    assert client.get("/board/changes", {"refs": refs}).status_code == 200
+
+
+def test_changes_cost_the_same_queries_whatever_is_stored(client, cast, new_task, django_assert_max_num_queries):
+    for _ in range(30):
+        new_task()
+    client.force_login(cast.ada.user)
+    client.get("/board/changes?refs=OPS-1")
+    with django_assert_max_num_queries(13):
+        client.get("/board/changes?refs=OPS-1,OPS-2,OPS-3")
