@@ -6,8 +6,6 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
-        from messaging import bell, notifications
-        from tasks import unread
+        from messaging import bell
 
         bell.connect()
-        unread.counters.append(notifications.count_unread)

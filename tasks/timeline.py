@@ -46,7 +46,7 @@ def _assigned(event: Event) -> str:
     if how == "pull":
         return "took the task"
     if how == "auto":
-        return f"assigned {event.agent_slug} automatically"
+        return f"offered the task to {event.agent_slug}"
     return f"assigned {event.agent_slug}"
 
 
@@ -96,6 +96,12 @@ def _said(event: Event) -> tuple[str, str, str]:
             return f"An import from {data.get('source', 'a file')} changed {_fields(data)}", "edit", ""
         case "task.assigned":
             return _assigned(event), "person_add", data.get("note", "")
+        case "task.declined":
+            return "declined the task", "person_add", data.get("note", "")
+        case "task.offer_lapsed":
+            return f"{event.agent_slug} did not take the task in time", "deferred", ""
+        case "task.nobody_found":
+            return "Nobody was found who can do the task", "alert", ""
         case "task.unassigned":
             return f"took {event.agent_slug} off the task", "person_add", data.get("note", "")
         case "run.started":

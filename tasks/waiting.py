@@ -26,6 +26,8 @@ WORK_KINDS = frozenset(
         "task.created",
         "task.edited",
         "task.unassigned",
+        "task.declined",
+        "task.offer_lapsed",
         "task.unblocked",
         "task.undeferred",
         "project.edited",

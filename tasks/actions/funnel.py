@@ -307,8 +307,9 @@ def stop_active_run(task: Task, status: RunStatus, *, now: datetime, actor: "Use
 
 
 def give_back_pulled(task: Task, agent_id: int, *, now: datetime) -> None:
-    """A pulled task that was not finished is for anyone again; what staff assigned stays assigned."""
-    Assignment.objects.active().filter(task=task, agent_id=agent_id, source=AssignmentSource.PULL).update(
+    """A task that was not finished is for anyone again where it was pulled or offered; what staff assigned stays."""
+    unasked = (AssignmentSource.PULL, AssignmentSource.AUTO)
+    Assignment.objects.active().filter(task=task, agent_id=agent_id, source__in=unasked).update(
         ended_at=now, end_reason=AssignmentEnd.GIVEN_BACK
     )
 

@@ -21,6 +21,7 @@ AT_CAPACITY: Final = "at_capacity"
 FAILED: Final = "failed_before"
 DECLINED: Final = "declined_before"
 LAPSED: Final = "let_it_lapse"
+GAVE_BACK: Final = "gave_it_back"
 SOLE_REVIEWER: Final = "sole_reviewer"
 
 #: Strength of the prior belief, in outcomes.

@@ -24,6 +24,7 @@ def test_engine_once_tells_what_it_did(cast, new_task, let_lease_end):
         "stalled": 0,
         "due_soon": 0,
         "overdue": 0,
+        "offers": 0,
         "notifications": 0,
     }
     assert EngineState.objects.exists()
@@ -32,7 +33,7 @@ def test_engine_once_tells_what_it_did(cast, new_task, let_lease_end):
 def test_engine_once_without_work_says_zeros(cast):
     out = StringIO()
     call_command("engine", "--once", stdout=out)
-    assert out.getvalue() == "0 expired, 0 undeferred, 0 stalled, 0 due_soon, 0 overdue, 0 notifications\n"
+    assert out.getvalue() == "0 expired, 0 undeferred, 0 stalled, 0 due_soon, 0 overdue, 0 notifications, 0 offers\n"
 
 
 def test_run_tells_each_tick_until_it_is_stopped(cast, monkeypatch):

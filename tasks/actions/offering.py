@@ -1,0 +1,217 @@
+"""Offers: what automatic assignment gives an agent, until it claims; they can be declined, and lapse.
+
+The order of locks is that of all verbs: the agent, then the tasks by their ids, then what hangs on them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Exists, F, OuterRef
+
+from tasks import clock
+from tasks.actions.funnel import load_task, lock_tasks, verb
+from tasks.errors import IllegalTransition, Invalid, NotAssignee, NotPermitted
+from tasks.events import event, record
+from tasks.models import (
+    Agent,
+    Assignment,
+    AssignmentDecision,
+    AssignmentEnd,
+    AssignmentSource,
+    Availability,
+    Event,
+    Membership,
+    Role,
+    Run,
+    Task,
+)
+from tasks.permissions import agent_of
+from tasks.transitions import Status, allowed
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+BATCH = 200
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A task that was matched to an agent: its version then, how long it stands, and the decision to keep."""
+
+    task: int
+    version: int
+    accept_by: datetime
+    decision: AssignmentDecision
+
+
+def _touch(ids: Sequence[int], now: datetime) -> None:
+    """Assignees are part of a task's representation, so its version moves with them."""
+    Task.objects.filter(pk__in=ids).update(updated_at=now, version=F("version") + 1)
+
+
+@verb
+def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) -> list[AssignmentDecision]:
+    """Offer tasks to an agent (by id) as far as all is still as it was when they were matched.
+
+    A task that has changed, or that somebody got meanwhile, is left out, and so is what the agent has no room for:
+    the next matching sees it as it is then. Returns the decisions that were carried out.
+    """
+    locked = Agent.objects.select_for_update(no_key=True).get(pk=agent)
+    if not locked.enabled or locked.availability != Availability.AVAILABLE:
+        return []
+    load = Run.objects.active().filter(agent=locked).count()
+    load += Assignment.objects.unstarted().filter(agent=locked).count()
+    free = locked.max_concurrent - load
+    if free <= 0:
+        return []
+    lock_tasks(offer.task for offer in offers)
+    now = clock.now()
+    ready = Task.objects.ready(now).unassigned().filter(pk__in=[offer.task for offer in offers])
+    tasks = {task.pk: task for task in ready.select_related("project")}
+    works_in = set(
+        Membership.objects.filter(user=locked.user_id, project__in={task.project_id for task in tasks.values()})
+        .exclude(role=Role.VIEWER)
+        .values_list("project", flat=True)
+    )
+    valid = [
+        offer
+        for offer in offers
+        if offer.task in tasks
+        and tasks[offer.task].version == offer.version
+        and tasks[offer.task].project_id in works_in
+    ][:free]
+    ids = [offer.task for offer in valid]
+    if not ids:
+        return []
+    Assignment.objects.bulk_create(
+        [
+            Assignment(
+                task_id=offer.task,
+                agent=locked,
+                source=AssignmentSource.AUTO,
+                assigned_by=actor,
+                created_at=now,
+                accept_by=offer.accept_by,
+            )
+            for offer in valid
+        ]
+    )
+    _end_records_of_nobody(ids, now)
+    decisions = [offer.decision for offer in valid]
+    for decision in decisions:
+        decision.at, decision.agent = now, locked
+    AssignmentDecision.objects.bulk_create(decisions)
+    _touch(ids, now)
+    record(*(_offered(tasks[offer.task], locked, offer, actor, now) for offer in valid))
+    return decisions
+
+
+def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: datetime) -> Event:
+    return event(
+        "task.assigned",
+        at=now,
+        actor=actor,
+        task=task,
+        agent=agent,
+        source=AssignmentSource.AUTO.value,
+        note="",
+        accept_by=offer.accept_by.isoformat(),
+        score=offer.decision.score,
+    )
+
+
+def _end_records_of_nobody(ids: Sequence[int], now: datetime) -> None:
+    AssignmentDecision.objects.filter(task__in=ids, agent__isnull=True, ended_at__isnull=True).update(ended_at=now)
+
+
+@verb
+def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecision], lasting: set[int]) -> None:
+    """Keep why nobody was found for these tasks: one open record each, brought up to date.
+
+    ``lasting``: the tasks (by id) for which somebody has to do something; that is told once for each wait.
+    """
+    there = lock_tasks(decision.task_id for decision in decisions)
+    decisions = [decision for decision in decisions if there.get(decision.task_id) == Status.NOT_STARTED]
+    if not decisions:
+        return
+    now = clock.now()
+    tasks = Task.objects.select_related("project").in_bulk([decision.task_id for decision in decisions])
+    open_ones = {
+        old.task_id: old
+        for old in AssignmentDecision.objects.filter(task__in=tasks, agent__isnull=True, ended_at__isnull=True)
+    }
+    told, new = [], []
+    for decision in decisions:
+        decision.at = now
+        old = open_ones.get(decision.task_id)
+        if old is None:
+            new.append(decision)
+            if decision.task_id in lasting:
+                told.append(event("task.nobody_found", at=now, actor=actor, task=tasks[decision.task_id]))
+        else:
+            decision.pk = old.pk
+            decision.save(force_update=True)
+    AssignmentDecision.objects.bulk_create(new)
+    record(*told)
+
+
+@verb
+def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
+    """An assignee gives an assignment back before it begins; automatic assignment never offers it the task again.
+
+    Doing it twice is one effect. Raises ``NotAssignee``, ``NotPermitted`` for who is no agent, ``Invalid`` without a
+    reason, ``IllegalTransition`` where the task is not waiting to be begun.
+    """
+    agent = agent_of(actor)
+    if agent is None:
+        raise NotPermitted("Only agents work on tasks; there is nothing to decline for you.")
+    task = load_task(task, lock=True)
+    mine = Assignment.objects.filter(task=task, agent=agent)
+    if not mine.active().exists():
+        last = mine.order_by("-pk").first()
+        if last is not None and last.end_reason == AssignmentEnd.DECLINED:
+            return task
+        raise NotAssignee(f"{task.ref} is not assigned to you; there is nothing to decline.")
+    if task.status != Status.NOT_STARTED:
+        raise IllegalTransition("decline", task.ref, task.status, allowed(task.status))
+    if not reason.strip():
+        raise Invalid({"reason": "Say why, so that the next choice is better."})
+    now = clock.now()
+    mine.active().update(ended_at=now, end_reason=AssignmentEnd.DECLINED, end_note=reason[:500])
+    _touch([task.pk], now)
+    task.updated_at, task.version = now, task.version + 1
+    record(event("task.declined", at=now, actor=actor, task=task, agent=agent, note=reason))
+    return task
+
+
+@verb
+def lapse_offers(limit: int = BATCH) -> list[int]:
+    """End the offers whose time to accept is over; returns the ids of their tasks. Safe beside other engines.
+
+    Who began the task has accepted: that offer never lapses, whatever became of the run.
+    """
+    now = clock.now()
+    due = Assignment.objects.active().filter(accept_by__lte=now)
+    if not due.exists():
+        return []
+    begun = Run.objects.filter(task=OuterRef("task"), agent=OuterRef("agent"), started_at__gte=OuterRef("created_at"))
+    due.filter(Exists(begun)).update(accept_by=None)
+    lapsing = list(due.filter(task__status=Status.NOT_STARTED).order_by("accept_by").values_list("pk", "task")[:limit])
+    if not lapsing:
+        return []
+    statuses = lock_tasks(task for _, task in lapsing)
+    still = [pk for pk, task in lapsing if statuses.get(task) == Status.NOT_STARTED]
+    rows = due.filter(~Exists(begun), pk__in=still).select_related("task__project", "agent__user")
+    events = []
+    for assignment in rows.order_by("pk"):
+        ended = Assignment.objects.filter(pk=assignment.pk, ended_at__isnull=True).update(
+            ended_at=now, end_reason=AssignmentEnd.LAPSED
+        )
+        if ended:
+            events.append(event("task.offer_lapsed", at=now, actor=None, task=assignment.task, agent=assignment.agent))
+    ids = [one.task_id for one in events if one.task_id is not None]
+    _touch(ids, now)
+    record(*events)
+    return ids

@@ -1,0 +1,243 @@
+"""Automatic assignment as it is done: read, match, offer, keep why. Any number of dispatchers may run.
+
+What was read may be old when it is written: each offer is made only where all still is as it was matched.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from tasks import clock
+from tasks.actions.claims import open_blocker_refs
+from tasks.actions.offering import Offer, offer_tasks, record_nobody
+from tasks.assignment import words
+from tasks.assignment.candidates import accept_within, is_waiting, read_snapshot
+from tasks.assignment.experience import Experience
+from tasks.assignment.facts import AgentFacts
+from tasks.assignment.matching import Matching, match
+from tasks.assignment.policies import DEFAULT, Policy, named
+from tasks.assignment.records import record_of, verdict_of
+from tasks.assignment.working_hours import after_working, parse, zone_named
+from tasks.errors import IllegalTransition, Invalid, NotReady
+from tasks.models import (
+    Agent,
+    AgentKind,
+    Assignment,
+    AssignmentDecision,
+    AssignmentSource,
+    DecisionMode,
+    Project,
+    Task,
+)
+from tasks.permissions import require
+from tasks.transitions import Status, allowed
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+#: Offers to one agent in one transaction.
+AT_ONCE = 50
+#: Waiting tasks whose record one matching brings up to date; the others come with the next ones.
+EXPLAINED = 50
+
+
+@dataclass
+class Served:
+    """What one matching did. ``missed``: offers that came too late, because something had changed meanwhile."""
+
+    decisions: list[AssignmentDecision] = field(default_factory=list)
+    missed: int = 0
+    waiting: int = 0
+
+
+def policy_of(project: Project) -> Policy:
+    """The project's policy; the default where its name is no longer known."""
+    policy = named(project.policy) or named(DEFAULT)
+    assert policy is not None
+    return policy
+
+
+def serve(
+    projects: Sequence[Project],
+    experience: Experience,
+    *,
+    explained: dict[int, datetime] | None = None,
+    explain_again: datetime | None = None,
+) -> Served:
+    """Match what waits in ``projects`` and offer it. Projects of one policy are matched together, by their shares.
+
+    ``explained``: when which waiting task was last explained; those explained since ``explain_again`` are not again.
+    """
+    served = Served()
+    by_policy: dict[str, list[Project]] = defaultdict(list)
+    for project in projects:
+        by_policy[policy_of(project).name].append(project)
+    for _, some in sorted(by_policy.items(), key=lambda item: (-max(one.share_weight for one in item[1]), item[0])):
+        now = clock.now()
+        snapshot = read_snapshot(some, now, experience)
+        if not snapshot.tasks:
+            continue
+        matching = match(snapshot, policy_of(some[0]))
+        _offer(matching, some, DecisionMode.AUTO, None, now, served)
+        known = explained if explained is not None else {}
+        left = [n for n in range(len(snapshot.tasks)) if n not in matching.agent_of]
+        served.waiting += len(left)
+        due = [n for n in left if explain_again is None or known.get(snapshot.tasks[n].id, _LONG_AGO) <= explain_again]
+        _explain(matching, due[:EXPLAINED], DecisionMode.AUTO, None)
+        known.update({snapshot.tasks[n].id: now for n in due[:EXPLAINED]})
+    return served
+
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def preview(tasks: Sequence[Task], experience: Experience | None = None) -> list[Matching]:
+    """How these tasks would be matched now, one matching for each policy; nothing is written."""
+    experience, now = experience or Experience(), clock.now()
+    by_policy: dict[str, list[Task]] = defaultdict(list)
+    for task in tasks:
+        by_policy[policy_of(task.project).name].append(task)
+    found = []
+    for _, some in sorted(by_policy.items()):
+        projects = list({task.project_id: task.project for task in some}.values())
+        snapshot = read_snapshot(projects, now, experience, tasks=[task.pk for task in some])
+        found.append(match(snapshot, policy_of(projects[0])))
+    return found
+
+
+def auto_assign(*, actor: "User | None", tasks: Sequence[Task]) -> list[AssignmentDecision]:
+    """Match these tasks now, whatever the mode of their projects, and offer them; a decision for each, in their order.
+
+    A task that was offered already keeps that decision. Raises ``NotPermitted``, ``IllegalTransition`` for one that
+    is not waiting to be begun, ``NotReady``, ``Invalid`` for one that somebody was assigned to by hand.
+    """
+    now = clock.now()
+    decisions: dict[int, AssignmentDecision] = {}
+    chosen = []
+    for task in tasks:
+        require(actor, "assign", task)
+        if offered := _offered_already(task):
+            decisions[task.pk] = offered
+            continue
+        require_waiting(task, now)
+        chosen.append(task)
+    served = Served()
+    for matching in preview(chosen) if chosen else ():
+        projects = list({task.project_id: task.project for task in chosen}.values())
+        _offer(matching, projects, DecisionMode.ON_DEMAND, actor, now, served)
+        left = [n for n in range(len(matching.snapshot.tasks)) if n not in matching.agent_of]
+        _explain(matching, left, DecisionMode.ON_DEMAND, actor)
+    decisions |= {decision.task_id: decision for decision in served.decisions}
+    for task in chosen:
+        if task.pk not in decisions:
+            latest = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
+            if latest is None:
+                # Somebody was faster, and now there is a reason to say.
+                require_waiting(Task.objects.select_related("project").get(pk=task.pk), clock.now())
+                raise Invalid({"task": f"{task.ref} changed at this moment; try again."})
+            decisions[task.pk] = latest
+    return [decisions[task.pk] for task in tasks]
+
+
+def require_waiting(task: Task, now: datetime) -> None:
+    """Raise why nobody is to be found for ``task``: it is not ready, or somebody is assigned."""
+    if task.status != Status.NOT_STARTED:
+        raise IllegalTransition("auto_assign", task.ref, task.status, allowed(task.status))
+    if task.open_blockers:
+        raise NotReady(task.ref, blocked_by=open_blocker_refs(task))
+    if task.is_deferred(now):
+        raise NotReady(task.ref, start_after=task.deferred_until)
+    if not is_waiting(task, now):
+        raise Invalid({"task": f"{task.ref} is assigned already; unassign it first."})
+
+
+def _offered_already(task: Task) -> AssignmentDecision | None:
+    active = Assignment.objects.active().filter(task=task)
+    sources = list(active.values_list("source", "agent"))
+    if len(sources) != 1 or sources[0][0] != AssignmentSource.AUTO:
+        return None
+    made = AssignmentDecision.objects.filter(task=task, agent=sources[0][1])
+    return made.select_related("agent").order_by("-pk").first()
+
+
+def _offer(
+    matching: Matching,
+    projects: Iterable[Project],
+    mode: DecisionMode,
+    actor: "User | None",
+    now: datetime,
+    served: Served,
+) -> None:
+    """Write the offers, those of one agent together, so that its row is locked once for each portion."""
+    by_id = {project.pk: project for project in projects}
+    by_agent: dict[int, list[int]] = defaultdict(list)
+    for task, agent in sorted(matching.agent_of.items()):
+        by_agent[agent].append(task)
+    for agent, tasks in by_agent.items():
+        facts = matching.snapshot.agents[agent]
+        for start in range(0, len(tasks), AT_ONCE):
+            portion = tasks[start : start + AT_ONCE]
+            offers = [
+                Offer(
+                    matching.snapshot.tasks[task].id,
+                    matching.snapshot.tasks[task].version,
+                    _accept_by(by_id[matching.snapshot.tasks[task].project], facts, now),
+                    decision_of(matching, task, mode),
+                )
+                for task in portion
+            ]
+            done = offer_tasks(actor=actor, agent=facts.id, offers=offers)
+            served.decisions += done
+            served.missed += len(portion) - len(done)
+
+
+def _accept_by(project: Project, facts: AgentFacts, now: datetime) -> datetime:
+    kind = AgentKind.HUMAN if facts.is_human else AgentKind.LLM
+    within = accept_within(project, kind)
+    if not facts.is_human:
+        return now + within
+    hours, zone = Agent.objects.values_list("working_hours", "time_zone").get(pk=facts.id)
+    return after_working(
+        parse(hours), zone_named(zone, default=settings.TIME_ZONE), now, within.total_seconds()
+    ).astimezone(UTC)
+
+
+def decision_of(matching: Matching, task: int, mode: DecisionMode) -> AssignmentDecision:
+    """The decision on a task (by index), not yet stored."""
+    made = record_of(matching, task)
+    return AssignmentDecision(
+        task_id=matching.snapshot.tasks[task].id,
+        at=datetime.fromtimestamp(matching.snapshot.now, UTC),
+        mode=mode,
+        policy=matching.policy.name,
+        policy_version=matching.policy.version,
+        agent_id=made.agent,
+        score=made.score,
+        margin=made.margin,
+        terms=made.terms,
+        candidates=made.rows,
+        others=made.others,
+    )
+
+
+def _explain(matching: Matching, numbers: Sequence[int], mode: DecisionMode, actor: "User | None") -> None:
+    """Keep why these tasks (by index) wait, where that differs from what is kept already."""
+    if not numbers:
+        return
+    ids = [matching.snapshot.tasks[n].id for n in numbers]
+    kept = {
+        old.task_id: verdict_of(old.candidates, old.others)
+        for old in AssignmentDecision.objects.filter(task__in=ids, agent__isnull=True, ended_at__isnull=True)
+    }
+    new = []
+    for n in numbers:
+        decision = decision_of(matching, n, mode)
+        if kept.get(decision.task_id) != verdict_of(decision.candidates, decision.others):
+            new.append(decision)
+    lasting = {one.task_id for one in new if words.is_lasting(one.candidates, one.others)}
+    if new:
+        record_nobody(actor=actor, decisions=new, lasting=lasting)

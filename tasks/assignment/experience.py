@@ -1,0 +1,144 @@
+"""What past runs and reviews say of agents: outcomes and pace per skill, each weighted by its age. Reads only."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import OuterRef, Q, Subquery
+
+from tasks.assignment.facts import Evidence
+from tasks.models import Agent, RequiredSkill, Review, Run, RunStatus, Task, Verdict
+from tasks.transitions import Status
+
+HALF_LIFE = timedelta(days=30)
+#: What a new model version of an agent keeps of what was learned before.
+KEPT_BY_NEW_VERSION = 0.3
+#: So many runs of an agent are looked at, and none older: what is older than six half-lives hardly counts.
+RUNS = 200
+OLDEST = timedelta(days=180)
+#: Agents read at a time, so that no query names more than some thousand runs.
+AGENTS_AT_ONCE = 25
+#: Expected of a task without an estimate in a project that has completed nothing yet.
+HOURS = 1.0
+COMPLETED_TASKS = 200
+#: One odd run must not make an agent look a thousand times as fast or slow.
+LEAST_PACE, MOST_PACE = 0.05, 20.0
+
+_COUNTED = Q(status__in=(RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.EXPIRED)) | Q(adopted_at__isnull=False)
+
+Learned = Mapping[int | None, Evidence]
+
+
+@dataclass
+class _Sums:
+    accepted: float = 0.0
+    rejected: float = 0.0
+    pace: float = 0.0
+    paced: float = 0.0
+
+    def as_evidence(self) -> Evidence:
+        return Evidence(self.accepted, self.rejected, self.pace, self.paced)
+
+
+@dataclass
+class Experience:
+    """Evidence of agents and hours of projects, kept in memory until forgotten; a tick then costs next to nothing."""
+
+    _evidence: dict[int, Learned] = field(default_factory=dict)
+    _hours: dict[int, float] = field(default_factory=dict)
+    _read_at: datetime | None = None
+
+    def forget(self, agents: Iterable[int] = (), projects: Iterable[int] = ()) -> None:
+        """Read these anew when they are next asked for, because a run of theirs ended or was judged."""
+        for agent in agents:
+            self._evidence.pop(agent, None)
+        for project in projects:
+            self._hours.pop(project, None)
+
+    def forget_old(self, now: datetime, *, after: timedelta) -> None:
+        """Forget everything that often, so that nothing missed stays wrong and evidence goes on decaying."""
+        if self._read_at is None or now - self._read_at > after:
+            self._evidence.clear()
+            self._hours.clear()
+            self._read_at = now
+
+    def of(self, agents: Collection[int], now: datetime) -> Mapping[int, Learned]:
+        """Evidence per agent (by id) and skill (by id; None: of all runs)."""
+        missing = [agent for agent in agents if agent not in self._evidence]
+        for start in range(0, len(missing), AGENTS_AT_ONCE):
+            self._evidence |= _read_evidence(missing[start : start + AGENTS_AT_ONCE], now, self)
+        return self._evidence
+
+    def hours_of(self, projects: Iterable[int]) -> Mapping[int, float]:
+        """The mean hours of recently completed work, per project (by id)."""
+        for project in projects:
+            if project not in self._hours:
+                self._hours[project] = _mean_hours(project)
+        return self._hours
+
+
+def _mean_hours(project: int) -> float:
+    recent = Task.objects.filter(project=project, completed_at__isnull=False).order_by("-completed_at")
+    tasks = list(recent.values_list("pk", flat=True)[:COMPLETED_TASKS])
+    runs = Run.objects.filter(task__in=tasks, status=RunStatus.COMPLETED).values_list("started_at", "ended_at")
+    hours = [(ended - started).total_seconds() / 3600 for started, ended in runs if ended is not None]
+    return max(sum(hours) / len(hours), 1 / 60) if hours else HOURS
+
+
+def _read_evidence(agents: list[int], now: datetime, experience: Experience) -> dict[int, Learned]:
+    latest = Run.objects.filter(agent=OuterRef("pk"), ended_at__isnull=False).order_by("-started_at")
+    oldest_counted = Subquery(latest.values("started_at")[RUNS - 1 : RUNS])
+    known = Agent.objects.filter(pk__in=agents).annotate(cut=oldest_counted)
+    since: dict[int, datetime | None] = {}
+    which = Q()
+    for pk, version_since, cut in known.values_list("pk", "version_since", "cut"):
+        since[pk] = version_since
+        which |= Q(agent=pk, started_at__gte=max(cut or now - OLDEST, now - OLDEST))
+    found: dict[int, Learned] = {agent: {} for agent in agents}
+    if not since:
+        return found
+    columns = (
+        "pk", "agent", "status", "adopted_at", "started_at", "ended_at", "task",
+        "task__status", "task__review_required", "task__estimate_minutes", "task__project",
+    )  # fmt: skip
+    runs = list(Run.objects.filter(which, _COUNTED, ended_at__isnull=False).values_list(*columns))
+    verdicts = dict(
+        Review.objects.filter(run__in=[run[0] for run in runs]).order_by("created_at").values_list("run", "verdict")
+    )
+    skills: dict[int, list[int]] = defaultdict(list)
+    for task, skill in RequiredSkill.objects.filter(task__in={run[6] for run in runs}).values_list("task", "skill"):
+        skills[task].append(skill)
+    hours = experience.hours_of({run[10] for run in runs})
+    sums: dict[int, dict[int | None, _Sums]] = defaultdict(lambda: defaultdict(_Sums))
+    for pk, agent, status, adopted, started, ended, task, task_status, reviewed, estimate, project in runs:
+        accepted = _was_accepted(status, adopted is not None, verdicts.get(pk), reviewed, task_status)
+        if accepted is None:
+            continue
+        weight = 0.5 ** ((now - ended) / HALF_LIFE)
+        changed = since[agent]
+        if changed is not None and ended < changed:
+            weight *= KEPT_BY_NEW_VERSION
+        expected = estimate / 60 if estimate else hours[project]
+        pace = min(MOST_PACE, max(LEAST_PACE, (ended - started).total_seconds() / 3600 / max(expected, 1 / 60)))
+        for skill in (None, *skills[task]):
+            of_skill = sums[agent][skill]
+            of_skill.accepted += weight * accepted
+            of_skill.rejected += weight * (not accepted)
+            if status == RunStatus.COMPLETED:
+                of_skill.pace += weight * pace
+                of_skill.paced += weight
+    for agent, by_skill in sums.items():
+        found[agent] = {skill: of_skill.as_evidence() for skill, of_skill in by_skill.items()}
+    return found
+
+
+def _was_accepted(status: str, adopted: bool, verdict: str | None, reviewed: bool, task_status: str) -> bool | None:
+    """Whether the run's work was accepted; None while nobody has judged it."""
+    if verdict is not None:
+        return verdict == Verdict.APPROVED
+    if adopted:
+        return True
+    if status != RunStatus.COMPLETED:
+        return False
+    return None if reviewed and task_status == Status.IN_REVIEW else True

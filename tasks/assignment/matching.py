@@ -1,0 +1,258 @@
+"""From a snapshot to who gets what: score the eligible pairs, solve, and say of each task how it came about. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from tasks.assignment.facts import AT_CAPACITY, AgentFacts, Snapshot, TaskFacts, excluded_by
+from tasks.assignment.policies import Part, Policy
+from tasks.assignment.solver import NOBODY, solve
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: A score counts in steps of this; smaller differences are ties.
+QUANTUM: Final = 1e-6
+HIGHEST: Final = 1e9
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Matching:
+    """Who is offered which of the snapshot's tasks, by index; and what it takes to explain it.
+
+    ``tiers``: the tasks by the order in which they chose: those that starve first, then the others.
+    """
+
+    snapshot: Snapshot
+    policy: Policy
+    agent_of: dict[int, int] = field(default_factory=dict)
+    tiers: list[list[int]] = field(default_factory=list)
+    shift: int = 0
+
+    @cached_property
+    def _given(self) -> list[Counter[int]]:
+        """Slots given, by agent, up to and with each tier."""
+        sums, total = [], Counter[int]()
+        for tier in self.tiers:
+            total = total + Counter(self.agent_of[task] for task in tier if task in self.agent_of)
+            sums.append(total)
+        return sums
+
+    @cached_property
+    def _tier_of(self) -> dict[int, int]:
+        return {task: number for number, tier in enumerate(self.tiers) for task in tier}
+
+    @property
+    def total(self) -> float:
+        """What all chosen pairs score together."""
+        return sum(self.score(task, agent) for task, agent in self.agent_of.items())
+
+    def score(self, task: int, agent: int) -> float:
+        facts, other = self.snapshot.tasks[task], self.snapshot.agents[agent]
+        raw = _raw(
+            self.policy.weight(facts, self.snapshot.now).value,
+            self.policy.fit(facts, other).value,
+            facts.continuity.get(other.id, 0.0),
+        )
+        return (max(1, quantised(raw) >> self.shift) << self.shift) * QUANTUM if raw > 0 else 0.0
+
+    def rows(self, task: int, *, agents: Iterable[int] | None = None) -> list[Row]:
+        """Every agent with its figures, or with what excluded it; best first. ``choice`` repeats the choice from it."""
+        given = self._given[self._tier_of[task]] if task in self._tier_of else Counter[int]()
+        mine = self.agent_of.get(task)
+        among = range(len(self.snapshot.agents)) if agents is None else agents
+        rows = [self._row(task, agent, given[agent] - (agent == mine)) for agent in among]
+        rows.sort(key=lambda row: (not row["eligible"], -(row["score"] or 0.0), row["tie"], row["agent"]))
+        return rows
+
+    def _row(self, task: int, number: int, given: int) -> Row:
+        facts, agent = self.snapshot.tasks[task], self.snapshot.agents[number]
+        codes = excluded_by(facts, agent)
+        names = self.snapshot.skill_names
+        row: Row = {
+            "agent": agent.slug,
+            "eligible": not codes,
+            "excluded_by": codes,
+            "score": None,
+            "terms": {},
+            "left": max(0, agent.free - given),
+            "tie": list(self.policy.slot_key(agent, given)),
+            "load": agent.load,
+            "capacity": agent.capacity,
+            "skills": [
+                {"skill": names.get(skill, str(skill)), "has": agent.skills.get(skill, 0), "needs": level}
+                for skill, level in facts.needs
+            ],
+        }
+        if not codes or codes == [AT_CAPACITY]:
+            weight, fit = self.policy.weight(facts, self.snapshot.now), self.policy.fit(facts, agent)
+            row["score"] = round(self.score(task, number), 6)
+            row["terms"] = {name: round(value, 4) for name, value in _terms(facts, agent, weight, fit).items()}
+        return row
+
+
+def _terms(task: TaskFacts, agent: AgentFacts, weight: Part, fit: Part) -> dict[str, float]:
+    terms = {**weight.terms, **fit.terms}
+    if "hours_expected" in terms and "slowness" in terms:
+        terms["hours"] = terms["hours_expected"] * terms["slowness"]
+    if added := task.continuity.get(agent.id):
+        terms["continuity"] = added
+    return terms
+
+
+def _raw(weight: float, fit: float, continuity: float) -> float:
+    return weight * fit * (1.0 + continuity)
+
+
+def quantised(score: float) -> int:
+    """A score in whole steps of ``QUANTUM``; what is worth anything is worth at least one."""
+    return max(1, round(min(score, HIGHEST) / QUANTUM)) if score > 0 else 0
+
+
+def choice(rows: Iterable[Row]) -> str | None:
+    """Who is chosen, from the recorded rows of one decision alone: the best score of those with a slot left.
+
+    It is what the solver found: where the other tasks' agents stay as they are, no other choice could be better.
+    """
+    left = [row for row in rows if row["eligible"] and row["left"] > 0 and row["score"] > 0]
+    best = min(left, key=lambda row: (-round(row["score"] / QUANTUM), row["tie"]), default=None)
+    return best["agent"] if best else None
+
+
+def margin(rows: Iterable[Row], chosen: str) -> float | None:
+    """How much better ``chosen`` scored than the next best with a slot left; None where there was no other."""
+    scores = {row["agent"]: row["score"] for row in rows if row["eligible"] and row["left"] > 0}
+    others = [score for agent, score in scores.items() if agent != chosen]
+    return round(scores[chosen] - max(others), 6) if others and chosen in scores else None
+
+
+def match(snapshot: Snapshot, policy: Policy) -> Matching:
+    """Match all tasks of the snapshot to all free slots of its agents at once; tasks may be left waiting.
+
+    Those that starve choose first. The same snapshot has the same answer.
+    """
+    starving = [n for n, task in enumerate(snapshot.tasks) if task.is_starving(snapshot.now)]
+    hungry = set(starving)
+    others = [n for n in range(len(snapshot.tasks)) if n not in hungry]
+    matching = Matching(snapshot, policy)
+    pairs = _Pairs(snapshot, policy)
+    free = {n: agent.free for n, agent in enumerate(snapshot.agents) if agent.free > 0}
+    taken: Counter[int] = Counter()
+    for tier in (starving, others):
+        matching.tiers.append(tier)
+        left = {n: slots - taken[n] for n, slots in free.items() if slots > taken[n]}
+        if not tier or not left:
+            continue
+        found, shift = _solve_tier(pairs, tier, left, taken)
+        matching.shift = max(matching.shift, shift)
+        matching.agent_of |= found
+        taken.update(found.values())
+    return matching
+
+
+class _Pairs:
+    """The eligible pairs of a snapshot, by kind of task."""
+
+    def __init__(self, snapshot: Snapshot, policy: Policy) -> None:
+        self.snapshot, self.policy = snapshot, policy
+        self.candidates = [
+            (number, agent) for number, agent in enumerate(snapshot.agents) if agent.free > 0 and not agent.barred
+        ]
+        self._fits: dict[Any, tuple[list[int], list[float]]] = {}
+        self._with_skill: dict[int, list[tuple[int, AgentFacts]]] = defaultdict(list)
+        for candidate in self.candidates:
+            for skill in candidate[1].skills:
+                self._with_skill[skill].append(candidate)
+
+    def fits(self, task: TaskFacts) -> tuple[list[int], list[float]]:
+        """The agents (by index) that may do tasks of this kind, and how well each fits."""
+        kind = task.kind
+        if kind not in self._fits:
+            agents, fits = [], []
+            rarest = min((self._with_skill[skill] for skill, _ in task.needs), key=len, default=self.candidates)
+            for number, agent in rarest:
+                skills = agent.skills
+                if (
+                    task.project in agent.projects
+                    and all(skills.get(skill, 0) >= level for skill, level in task.needs)
+                    and not (task.needs_review and task.project in agent.sole_reviewer_of)
+                ):
+                    agents.append(number)
+                    fits.append(self.policy.fit(task, agent).value)
+            self._fits[kind] = agents, fits
+        return self._fits[kind]
+
+
+def _solve_tier(
+    pairs: _Pairs, tier: Sequence[int], left: dict[int, int], taken: Counter[int]
+) -> tuple[dict[int, int], int]:
+    """Agents (by index) for tasks (by index), and the bits of the scores that were cut."""
+    import numpy as np
+
+    tasks, now = pairs.snapshot.tasks, pairs.snapshot.now
+    plain: dict[Any, list[int]] = defaultdict(list)
+    chosen: list[int] = []
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    weights = {number: pairs.policy.weight(tasks[number], now).value for number in tier}
+
+    def add(numbers: list[int], agents: list[int], fits: "np.ndarray") -> None:
+        scores = np.outer([weights[number] for number in numbers], fits)
+        parts.append((np.repeat(numbers, len(agents)), np.tile(agents, len(numbers)), scores.ravel()))
+        chosen.extend(numbers)
+
+    for number in tier:
+        task = tasks[number]
+        if not task.barred and not task.continuity:
+            plain[task.kind].append(number)
+            continue
+        agents, fits = pairs.fits(task)
+        mine = [
+            (agent, fit * (1.0 + task.continuity.get(pairs.snapshot.agents[agent].id, 0.0)))
+            for agent, fit in zip(agents, fits, strict=True)
+            if agent in left and pairs.snapshot.agents[agent].id not in task.barred
+        ]
+        if mine:
+            add([number], [agent for agent, _ in mine], np.array([fit for _, fit in mine]))
+    for numbers in plain.values():
+        agents, fits = pairs.fits(tasks[numbers[0]])
+        still = [(agent, fit) for agent, fit in zip(agents, fits, strict=True) if agent in left]
+        room = sum(left[agent] for agent, _ in still)
+        if room:
+            # Of tasks that differ in their weight alone, no more than there are slots can be served, and the heaviest.
+            numbers = sorted(numbers, key=lambda number: (-weights[number], number))[:room]
+            add(sorted(numbers), [agent for agent, _ in still], np.array([fit for _, fit in still]))
+    if not parts:
+        return {}, 0
+    column = [np.concatenate([part[place] for part in parts]) for place in range(3)]
+    scores = np.rint(np.minimum(column[2], HIGHEST) / QUANTUM).astype(np.int64)
+    worth = column[2] > 0
+    order = sorted(chosen)
+    place = np.zeros(len(tasks), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    slots = _slots(pairs, left, taken, len(order))
+    solved = solve(
+        len(order),
+        slots,
+        place[column[0][worth]],
+        column[1][worth].astype(np.int64),
+        np.maximum(scores[worth], 1),
+    )
+    found = {order[n]: agent for n, agent in enumerate(solved.agents) if agent != NOBODY}
+    return found, solved.shift
+
+
+def _slots(pairs: _Pairs, left: dict[int, int], taken: Counter[int], most: int) -> list[int]:
+    """The agent (by index) of each free slot, in the order in which the policy would fill them."""
+    agents = pairs.snapshot.agents
+    keyed = [
+        (pairs.policy.slot_key(agents[number], taken[number] + step), number)
+        for number, _ in pairs.candidates
+        if number in left
+        for step in range(min(left[number], most))
+    ]
+    keyed.sort()
+    return [number for _, number in keyed]

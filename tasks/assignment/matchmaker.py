@@ -1,0 +1,214 @@
+"""When to match: soon after something changed, and now and then in case nothing said so.
+
+News of this process comes by the bell, of others by a cheap poll of the newest event. A burst is served once.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db import DatabaseError, connection
+from django.db.models import Q
+
+from tasks import clock
+from tasks.actions.offering import BATCH, lapse_offers
+from tasks.assignment.candidates import ALIVE_FOR
+from tasks.assignment.dispatcher import auto_assign, serve
+from tasks.assignment.experience import Experience
+from tasks.errors import DomainError
+from tasks.events import bell
+from tasks.models import Agent, AgentKind, AssignmentMode, AssignmentSource, Event, Project, Task
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+#: Another process rings no bell here; its news are at most so old.
+POLL_SECONDS = 0.25
+#: Changes that come so close together are served by one matching.
+GATHER_SECONDS = 0.05
+#: Working hours begin, rests after a lapsed offer end, agents wake: nothing tells of it.
+LOOK_ANYWAY_SECONDS = 10.0
+EXPLAIN_AGAIN = timedelta(seconds=30)
+RELEARN_AFTER = timedelta(minutes=10)
+#: Tasks whose last explanation is remembered.
+REMEMBERED = 20_000
+
+KINDS = frozenset(
+    {
+        "task.created",
+        "task.imported",
+        "task.reimported",
+        "task.edited",
+        "task.unassigned",
+        "task.unblocked",
+        "task.undeferred",
+        "task.status_changed",
+        "task.declined",
+        "task.offer_lapsed",
+        "run.ended",
+        "project.created",
+        "project.edited",
+        "member.added",
+        "member.role_changed",
+        "member.removed",
+        "agent.edited",
+        "agent.availability_changed",
+    }
+)
+#: After these, what an agent has shown differs from what is remembered.
+JUDGED = ("approve", "request_changes", "adopt")
+
+
+class Matchmaker:
+    """Knows whether a matching is due, and does it: a companion of the engine. Several beside each other are safe."""
+
+    name = "offers"
+
+    def __init__(self) -> None:
+        self.experience = Experience()
+        self._explained: dict[int, Any] = {}
+        self._news = threading.Event()
+        self._learned: set[int] = set()
+        self._completed: set[int] = set()
+        self._passed_on: set[int] = set()
+        self._lock = threading.Lock()
+        self._polled_id: int | None = None
+        self._alive: frozenset[int] = frozenset()
+        self._look_at = 0.0
+        self._rest_until = 0.0
+        self._any_auto = False
+
+    def catch_up(self) -> int:
+        """Let offers lapse and match all there is now; returns how many offers that made."""
+        self.experience = Experience()
+        self._explained.clear()
+        return self.tick(always=True)
+
+    def run(self, stop: threading.Event) -> None:
+        """Match soon after each change until ``stop`` is set; an outage of the database is waited for."""
+        bell.connect(self.hear, dispatch_uid="tasks.assignment")
+        away = False
+        while not stop.is_set():
+            try:
+                self.tick()
+                away = False
+                self._wait(stop)
+            except DatabaseError as error:
+                if not away:
+                    logger.warning("Assignment waits for the database: %s", " ".join(str(error).split())[:200])
+                away = True
+                connection.close()
+                stop.wait(TICK_SECONDS)
+            except Exception:
+                logger.exception("A matching failed; the next one comes.")
+                stop.wait(TICK_SECONDS)
+        bell.disconnect(dispatch_uid="tasks.assignment")
+        connection.close()
+
+    def hear(self, events: Iterable[Event] = (), **_: Any) -> None:
+        """The bell's receiver: quick, and without the database."""
+        heard = [event for event in events if event.kind in KINDS]
+        if not heard:
+            return
+        with self._lock:
+            for event in heard:
+                judged = event.kind == "task.status_changed" and event.data.get("verb") in JUDGED
+                if event.agent_id and (event.kind == "run.ended" or judged or event.kind == "agent.edited"):
+                    self._learned.add(event.agent_id)
+                    self._completed.add(event.project_id)
+                if event.kind in ("task.declined", "task.offer_lapsed") and event.task_id:
+                    self._passed_on.add(event.task_id)
+            told = self._any_auto or self._passed_on
+        if told:
+            self._news.set()
+
+    def _wait(self, stop: threading.Event) -> None:
+        """Return when the next tick is due: soon after news, else after ``TICK_SECONDS``."""
+        end = time.monotonic() + TICK_SECONDS
+        while not stop.is_set() and (left := end - time.monotonic()) > 0:
+            if self._news.wait(min(left, POLL_SECONDS)):
+                stop.wait(min(left, max(GATHER_SECONDS, self._rest_until - time.monotonic())))
+                if time.monotonic() >= self._rest_until:
+                    return
+            elif self._any_auto:
+                self._poll()
+
+    def _poll(self) -> None:
+        """Read what other processes recorded; a commit that becomes visible out of order waits for the next look."""
+        newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        if self._polled_id is not None and newest > self._polled_id:
+            news = Event.objects.filter(pk__gt=self._polled_id, pk__lte=newest, kind__in=KINDS)
+            self.hear(news.only("kind", "data", "agent", "project", "task"))
+        self._polled_id = newest
+
+    def tick(self, *, always: bool = False) -> int:
+        """Let offers lapse and, where it is due (or ``always``), match; returns how many offers were made."""
+        while ended := lapse_offers():
+            with self._lock:
+                self._passed_on.update(ended)
+            self._news.set()
+            if len(ended) < BATCH:
+                break
+        projects = list(Project.objects.filter(mode=AssignmentMode.AUTO).order_by("pk"))
+        if projects and not self._any_auto:
+            self._news.set()
+        self._any_auto = bool(projects)
+        self._notice_who_woke(projects)
+        now = time.monotonic()
+        due = always or now >= self._look_at or (self._news.is_set() and now >= self._rest_until)
+        return self._match(projects) if due else 0
+
+    def _notice_who_woke(self, projects: list[Project]) -> None:
+        """An agent that calls again records no event, but it brings slots."""
+        if not projects:
+            return
+        seen = Q(last_seen_at__gt=clock.now() - ALIVE_FOR, kind=AgentKind.LLM)
+        members = Agent.objects.filter(seen, user__memberships__project__in=projects)
+        alive = frozenset(members.order_by().values_list("pk", flat=True).distinct())
+        if alive - self._alive:
+            self._news.set()
+        self._alive = alive
+
+    def _match(self, projects: list[Project]) -> int:
+        self._news.clear()
+        started = time.monotonic()
+        with self._lock:
+            learned, completed, passed_on = self._learned, self._completed, self._passed_on
+            self._learned, self._completed, self._passed_on = set(), set(), set()
+        now = clock.now()
+        self.experience.forget(learned, completed)
+        self.experience.forget_old(now, after=RELEARN_AFTER)
+        if len(self._explained) > REMEMBERED:
+            self._explained.clear()
+        offered = 0
+        if projects:
+            served = serve(projects, self.experience, explained=self._explained, explain_again=now - EXPLAIN_AGAIN)
+            offered = len(served.decisions)
+            if served.missed:
+                self._news.set()
+        offered += _pass_on(passed_on)
+        self._look_at = time.monotonic() + LOOK_ANYWAY_SECONDS
+        # As long a rest as the matching took: a queue without end takes half a core, not a whole one.
+        self._rest_until = 2 * time.monotonic() - started
+        return offered
+
+
+def _pass_on(tasks: set[int]) -> int:
+    """An offer on demand that was not taken goes to the next, in projects that are not served anyway."""
+    manual = Task.objects.filter(pk__in=tasks, project__mode=AssignmentMode.MANUAL).select_related("project")
+    offered = 0
+    for task in manual:
+        if task.assignments.order_by("-pk").values_list("source", flat=True).first() != AssignmentSource.AUTO:
+            continue
+        try:
+            decisions = auto_assign(actor=None, tasks=[task])
+        except DomainError:
+            continue
+        offered += sum(decision.agent_id is not None for decision in decisions)
+    return offered
+
+
+matchmaker = Matchmaker()
