@@ -20,7 +20,7 @@ from tasks.tokens import digest_of
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-EDITABLE_FIELDS = ("name", "enabled", "availability", "max_concurrent", "version")
+EDITABLE_FIELDS = ("name", "enabled", "availability", "max_concurrent", "version", "working_hours", "time_zone")
 TOKEN_PREFIX = "tp_"  # noqa: S105 - tells people what the text is, opens nothing
 
 
@@ -99,11 +99,17 @@ def edit_agent(
     if unknown := set(changes) - set(EDITABLE_FIELDS):
         raise Invalid({sorted(unknown)[0]: "Cannot be changed."})
     told = [name for name, value in changes.items() if getattr(agent, name) != value]
+    had_version = bool(agent.version)
     for name in told:
         setattr(agent, name, changes[name])
     _validated(agent)
     if told:
-        agent.save(update_fields=told)
+        columns = list(told)
+        if "version" in told and had_version:
+            # What it showed before counts less from now on.
+            agent.version_since = clock.now()
+            columns.append("version_since")
+        agent.save(update_fields=columns)
     if skills is not None:
         set_agent_skills(agent, skills)
         told.append("skills")

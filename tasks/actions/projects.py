@@ -25,6 +25,11 @@ EDITABLE_FIELDS = (
     "review_required",
     "lease_seconds",
     "stalled_after_seconds",
+    "policy",
+    "share_weight",
+    "patience_minutes",
+    "accept_within_llm_seconds",
+    "accept_within_human_seconds",
 )
 
 

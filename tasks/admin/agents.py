@@ -179,6 +179,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
             )
         return (
             (None, {"fields": ("slug", "kind", "name", "enabled", "availability", "max_concurrent", "version")}),
+            ("Working hours", {"fields": ("working_hours", "time_zone")}),
             ("Now", {"fields": ("load", "projects_", "last_seen", "created_at")}),
         )
 

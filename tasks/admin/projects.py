@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.forms import ChoiceField
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,6 +18,7 @@ from tasks.admin.members import MOST_INLINE, MemberInline
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_ids, managed_projects, manages
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin, kept_rows
+from tasks.assignment.policies import DEFAULT, named, names
 from tasks.models import Label, Project, Role, Skill, Task
 from tasks.permissions import is_llm
 
@@ -31,12 +33,19 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
     search_fields = ("key", "name")
     ordering = ("key",)
     rules = (
-        "mode",
         "allow_pull",
         "workers_create",
         "review_required",
         "lease_seconds",
         "stalled_after_seconds",
+    )
+    assignment_rules = (
+        "mode",
+        "policy",
+        "patience_minutes",
+        "share_weight",
+        "accept_within_llm_seconds",
+        "accept_within_human_seconds",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -67,7 +76,14 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
         return (
             (None, {"fields": ("key", "name", "description")}),
             ("Rules", {"fields": self.rules}),
+            ("Assignment", {"fields": self.assignment_rules}),
         )
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "policy":
+            choices = [(name, policy.label) for name in names() if (policy := named(name))]
+            return ChoiceField(choices=choices, initial=DEFAULT, help_text=db_field.help_text)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("key",) if obj is not None else ()

@@ -171,6 +171,28 @@ UNASSIGN = _doc(
     "Managers only. The run of an agent that holds the task is revoked.",
     request={"agents": ["atlas"]},
 )
+CANDIDATES = _doc(
+    "assignment",
+    "list_candidates",
+    "Who could do a task",
+    "Managers only. Every agent of the project with its score, or with what excludes it. Nothing is written.",
+)
+AUTO_ASSIGN = _doc(
+    "assignment",
+    "auto_assign_task",
+    "Offer a task to the best agent",
+    "Managers only, in projects of any mode. Nobody found is an answer too: `agent` is null. Repeating it is safe.",
+)
+DECLINE = _doc(
+    "assignment",
+    "decline_task",
+    "Decline an assignment",
+    "For an assignee, before the task begins. It is not offered to you again.",
+    request={"reason": "Needs access that I do not have."},
+)
+DECISIONS = _doc(
+    "assignment", "list_decisions", "Why a task was assigned so", "Decisions of automatic assignment, the latest first."
+)
 DEPENDENCIES_ADD = _doc("tasks", "add_dependencies", "Let a task wait for others", request={"depends_on": ["OPS-1"]})
 DEPENDENCIES_REMOVE = _doc(
     "tasks", "remove_dependencies", "Let a task wait no longer for others", request={"depends_on": ["OPS-1"]}

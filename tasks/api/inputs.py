@@ -1,5 +1,6 @@
 """What requests may carry. Names are turned into rows by the views, with the nearest known name for a typo."""
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from rest_framework import serializers
 from taskproject.api.serializers import StrictSerializer
 from tasks.actions.runs import Usage
 from tasks.api.task_output import PRIORITIES
+from tasks.assignment import policies
 from tasks.models import AgentKind, AssignmentMode, Availability, Role
 from tasks.models.project import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
@@ -39,6 +41,15 @@ class Integer(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
             raise serializers.ValidationError("Must be a whole number.")
+        return super().to_internal_value(data)
+
+
+class Decimals(serializers.FloatField):
+    """A number; neither a text nor true or false is one, and it is finite."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):
+            raise serializers.ValidationError("Must be a number.")
         return super().to_internal_value(data)
 
 
@@ -156,6 +167,10 @@ class NoteInput(StrictSerializer):
     note = PlainText(max_length=10_000, required=False, default="")
 
 
+class DeclineInput(StrictSerializer):
+    reason = PlainText(allow_blank=False, max_length=500)
+
+
 class DependsOnInput(StrictSerializer):
     depends_on = serializers.ListField(
         child=PlainText(allow_blank=False, max_length=40), allow_empty=False, max_length=200
@@ -254,6 +269,11 @@ class ProjectRules(StrictSerializer):
     review_required = Boolean(required=False)
     lease_seconds = Integer(min_value=LEASE_SECONDS_MIN, max_value=LEASE_SECONDS_MAX, required=False)
     stalled_after_seconds = Integer(min_value=30, max_value=7 * 24 * 3600, required=False)
+    policy = serializers.ChoiceField(policies.names(), required=False)
+    share_weight = Decimals(min_value=0.01, max_value=100, required=False)
+    patience_minutes = Integer(min_value=1, max_value=365 * 24 * 60, required=False)
+    accept_within_llm_seconds = Integer(min_value=5, max_value=30 * 24 * 3600, required=False)
+    accept_within_human_seconds = Integer(min_value=5, max_value=30 * 24 * 3600, required=False)
 
 
 class ProjectPatch(ProjectRules):
@@ -271,6 +291,8 @@ class AgentPatch(StrictSerializer):
     availability = serializers.ChoiceField(Availability.choices, required=False)
     max_concurrent = Integer(min_value=1, max_value=100, required=False)
     version = PlainText(max_length=120, required=False)
+    working_hours = PlainText(max_length=200, required=False, help_text="As in Mon-Fri 09:00-17:00; empty: always.")
+    time_zone = PlainText(max_length=60, required=False, help_text="As in Europe/Vienna; empty: the server's.")
     skills = SkillLevelInput(many=True, required=False)
 
 

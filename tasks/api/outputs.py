@@ -155,6 +155,8 @@ class AgentOutput(serializers.Serializer):
     enabled = serializers.BooleanField()
     availability = serializers.ChoiceField(Availability.choices)
     version = serializers.CharField()
+    working_hours = serializers.CharField()
+    time_zone = serializers.CharField()
     skills = AgentSkillOutput(many=True)
     load = Load()
     last_seen_at = serializers.DateTimeField(allow_null=True)
@@ -169,6 +171,8 @@ def agent_output(agent: Agent) -> dict[str, Any]:
         "enabled": agent.enabled,
         "availability": agent.availability,
         "version": agent.version,
+        "working_hours": agent.working_hours,
+        "time_zone": agent.time_zone,
         "skills": [{"skill": has.skill.name, "level": has.level} for has in agent.skills.all()],
         "load": {
             "active_runs": agent.active_runs,  # type: ignore[attr-defined]
@@ -194,6 +198,11 @@ class ProjectOutput(serializers.Serializer):
     review_required = serializers.BooleanField()
     lease_seconds = serializers.IntegerField()
     stalled_after_seconds = serializers.IntegerField()
+    policy = serializers.CharField(help_text="By what automatic assignment chooses.")
+    share_weight = serializers.FloatField()
+    patience_minutes = serializers.IntegerField()
+    accept_within_llm_seconds = serializers.IntegerField()
+    accept_within_human_seconds = serializers.IntegerField()
     members = MemberOutput(many=True)
     created_at = serializers.DateTimeField()
 
@@ -210,6 +219,11 @@ def project_output(project: Project) -> dict[str, Any]:
         "review_required": project.review_required,
         "lease_seconds": project.lease_seconds,
         "stalled_after_seconds": project.stalled_after_seconds,
+        "policy": project.policy,
+        "share_weight": project.share_weight,
+        "patience_minutes": project.patience_minutes,
+        "accept_within_llm_seconds": project.accept_within_llm_seconds,
+        "accept_within_human_seconds": project.accept_within_human_seconds,
         "members": [
             {"name": name_of(membership.user), "role": membership.role} for membership in project.memberships.all()
         ],

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from tasks.api.views import tasks, team, work
+from tasks.api.views import assignment, tasks, team, work
 
 REF = r"(?P<ref>[A-Za-z][A-Za-z0-9]{0,11}-[0-9]{1,9})"
 SLUG = r"(?P<slug>[a-z0-9][a-z0-9_.-]{0,59})"
@@ -29,6 +29,10 @@ urlpatterns = [
     _path(f"tasks/{REF}", tasks.TaskView, "task"),
     _path(f"tasks/{REF}/assign", tasks.AssignView, "assign"),
     _path(f"tasks/{REF}/unassign", tasks.UnassignView, "unassign"),
+    _path(f"tasks/{REF}/candidates", assignment.CandidatesView, "candidates"),
+    _path(f"tasks/{REF}/auto_assign", assignment.AutoAssignView, "auto-assign"),
+    _path(f"tasks/{REF}/decline", assignment.DeclineView, "decline"),
+    _path(f"tasks/{REF}/decisions", assignment.DecisionsView, "decisions"),
     _path(f"tasks/{REF}/claim", work.ClaimView, "claim"),
     _path(f"tasks/{REF}/start", work.StartView, "start"),
     _path(f"tasks/{REF}/release", tasks.ReleaseView, "task-release"),

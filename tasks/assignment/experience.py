@@ -121,8 +121,9 @@ def _read_evidence(agents: list[int], now: datetime, experience: Experience) -> 
             weight *= KEPT_BY_NEW_VERSION
         expected = estimate / 60 if estimate else hours[project]
         pace = min(MOST_PACE, max(LEAST_PACE, (ended - started).total_seconds() / 3600 / max(expected, 1 / 60)))
-        for skill in (None, *skills[task]):
-            of_skill = sums[agent][skill]
+        every: list[int | None] = [None, *skills[task]]
+        for key in every:
+            of_skill = sums[agent][key]
             of_skill.accepted += weight * accepted
             of_skill.rejected += weight * (not accepted)
             if status == RunStatus.COMPLETED:

@@ -20,7 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
 from tasks import engine
-from tasks.actions import claims, projects, runs
+from tasks.actions import assignments, claims, projects, runs
 from tasks.errors import LeaseLost
 from tasks.models import AgentToken, Project, Role, Task
 from tasks.tests.api_client import client_of
@@ -79,6 +79,10 @@ MATRIX = [
     ("api-task", "delete", "/tasks/CREW-1", None, "401 404 404 403 403 403 403 204 204"),
     ("api-assign", "post", "/tasks/OPS-1/assign", {"agents": ["hugo"]}, MANAGES),
     ("api-unassign", "post", "/tasks/OPS-2/unassign", {"agents": ["atlas"]}, MANAGES),
+    ("api-candidates", "get", "/tasks/OPS-1/candidates", None, MANAGES),
+    ("api-auto-assign", "post", "/tasks/OPS-1/auto_assign", None, MANAGES),
+    ("api-decline", "post", "/tasks/CREW-2/decline", {"reason": "x"}, "401 404 404 403 409 200 409 409 403"),
+    ("api-decisions", "get", "/tasks/OPS-1/decisions", None, READS),
     ("api-claim", "post", "/tasks/OPS-1/claim", {}, "401 404 404 403 200 200 200 200 403"),
     ("api-start", "post", "/tasks/OPS-1/start", {}, "401 404 404 403 200 400 200 200 403"),
     ("api-start", "post", "/tasks/OPS-1/start", {"agent": "hugo"}, "401 404 404 403 200 403 403 200 200"),
@@ -154,6 +158,7 @@ def scene(cast, new_task, let_lease_end):
     for number in range(2):
         new_task(f"{SECRET} crew {number}", project=crew, actor=cast.hugo.user)
     task = {task.ref: task for task in Task.objects.select_related("project")}
+    assignments.assign_task(actor=None, task=task["CREW-2"], agents=[cast.atlas])
     done = {"actor": cast.atlas.user, "summary": "done"}
     run = claims.claim_task(actor=cast.atlas.user, task=task["OPS-2"])
     runs.complete_run(run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-3"]).pk, **done)
