@@ -101,7 +101,7 @@ def _said(event: Event) -> tuple[str, str, str]:
         case "task.offer_lapsed":
             return f"{event.agent_slug} did not take the task in time", "deferred", ""
         case "task.nobody_found":
-            return "Nobody was found who can do the task", "alert", ""
+            return "Nobody was found who can do the task", "alert", data.get("note", "")
         case "task.unassigned":
             return f"took {event.agent_slug} off the task", "person_add", data.get("note", "")
         case "run.started":

@@ -127,10 +127,10 @@ def _end_records_of_nobody(ids: Sequence[int], now: datetime) -> None:
 
 
 @verb
-def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecision], lasting: set[int]) -> None:
+def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecision]) -> None:
     """Keep why nobody was found for these tasks: one open record each, brought up to date.
 
-    ``lasting``: the tasks (by id) for which somebody has to do something; that is told once for each wait.
+    Where somebody has to do something (the decision has a warning), that is told once for each wait.
     """
     there = lock_tasks(decision.task_id for decision in decisions)
     decisions = [decision for decision in decisions if there.get(decision.task_id) == Status.NOT_STARTED]
@@ -142,19 +142,27 @@ def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecisio
         old.task_id: old
         for old in AssignmentDecision.objects.filter(task__in=tasks, agent__isnull=True, ended_at__isnull=True)
     }
-    told, new = [], []
+    warned, new = [], []
     for decision in decisions:
         decision.at = now
         old = open_ones.get(decision.task_id)
+        if bool(decision.warning) != bool(old is not None and old.warning):
+            warned.append(decision)
         if old is None:
             new.append(decision)
-            if decision.task_id in lasting:
-                told.append(event("task.nobody_found", at=now, actor=actor, task=tasks[decision.task_id]))
         else:
             decision.pk = old.pk
             decision.save(force_update=True)
     AssignmentDecision.objects.bulk_create(new)
-    record(*told)
+    # The warning stands on the task's card, so its version moves with it.
+    _touch([decision.task_id for decision in warned], now)
+    record(
+        *(
+            event("task.nobody_found", at=now, actor=actor, task=tasks[decision.task_id], note=decision.warning)
+            for decision in warned
+            if decision.warning
+        )
+    )
 
 
 @verb

@@ -209,6 +209,7 @@ def _accept_by(project: Project, facts: AgentFacts, now: datetime) -> datetime:
 def decision_of(matching: Matching, task: int, mode: DecisionMode) -> AssignmentDecision:
     """The decision on a task (by index), not yet stored."""
     made = record_of(matching, task)
+    lasting = made.agent is None and words.is_lasting(made.rows, made.others)
     return AssignmentDecision(
         task_id=matching.snapshot.tasks[task].id,
         at=datetime.fromtimestamp(matching.snapshot.now, UTC),
@@ -221,6 +222,7 @@ def decision_of(matching: Matching, task: int, mode: DecisionMode) -> Assignment
         terms=made.terms,
         candidates=made.rows,
         others=made.others,
+        warning=words.why_nobody(made.rows, made.others)[:300] if lasting else "",
     )
 
 
@@ -238,6 +240,5 @@ def _explain(matching: Matching, numbers: Sequence[int], mode: DecisionMode, act
         decision = decision_of(matching, n, mode)
         if kept.get(decision.task_id) != verdict_of(decision.candidates, decision.others):
             new.append(decision)
-    lasting = {one.task_id for one in new if words.is_lasting(one.candidates, one.others)}
     if new:
-        record_nobody(actor=actor, decisions=new, lasting=lasting)
+        record_nobody(actor=actor, decisions=new)

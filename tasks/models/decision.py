@@ -31,6 +31,9 @@ class AssignmentDecision(models.Model):
     terms = models.JSONField(default=dict, help_text="What the task brought to its score.")
     candidates = models.JSONField(default=list, help_text="Each agent with its figures, or what excluded it.")
     others = models.JSONField(default=dict, help_text="Agents beyond those of `candidates`, by what became of them.")
+    warning = models.CharField(
+        max_length=300, blank=True, help_text="Why nobody can do the task until somebody changes something."
+    )
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When a record of nobody was overtaken.")
 
     class Meta:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db.models import Prefetch
 from django.urls import reverse
 
-from tasks.models import Agent, Assignment, Label, Priority, Project, Run, Task
+from tasks.models import Agent, Assignment, AssignmentDecision, Label, Priority, Project, Run, Task
 from tasks.pages.columns import counts
 from tasks.transitions import OPEN, Status
 
@@ -55,6 +55,7 @@ class Card:
     marks: list[Mark]
     is_overdue: bool
     shows_due: bool
+    warning: str = ""
     is_kept: ClassVar[bool] = False
 
     @property
@@ -92,7 +93,15 @@ def _card(task: Task, url: str, now: datetime) -> Card:
         marks=marks_of(task, run, now),
         is_overdue=overdue,
         shows_due=task.due_at is not None and not overdue and task.status in OPEN,
+        warning=_warning(task) if not agents else "",
     )
+
+
+def _warning(task: Task) -> str:
+    """Why nobody can do a task that waits for somebody; empty where somebody may yet be found."""
+    if task.status != Status.NOT_STARTED:
+        return ""
+    return next((decision.warning for decision in task.open_decisions), "")  # type: ignore[attr-defined]
 
 
 def marks_of(task: Task, run: Run | None, now: datetime) -> list[Mark]:
@@ -113,6 +122,8 @@ def read_cards(ids: Iterable[int], projects: dict[int, Project], now: datetime) 
     """Cards by task id, in a fixed number of queries. Neither descriptions nor results are read."""
     assignments = Assignment.objects.filter(counts()).select_related("agent").order_by("pk")
     runs = Run.objects.active().select_related("agent").only("task", "stalled_at", "started_at", "agent")
+    warnings = AssignmentDecision.objects.filter(agent__isnull=True, ended_at__isnull=True).exclude(warning="")
+    warnings = warnings.only("task", "warning").order_by()
     tasks = (
         Task.objects.filter(pk__in=list(ids))
         .only(*_FIELDS)
@@ -120,6 +131,7 @@ def read_cards(ids: Iterable[int], projects: dict[int, Project], now: datetime) 
         .prefetch_related(
             Prefetch("assignments", assignments, to_attr="shown_assignments"),
             Prefetch("runs", runs, to_attr="active_runs"),
+            Prefetch("decisions", warnings, to_attr="open_decisions"),
             Prefetch("labels", Label.objects.order_by("name"), to_attr="shown_labels"),
         )
     )
