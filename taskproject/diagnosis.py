@@ -15,6 +15,7 @@ from django.core import checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from messaging import notifications
 from taskproject import sqlite
 from tasks import clock
 from tasks.actions.tasks import recount_blockers, repair_blockers
@@ -25,6 +26,8 @@ from tasks.transitions import Status
 ENGINE_SILENT_AFTER = timedelta(seconds=15)
 #: What an engine should have done for so long is a problem.
 LATE_AFTER = timedelta(seconds=30)
+#: Those that `engine` runs.
+FOLLOWERS = (notifications.follower,)
 CHANNEL_SECONDS = 3.0
 SHOWN_REFS = 10
 
@@ -59,6 +62,7 @@ def examine(*, fix: bool = False) -> Iterator[Finding]:
     if not up_to_date:
         return
     yield from _guarded("engine", _engine)
+    yield from _guarded("followers", _followers)
     yield from _guarded("counters", lambda: _counters(fix))
 
 
@@ -170,6 +174,19 @@ def _engine() -> Iterator[Finding]:
     else:
         age_seconds = max(0.0, (now - state.last_tick_at).total_seconds())
         yield Finding("engine", Level.OK, f"The last tick was {age_seconds:.1f} s ago.")
+
+
+def _followers() -> Iterator[Finding]:
+    now = clock.now()
+    for follower in FOLLOWERS:
+        since = follower.waiting_since()
+        if since is None:
+            yield Finding("followers", Level.OK, f"The follower of {follower.name} is up to date.")
+            continue
+        age = timedelta(seconds=round((now - since).total_seconds()))
+        level = Level.PROBLEM if now - since > LATE_AFTER else Level.NOTE
+        detail = f"The follower of {follower.name} is behind by {age}; start an engine, or see its log."
+        yield Finding("followers", level, detail)
 
 
 def _counters(fix: bool) -> Iterator[Finding]:

@@ -7,5 +7,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("taskproject.api_urls")),
     path("reports/", include("reports.urls")),
+    path("", include("messaging.urls")),
     path("", include("tasks.pages.urls")),
 ]

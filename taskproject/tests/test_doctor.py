@@ -9,6 +9,8 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
+from messaging import notifications
+from messaging.models import FollowerCursor
 from taskproject import diagnosis
 from tasks import engine
 from tasks.actions import claims
@@ -28,6 +30,10 @@ def plain_configuration(monkeypatch):
     monkeypatch.setattr(diagnosis.checks, "run_checks", list)
 
 
+def is_postgresql() -> bool:
+    return diagnosis.connection.vendor == "postgresql"
+
+
 def doctor(*args):
     """(exit code, findings by name)."""
     out, code = StringIO(), 0
@@ -45,7 +51,7 @@ def test_doctor_of_a_running_installation_finds_all_well(cast):
     code, found = doctor()
     assert code == 0
     assert {name: level for name, (level, _) in found.items()} == dict.fromkeys(
-        ["configuration", "channels", "database", "migrations", "engine", "counters"], "ok"
+        ["configuration", "channels", "database", "migrations", "engine", "followers", "counters"], "ok"
     )
 
 
@@ -68,6 +74,20 @@ def test_doctor_counts_work_that_waits_for_an_engine(cast, new_task, let_lease_e
         call_command("doctor", stdout=out)
     assert ended.value.code == 1
     assert "Waiting for an engine: 1 ended leases, 1 tasks to wake; start one." in out.getvalue()
+
+
+def test_doctor_tells_how_far_a_follower_is_behind(cast, new_task):
+    new_task(assignees=[cast.hugo])
+    # Events that the test's own transaction wrote lie beyond the horizon until it ends.
+    Event.objects.update(at=timezone.now() - timedelta(minutes=2), transaction_id=1 if is_postgresql() else 0)
+    FollowerCursor.objects.update_or_create(
+        name="notifications", defaults={"transaction_id": 0, "event_id": -1, "moved_at": timezone.now()}
+    )
+    code, found = doctor()
+    assert (code, found["followers"][0]) == (1, "problem")
+    assert "behind by 0:02:0" in found["followers"][1]
+    notifications.follower.catch_up()
+    assert doctor()[1]["followers"][0] == "ok"
 
 
 def test_doctor_names_wrong_counters_and_mends_them_when_asked(cast, new_task):

@@ -10,10 +10,12 @@ const CHANGES = "/board/changes";
 const MOST_REFS = 100;
 // These may change who waits for whom, without naming all of them.
 const RESHAPES = /^task\.(created|edited|imported|reimported|deleted|dependencies_)/;
+// The bell follows these by itself.
+const OF_THE_BELL = /^notification\./;
 
 function whenever(concerns, ask) {
   onEvents((events) => {
-    if (events.some(concerns)) ask();
+    if (events.some((event) => !OF_THE_BELL.test(event.kind) && concerns(event))) ask();
   });
   onReset(ask);
 }

@@ -1,0 +1,58 @@
+"""Notifications and followers as lists to read; rules and followers write them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from messaging.models import FollowerCursor, Notification
+from messaging.sentences import sentence
+
+
+class RecordAdmin(admin.ModelAdmin):
+    """A list that nobody edits."""
+
+    list_display_links = None
+    show_full_result_count = False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Notification)
+class NotificationAdmin(RecordAdmin):
+    """Who was told what; a superuser's, for what one is told is no other manager's business."""
+
+    list_display = ("at", "recipient", "kind", "what", "read_at")
+    list_filter = ("kind", ("read_at", admin.EmptyFieldListFilter))
+    search_fields = ("=recipient__username", "=event__task_ref")
+    search_help_text = "A username, or a task's ref as in OPS-42."
+    list_per_page = 100
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
+        return super().get_queryset(request).select_related("recipient", "event")
+
+    @admin.display(description="What")
+    def what(self, notification: Notification) -> str:
+        return sentence(notification)
+
+
+@admin.register(FollowerCursor)
+class FollowerCursorAdmin(RecordAdmin):
+    """How far each follower has read the stream; `doctor` tells what is behind."""
+
+    list_display = ("name", "moved_at", "transaction_id", "event_id")

@@ -1,0 +1,126 @@
+"""The page of notifications: all of one's own, what is unread, what is muted."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from messaging.models import Notification, NotificationKind
+from messaging.notifications import COUNTED, count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
+from messaging.sentences import ICONS, note, sentence
+from tasks.errors import DomainError, Invalid
+from tasks.models import Project
+
+SHOWN = 50
+
+
+@dataclass
+class Row:
+    """A notification with its words; ``note`` and the task's title are untrusted text."""
+
+    notification: Notification
+
+    @property
+    def text(self) -> str:
+        return sentence(self.notification)
+
+    @property
+    def note(self) -> str:
+        return note(self.notification)
+
+    @property
+    def icon(self) -> str:
+        return ICONS[NotificationKind(self.notification.kind)]
+
+    @property
+    def title(self) -> str:
+        return self.notification.task.title if self.notification.task else ""
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def notifications(request: HttpRequest) -> HttpResponse:
+    """``?show=unread``, ``?kind=assigned`` narrow the list, ``?before=`` goes on; a POST reads or mutes."""
+    user = request.user
+    assert isinstance(user, User)
+    if request.method == "POST":
+        return _post(request, user)
+    unread_only = request.GET.get("show") == "unread"
+    kind = request.GET.get("kind", "")
+    kind = kind if kind in NotificationKind.values else ""
+    before = _number(request.GET.get("before", ""))
+    mine = notifications_of(user)
+    rows = mine.unread() if unread_only else mine
+    if kind:
+        rows = rows.filter(kind=kind)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    page = list(rows.select_related("event", "task").order_by("-pk")[: SHOWN + 1])
+    shown = page[:SHOWN]
+    muted = muted_kinds(user)
+    filters = {"show": "unread" if unread_only else "", "kind": kind}
+    unread = count_unread(user)
+    context: dict[str, Any] = {
+        "rows": [Row(one) for one in shown],
+        "kinds": [(one.value, one.label, one.value not in muted) for one in NotificationKind],
+        "muted": [NotificationKind(one).label for one in muted],
+        "kind": kind,
+        "kind_label": NotificationKind(kind).label if kind else "",
+        "unread_only": unread_only,
+        "unread": f"{COUNTED}+" if unread >= COUNTED else unread,
+        "newest": shown[0].pk if shown and before is None else None,
+        "before": before,
+        "query": _query(filters | {"before": str(before or "")}),
+        "all_query": _query(filters | {"show": ""}),
+        "unread_query": _query(filters | {"show": "unread"}),
+        "older_query": _query(filters | {"before": str(shown[-1].pk)}) if len(page) > SHOWN else "",
+        "has_any": bool(shown) or mine.exists(),
+        "is_member": user.is_superuser or Project.objects.visible_to(user).exists(),
+    }
+    return render(request, "messaging/notifications.html", context)
+
+
+def _query(filters: dict[str, str]) -> str:
+    return urlencode({name: value for name, value in filters.items() if value})
+
+
+def _post(request: HttpRequest, user: User) -> HttpResponse:
+    try:
+        messages.success(request, _do(user, request.POST))
+    except DomainError as error:
+        messages.error(request, error.detail)
+    query = _query({name: request.GET.get(name, "")[:100] for name in ("show", "kind", "before")})
+    return HttpResponseRedirect(reverse("notifications") + (f"?{query}" if query else ""))
+
+
+def _do(user: User, data: QueryDict) -> str:
+    """What the pressed button asks for; a sentence that says what came of it. Raises ``DomainError``."""
+    match data.get("do", ""):
+        case "read":
+            pk = _number(data.get("id", ""))
+            if pk is None:
+                raise Invalid({"id": "Name the notification."})
+            read_notifications(user=user, ids=[pk])
+            return "Marked as read."
+        case "read_all":
+            # Only what was there when the page was made: what came since has not been seen.
+            read = read_notifications(user=user, up_to=_number(data.get("up_to", "")))
+            return f"Marked {read} as read." if read else "All were read already."
+        case "mute":
+            wanted = data.getlist("wanted")
+            muted = [kind for kind in NotificationKind.values if kind not in wanted]
+            mute_kinds(user=user, kinds=muted)
+            names = ", ".join(NotificationKind(kind).label.lower() for kind in muted)
+            return f"You are not told any more: {names}." if muted else "You are told of everything that concerns you."
+    raise Invalid({"do": "There is no such button."})

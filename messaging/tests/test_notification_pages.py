@@ -1,0 +1,172 @@
+"""The bell on every page and the page of notifications: filters, reading, muting, empty states, hostile text."""
+
+import re
+
+import pytest
+
+from messaging import pages
+from messaging.models import NotificationKind
+from messaging.notifications import count_unread, muted_kinds
+from messaging.templatetags import notifications as tags
+from tasks.actions import assignments, projects
+from tasks.actions.tasks import delete_task
+from tasks.tests.cast import make_user
+from tasks.tests.test_markdown import HOSTILE
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/notifications/"
+
+
+@pytest.fixture
+def told(cast, new_task, notified):
+    made = [new_task(f"Task {number}", assignees=[cast.hugo]) for number in (1, 2, 3)]
+    assignments.unassign_task(actor=cast.ada.user, task=made[2], note="Too much.")
+    notified()
+    return made
+
+
+@pytest.fixture
+def hugo(client, cast):
+    client.force_login(cast.hugo.user)
+    return client
+
+
+def shown(answer) -> list[str]:
+    assert answer.status_code == 200
+    return re.findall(r'class="notification-text">(?:<span[^>]*>[^<]*</span>)?([^<]*)<', answer.content.decode())
+
+
+def bell_of(answer) -> str:
+    return re.search(r'data-notifications-count="(\d+)"', answer.content.decode())[1]
+
+
+def newest(cast) -> int:
+    return cast.hugo.user.notifications.latest("pk").pk
+
+
+@pytest.mark.parametrize("path", ["/", "/agents/", "/reports/", "/tasks/OPS-1", PAGE])
+def test_bell_counts_the_unread_on_every_page(hugo, told, path):
+    assert bell_of(hugo.get(path)) == "4"
+
+
+def test_bell_has_words_for_who_cannot_see_it_and_no_badge_for_zero(hugo, client, cast, told):
+    page = hugo.get(PAGE).content.decode()
+    assert 'role="status">, 4 unread<' in page
+    hugo.post(PAGE, {"do": "read_all"})
+    page = hugo.get(PAGE).content.decode()
+    assert 'role="status"></span>' in page
+    assert 'aria-hidden="true" hidden>0<' in page
+
+
+def test_bell_beyond_99_says_so_in_short(cast, told, monkeypatch):
+    monkeypatch.setattr(tags, "SHOWN", 3)
+    told_by_bell = tags.bell({"user": cast.hugo.user})
+    assert (told_by_bell["shown"], told_by_bell["words"]) == ("3+", "4")
+
+
+def test_page_lists_the_newest_first_with_links(hugo, told):
+    answer = hugo.get(PAGE)
+    assert shown(answer) == [
+        "ada took OPS-3 from you.", "ada assigned OPS-3 to you.", "ada assigned OPS-2 to you.",
+        "ada assigned OPS-1 to you.",
+    ]  # fmt: skip
+    assert 'href="/tasks/OPS-2"' in answer.content.decode()
+    assert "Too much." in answer.content.decode()
+
+
+def test_page_by_unread_and_kind_keeps_the_filter_in_its_links(hugo, cast, told):
+    hugo.post(PAGE, {"do": "read", "id": newest(cast)})
+    assert len(shown(hugo.get(PAGE))) == 4
+    assert len(shown(hugo.get(PAGE + "?show=unread"))) == 3
+    answer = hugo.get(PAGE + "?kind=unassigned")
+    assert shown(answer) == ["ada took OPS-3 from you."]
+    assert 'href="?show=unread&amp;kind=unassigned"' in answer.content.decode()
+    assert len(shown(hugo.get(PAGE + "?kind=nonsense&before=x&show=y"))) == 4
+
+
+def test_page_goes_on_to_older_ones(hugo, cast, told, monkeypatch):
+    monkeypatch.setattr(pages, "SHOWN", 3)
+    first = hugo.get(PAGE)
+    older = re.search(r'href="\?(before=\d+)">Older', first.content.decode())[1]
+    assert [*shown(first), *shown(hugo.get(f"{PAGE}?{older}"))][-1] == "ada assigned OPS-1 to you."
+
+
+def test_read_one_marks_it_and_returns_to_the_same_list(hugo, cast, told):
+    answer = hugo.post(PAGE + "?show=unread&evil=//x", {"do": "read", "id": newest(cast)})
+    assert (answer.status_code, answer.url) == (302, "/notifications/?show=unread")
+    assert count_unread(cast.hugo.user) == 3
+
+
+def test_read_all_leaves_what_came_after_the_page(hugo, cast, told, new_task, notified):
+    up_to = newest(cast)
+    new_task(assignees=[cast.hugo])
+    notified()
+    hugo.post(PAGE, {"do": "read_all", "up_to": up_to})
+    assert count_unread(cast.hugo.user) == 1
+    assert "Marked 4 as read." in hugo.get(PAGE).content.decode()
+
+
+@pytest.mark.parametrize("data", [{}, {"do": "read"}, {"do": "read", "id": "x"}, {"do": "read", "id": "987654321"}])
+def test_post_of_nonsense_says_so_and_changes_nothing(hugo, cast, told, data):
+    answer = hugo.post(PAGE, data, follow=True)
+    assert answer.status_code == 200
+    assert "notice-error" in answer.content.decode()
+    assert count_unread(cast.hugo.user) == 4
+
+
+def test_read_of_a_foreign_notification_is_refused(client, cast, told):
+    client.force_login(cast.ada.user)
+    answer = client.post(PAGE, {"do": "read", "id": newest(cast)}, follow=True)
+    assert "is no notification of yours" in answer.content.decode()
+    assert count_unread(cast.hugo.user) == 4
+
+
+def test_mute_saves_the_kinds_without_a_tick(hugo, cast):
+    wanted = [kind for kind in NotificationKind.values if kind not in ("completed", "stalled")]
+    answer = hugo.post(PAGE, {"do": "mute", "wanted": wanted}, follow=True)
+    assert muted_kinds(cast.hugo.user) == ["completed", "stalled"]
+    assert "You are not told any more: completed, stalled." in answer.content.decode()
+    hugo.post(PAGE, {"do": "mute", "wanted": NotificationKind.values})
+    assert muted_kinds(cast.hugo.user) == []
+
+
+def test_empty_states_name_the_next_step(client, cast, told):
+    client.force_login(cast.vera)
+    assert "No notifications yet" in client.get(PAGE).content.decode()
+    client.force_login(cast.hugo.user)
+    assert "Nothing of this kind" in client.get(PAGE + "?kind=overdue").content.decode()
+    client.post(PAGE, {"do": "read_all"})
+    assert "All read" in client.get(PAGE + "?show=unread").content.decode()
+    client.force_login(make_user("new"))
+    assert "no member of a project yet" in client.get(PAGE).content.decode()
+
+
+def test_page_of_one_who_left_shows_nothing_of_the_project(hugo, cast, told):
+    projects.remove_member(actor=cast.root, project=cast.ops, user=cast.hugo.user)
+    answer = hugo.get(PAGE)
+    assert (shown(answer), bell_of(answer)) == ([], "0")
+
+
+def test_deleted_task_has_no_link(hugo, cast, told):
+    delete_task(actor=cast.ada.user, task=told[0])
+    page = hugo.get(PAGE).content.decode()
+    assert "The task was deleted." in page
+    assert "/tasks/OPS-1" not in page
+
+
+def test_page_without_login_leads_to_login(client, db):
+    assert client.get(PAGE).url == "/login/?next=/notifications/"
+    assert client.post(PAGE, {"do": "read_all"}).url == "/login/?next=/notifications/"
+
+
+def test_hostile_texts_are_text(hugo, cast, new_task, notified):
+    for text in HOSTILE:
+        task = new_task(text)
+        assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.hugo], note=text)
+    notified()
+    page = hugo.get(PAGE).content.decode()
+    assert len(shown(hugo.get(PAGE))) == len(HOSTILE)
+    for text in HOSTILE:
+        assert "<" not in text or text not in page
+    assert page.count("<h1>") == 1

@@ -1,0 +1,26 @@
+"""The page of notifications in a browser: contrast, a small window, the keyboard, no breach of the policy."""
+
+import pytest
+
+from tasks.tests.test_markdown import HOSTILE
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_page_is_readable_small_and_by_keyboard(open_page, cast, new_task, notified, dark):
+    for title in ("a_very_long_title_" * 10, HOSTILE[0]):
+        new_task(title, assignees=[cast.hugo])
+    notified()
+    tab = open_page("/notifications/", user=cast.hugo.user, width=360, height=740, dark=dark)
+    tab.assert_keyboard_reaches_all()
+    tab.page.click("text=What I am told of")
+    tab.page.wait_for_selector("text=Save")
+    tab.assert_no_sideways_scroll()
+    tab.assert_contrast()
+    tab.page.uncheck("input[value=overdue]")
+    tab.page.click("button[value=mute]")
+    tab.page.wait_for_selector(".notices >> text=You are not told any more: overdue.")
+    tab.page.click("[aria-label^='Mark as read']")
+    tab.page.wait_for_selector("text=Marked as read.")
+    tab.page.wait_for_selector("[data-notifications-count='1']")

@@ -1,0 +1,105 @@
+"""Notifications of a real server: the bell counts in an open browser, an agent hears its own over socket and API."""
+
+import json
+from collections.abc import Generator
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from messaging.notifications import follower
+from tasks.actions import assignments
+from tasks.actions.agents import create_token
+from tasks.tests.server_process import ServerProcess
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+LIVE = "[data-live-state][data-state=live]"
+PATIENCE = 30
+
+
+@pytest.fixture
+def server(db, tmp_path) -> Generator[ServerProcess, None, None]:
+    # The follower's place is there from the migration in life; here the database was emptied.
+    follower.catch_up()
+    process = ServerProcess(tmp_path)
+    yield process
+    process.close()
+
+
+def bell(count: int) -> str:
+    return f"[data-notifications-count='{count}']"
+
+
+@pytest.mark.browser
+def test_bell_counts_up_on_an_open_page_and_survives_a_reload(open_page, server, cast, new_task):
+    first, second = new_task("First"), new_task("Second")
+    tab = open_page("/", user=cast.hugo.user, at=server.url)
+    page = tab.page
+    page.wait_for_selector(LIVE)
+    page.evaluate("window.stayed = true")
+    assert page.locator("[data-notifications-shown]").is_hidden()
+    assignments.assign_task(actor=cast.ada.user, task=first, agents=[cast.hugo])
+    page.wait_for_selector(bell(1), timeout=5000)
+    assignments.assign_task(actor=cast.ada.user, task=second, agents=[cast.hugo])
+    page.wait_for_selector(bell(2), timeout=5000)
+    assert page.inner_text("[data-notifications-shown]") == "2"
+    assert page.evaluate("window.stayed") is True
+    page.reload()
+    page.wait_for_selector(bell(2))
+
+
+@pytest.mark.browser
+def test_page_shows_new_ones_and_reading_counts_down_everywhere(open_page, server, cast, new_task):
+    task = new_task("Look at me")
+    board = open_page("/", user=cast.hugo.user, at=server.url).page
+    tab = open_page("/notifications/", user=cast.hugo.user, at=server.url)
+    page = tab.page
+    page.wait_for_selector("text=No notifications yet")
+    for one in (board, page):
+        one.wait_for_selector(LIVE)
+    assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.hugo])
+    page.wait_for_selector(".notification.is-unread >> text=ada assigned OPS-1 to you.")
+    board.wait_for_selector(bell(1))
+    page.click("text=Look at me")
+    page.wait_for_url("**/tasks/OPS-1")
+    board.wait_for_selector(bell(0))
+    assignments.unassign_task(actor=cast.ada.user, task=task)
+    board.wait_for_selector(bell(1))
+    page.goto(f"{server.url}/notifications/")
+    page.click("text=Mark all as read")
+    board.wait_for_selector(bell(0))
+
+
+def test_agent_hears_its_own_over_the_socket_and_finds_it_in_the_api(server, cast, new_task):
+    task = new_task("For atlas")
+    secrets = {agent.slug: create_token(actor=None, agent=agent, name="test")[1] for agent in (cast.atlas, cast.bert)}
+    url = server.url.replace("http", "ws", 1) + "/ws/events"
+
+    def open_socket(slug: str):
+        return connect(url, additional_headers={"Authorization": f"Bearer {secrets[slug]}"}, proxy=None)
+
+    def until(socket, kind: str) -> tuple[list[str], dict]:
+        kinds = []
+        while True:
+            for event in json.loads(socket.recv(PATIENCE))["events"]:
+                kinds.append(event["kind"])
+                if event["kind"] == kind:
+                    return kinds, event
+
+    with open_socket("atlas") as own, open_socket("bert") as other:
+        for socket in (own, other):
+            assert json.loads(socket.recv(PATIENCE))["type"] == "hello"
+        assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.atlas])
+        _, event = until(own, "notification.created")
+        assert (event["task"], event["actor"], event["data"]["notification_kind"]) == ("OPS-1", None, "assigned")
+        assignments.unassign_task(actor=cast.ada.user, task=task)
+        until(own, "notification.created")
+        assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.bert])
+        kinds, _ = until(other, "notification.created")
+        assert kinds == ["task.assigned", "task.unassigned", "task.assigned", "notification.created"]
+    with httpx.Client(base_url=f"{server.url}/api/v1", headers={"Authorization": f"Bearer {secrets['atlas']}"}) as http:
+        rows = http.get("/notifications").json()["results"]
+        assert [row["kind"] for row in rows] == ["unassigned", "assigned"]
+        assert rows[1]["id"] == event["data"]["notification"]
+        assert http.post("/notifications/read", json={"all": True}).json() == {"read": 2, "unread": 0}
