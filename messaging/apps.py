@@ -6,6 +6,8 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
-        from messaging import bell
+        from messaging import bell, notifications
+        from tasks import unread
 
         bell.connect()
+        unread.counters.append(notifications.count_unread)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 
 from messaging import rules
 from messaging.followers import Effect, Follower
@@ -13,13 +13,23 @@ from messaging.models import MutedKind, Notification, NotificationKind, Notifica
 from tasks import clock
 from tasks.errors import Invalid, unknown_name
 from tasks.events import event, record
-from tasks.models import Event, Project, Task
+from tasks.models import Event, Membership, Project, Task
 
 #: Unread ones are counted up to here.
 COUNTED = 1000
 #: So many ids of read notifications are told in one event.
 TOLD_IDS = 100
 AT_ONCE = 1000
+#: Asked with every heartbeat: one statement that stops counting, which no ORM query is.
+UNREAD = f"""
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM {Notification._meta.db_table} notification
+    WHERE recipient_id = %s AND read_at IS NULL AND (%s OR EXISTS (
+        SELECT 1 FROM {Membership._meta.db_table} membership
+        WHERE membership.project_id = notification.project_id AND membership.user_id = %s))
+    LIMIT %s
+) AS counted
+"""  # noqa: S608 - our own names
 
 
 def wanted(events: Sequence[Event]) -> list[Notification]:
@@ -88,7 +98,10 @@ def notifications_of(user: User) -> NotificationQuerySet:
 
 def count_unread(user: User) -> int:
     """How many of them are unread, counted up to ``COUNTED``."""
-    return notifications_of(user).unread().order_by()[:COUNTED].count()
+    sees_all = user.is_active and user.is_superuser
+    with connection.cursor() as cursor:
+        cursor.execute(UNREAD, [user.pk, sees_all, user.pk, COUNTED])
+        return int(cursor.fetchone()[0])
 
 
 def read_notifications(*, user: User, ids: Collection[int] | None = None, up_to: int | None = None) -> int:

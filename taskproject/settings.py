@@ -275,6 +275,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "tasks", "description": "What there is to do."},
         {"name": "review", "description": "Judge results."},
         {"name": "events", "description": "What happened, in order, with nothing left out."},
+        {"name": "notifications", "description": "What concerns oneself, until it is read."},
         {"name": "team", "description": "Oneself, projects, agents, tokens, skills."},
         {"name": "reports", "description": "What came of it."},
     ],

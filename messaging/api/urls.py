@@ -1,7 +1,8 @@
-"""Paths of the event API; every one works with and without a trailing slash."""
+"""Paths of the API of events and notifications; every one works with and without a trailing slash."""
 
 from django.urls import re_path
 
+from messaging.api.notifications import NotificationsView, PreferencesView, ReadView, UnreadView
 from messaging.api.views import EventsView, TaskEventsView
 
 REF = r"(?P<ref>[A-Za-z][A-Za-z0-9]{0,11}-[0-9]{1,9})"
@@ -9,4 +10,8 @@ REF = r"(?P<ref>[A-Za-z][A-Za-z0-9]{0,11}-[0-9]{1,9})"
 urlpatterns = [
     re_path(r"^events/?$", EventsView.as_view(), name="api-events"),
     re_path(rf"^tasks/{REF}/events/?$", TaskEventsView.as_view(), name="api-task-events"),
+    re_path(r"^notifications/?$", NotificationsView.as_view(), name="api-notifications"),
+    re_path(r"^notifications/unread/?$", UnreadView.as_view(), name="api-notifications-unread"),
+    re_path(r"^notifications/read/?$", ReadView.as_view(), name="api-notifications-read"),
+    re_path(r"^notifications/preferences/?$", PreferencesView.as_view(), name="api-notifications-preferences"),
 ]

@@ -32,9 +32,9 @@ def notified(cast) -> Callable[..., Told]:
         new = Notification.objects.filter(pk__gt=before).select_related("recipient")
         if task is not None:
             new = new.filter(task=task)
-        rows = [(one.recipient.get_username(), one.kind) for one in new]
+        rows = [(one.recipient.get_username(), one.kind, one.task_id) for one in new]
         assert len(rows) == len(set(rows)), "nobody is told the same twice"
-        return set(rows)
+        return {(name, kind) for name, kind, _ in rows}
 
     return since
 

@@ -116,7 +116,7 @@ class CursorPagination(pagination.BasePagination):
         return parameters
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        url = {"type": ["string", "null"], "format": "uri"}
+        url = {"type": ["string", "null"], "format": "uri", "example": None}
         return {
             "type": "object",
             "required": ["results", "next", "previous"],

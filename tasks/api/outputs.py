@@ -47,7 +47,7 @@ class RunBriefOutput(serializers.Serializer):
     status = serializers.ChoiceField(RunStatus.choices)
     lease_expires_at = serializers.DateTimeField(allow_null=True)
     directives = serializers.ListField(child=serializers.DictField(), help_text="Obey these before you go on.")
-    unread = serializers.IntegerField()
+    unread = serializers.IntegerField(help_text="Your unread notifications, counted up to 1000.")
 
 
 class RunOutput(RunBriefOutput):
@@ -59,17 +59,18 @@ class RunOutput(RunBriefOutput):
     context = RunContext()  # type: ignore[assignment]  # DRF has a method of that name
 
 
-def run_brief(run: Run) -> dict[str, Any]:
+def run_brief(run: Run, *, unread: int) -> dict[str, Any]:
+    """What every call on a run answers; ``unread``: how much waits for the caller to be read."""
     return {
         "id": str(run.pk),
         "status": run.status,
         "lease_expires_at": run.lease_expires_at,
         "directives": [],
-        "unread": 0,
+        "unread": unread,
     }
 
 
-def run_outputs(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def run_outputs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
     """Runs for their holder, each with its task and what came before."""
     if not runs:
         return []
@@ -77,7 +78,7 @@ def run_outputs(runs: Sequence[Run]) -> list[dict[str, Any]]:
     tasks = task_outputs([run.task for run in runs])
     return [
         {
-            **run_brief(run),
+            **run_brief(run, unread=unread),
             "task": task,
             "number": run.number,
             "started_at": run.started_at,
@@ -299,4 +300,4 @@ class MeOutput(serializers.Serializer):
     username = serializers.CharField()
     projects = serializers.ListField(child=serializers.DictField(), help_text="key, name, role")
     runs = RunOutput(many=True, help_text="Your active runs, so that a restarted agent can go on.")
-    unread = serializers.IntegerField()
+    unread = serializers.IntegerField(help_text="Your unread notifications, counted up to 1000.")

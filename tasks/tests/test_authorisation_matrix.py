@@ -13,6 +13,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
@@ -22,7 +23,7 @@ from rest_framework.test import APIClient
 from tasks import engine
 from tasks.actions import assignments, claims, projects, runs
 from tasks.errors import LeaseLost
-from tasks.models import AgentToken, Project, Role, Task
+from tasks.models import AgentToken, Event, Project, Role, Task
 from tasks.tests.api_client import client_of
 
 ROLES = ["nobody", "zed", "mona", "vera", "hugo", "atlas", "rita", "ada", "root"]
@@ -106,6 +107,18 @@ MATRIX = [
     ("api-events", "get", "/events", None, ANY_CALLER),
     ("api-events", "get", "/events?project=OPS", None, READS),
     ("api-events", "get", "/events?task=OPS-1", None, READS),
+    ("api-notifications", "get", "/notifications", None, ANY_CALLER),
+    ("api-notifications-unread", "get", "/notifications/unread", None, ANY_CALLER),
+    ("api-notifications-read", "post", "/notifications/read", {"all": True}, ANY_CALLER),
+    (
+        "api-notifications-read",
+        "post",
+        "/notifications/read",
+        {"ids": ["{notification}"]},
+        "401 400 400 400 400 400 400 200 400",
+    ),
+    ("api-notifications-preferences", "get", "/notifications/preferences", None, ANY_CALLER),
+    ("api-notifications-preferences", "patch", "/notifications/preferences", {"muted": []}, ANY_CALLER),
     ("api-complete-many", "post", "/runs/complete_many", {"runs": [{"id": "{run}", "summary": "x"}]}, ANY_CALLER),
     ("api-heartbeat", "post", "/runs/{run}/heartbeat", {}, HOLDS),
     ("api-progress", "post", "/runs/{run}/progress", {"percent": 5}, HOLDS),
@@ -173,7 +186,12 @@ def scene(cast, new_task, let_lease_end):
         member = getattr(cast, name)
         clients[name] = client_of(member if isinstance(member, User) else member.user)
     token = AgentToken.objects.filter(agent=cast.atlas).first()
-    return SimpleNamespace(clients=clients, names={"run": str(run.pk), "token": str(token.pk)})
+    told = Event.objects.filter(task=task["OPS-3"]).first()
+    notification = apps.get_model("messaging.Notification").objects.create(
+        recipient=cast.ada.user, kind="completed", event=told, project=cast.ops, task=task["OPS-3"], at=told.at
+    )
+    names = {"run": str(run.pk), "token": str(token.pk), "notification": str(notification.pk)}
+    return SimpleNamespace(clients=clients, names=names)
 
 
 def _filled(value, names):

@@ -18,6 +18,7 @@ from tasks.errors import Invalid, NotFound, NotPermitted, unknown_name
 from tasks.models import Agent, AgentSkill, AgentToken, Membership, Project, Role, Run, Skill
 from tasks.permissions import agent_of, may_in_project, may_manage_agent
 from tasks.querysets import AgentQuerySet
+from tasks.unread import count_unread
 
 
 def _for_output(agents: AgentQuerySet) -> AgentQuerySet:
@@ -36,6 +37,7 @@ class MeView(View):
     def get(self, request: Request) -> Response:
         agent = agent_of(self.actor)
         memberships = Membership.objects.filter(user=self.actor).select_related("project").order_by("project__key")
+        unread = count_unread(self.actor)
         runs: list[Run] = []
         if agent is not None:
             active = Run.objects.active().filter(agent=agent).select_related("task__project", "agent")
@@ -45,8 +47,8 @@ class MeView(View):
                 "agent": show_agent(agent) if agent else None,
                 "username": self.actor.get_username(),
                 "projects": [{"key": m.project.key, "name": m.project.name, "role": m.role} for m in memberships],
-                "runs": outputs.run_outputs(runs),
-                "unread": 0,
+                "runs": outputs.run_outputs(runs, unread=unread),
+                "unread": unread,
             }
         )
 

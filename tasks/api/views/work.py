@@ -20,6 +20,7 @@ from tasks.api.task_output import TaskOutput, task_outputs
 from tasks.api.views.base import View, etag_of
 from tasks.errors import DomainError
 from tasks.models import Project
+from tasks.unread import count_unread
 from tasks.waiting import Places, wait_for_work
 
 #: The name under which ``taskproject.server.bridge`` says whether the client went away.
@@ -67,7 +68,7 @@ class ClaimNextView(View):
         reason = claimed.reason
         return Response(
             {
-                "runs": outputs.run_outputs(claimed.runs),
+                "runs": outputs.run_outputs(claimed.runs, unread=count_unread(self.actor)) if claimed.runs else [],
                 "reason": reason,
                 "retry_after_seconds": RETRY_AFTER[reason] if reason else None,
             }
@@ -104,7 +105,7 @@ class ClaimView(View):
     def post(self, request: Request, ref: str) -> Response:
         task = self.find_task(ref)
         run = claims.claim_task(actor=self.actor, task=task, **self.read(inputs.ClaimInput))
-        return Response(outputs.run_outputs([run])[0])
+        return Response(outputs.run_outputs([run], unread=count_unread(self.actor))[0])
 
 
 class StartView(View):
@@ -114,21 +115,21 @@ class StartView(View):
         slug = self.read(inputs.StartInput).get("agent")
         agent = agents_named([slug], project=task.project, field="agent")[0] if slug else None
         run = claims.start_task(actor=self.actor, task=task, agent=agent)
-        return Response(outputs.run_outputs([run])[0])
+        return Response(outputs.run_outputs([run], unread=count_unread(self.actor))[0])
 
 
 class HeartbeatView(View):
     @extend_schema(request=inputs.HeartbeatInput, responses=outputs.RunBriefOutput, **docs.HEARTBEAT)
     def post(self, request: Request, id: UUID) -> Response:
         run = runs.heartbeat_run(actor=self.actor, run_id=id, **self.read(inputs.HeartbeatInput))
-        return Response(outputs.run_brief(run))
+        return Response(outputs.run_brief(run, unread=count_unread(self.actor)))
 
 
 class ProgressView(View):
     @extend_schema(request=inputs.ProgressInput, responses=outputs.RunBriefOutput, **docs.PROGRESS)
     def post(self, request: Request, id: UUID) -> Response:
         run = runs.progress_run(actor=self.actor, run_id=id, **self.read(inputs.ProgressInput))
-        return Response(outputs.run_brief(run))
+        return Response(outputs.run_brief(run, unread=count_unread(self.actor)))
 
 
 class CompleteView(View):

@@ -1,0 +1,193 @@
+"""Notifications over the API: the list and its filters, reading, muting, what is counted, what others never see."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from messaging.api.notifications import NotificationOutput
+from messaging.models import MutedKind, Notification
+from messaging.notifications import count_unread
+from tasks.actions import assignments, projects, tasks
+from tasks.models import Event, Role
+
+pytestmark = pytest.mark.django_db
+
+
+def refs(answer) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [row["task"] for row in answer.json()["results"]]
+
+
+@pytest.fixture
+def told(cast, new_task, notified):
+    """Three tasks are assigned to hugo, one is taken from him again."""
+    made = [new_task(f"Task {number}", assignees=[cast.hugo]) for number in (1, 2, 3)]
+    assignments.unassign_task(actor=cast.ada.user, task=made[2], note="You have enough <b>to do</b>.")
+    notified()
+    return made
+
+
+def test_list_tells_the_newest_first_in_words(api, told):
+    rows = api.hugo.get("/notifications").json()["results"]
+    assert [(row["task"], row["kind"]) for row in rows] == [
+        ("OPS-3", "unassigned"), ("OPS-3", "assigned"), ("OPS-2", "assigned"), ("OPS-1", "assigned"),
+    ]  # fmt: skip
+    assert set(rows[0]) == set(NotificationOutput().fields)
+    assert rows[0]["text"] == "ada took OPS-3 from you."
+    assert rows[0]["note"] == "You have enough <b>to do</b>."
+    assert (rows[0]["title"], rows[0]["actor"], rows[0]["project"]) == ("Task 3", "ada", "OPS")
+    assert rows[0]["read_at"] is None
+
+
+def test_list_by_unread_and_kind(api, told):
+    newest = api.hugo.get("/notifications").json()["results"][0]
+    api.hugo.post("/notifications/read", {"ids": [newest["id"]]})
+    assert refs(api.hugo.get("/notifications?unread=true")) == ["OPS-3", "OPS-2", "OPS-1"]
+    assert refs(api.hugo.get("/notifications?unread=false")) == ["OPS-3"]
+    assert refs(api.hugo.get("/notifications?kind=unassigned,overdue")) == ["OPS-3"]
+    assert refs(api.hugo.get("/notifications?kind=assigned&unread=false")) == []
+
+
+def test_list_in_pages_meets_each_once(api, told):
+    first = api.hugo.get("/notifications?limit=3").json()
+    second = api.hugo.client.get(first["next"]).json()
+    ids = [row["id"] for row in first["results"] + second["results"]]
+    assert len(ids) == len(set(ids)) == 4
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("kind=asigned", "kind: There is no kind 'asigned'; did you mean 'assigned'?"),
+        ("unread=1", "unread: Must be true or false."),
+        ("unred=true", "unred: There is no parameter 'unred'; did you mean 'unread'?"),
+        ("cursor=x", "cursor: It is not one of ours; follow `next` or start without it."),
+    ],
+)
+def test_list_with_a_bad_query_says_what_is_wrong(api, query, detail):
+    answer = api.hugo.get(f"/notifications?{query}")
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+
+def test_read_twice_is_the_same_and_keeps_the_first_time(api, cast, told):
+    ids = [row["id"] for row in api.hugo.get("/notifications").json()["results"]][:2]
+    assert api.hugo.post("/notifications/read", {"ids": ids}).json() == {"read": 2, "unread": 2}
+    before = list(Notification.objects.filter(pk__in=ids).values_list("pk", "read_at"))
+    assert api.hugo.post("/notifications/read", {"ids": [*ids, ids[0]]}).json() == {"read": 0, "unread": 2}
+    assert list(Notification.objects.filter(pk__in=ids).values_list("pk", "read_at")) == before
+    assert Event.objects.filter(kind="notification.read").count() == 1
+
+
+def test_read_all_leaves_none_and_tells_the_other_pages_of_that_user(api, cast, told):
+    assert api.hugo.post("/notifications/read", {"all": True}).json() == {"read": 4, "unread": 0}
+    assert api.hugo.post("/notifications/read", {"all": True}).json() == {"read": 0, "unread": 0}
+    event = Event.objects.get(kind="notification.read")
+    assert (event.recipient, event.actor, event.project) == (cast.hugo.user, cast.hugo.user, cast.ops)
+    assert event.data["count"] == len(event.data["notifications"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({}, "ids: Send either ids, or all: true."),
+        ({"ids": [1], "all": True}, "ids: Send either ids, or all: true."),
+        ({"ids": [987654321]}, "ids: 987654321 is no notification of yours."),
+        ({"ids": [987654321, 987654322]}, "ids: 987654321, 987654322 are no notifications of yours."),
+        ({"id": [1]}, "id: There is no field 'id'; did you mean 'ids'?"),
+    ],
+)
+def test_read_with_a_bad_body_says_what_is_wrong(api, body, detail):
+    answer = api.hugo.post("/notifications/read", body)
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+
+def test_read_with_one_foreign_id_marks_none(api, cast, told):
+    own = [row["id"] for row in api.hugo.get("/notifications").json()["results"]]
+    answer = api.atlas.post("/notifications/read", {"ids": own[:1]})
+    assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
+    assert api.hugo.post("/notifications/read", {"ids": [*own, 987654321]}).status_code == 400
+    assert count_unread(cast.hugo.user) == 4
+
+
+def test_own_notifications_alone_are_shown_and_counted(api, cast, told):
+    for name in ("atlas", "ada", "vera", "mona", "root"):
+        caller = getattr(api, name)
+        assert refs(caller.get("/notifications")) == []
+        assert caller.get("/notifications/unread").json() == {"unread": 0}
+        assert caller.post("/notifications/read", {"all": True}).json() == {"read": 0, "unread": 0}
+    assert count_unread(cast.hugo.user) == 4
+
+
+def test_notifications_of_a_project_one_has_left_are_not_shown_any_more(api, cast, told):
+    projects.remove_member(actor=cast.root, project=cast.ops, user=cast.hugo.user)
+    ids = list(Notification.objects.filter(recipient=cast.hugo.user).values_list("pk", flat=True))
+    assert refs(api.hugo.get("/notifications")) == []
+    assert api.hugo.get("/notifications/unread").json() == {"unread": 0}
+    assert api.hugo.post("/notifications/read", {"ids": ids[:1]}).status_code == 400
+    projects.set_member(actor=cast.root, project=cast.ops, user=cast.hugo.user, role=Role.WORKER)
+    assert len(refs(api.hugo.get("/notifications"))) == 4
+
+
+def test_notification_of_a_deleted_task_stays_without_its_title(api, cast, told):
+    tasks.delete_task(actor=cast.ada.user, task=told[0])
+    row = api.hugo.get("/notifications").json()["results"][-1]
+    assert (row["task"], row["title"]) == ("OPS-1", None)
+
+
+def test_unread_is_told_by_me_and_by_each_call_on_a_run(api, cast, new_task, notified):
+    assert api.atlas.get("/me").json()["unread"] == 0
+    task = new_task(assignees=[cast.atlas])
+    notified()
+    assert api.atlas.get("/me").json()["unread"] == 1
+    run = api.atlas.post(f"/tasks/{task.ref}/claim").json()
+    assert run["unread"] == 1
+    assert api.atlas.post(f"/runs/{run['id']}/heartbeat").json()["unread"] == 1
+    api.atlas.post("/notifications/read", {"all": True})
+    assert api.atlas.post(f"/runs/{run['id']}/progress", {"percent": 5}).json()["unread"] == 0
+    new_task(assignees=[cast.atlas])
+    notified()
+    assert api.atlas.post("/tasks/claim_next").json()["runs"][0]["unread"] == 1
+
+
+def test_mute_is_kept_per_user_and_replaced_as_a_whole(api, cast):
+    assert api.hugo.get("/notifications/preferences").json() == {"muted": []}
+    assert api.hugo.patch("/notifications/preferences", {"muted": ["overdue", "completed"]}).json() == {
+        "muted": ["completed", "overdue"]
+    }
+    assert api.atlas.get("/notifications/preferences").json() == {"muted": []}
+    assert api.hugo.patch("/notifications/preferences", {"muted": ["overdue", "overdue"]}).json() == {
+        "muted": ["overdue"]
+    }
+    assert MutedKind.objects.count() == 1
+    answer = api.hugo.patch("/notifications/preferences", {"muted": ["failed", "nothing"]})
+    assert answer.status_code == 400
+    assert api.hugo.get("/notifications/preferences").json() == {"muted": ["overdue"]}
+
+
+def test_list_costs_the_same_queries_for_any_number(api, cast, told, new_task, notified):
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert api.hugo.get("/notifications").status_code == 200
+        return len(queries)
+
+    cost()
+    few = cost()
+    for _ in range(10):
+        new_task(assignees=[cast.hugo])
+    notified()
+    assert cost() == few
+
+
+def test_agent_finds_its_own_among_its_events(api, cast, new_task, notified):
+    start = api.atlas.get("/events?after=now").json()["cursor"]
+    new_task(assignees=[cast.atlas])
+    notified()
+    mine = Event.objects.visible_to(cast.atlas.user).filter(kind="notification.created", recipient=cast.atlas.user)
+    assert mine.get().data["notification"] == cast.atlas.user.notifications.get().pk
+    if connection.vendor == "sqlite":
+        # Elsewhere the test's own transaction is not over yet.
+        kinds = [event["kind"] for event in api.atlas.get(f"/events?after={start}").json()["events"]]
+        assert kinds.count("notification.created") == 1
+        kinds = [event["kind"] for event in api.bert.get(f"/events?after={start}").json()["events"]]
+        assert "notification.created" not in kinds
