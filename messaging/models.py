@@ -25,6 +25,8 @@ class FollowerCursor(models.Model):
 class NotificationKind(models.TextChoices):
     ASSIGNED = "assigned", "Assigned to me"
     UNASSIGNED = "unassigned", "Taken from me"
+    DECLINED = "declined", "Declined"
+    NOBODY_FOUND = "nobody_found", "Nobody found"
     COMPLETED = "completed", "Completed"
     FAILED = "failed", "Failed"
     STALLED = "stalled", "Stalled"

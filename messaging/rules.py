@@ -95,8 +95,10 @@ def assigned(event: Event, scene: Scene) -> Users:
 
 
 def unassigned(event: Event, scene: Scene) -> Users:
-    """The agent that was taken off the task or whose run staff ended; everyone who had a task that was cancelled."""
-    if event.kind == "task.unassigned":
+    """The agent taken off the task, by staff or because its offer lapsed, or whose run staff ended; everyone who had a
+    task that was cancelled.
+    """
+    if event.kind in ("task.unassigned", "task.offer_lapsed"):
         return [scene.agent(event)]
     if event.kind == "run.ended" and event.actor_id is not None:
         taken = event.data.get("outcome") in (RunStatus.REVOKED, RunStatus.RELEASED)
@@ -105,6 +107,16 @@ def unassigned(event: Event, scene: Scene) -> Users:
     if _moved_to(event, Status.CANCELLED):
         return scene.assignees(event)
     return []
+
+
+def declined(event: Event, scene: Scene) -> Users:
+    """Creator and managers: somebody else has to be found."""
+    return scene.caretakers(event) if event.kind == "task.declined" else []
+
+
+def nobody_found(event: Event, scene: Scene) -> Users:
+    """Creator and managers, where nobody can be given the task until somebody does something."""
+    return scene.caretakers(event) if event.kind == "task.nobody_found" else []
 
 
 def completed(event: Event, scene: Scene) -> Users:
@@ -159,6 +171,8 @@ def overdue(event: Event, scene: Scene) -> Users:
 RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.ASSIGNED: assigned,
     NotificationKind.UNASSIGNED: unassigned,
+    NotificationKind.DECLINED: declined,
+    NotificationKind.NOBODY_FOUND: nobody_found,
     NotificationKind.COMPLETED: completed,
     NotificationKind.FAILED: failed,
     NotificationKind.STALLED: stalled,
@@ -174,6 +188,9 @@ KINDS = frozenset(
     {
         "task.assigned",
         "task.unassigned",
+        "task.offer_lapsed",
+        "task.declined",
+        "task.nobody_found",
         "task.status_changed",
         "task.stalled",
         "task.dependency_failed",

@@ -3,12 +3,15 @@
 from typing import Any
 
 from messaging.models import Notification, NotificationKind
+from tasks.models import AssignmentSource
 
 ENGINE = "The engine"
 #: An icon of the pages for each kind.
 ICONS = {
     NotificationKind.ASSIGNED: "person_add",
     NotificationKind.UNASSIGNED: "back",
+    NotificationKind.DECLINED: "back",
+    NotificationKind.NOBODY_FOUND: "alert",
     NotificationKind.COMPLETED: "completed",
     NotificationKind.FAILED: "failed",
     NotificationKind.STALLED: "stalled",
@@ -26,12 +29,20 @@ def sentence(notification: Notification) -> str:
     data: dict[str, Any] = event.data
     who, ref = event.actor_name or ENGINE, event.task_ref
     match notification.kind:
+        case NotificationKind.ASSIGNED if data.get("source") == AssignmentSource.AUTO:
+            return f"{ref} is offered to you."
         case NotificationKind.ASSIGNED:
             return f"{who} assigned {ref} to you."
         case NotificationKind.UNASSIGNED if event.kind == "task.status_changed":
             return f"{who} cancelled {ref}, which was yours."
+        case NotificationKind.UNASSIGNED if event.kind == "task.offer_lapsed":
+            return f"{ref} is yours no more: you did not begin it in time."
         case NotificationKind.UNASSIGNED:
             return f"{who} took {ref} from you."
+        case NotificationKind.DECLINED:
+            return f"{event.agent_slug or who} declined {ref}."
+        case NotificationKind.NOBODY_FOUND:
+            return f"Nobody can be given {ref}."
         case NotificationKind.COMPLETED if data.get("verb") == "approve":
             return f"{who} approved {ref}; it is completed."
         case NotificationKind.COMPLETED:

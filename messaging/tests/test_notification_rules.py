@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.models import NotificationKind
+from messaging.models import Notification, NotificationKind
 from messaging.notifications import mute_kinds
 from messaging.rules import RULES
+from messaging.sentences import ICONS, sentence
 from tasks import clock, engine
-from tasks.actions import assignments, claims, lifecycle, projects, reviews, runs
+from tasks.actions import assignments, claims, lifecycle, offering, projects, reviews, runs
 from tasks.actions.tasks import delete_task
 from tasks.errors import LeaseLost
-from tasks.models import Event, Role, Run, Task
+from tasks.events import event, record
+from tasks.models import Assignment, AssignmentSource, Event, Role, Run, Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("manager_mia")]
 
@@ -141,8 +143,8 @@ def test_due_dates_tell_who_has_the_task_else_who_decides(cast, new_task, notifi
     Task.objects.filter(pk=free.pk).update(due_at=clock.now() + timedelta(hours=1))
     notified()
     engine.tick()
-    events = list(Event.objects.filter(kind="task.due_soon"))
-    assert {event.task_id for event in events} == {given.pk, free.pk}
+    events = Event.objects.filter(kind="task.due_soon")
+    assert {one.task_id for one in events} == {given.pk, free.pk}
     assert notified() == {("hugo", "due_soon"), ("ada", "due_soon"), ("mia", "due_soon")}
     Task.objects.update(due_at=clock.now() - timedelta(hours=1))
     engine.tick()
@@ -212,3 +214,30 @@ def test_review_is_not_asked_of_those_who_may_not_judge(cast, new_task, notified
     run = claims.claim_task(actor=cast.atlas.user, task=new_task(review_required=True))
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
     assert ("rita", "review_asked") not in notified()
+
+
+def test_offer_that_lapses_or_is_declined_is_told(cast, new_task, notified):
+    first, second = new_task(assignees=[cast.atlas]), new_task(assignees=[cast.bert])
+    notified()
+    past = clock.now() - timedelta(seconds=1)
+    Assignment.objects.filter(task=first).update(accept_by=past, source=AssignmentSource.AUTO)
+    offering.lapse_offers()
+    assert notified() == {("atlas", "unassigned")}
+    offering.decline_task(actor=cast.bert.user, task=second, reason="no key")
+    assert notified() == {("ada", "declined"), ("mia", "declined")}
+
+
+def test_nobody_found_tells_who_decides(cast, new_task, notified):
+    task = new_task()
+    notified()
+    record(event("task.nobody_found", at=clock.now(), actor=None, task=task, note="Nobody has the skill."))
+    assert notified() == {("ada", "nobody_found"), ("mia", "nobody_found")}
+
+
+def test_each_kind_has_a_sentence_that_names_the_task(cast, new_task):
+    told = event("task.nobody_found", at=clock.now(), actor=None, task=new_task())
+    for kind in NotificationKind:
+        one = Notification(kind=kind, event=told)
+        assert "OPS-1" in sentence(one)
+        assert ":" not in sentence(one) or kind is NotificationKind.DEPENDENCY_FAILED
+        assert kind in ICONS
