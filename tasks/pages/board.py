@@ -185,6 +185,8 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[Asked, l
         "has_tasks": any(content.count for content in contents.values()),
         "window": f"{WINDOW:,}",
         "may_add": user.is_staff and is_staff_somewhere(user),
+        "may_move": user.is_superuser
+        or Membership.objects.filter(user=user, project__in=scope).exclude(role=Role.VIEWER).exists(),
     }
     return asked, scope, context
 

@@ -134,7 +134,7 @@ def _criteria(task: Task, judged: Run | None) -> list[Criterion]:
     return found
 
 
-def _people(task: Task) -> list[str]:
+def people_for(task: Task) -> list[str]:
     """The people for whom a manager may start the task."""
     members = Membership.objects.filter(project=task.project_id).exclude(role=Role.VIEWER)
     people = Agent.objects.filter(kind=AgentKind.HUMAN, enabled=True, user__in=members.values("user"))
@@ -188,7 +188,7 @@ def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "criteria": _criteria(task, judged),
         "result": show_result(task.result),
         "offers": offers,
-        "people": _people(task) if "start_for" in offers else [],
+        "people": people_for(task) if "start_for" in offers else [],
         "timeline": timeline,
         "older": older,
         "is_older_page": bool(before),

@@ -4,12 +4,14 @@ from django.views.generic import RedirectView
 
 from tasks.pages.agents import agents
 from tasks.pages.board import board, board_changes
+from tasks.pages.moves import moves
 from tasks.pages.task import task
 
 urlpatterns = [
     path("", board, name="board"),
     path("board/changes", board_changes, name="board_changes"),
     path("tasks/<slug:ref>", task, name="task"),
+    path("tasks/<slug:ref>/moves", moves, name="task_moves"),
     path("tasks/<slug:ref>/", RedirectView.as_view(pattern_name="task", query_string=True)),
     path("agents/", agents, name="agents"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -1,6 +1,7 @@
 // Which events concern this page, and what it does about them.
 
 import { onEvents, onReset } from "../messaging/live.js";
+import { letMove } from "./move.js";
 import { paced } from "./pace.js";
 import { fetchPage, refreshPage, swapRegions } from "./refresh.js";
 
@@ -66,6 +67,10 @@ function followBoard() {
     ask();
   };
 
+  letMove((ref) => {
+    changed.add(ref);
+    ask();
+  });
   onReset(askForAll);
   onEvents((events) => {
     const { project } = document.querySelector("[data-live='board']").dataset;

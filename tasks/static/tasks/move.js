@@ -1,0 +1,265 @@
+// Moving a card to another column: drag it there, or open its menu (its button, or the key M on the card).
+// The server says which verb leads there and asks what it needs; it also says why not. The card itself moves when the
+// move is done, as it would had somebody else made it.
+
+const FORGET = 8_000;
+const PATIENCE = 15_000;
+const UNREACHED = "The server did not answer. Look at the card before you try again.";
+
+let moved = () => {};
+let dragged = null;
+let toastTimer = 0;
+
+const region = () => document.querySelector("[data-live='board']");
+const menu = () => document.querySelector("[data-move-menu]");
+const dialog = () => document.querySelector("[data-move-dialog]");
+const cardOf = (ref) => region().querySelector(`.card[data-ref="${CSS.escape(ref)}"]`);
+const linkOf = (ref) => cardOf(ref)?.querySelector(".card-link");
+
+function say(sentence, { refusal = false } = {}) {
+  const toast = document.querySelector("[data-toast]");
+  clearTimeout(toastTimer);
+  toast.textContent = sentence;
+  toast.classList.toggle("is-refusal", refusal);
+  toastTimer = setTimeout(() => {
+    toast.textContent = "";
+  }, FORGET);
+}
+
+async function parsed(answer) {
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+// For each column a <form> that leads there or a <p> that says why not; null where the server does not answer.
+async function movesOf(ref) {
+  try {
+    const answer = await fetch(`/tasks/${encodeURIComponent(ref)}/moves`, {
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    const moves = answer.ok ? (await parsed(answer)).querySelector("[data-moves]") : null;
+    return moves ? [...moves.querySelectorAll("[data-target]")].map((move) => document.importNode(move, true)) : null;
+  } catch {
+    return null;
+  }
+}
+
+// What came of it: whether it was done, and the server's sentence.
+async function send(form) {
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      body: new FormData(form),
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    const page = await parsed(answer);
+    const told = page.querySelector(answer.ok ? ".notices .notice" : ".task-problem, .center-card p:not(.ref)");
+    const otherwise = answer.ok ? "Done." : "The server refused this.";
+    return { done: answer.ok, sentence: told?.textContent.trim() || otherwise };
+  } catch {
+    return { done: false, sentence: UNREACHED };
+  }
+}
+
+async function carryOut(ref, move) {
+  cardOf(ref)?.classList.add("is-pending");
+  const { done, sentence } = await send(move);
+  cardOf(ref)?.classList.remove("is-pending");
+  say(sentence, { refusal: !done });
+  moved(ref);
+}
+
+function ask(ref, move) {
+  const box = dialog();
+  const problem = box.querySelector("[role=alert]");
+  problem.hidden = true;
+  box.querySelector("h2").textContent = `${ref} to “${move.dataset.label}”`;
+  const row = document.createElement("div");
+  row.className = "form-row";
+  const back = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: "Leave it" });
+  const go = Object.assign(document.createElement("button"), { className: "button button-primary", textContent: move.dataset.button });
+  if (["failed", "cancelled"].includes(move.dataset.target)) go.className = "button button-danger";
+  row.append(back, go);
+  move.append(row);
+  back.addEventListener("click", () => box.close());
+  move.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    go.disabled = true;
+    const { done, sentence } = await send(move);
+    go.disabled = false;
+    moved(ref);
+    if (done) {
+      box.close();
+      say(sentence);
+    } else {
+      problem.textContent = sentence;
+      problem.hidden = false;
+    }
+  });
+  box.querySelector("[data-move-form]").replaceChildren(move);
+  box.addEventListener("close", () => linkOf(ref)?.focus({ preventScroll: true }), { once: true });
+  box.showModal();
+  move.querySelector("textarea, select, input:not([type=hidden])")?.focus();
+}
+
+function use(ref, move) {
+  if (move.nodeName !== "FORM") return say(move.textContent, { refusal: true });
+  if (move.dataset.asks === undefined) return carryOut(ref, move);
+  return ask(ref, move);
+}
+
+// --- The menu, after the ARIA pattern "menu button" ---
+
+function closeMenu({ focus = true } = {}) {
+  const box = menu();
+  if (!box?.matches(":popover-open")) return;
+  const button = cardOf(box.dataset.for)?.querySelector(".card-move");
+  box.hidePopover();
+  button?.removeAttribute("aria-expanded");
+  if (focus) (box.dataset.by === "key" ? linkOf(box.dataset.for) : button)?.focus({ preventScroll: true });
+}
+
+function menuItem(move, ref) {
+  const item = document.createElement("button");
+  item.type = "button";
+  item.className = `menu-item status status-${move.dataset.target}`;
+  item.setAttribute("role", "menuitem");
+  item.tabIndex = -1;
+  const icon = region().querySelector(`[data-column="${move.dataset.target}"] .status-icon`)?.cloneNode(true);
+  item.append(...(icon ? [icon] : []), `${move.dataset.button}: to “${move.dataset.label}”`);
+  item.addEventListener("click", () => {
+    closeMenu();
+    use(ref, move);
+  });
+  return item;
+}
+
+function placeMenu(box, card) {
+  const at = card.getBoundingClientRect();
+  const size = box.getBoundingClientRect();
+  box.style.left = `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`;
+  box.style.top = `${Math.max(8, Math.min(at.bottom + 4, innerHeight - size.height - 8))}px`;
+}
+
+async function openMenu(ref, by) {
+  closeMenu({ focus: false });
+  const moves = await movesOf(ref);
+  const box = menu();
+  const card = cardOf(ref);
+  if (!moves) return say(UNREACHED, { refusal: true });
+  if (!card) return undefined;
+  const ways = moves.filter((move) => move.nodeName === "FORM");
+  if (!ways.length) {
+    // One sentence that holds for all columns but its own.
+    const why = moves.find((move) => move.dataset.target !== card.closest("[data-column]")?.dataset.column);
+    return say(why?.textContent ?? `${ref} cannot be moved now.`, { refusal: true });
+  }
+  box.replaceChildren(...ways.map((move) => menuItem(move, ref)));
+  box.setAttribute("aria-label", `Move ${ref}`);
+  box.dataset.for = ref;
+  box.dataset.by = by;
+  card.querySelector(".card-move").setAttribute("aria-expanded", "true");
+  box.showPopover();
+  placeMenu(box, card);
+  box.firstElementChild.focus();
+  return undefined;
+}
+
+function onMenuKey(event) {
+  const items = [...menu().querySelectorAll("[role=menuitem]")];
+  const place = items.indexOf(document.activeElement);
+  const to = { ArrowDown: place + 1, ArrowUp: place - 1 + items.length, Home: 0, End: items.length - 1 }[event.key];
+  if (to !== undefined) {
+    event.preventDefault();
+    items[to % items.length].focus();
+  } else if (event.key === "Escape") {
+    event.preventDefault();
+    closeMenu();
+  } else if (event.key === "Tab") {
+    closeMenu();
+  }
+}
+
+// --- Dragging ---
+
+function markColumns(moves) {
+  for (const move of moves ?? []) {
+    const column = region().querySelector(`[data-column="${move.dataset.target}"]`);
+    column?.classList.add(move.nodeName === "FORM" ? "may-drop" : "no-drop");
+  }
+}
+
+function unmarkColumns() {
+  for (const column of region().querySelectorAll("[data-column]")) column.classList.remove("may-drop", "no-drop", "is-over");
+}
+
+function onDragStart(event) {
+  const card = event.target.closest?.(".card");
+  if (!card || region().dataset.movable === undefined) return;
+  const { ref } = card.dataset;
+  event.dataTransfer.effectAllowed = "move";
+  event.dataTransfer.setData("text/plain", ref);
+  event.dataTransfer.setDragImage(card, 20, 20);
+  card.classList.add("is-dragged");
+  const mine = { ref, card, moves: movesOf(ref) };
+  dragged = mine;
+  mine.moves.then((moves) => dragged === mine && markColumns(moves));
+}
+
+function onDragOver(event) {
+  const column = dragged && event.target.closest?.("[data-column]");
+  if (!column) return;
+  // Also where the card may not go: the drop is what asks why.
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "move";
+  if (column.classList.contains("is-over")) return;
+  for (const other of region().querySelectorAll(".is-over")) other.classList.remove("is-over");
+  column.classList.add("is-over");
+}
+
+async function onDrop(event) {
+  const column = dragged && event.target.closest?.("[data-column]");
+  if (!column) return;
+  event.preventDefault();
+  const { ref, moves } = dragged;
+  const target = column.dataset.column;
+  const known = await moves;
+  if (!known) return say(UNREACHED, { refusal: true });
+  if (target === cardOf(ref)?.closest("[data-column]").dataset.column) return;
+  const move = known.find((one) => one.dataset.target === target);
+  if (move) use(ref, move);
+}
+
+function onDragEnd() {
+  dragged?.card.classList.remove("is-dragged");
+  dragged = null;
+  unmarkColumns();
+}
+
+// `told(ref)` is called when a move was tried, so that the board looks at the card again.
+export function letMove(told) {
+  if (!menu() || !dialog() || !HTMLElement.prototype.showPopover) return;
+  moved = told;
+  document.documentElement.classList.add("can-move");
+  document.addEventListener("dragstart", onDragStart);
+  document.addEventListener("dragover", onDragOver);
+  document.addEventListener("drop", onDrop);
+  document.addEventListener("dragend", onDragEnd);
+  // Bringing the columns up to date takes their marks away.
+  region().addEventListener("live:swapped", () => dragged?.moves.then(markColumns));
+  menu().addEventListener("keydown", onMenuKey);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.(".card-move");
+    if (button) openMenu(button.closest(".card").dataset.ref, "button");
+    else if (!menu().contains(event.target)) closeMenu({ focus: false });
+  });
+  document.addEventListener("keydown", (event) => {
+    const link = event.target.closest?.(".card-link");
+    if (!link || event.key.toLowerCase() !== "m" || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    openMenu(link.closest(".card").dataset.ref, "key");
+  });
+  window.addEventListener("resize", () => closeMenu());
+}
