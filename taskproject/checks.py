@@ -27,7 +27,7 @@ def check_sqlite(
         return []
     found: list[CheckMessage] = []
     for alias, config in settings.DATABASES.items():
-        if not config["ENGINE"].endswith("sqlite3"):
+        if config["ENGINE"] not in sqlite.ENGINES:
             continue
         wal = "journal_mode=wal" in str(config.get("OPTIONS", {}).get("init_command", "")).lower().replace(" ", "")
         if not wal and databases and alias in databases:
@@ -83,7 +83,7 @@ def check_debug(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -
 def check_channel_layer(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """PostgreSQL suggests several processes, and the in-memory layer does not reach from one to another."""
     layer = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND")
-    if layer != IN_MEMORY_LAYER or settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    if layer != IN_MEMORY_LAYER or settings.DATABASES["default"]["ENGINE"] in sqlite.ENGINES:
         return []
     return [
         Info(

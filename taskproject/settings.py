@@ -91,7 +91,7 @@ def _database() -> dict:
         # IMMEDIATE: a transaction that reads before it writes would otherwise fail at once with
         # "database is locked", whatever the timeout, when another one wrote in between.
         options = {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": sqlite.init_command()}
-        config |= {"ENGINE": "taskproject.sqlite", "OPTIONS": options, "CONN_MAX_AGE": None}
+        config |= {"ENGINE": sqlite.ENGINE, "OPTIONS": options, "CONN_MAX_AGE": None}
         # Tests run on a file too: a database in memory shares one cache and locks differently.
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
     else:
@@ -244,6 +244,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "taskproject.api.pagination.CursorPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_THROTTLE_CLASSES": ["taskproject.api.throttling.CallerThrottle"],
+    "DEFAULT_METADATA_CLASS": "taskproject.api.metadata.AllowedMethods",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "taskproject.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -268,7 +269,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["taskproject.api.schema.without_trailing_slash"],
-    "POSTPROCESSING_HOOKS": ["taskproject.api.schema.add_conventions"],
+    "POSTPROCESSING_HOOKS": ["taskproject.api.schema.add_conventions", "taskproject.api.schema.say_what_is_strict"],
     "DESCRIPTION": "Hand out work to LLM agents and people. Authenticate with `Authorization: Bearer <token>`.",
     "TAGS": [
         {"name": "work", "description": "Claim, keep the lease, report, finish."},

@@ -80,7 +80,7 @@ def _of_validation_error(error: exceptions.ValidationError) -> dict[str, Any]:
     return problem("validation_error", f"{name}: {texts[0]}", errors=listed)
 
 
-def _of_api_exception(error: exceptions.APIException) -> dict[str, Any]:
+def _of_api_exception(error: exceptions.APIException, view: APIView | None) -> dict[str, Any]:
     detail = str(error.detail)
     match error:
         case exceptions.NotAuthenticated():
@@ -92,6 +92,11 @@ def _of_api_exception(error: exceptions.APIException) -> dict[str, Any]:
             return problem("throttled", f"Too many requests; wait {wait} s.", retry_after_seconds=wait)
         case exceptions.ParseError():
             return problem("validation_error", detail, errors={"body": [detail]})
+        case exceptions.MethodNotAllowed() if view is not None:
+            methods = [name for name in view.allowed_methods if name not in ("HEAD", "OPTIONS")]
+            return problem("method_not_allowed", f"This path takes {' and '.join(methods)} only.", methods=methods)
+        case exceptions.UnsupportedMediaType():
+            return problem("unsupported_media_type", "Send JSON, with `Content-Type: application/json`.")
     return problem(error.default_code, detail)
 
 
@@ -107,7 +112,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     elif isinstance(error, exceptions.ValidationError):
         body = _of_validation_error(error)
     elif isinstance(error, exceptions.APIException):
-        body = _of_api_exception(error)
+        body = _of_api_exception(error, context.get("view"))
         if challenge := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = challenge
     else:

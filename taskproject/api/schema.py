@@ -5,6 +5,8 @@ from typing import Any
 from taskproject.api.problems import CODES
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_KEY = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]([ -~]*[!-~])?$"}
+_ANYTHING_OR_NULL: list[dict[str, Any]] = [{}, {"type": "null"}]
 
 
 def without_trailing_slash(endpoints: list[Any], **_: Any) -> list[Any]:
@@ -45,7 +47,7 @@ def add_conventions(result: dict[str, Any], generator: Any = None, **_: Any) -> 
                 responses.setdefault(status, answer)
             if method == "post":
                 operation.setdefault("parameters", []).append(
-                    _header("Idempotency-Key", "Same key, same answer, one effect.")
+                    _header("Idempotency-Key", "Same key, same answer, one effect.", _KEY)
                 )
             if operation.get("operationId") == "patch_task":
                 operation.setdefault("parameters", []).append(_header("If-Match", "The `ETag` that you read."))
@@ -53,7 +55,7 @@ def add_conventions(result: dict[str, Any], generator: Any = None, **_: Any) -> 
 
 
 def _problem_statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
-    statuses = ["400", "401", "403", "404", "406", "429"]
+    statuses = ["400", "401", "403", "404", "405", "406", "429"]
     if method != "get":
         statuses += ["409", "413", "415"]
     if method == "post":
@@ -65,5 +67,32 @@ def _problem_statuses(path: str, method: str, operation: dict[str, Any]) -> list
     return statuses
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+def _header(name: str, description: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    schema = schema or {"type": "string"}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+def say_what_is_strict(result: dict[str, Any], generator: Any = None, **_: Any) -> dict[str, Any]:
+    """Inputs refuse members they do not know; and any JSON value may be null, which is one thing and not two."""
+    schemas = result.get("components", {}).get("schemas", {})
+    for schema in schemas.values():
+        for field, part in schema.get("properties", {}).items():
+            if part.get("oneOf") == _ANYTHING_OR_NULL:
+                schema["properties"][field] = {key: value for key, value in part.items() if key != "oneOf"}
+    bodies = [o.get("requestBody", {}) for path in result.get("paths", {}).values() for o in path.values()]
+    for name in _reached(bodies, schemas, set()):
+        schemas[name].setdefault("additionalProperties", False)
+    return result
+
+
+def _reached(part: Any, schemas: dict[str, Any], seen: set[str]) -> set[str]:
+    """The names of all components that ``part`` refers to, whatever the depth."""
+    if isinstance(part, dict):
+        if (name := str(part.get("$ref", "")).rpartition("/")[2]) in schemas and name not in seen:
+            seen.add(name)
+            _reached(schemas[name], schemas, seen)
+        part = list(part.values())
+    if isinstance(part, list):
+        for item in part:
+            _reached(item, schemas, seen)
+    return seen

@@ -11,6 +11,9 @@ import sys
 import django
 
 WAL_FIXED_IN = (3, 51, 3)
+#: Our backend over Django's own; see ``base``.
+ENGINE = "taskproject.sqlite"
+ENGINES = (ENGINE, "django.db.backends.sqlite3")
 
 
 def use_newest_library() -> None:

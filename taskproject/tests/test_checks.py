@@ -17,7 +17,7 @@ def databases(monkeypatch):
 
     def use(engine, *, layer="", **options):
         found = SimpleNamespace(
-            DATABASES={"default": {"ENGINE": f"django.db.backends.{engine}", "OPTIONS": options}},
+            DATABASES={"default": {"ENGINE": engine, "OPTIONS": options}},
             CHANNEL_LAYERS={"default": {"BACKEND": layer}},
         )
         monkeypatch.setattr(checks, "settings", found)
@@ -27,13 +27,13 @@ def databases(monkeypatch):
 
 def test_fixed_sqlite_is_fine_in_wal_mode(databases, monkeypatch):
     monkeypatch.setattr(sqlite, "library_version", lambda: (3, 51, 3))
-    databases("sqlite3", init_command="PRAGMA journal_mode=WAL;")
+    databases(sqlite.ENGINE, init_command="PRAGMA journal_mode=WAL;")
     assert checks.check_sqlite() == []
 
 
 def test_old_sqlite_in_wal_mode_is_an_error(databases, monkeypatch):
     monkeypatch.setattr(sqlite, "library_version", lambda: (3, 51, 2))
-    databases("sqlite3", init_command="PRAGMA journal_mode = wal;")
+    databases(sqlite.ENGINE, init_command="PRAGMA journal_mode = wal;")
     [error] = checks.check_sqlite()
     assert (error.id, error.is_serious()) == ("taskproject.E001", True)
     assert "3.51.2" in error.msg
@@ -41,7 +41,7 @@ def test_old_sqlite_in_wal_mode_is_an_error(databases, monkeypatch):
 
 def test_old_sqlite_without_wal_is_mentioned(databases, monkeypatch):
     monkeypatch.setattr(sqlite, "library_version", lambda: (3, 40, 1))
-    databases("sqlite3", init_command="PRAGMA journal_mode=TRUNCATE;")
+    databases(sqlite.ENGINE, init_command="PRAGMA journal_mode=TRUNCATE;")
     [info] = checks.check_sqlite()
     assert (info.id, info.is_serious()) == ("taskproject.I001", False)
 
@@ -70,9 +70,10 @@ def test_debug_with_public_hosts_is_a_warning(settings, debug, hosts, found):
 @pytest.mark.parametrize(
     ("engine", "layer", "found"),
     [
-        ("postgresql", checks.IN_MEMORY_LAYER, ["taskproject.I003"]),
-        ("postgresql", "channels_redis.pubsub.RedisPubSubChannelLayer", []),
-        ("sqlite3", checks.IN_MEMORY_LAYER, []),
+        ("django.db.backends.postgresql", checks.IN_MEMORY_LAYER, ["taskproject.I003"]),
+        ("django.db.backends.postgresql", "channels_redis.pubsub.RedisPubSubChannelLayer", []),
+        (sqlite.ENGINE, checks.IN_MEMORY_LAYER, []),
+        ("django.db.backends.sqlite3", checks.IN_MEMORY_LAYER, []),
     ],
 )
 def test_in_memory_layer_beside_postgresql_is_mentioned(databases, engine, layer, found):

@@ -353,3 +353,25 @@ def test_claim_next_after_a_wait_asks_for_membership_anew(cast, new_task):
     Membership.objects.filter(user=cast.bert.user).delete()
     claimed = claims.claim_next(actor=cast.bert.user, projects=projects)
     assert (claimed.runs, claimed.reason) == ([], "no_project")
+
+
+def test_wrong_method_is_told_which_are_right(api):
+    answer = api.atlas.put("/me", {})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.json()["detail"] == "This path takes GET and PATCH only."
+    assert answer.json()["methods"] == ["GET", "PATCH"]
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "PATCH", "HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/agents", "/tasks/claim_next", "/me"])
+def test_options_tells_the_methods_of_a_path(api, path):
+    answer = api.atlas.options(path)
+    assert answer.status_code == 200
+    assert set(answer.json()["methods"]) == set(answer.headers["Allow"].split(", "))
+    assert api.nobody.options(path).status_code == 401
+
+
+def test_body_that_is_no_json_is_told_what_to_send(api):
+    answer = api.atlas.client.post("/api/v1/tasks/claim_next", "limit=1", content_type="text/plain")
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert "application/json" in answer.json()["detail"]
