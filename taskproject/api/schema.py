@@ -42,6 +42,10 @@ def add_conventions(result: dict[str, Any], generator: Any = None, **_: Any) -> 
     answer = {"description": "A problem.", "content": {"application/problem+json": {"schema": _PROBLEM}}}
     for path, operations in result.get("paths", {}).items():
         for method, operation in operations.items():
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "query":
+                    # As a browser's form sends what was left empty.
+                    parameter["allowEmptyValue"] = True
             responses = operation.setdefault("responses", {})
             for status in _problem_statuses(path, method, operation):
                 responses.setdefault(status, answer)

@@ -72,7 +72,10 @@ class SeveralField(forms.Field):
             return parts or None
         for part in parts:
             if part not in self.words:
-                raise forms.ValidationError(unknown_name(part, list(self.words), what="value"))
+                # As a parameter: in the message itself a % of the caller's would be read as a format.
+                raise forms.ValidationError(
+                    "%(sentence)s", params={"sentence": unknown_name(part, list(self.words), what="value")}
+                )
         return [self.words[part] for part in parts] or None
 
 

@@ -266,7 +266,9 @@ def token_output(token: AgentToken) -> dict[str, Any]:
 
 
 class NewTokenOutput(serializers.Serializer):
-    token = serializers.CharField(help_text="Shown this once; keep it safe.")
+    token = serializers.CharField(
+        allow_null=True, help_text="Shown this once; keep it safe. Null when the answer is repeated for the same key."
+    )
     name = serializers.CharField()
     expires_at = serializers.DateTimeField(allow_null=True)
 

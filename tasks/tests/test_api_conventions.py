@@ -90,6 +90,7 @@ def test_path_answers_the_same_with_and_without_slash(api, path):
     ("query", "name"),
     [
         ("status=running", "status"),
+        ("status=%25s%25(x)", "status"),
         ("priority=2", "priority"),
         ("ready=maybe", "ready"),
         ("created_after=yesterday", "created_after"),

@@ -1,0 +1,51 @@
+"""The API as its OpenAPI description has it, asked by schemathesis with what is right, nearly right, and nonsense."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks import clock
+from tasks.actions import claims, projects
+from tasks.actions.agents import create_token
+from tasks.tests.server_process import ServerProcess
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server, pytest.mark.slow]
+
+PATIENCE = 900
+EXAMPLES = 4
+#: It asks that whatever a schema allows be accepted; whether OPS-7 may wait for OPS-9 stands in no schema.
+EXCLUDED = "positive_data_acceptance"
+
+
+# The boundaries of every field are walked once: who is refused at the door does not get as far.
+@pytest.mark.parametrize(("member", "phases"), [("ada", "examples,coverage,fuzzing"), ("atlas", "examples,fuzzing")])
+def test_api_keeps_to_its_description_whatever_it_is_asked(cast, new_task, tmp_path, member, phases):
+    for number in range(3):
+        new_task(f"Task {number}", due_at=clock.now() + timedelta(days=1))
+    claims.claim_task(actor=cast.atlas.user, task=new_task("Under way"))
+    projects.edit_project(actor=None, project=cast.ops, changes={"workers_create": True})
+    _, token = create_token(actor=None, agent=getattr(cast, member), name="fuzz")
+    server = ServerProcess(tmp_path)
+    try:
+        ended = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("st")),
+                *("run", f"{server.url}/api/v1/schema"),
+                *("--header", f"Authorization: Bearer {token}"),
+                *("--phases", phases, "--max-examples", str(EXAMPLES)),
+                *("--exclude-checks", EXCLUDED, "--warnings", "off", "--continue-on-failure", "--no-color"),
+                *("--generation-deterministic", "--request-timeout", "60"),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    finally:
+        server.close()
+    assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
+    assert "Tested: " in ended.stdout
+    assert "Traceback" not in server.errors.read_text()
