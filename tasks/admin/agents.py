@@ -23,6 +23,7 @@ from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_agents, managed_ids, managed_projects, manages
 from tasks.admin.skill_rows import AgentSkillInline, skills_of
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin
+from tasks.assignment.track_record import track_record
 from tasks.errors import DomainError
 from tasks.models import Agent, AgentKind, AgentToken, Availability, Membership, Project, Role
 from tasks.permissions import may_manage_agent
@@ -229,6 +230,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if (agent := context.get("original")) is not None:
             context["tokens"] = list(self._tokens(agent))
+            context["record"] = track_record(agent, clock.now())
             context["now"] = clock.now()
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -14,6 +14,8 @@ from typing import Any
 from tasks.actions import assignments, lifecycle, reviews
 from tasks.actions import tasks as task_verbs
 from tasks.actions.funnel import LostRace
+from tasks.assignment.dispatcher import auto_assign_all
+from tasks.assignment.words import why_nobody
 from tasks.errors import DomainError
 from tasks.models import Agent, Task
 
@@ -35,20 +37,32 @@ class BulkVerb:
     name: str
     label: str
     did: str
-    run: Callable[[Any, Task, Sequence[Agent], str], Any]
+    run: Callable[[Any, Task, Sequence[Agent], str], Any] | None
     agents: bool = False
     note: str = ""
     asks: bool = False
     warning: str = ""
+    #: Takes all tasks together, because what becomes of one depends on the others; for each the reason it was refused.
+    run_all: Callable[[Any, Sequence[Task]], dict[int, str]] | None = None
 
     @property
     def doing(self) -> str:
         """As in "Assign 3 tasks", "Request changes of 3 tasks"."""
-        return "Request changes of" if self.name == "request_changes" else self.name.capitalize()
+        return "Request changes of" if self.name == "request_changes" else self.name.capitalize().replace("_", "-")
 
 
 def _approve(actor: Any, task: Task, agents: Sequence[Agent], note: str) -> Any:
     return reviews.approve_task(actor=actor, task=task, note=note).task
+
+
+def _auto_assign(actor: Any, tasks: Sequence[Task]) -> dict[int, str]:
+    refused = {}
+    for pk, outcome in auto_assign_all(actor=actor, tasks=tasks).items():
+        if isinstance(outcome, DomainError):
+            refused[pk] = outcome.detail
+        elif outcome.agent_id is None:
+            refused[pk] = f"Nobody was found. {why_nobody(outcome.candidates, outcome.others)}"
+    return refused
 
 
 BULK_VERBS: dict[str, BulkVerb] = {
@@ -75,6 +89,7 @@ BULK_VERBS: dict[str, BulkVerb] = {
             asks=True,
             warning="Agents that are not chosen here lose these tasks; a run of theirs is revoked.",
         ),
+        BulkVerb("auto_assign", "Auto-assign…", "Offered", None, asks=True, run_all=_auto_assign),
         BulkVerb(
             "unassign",
             "Unassign",
@@ -185,6 +200,9 @@ def run_portion(
 
     ``reach`` loads those of some ids that the actor may reach. At least one task is taken, so that it always ends.
     """
+    if verb.run_all is not None:
+        _run_all(verb, actor, ids, reach, outcome)
+        return []
     end = time.monotonic() + PORTION_SECONDS
     for start in range(0, len(ids), LOADED):
         portion = ids[start : start + LOADED]
@@ -196,6 +214,23 @@ def run_portion(
     return []
 
 
+def _run_all(
+    verb: BulkVerb, actor: Any, ids: list[int], reach: Callable[[Sequence[int]], dict[int, Task]], outcome: Outcome
+) -> None:
+    assert verb.run_all is not None
+    tasks: dict[int, Task] = {}
+    for start in range(0, len(ids), LOADED):
+        tasks |= reach(ids[start : start + LOADED])
+    refused = verb.run_all(actor, list(tasks.values()))
+    for pk in ids:
+        if pk not in tasks:
+            outcome.refuse("a task", "It no longer exists.")
+        elif pk in refused:
+            outcome.refuse(tasks[pk].ref, refused[pk])
+        else:
+            outcome.done.append(tasks[pk].ref)
+
+
 def _run_one(
     verb: BulkVerb, actor: Any, task: Task | None, agents: Sequence[Agent], note: str, outcome: Outcome
 ) -> None:
@@ -203,6 +238,7 @@ def _run_one(
         outcome.refuse("a task", "It no longer exists.")
         return
     ref, version = task.ref, task.version
+    assert verb.run is not None
     try:
         after = verb.run(actor, task, agents, note)
     except DomainError as error:

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from tasks.admin.auto_assign import preview_of
 from tasks.admin.bulk import (
     BULK_VERBS,
     MOST_SELECTED,
@@ -153,6 +154,8 @@ class BulkActions(ScopedAdmin):
             "note": form.data.get("note", "") if form else "",
             "note_most": NOTE_MOST,
         }
+        if verb.run_all is not None:
+            context["preview"] = preview_of(list(reachable.filter(pk__in=ids)))
         if verb.agents:
             context["candidates"] = candidates_for(ids)
             posted = form.data.getlist("agents") if form else []  # type: ignore[attr-defined]

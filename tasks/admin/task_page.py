@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from tasks import clock
 from tasks.actions import assignments, reviews
 from tasks.actions.funnel import LostRace, active_run
+from tasks.admin.auto_assign import latest_decision
 from tasks.admin.columns import marks_of, status_badge
 from tasks.admin.scope import ScopedAdmin, told_to
 from tasks.admin.task_verbs import PAGE_VERBS, may_adopt, verb_form, verbs_now
@@ -65,6 +66,8 @@ class TaskPage(ScopedAdmin):
             .select_related("project")
             .order_by("pk")[:100],
             "children": task.children.select_related("project").order_by("pk")[:100],
+            "decision": latest_decision(task),
+            "may_auto_assign": task.is_ready(now) and not any(a.ended_at is None for a in assigned),
             "verbs": [(verb, verb_form(verb, actor, task)) for verb in verbs_now(actor, task)],
             "events": events[:SHOWN_EVENTS],
             "more_events": len(events) > SHOWN_EVENTS,

@@ -22,7 +22,7 @@ from tasks.assignment.matching import Matching, match
 from tasks.assignment.policies import DEFAULT, Policy, named
 from tasks.assignment.records import record_of, verdict_of
 from tasks.assignment.working_hours import after_working, parse, zone_named
-from tasks.errors import IllegalTransition, Invalid, NotReady
+from tasks.errors import Contended, DomainError, IllegalTransition, Invalid, NotReady
 from tasks.models import (
     Agent,
     AgentKind,
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 AT_ONCE = 50
 #: Waiting tasks whose record one matching brings up to date; the others come with the next ones.
 EXPLAINED = 50
+#: The same where somebody asked.
+MOST_EXPLAINED = 200
 
 
 @dataclass
@@ -109,38 +111,56 @@ def preview(tasks: Sequence[Task], experience: Experience | None = None) -> list
     return found
 
 
-def auto_assign(*, actor: "User | None", tasks: Sequence[Task]) -> list[AssignmentDecision]:
-    """Match these tasks now, whatever the mode of their projects, and offer them; a decision for each, in their order.
+def auto_assign(*, actor: "User | None", task: Task) -> AssignmentDecision:
+    """Find an agent for ``task`` now, whatever the mode of its project, and offer it; nobody is an answer too.
 
     A task that was offered already keeps that decision. Raises ``NotPermitted``, ``IllegalTransition`` for one that
     is not waiting to be begun, ``NotReady``, ``Invalid`` for one that somebody was assigned to by hand.
     """
+    outcome = auto_assign_all(actor=actor, tasks=[task])[task.pk]
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
+
+
+def auto_assign_all(*, actor: "User | None", tasks: Sequence[Task]) -> dict[int, AssignmentDecision | DomainError]:
+    """Match these tasks together now and offer them; for each (by id) the decision, or why it was refused."""
     now = clock.now()
-    decisions: dict[int, AssignmentDecision] = {}
+    outcomes: dict[int, AssignmentDecision | DomainError] = {}
     chosen = []
     for task in tasks:
-        require(actor, "assign", task)
-        if offered := _offered_already(task):
-            decisions[task.pk] = offered
-            continue
-        require_waiting(task, now)
-        chosen.append(task)
+        try:
+            require(actor, "assign", task)
+            if offered := _offered_already(task):
+                outcomes[task.pk] = offered
+                continue
+            require_waiting(task, now)
+            chosen.append(task)
+        except DomainError as error:
+            outcomes[task.pk] = error
     served = Served()
+    projects = list({task.project_id: task.project for task in chosen}.values())
     for matching in preview(chosen) if chosen else ():
-        projects = list({task.project_id: task.project for task in chosen}.values())
         _offer(matching, projects, DecisionMode.ON_DEMAND, actor, now, served)
         left = [n for n in range(len(matching.snapshot.tasks)) if n not in matching.agent_of]
-        _explain(matching, left, DecisionMode.ON_DEMAND, actor)
-    decisions |= {decision.task_id: decision for decision in served.decisions}
+        _explain(matching, left[:MOST_EXPLAINED], DecisionMode.ON_DEMAND, actor)
+    outcomes |= {decision.task_id: decision for decision in served.decisions}
     for task in chosen:
-        if task.pk not in decisions:
-            latest = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
-            if latest is None:
-                # Somebody was faster, and now there is a reason to say.
-                require_waiting(Task.objects.select_related("project").get(pk=task.pk), clock.now())
-                raise Invalid({"task": f"{task.ref} changed at this moment; try again."})
-            decisions[task.pk] = latest
-    return [decisions[task.pk] for task in tasks]
+        if task.pk not in outcomes:
+            outcomes[task.pk] = _found_nobody(task)
+    return outcomes
+
+
+def _found_nobody(task: Task) -> AssignmentDecision | DomainError:
+    """The record of nobody; where there is none, somebody was faster, and that is the reason to say."""
+    waits = AssignmentDecision.objects.filter(task=task, agent__isnull=True, ended_at__isnull=True).first()
+    if waits is not None:
+        return waits
+    try:
+        require_waiting(Task.objects.select_related("project").get(pk=task.pk), clock.now())
+    except DomainError as error:
+        return error
+    return Contended(f"{task.ref} found no free slot at this moment; try again.")
 
 
 def require_waiting(task: Task, now: datetime) -> None:

@@ -204,10 +204,9 @@ def _pass_on(tasks: set[int]) -> int:
         if task.assignments.order_by("-pk").values_list("source", flat=True).first() != AssignmentSource.AUTO:
             continue
         try:
-            decisions = auto_assign(actor=None, tasks=[task])
+            offered += auto_assign(actor=None, task=task).agent_id is not None
         except DomainError:
             continue
-        offered += sum(decision.agent_id is not None for decision in decisions)
     return offered
 
 

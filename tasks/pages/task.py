@@ -17,6 +17,7 @@ from tasks.models import Agent, AgentKind, Assignment, Membership, Priority, Rol
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
+from tasks.pages.decisions import read_decision
 from tasks.permissions import may
 from tasks.timeline import read_timeline
 from tasks.transitions import Status
@@ -26,7 +27,7 @@ RUNS = 20
 RESULT_SHOWN = 20_000
 FIELD_LABELS = {
     "percent": "Progress", "note": "Note", "summary": "Summary", "result": "Result", "code": "Code",
-    "detail": "Detail", "agent": "Agent",
+    "detail": "Detail", "agent": "Agent", "reason": "Reason",
 }  # fmt: skip
 
 
@@ -178,6 +179,7 @@ def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "estimate": (task.estimate_minutes or 0) * 60,
         "marks": marks_of(task, active, now),
         "assignments": assignments,
+        "decision": read_decision(task),
         "labels": list(task.labels.all()),
         "skills": list(task.required_skills.select_related("skill")),
         "neighbours": _neighbours(task),

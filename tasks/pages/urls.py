@@ -2,6 +2,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
+from tasks.pages.agent import agent
 from tasks.pages.agents import agents
 from tasks.pages.board import board, board_changes
 from tasks.pages.moves import moves
@@ -14,6 +15,7 @@ urlpatterns = [
     path("tasks/<slug:ref>/moves", moves, name="task_moves"),
     path("tasks/<slug:ref>/", RedirectView.as_view(pattern_name="task", query_string=True)),
     path("agents/", agents, name="agents"),
+    path("agents/<str:slug>", agent, name="agent"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]

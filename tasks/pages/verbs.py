@@ -7,6 +7,9 @@ from django import forms
 
 from tasks.actions import claims, lifecycle, reviews, runs
 from tasks.actions.names import agents_named
+from tasks.actions.offering import decline_task
+from tasks.assignment.dispatcher import auto_assign
+from tasks.assignment.words import why_nobody
 from tasks.errors import Invalid
 from tasks.models import Agent, AgentKind, Run, Task
 from tasks.offers import open_verbs
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 
 #: Verbs that have a button, in the order of the page. ``start_for``: a manager, for another person.
 SHOWN = (
-    "start", "start_for", "progress", "complete", "approve", "request_changes", "fail", "release", "reopen", "cancel",
+    "start", "start_for", "auto_assign", "decline", "progress", "complete", "approve", "request_changes",
+    "fail", "release", "reopen", "cancel",
 )  # fmt: skip
 
 
@@ -44,6 +48,10 @@ def offered(user: "User", task: Task, now: "datetime", assignees: list[Agent]) -
             usable.add("start_for")
         if not _may_begin(user, task, now, assignees):
             usable.discard("start")
+    if task.status == Status.NOT_STARTED and agent_of(user) in assignees:
+        usable.add("decline")
+    if not assignees and task.is_ready(now) and may(user, "assign", task):
+        usable.add("auto_assign")
     return [verb for verb in SHOWN if verb in usable]
 
 
@@ -136,6 +144,18 @@ def _reopen(user: "User", task: Task, data: Any) -> str:
     return f"{task.ref} is open again."
 
 
+def _auto_assign(user: "User", task: Task, data: Any) -> str:
+    decision = auto_assign(actor=user, task=task)
+    if decision.agent is not None:
+        return f"{task.ref} is offered to {decision.agent.slug}."
+    return f"Nobody was found for {task.ref}. {why_nobody(decision.candidates, decision.others)}"
+
+
+def _decline(user: "User", task: Task, data: Any) -> str:
+    decline_task(actor=user, task=task, reason=_checked(NoteForm(data))["note"])
+    return f"You declined {task.ref}; it is not offered to you again."
+
+
 def _adopt(user: "User", task: Task, data: Any) -> str:
     number = data.get("run", "")
     run = Run.objects.filter(task=task, number=int(number)).first() if number.isdecimal() and len(number) < 10 else None
@@ -147,6 +167,8 @@ def _adopt(user: "User", task: Task, data: Any) -> str:
 
 _HANDLERS: dict[str, Callable[["User", Task, Any], str]] = {
     "start": _start,
+    "auto_assign": _auto_assign,
+    "decline": _decline,
     "progress": _progress,
     "complete": _complete,
     "fail": _fail,

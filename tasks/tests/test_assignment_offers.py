@@ -284,16 +284,16 @@ def test_auto_assign_on_demand_works_in_a_manual_project_and_repeats_its_answer(
     Agent.objects.filter(slug="bert").update(last_seen_at=clock.now())
     Agent.objects.filter(kind="human").update(availability=Availability.PAUSED)
     task = new_task()
-    (decision,) = auto_assign(actor=cast.ada.user, tasks=[task])
+    decision = auto_assign(actor=cast.ada.user, task=task)
     assert (decision.agent.slug, decision.mode) == ("bert", "on_demand")
-    (again,) = auto_assign(actor=cast.ada.user, tasks=[Task.objects.select_related("project").get(pk=task.pk)])
+    again = auto_assign(actor=cast.ada.user, task=Task.objects.select_related("project").get(pk=task.pk))
     assert again.pk == decision.pk
     assert Event.objects.get(task=task, kind="task.assigned").actor == cast.ada.user
 
 
 def test_auto_assign_that_finds_nobody_says_why(cast, new_task):
     task = new_task(required_skills=[("python", 5)])
-    (decision,) = auto_assign(actor=cast.ada.user, tasks=[task])
+    decision = auto_assign(actor=cast.ada.user, task=task)
     assert decision.agent is None
     assert "missing_skill" in codes(decision)["atlas"]
     assert assignee(task) == []
@@ -302,22 +302,22 @@ def test_auto_assign_that_finds_nobody_says_why(cast, new_task):
 def test_auto_assign_is_for_managers_and_for_what_waits(cast, new_task):
     task = new_task()
     with pytest.raises(NotPermitted):
-        auto_assign(actor=cast.hugo.user, tasks=[task])
+        auto_assign(actor=cast.hugo.user, task=task)
     mine = new_task(assignees=[cast.hugo])
     with pytest.raises(Invalid):
-        auto_assign(actor=cast.ada.user, tasks=[mine])
+        auto_assign(actor=cast.ada.user, task=mine)
     with pytest.raises(NotReady):
-        auto_assign(actor=cast.ada.user, tasks=[new_task(depends_on=[mine])])
+        auto_assign(actor=cast.ada.user, task=new_task(depends_on=[mine]))
     gone = lifecycle.cancel_task(actor=cast.ada.user, task=task)
     with pytest.raises(IllegalTransition):
-        auto_assign(actor=cast.ada.user, tasks=[gone])
+        auto_assign(actor=cast.ada.user, task=gone)
 
 
 def test_offer_on_demand_that_lapses_goes_to_the_next_in_a_manual_project(cast, new_task):
     Agent.objects.filter(kind="llm").update(last_seen_at=clock.now())
     Agent.objects.filter(kind="human").update(availability=Availability.PAUSED)
     task = new_task()
-    auto_assign(actor=cast.ada.user, tasks=[task])
+    auto_assign(actor=cast.ada.user, task=task)
     (first,) = assignee(task)
     let_offer_end(task)
     assert Matchmaker().catch_up() == 1

@@ -53,12 +53,12 @@ def in_status(task, cast, status):
 @pytest.mark.parametrize(
     ("status", "who", "wanted"),
     [
-        ("not_started", "ada", {"start", "start_for", "cancel"}),
+        ("not_started", "ada", {"start", "start_for", "auto_assign", "cancel"}),
         ("not_started", "hugo", {"start"}),
         ("not_started", "rita", {"start"}),
         ("not_started", "atlas", set()),
         ("not_started", "vera", set()),
-        ("not_started", "root", {"start_for", "cancel"}),
+        ("not_started", "root", {"start_for", "auto_assign", "cancel"}),
         ("in_progress", "ada", {"release", "cancel"}),
         ("in_progress", "hugo", set()),
         ("in_progress", "atlas", {"progress", "complete", "fail", "release"}),
@@ -85,7 +85,7 @@ def test_start_is_offered_only_where_it_can_succeed(offers, cast, new_task):
     for_bert = new_task(assignees=[cast.bert])
     mine = new_task(assignees=[cast.hugo, cast.bert])
     hugo = cast.hugo.user
-    assert [offers(hugo, task) for task in (blocked, for_bert, mine)] == [set(), set(), {"start"}]
+    assert [offers(hugo, task) for task in (blocked, for_bert, mine)] == [set(), set(), {"start", "decline"}]
     Project.objects.filter(pk=cast.ops.pk).update(allow_pull=False)
     assert offers(hugo, new_task()) == set()
 

@@ -28,8 +28,7 @@ class CandidatesView(View):
 class AutoAssignView(View):
     @extend_schema(request=None, responses=DecisionOutput, **docs.AUTO_ASSIGN)
     def post(self, request: Request, ref: str) -> Response:
-        (decision,) = auto_assign(actor=self.actor, tasks=[self.find_task(ref)])
-        return Response(decision_output(decision))
+        return Response(decision_output(auto_assign(actor=self.actor, task=self.find_task(ref))))
 
 
 class DeclineView(View):

@@ -1,0 +1,69 @@
+"""What *Auto-assign…* would do, before anything is written; and the latest decision on a task, in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks import clock
+from tasks.assignment import words
+from tasks.assignment.dispatcher import preview, require_waiting
+from tasks.assignment.records import record_of
+from tasks.errors import DomainError
+from tasks.models import AssignmentDecision, Task
+
+#: Tasks that a preview shows one by one.
+SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Line:
+    """What would become of one task."""
+
+    ref: str
+    why: str
+    agent: str | None = None
+    score: float | None = None
+    margin: float | None = None
+    said: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Preview:
+    found: int = 0
+    more: int = 0
+    policies: list[str] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
+def preview_of(tasks: Sequence[Task]) -> Preview:
+    """How ``tasks`` would be matched now, and why each is left out that would not."""
+    shown, now = Preview(), clock.now()
+    waiting, refused = [], []
+    for task in tasks:
+        try:
+            require_waiting(task, now)
+            waiting.append(task)
+        except DomainError as error:
+            refused.append(Line(task.ref, error.detail.removeprefix("task: ")))
+    for matching in preview(waiting) if waiting else ():
+        shown.found += len(matching.agent_of)
+        shown.policies.append(matching.policy.label.lower())
+        order = sorted(range(len(matching.snapshot.tasks)), key=lambda n: n not in matching.agent_of)
+        for number in order[: SHOWN - len(shown.lines)]:
+            record = record_of(matching, number)
+            said = words.sentences(record.rows, record.others)
+            why = said[0] if record.slug else words.why_nobody(record.rows, record.others)
+            ref = matching.snapshot.tasks[number].ref
+            shown.lines.append(Line(ref, why, record.slug, record.score, record.margin, said))
+    shown.lines += refused[: max(0, SHOWN - len(shown.lines))]
+    shown.more = len(tasks) - len(shown.lines)
+    return shown
+
+
+def latest_decision(task: Task) -> dict[str, Any] | None:
+    """The latest decision on ``task`` with its title and sentences."""
+    made = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
+    if made is None:
+        return None
+    title = f"Why {made.agent.slug}?" if made.agent else "Why nobody?"
+    return {"made": made, "title": title, "said": words.sentences(made.candidates, made.others)}

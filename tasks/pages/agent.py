@@ -1,0 +1,50 @@
+"""The page of one agent: what it can do, what it has shown, what it works on and what it was offered."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from tasks import clock
+from tasks.assignment.track_record import track_record
+from tasks.models import Agent, Assignment, AssignmentEnd, Project, Run
+from tasks.pages.agents import AgentCard
+from tasks.permissions import may_manage_agent
+
+SHOWN = 50
+RECENT = 20
+
+
+@login_required
+def agent(request: HttpRequest, slug: str) -> HttpResponse:
+    """One agent that shares a project with the user; tasks of other projects are counted, not shown."""
+    user: Any = request.user
+    found = (
+        Agent.objects.visible_to(user)
+        .filter(slug=slug)
+        .distinct()
+        .with_load()
+        .prefetch_related("skills__skill")
+        .first()
+    )
+    if found is None:
+        raise Http404
+    now = clock.now()
+    projects = list(Project.objects.visible_to(user).values_list("pk", flat=True))
+    runs = Run.objects.filter(agent=found, task__project__in=projects).select_related("task__project")
+    waiting = Assignment.objects.unstarted().filter(agent=found, task__project__in=projects)
+    turned_down = Assignment.objects.filter(
+        agent=found, task__project__in=projects, end_reason__in=(AssignmentEnd.DECLINED, AssignmentEnd.LAPSED)
+    )
+    card = AgentCard(found, now, found.active_runs, list(runs.active().order_by("started_at")[:SHOWN]))  # type: ignore[attr-defined]
+    context = {
+        "card": card,
+        "agent": found,
+        "record": track_record(found, now),
+        "waiting": waiting.select_related("task__project").order_by("pk")[:SHOWN],
+        "recent": runs.filter(ended_at__isnull=False).order_by("-started_at")[:RECENT],
+        "turned_down": turned_down.select_related("task__project").order_by("-ended_at")[:RECENT],
+        "may_edit": user.is_staff and may_manage_agent(user, found),
+    }
+    return render(request, "tasks/agent.html", context)

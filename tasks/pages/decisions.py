@@ -1,0 +1,30 @@
+"""The latest decision of automatic assignment on a task, in words."""
+
+from dataclasses import dataclass
+
+from tasks.assignment import words
+from tasks.models import AssignmentDecision, Task
+from tasks.transitions import TERMINAL
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decision to show. ``warning``: why nobody can be found, where somebody has to change something."""
+
+    made: AssignmentDecision
+    title: str
+    said: list[str]
+    warning: str = ""
+
+
+def read_decision(task: Task) -> Decision | None:
+    """Why the task was offered to whom, or why it waits; None where nothing was decided, or it no longer matters."""
+    if task.status in TERMINAL:
+        return None
+    made = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
+    if made is None or (made.agent is None and made.ended_at is not None):
+        return None
+    said = words.sentences(made.candidates, made.others)
+    if made.agent is not None:
+        return Decision(made, f"Why {made.agent.slug}?", said)
+    return Decision(made, "Why nobody?", said, made.warning)
