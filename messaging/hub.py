@@ -269,28 +269,50 @@ class Hub:
         """
         full = after is not None
         while after is not None and full:
-            batch, after, full = await self.in_thread(_replay, follower, after, None)
+            batch, after, full = await self._replayed(follower, after, None)
             if batch:
                 yield batch
+        if follower.ended:
+            return
         joined = await self.follow(follower)
         place: Cursor = joined if after is None else after
         full = joined > place
         while full:
-            batch, place, full = await self.in_thread(_replay, follower, place, joined)
+            batch, place, full = await self._replayed(follower, place, joined)
             if batch:
                 yield batch
+        if follower.ended:
+            return
         yield Batch([], place)
         while (batch := await follower.take()) is not None:
             # The replay may have read further than the hub had: what it brought is not told again.
             if rest := batch.behind(place):
                 yield rest
 
+    async def _replayed(
+        self, follower: Follower, after: Cursor, until: Cursor | None
+    ) -> tuple[Batch | None, Cursor, bool]:
+        """``_replay``, for a follower that is still let in: a long history is no way around a lost permission."""
+        visitor, batch, cursor, full = await self.in_thread(_replay, follower, after, until)
+        if visitor is None:
+            follower.end("not_authenticated")
+            return None, after, False
+        follower.visitor = visitor
+        return batch, cursor, full
 
-def _replay(follower: Follower, after: Cursor, until: Cursor | None) -> tuple[Batch | None, Cursor, bool]:
-    """A page of the table for ``follower``, the cursor behind it, and whether there may be more."""
-    user = User.objects.get(pk=follower.visitor.user_id)
+
+def _replay(
+    follower: Follower, after: Cursor, until: Cursor | None
+) -> tuple[Visitor | None, Batch | None, Cursor, bool]:
+    """The follower's visitor as of now (None: no longer let in), a page of the table for them, the cursor behind it,
+    and whether there may be more.
+    """
+    visitor = standing([follower.visitor])[follower.visitor]
+    if visitor is None:
+        return None, None, after, False
+    user = User.objects.get(pk=visitor.user_id)
     events, cursor = read_events(user=user, after=after, limit=BATCH, narrowing=follower.narrowing, until=until)
-    return (Batch(serialise(events), cursor) if events else None), cursor, len(events) == BATCH
+    return visitor, (Batch(serialise(events), cursor) if events else None), cursor, len(events) == BATCH
 
 
 hub = Hub()

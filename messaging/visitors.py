@@ -1,5 +1,6 @@
 """Who follows the stream, and what they may see at the moment: members of projects, by session or by token."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -21,12 +22,16 @@ SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
 @dataclass(frozen=True)
 class Visitor:
-    """A user as the stream knows them; ``projects`` are ids, None for a superuser, who sees all."""
+    """A user as the stream knows them; ``projects`` are ids, None for a superuser, who sees all.
+
+    ``session_hash`` is that of the password under which the session began: a new password ends it.
+    """
 
     user_id: int
     projects: frozenset[int] | None
     token_id: int | None = None
     session_key: str | None = None
+    session_hash: str = ""
 
 
 def admit(headers: Mapping[str, str]) -> Visitor:
@@ -42,7 +47,8 @@ def admit(headers: Mapping[str, str]) -> Visitor:
     user = _user_of_session(session_key) if session_key else None
     if user is None:
         raise NotAuthenticated("Sign in, or send a token: `Authorization: Bearer <token>`.")
-    return _seen(Visitor(user.pk, frozenset(), session_key=session_key), user)
+    visitor = Visitor(user.pk, frozenset(), session_key=session_key, session_hash=user.get_session_auth_hash())
+    return _seen(visitor, user)
 
 
 def _user_of_session(session_key: str) -> User | None:
@@ -78,12 +84,19 @@ def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
     for user_id, project_id in Membership.objects.filter(user__in=users).values_list("user_id", "project_id"):
         projects[user_id].add(project_id)
 
+    @functools.cache
+    def session_hash_of(user_id: int) -> str:
+        return users[user_id].get_session_auth_hash()
+
     def now_is(visitor: Visitor) -> Visitor | None:
         if visitor.user_id not in users:
             return None
         if visitor.token_id is not None and visitor.token_id not in good_tokens:
             return None
-        if visitor.session_key is not None and visitor.session_key not in good_sessions:
+        if visitor.session_key is not None and not (
+            visitor.session_key in good_sessions
+            and constant_time_compare(visitor.session_hash, session_hash_of(visitor.user_id))
+        ):
             return None
         sees_all = users[visitor.user_id].is_superuser
         return replace(visitor, projects=None if sees_all else frozenset(projects[visitor.user_id]))

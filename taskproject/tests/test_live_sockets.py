@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -240,6 +241,83 @@ def test_revoked_token_and_ended_session_close_the_socket(cast):
         assert await agent.closed_with() == 4401
         await later(cast.ada.user.__class__.objects.filter(pk=cast.ada.user.pk).update, is_active=False)
         assert await browser.closed_with() == 4401
+
+    run(story)
+
+
+def test_new_password_closes_the_sockets_of_the_sessions_before(cast):
+    session, other = session_of(cast.ada.user), session_of(cast.rita.user)
+
+    async def story() -> None:
+        browser, bystander = await Socket(**session).hello(), await Socket(**other).hello()
+        cast.ada.user.set_password("quite another pass phrase")
+        await later(cast.ada.user.save)
+        assert await browser.closed_with() == 4401
+        await later(write, cast, "after")
+        await bystander.read_until("after")
+        await bystander.leave()
+
+    run(story)
+
+
+def test_ended_session_closes_its_socket(cast):
+    session = session_of(cast.ada.user)
+
+    async def story() -> None:
+        browser = await Socket(**session).hello()
+        await later(Session.objects.all().delete)
+        assert await browser.closed_with() == 4401
+
+    run(story)
+
+
+def test_replay_of_a_long_history_ends_with_the_permission(cast, monkeypatch):
+    """Between two pages of the table it is asked again who may read on."""
+    monkeypatch.setattr(hub_module, "BATCH", 2)
+    token, secret = create_token(actor=None, agent=cast.atlas, name="t")
+    for number in range(6):
+        write(cast, f"old {number}")
+    replay = hub_module._replay
+    pages = []
+
+    def revoke_after_two(*args):
+        pages.append(replay(*args))
+        if len(pages) == 2:
+            revoke_token(actor=cast.root, token=token)
+        return pages[-1]
+
+    monkeypatch.setattr(hub_module, "_replay", revoke_after_two)
+
+    async def story() -> None:
+        socket = await Socket(f"?after={START}", authorization=f"Bearer {secret}").hello()
+        assert await socket.read_until("old 3") == ["old 0", "old 1", "old 2", "old 3"]
+        assert await socket.closed_with() == 4401
+        assert hub.followers == set()
+
+    run(story)
+
+
+def test_replay_shows_nothing_of_a_project_that_was_left_meanwhile(cast, monkeypatch):
+    monkeypatch.setattr(hub_module, "BATCH", 2)
+    headers = bearer(cast.bert)
+    for number in range(6):
+        write(cast, f"old {number}")
+    replay = hub_module._replay
+    pages = []
+
+    def remove_after_one(*args):
+        pages.append(replay(*args))
+        if len(pages) == 1:
+            remove_member(actor=cast.ada.user, project=cast.ops, user=cast.bert.user)
+        return pages[-1]
+
+    monkeypatch.setattr(hub_module, "_replay", remove_after_one)
+
+    async def story() -> None:
+        socket = await Socket(f"?after={START}", **headers).hello()
+        assert await socket.read_until("old 1") == ["old 0", "old 1"]
+        assert await socket.wire.receive_nothing(timeout=1, interval=0.05)
+        await socket.leave()
 
     run(story)
 
