@@ -8,6 +8,7 @@ from tasks.transitions import TRANSITIONS, Who
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 
 # Verbs that move no task, and the least role each asks for.
@@ -102,14 +103,25 @@ def require_in_project(actor: "User | None", verb: str, project: Project) -> Non
     raise NotPermitted(f"Your role in {project.key} does not allow you to {verb.replace('_', ' ')}.")
 
 
-def may_manage_agent(actor: "User | None", agent: Agent) -> bool:
-    """A superuser, or a manager of a project the agent is in; nobody manages themselves into more capacity."""
+def may_stop_agent(actor: "User | None", agent: Agent) -> bool:
+    """Who may pause an agent and revoke its tokens: a superuser, or a manager of any project the agent is in."""
     if actor is None or (actor.is_active and actor.is_superuser):
         return True
     if is_llm(actor):
         return False
-    managed = Membership.objects.filter(user=actor, role=Role.MANAGER).values("project")
-    return Membership.objects.filter(user=agent.user_id, project__in=managed).exists()
+    return Membership.objects.filter(user=agent.user_id, project__in=_managed_by(actor)).exists()
+
+
+def may_manage_agent(actor: "User | None", agent: Agent) -> bool:
+    """Who may change what holds wherever the agent works: a superuser, or a manager of every project it is in."""
+    if actor is None or (actor.is_active and actor.is_superuser):
+        return True
+    beyond = Membership.objects.filter(user=agent.user_id).exclude(project__in=_managed_by(actor))
+    return may_stop_agent(actor, agent) and not beyond.exists()
+
+
+def _managed_by(actor: "User") -> "QuerySet[Membership, int]":
+    return Membership.objects.filter(user=actor, role=Role.MANAGER).values_list("project", flat=True)
 
 
 def may_issue_token(actor: "User | None", agent: Agent) -> bool:
@@ -122,11 +134,7 @@ def may_issue_token(actor: "User | None", agent: Agent) -> bool:
         return False
     if agent.user_id == actor.pk:
         return True
-    if agent.user.is_superuser:
-        return False
-    managed = Membership.objects.filter(user=actor, role=Role.MANAGER).values("project")
-    beyond = Membership.objects.filter(user=agent.user_id).exclude(project__in=managed)
-    return may_manage_agent(actor, agent) and not beyond.exists()
+    return not agent.user.is_superuser and may_manage_agent(actor, agent)
 
 
 def is_staff_somewhere(user: "User | None") -> bool:

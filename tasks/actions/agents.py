@@ -14,7 +14,7 @@ from tasks.actions.names import skills_named
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import event, record
 from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Skill
-from tasks.permissions import is_llm, is_staff_somewhere, may_issue_token, may_manage_agent
+from tasks.permissions import is_llm, is_staff_somewhere, may_issue_token, may_manage_agent, may_stop_agent
 from tasks.tokens import digest_of
 
 if TYPE_CHECKING:
@@ -86,16 +86,19 @@ def edit_agent(
 ) -> Agent:
     """Change an agent (``EDITABLE_FIELDS``) and, where given, its skills.
 
-    An agent changes its own availability and version, nothing else; staff of its projects change all.
+    An agent changes its own availability and version, nothing else. Managers of all its projects change the rest,
+    which holds wherever it works; a manager of any of them may pause it or let it work again.
     Raises ``NotPermitted``, ``Invalid``.
     """
     agent = Agent.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=agent.pk)
     own = {"availability", "version"}
     is_self = actor is not None and agent.user_id == actor.pk
     manages = may_manage_agent(actor, agent) and not (is_self and actor is not None and not actor.is_superuser)
-    if not manages and not (is_self and skills is None and set(changes) <= own):
-        what = "only its availability and version itself" if is_self else "nothing of it"
-        raise NotPermitted(f"You may change {what}; the rest of {agent.slug} belongs to managers of its projects.")
+    may_stop = may_stop_agent(actor, agent)
+    free = own if is_self else {"availability"} if may_stop else set()
+    if not manages and not (free and skills is None and set(changes) <= free):
+        what = f"only the {' and '.join(sorted(free))} of {agent.slug}" if free else f"nothing of {agent.slug}"
+        raise NotPermitted(f"You may change {what}; the rest belongs to who manages all of its projects.")
     if unknown := set(changes) - set(EDITABLE_FIELDS):
         raise Invalid({sorted(unknown)[0]: "Cannot be changed."})
     told = [name for name, value in changes.items() if getattr(agent, name) != value]
@@ -152,6 +155,6 @@ def create_token(
 @verb
 def revoke_token(*, actor: "User | None", token: AgentToken) -> None:
     """Make a token worthless at once. Doing it twice is one effect. Raises ``NotPermitted``."""
-    if is_llm(actor) or not may_manage_agent(actor, token.agent):
+    if is_llm(actor) or not may_stop_agent(actor, token.agent):
         raise NotPermitted(f"Only a manager of a project of {token.agent.slug} may revoke its tokens.")
     AgentToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=clock.now())

@@ -184,21 +184,19 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
     """
     check_lease(lease_seconds)
     agent = _lock(_require_agent(actor))
+    mine = Run.objects.active().filter(task=task.pk, agent=agent).select_related("task__project", "agent")
+    if (held := mine.first()) is not None:
+        # Runs are locked before tasks, so the holder's claim asks for its run alone.
+        require(actor, "claim", held.task)
+        _renew(held, lease_seconds)
+        return held
     task = load_task(task, lock=True)
     require(actor, "claim", task)
     now = clock.now()
     if task.status == Status.IN_PROGRESS and (run := active_run(task)):
-        if run.agent_id != agent.pk:
-            raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
-        if run.lease_seconds:
-            seconds = lease_seconds or run.lease_seconds
-            run.lease_seconds, run.lease_expires_at = seconds, now + timedelta(seconds=seconds)
-            renewed = Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(
-                lease_seconds=seconds, lease_expires_at=run.lease_expires_at, last_heartbeat_at=now
-            )
-            if not renewed:
-                raise LostRace
-        return run
+        if run.agent_id == agent.pk:
+            raise LostRace
+        raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
     require_legal("claim", task)
     _require_ready(task, now)
     _require_may_take(agent, task)
@@ -214,6 +212,20 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
         lease_seconds=lease_seconds,
         pulled=[] if assigned else [task],
     )[0]
+
+
+def _renew(run: Run, lease_seconds: int | None) -> None:
+    """Give the run the lease that was asked for, where it has one. Raises ``LostRace`` where it has just ended."""
+    if not run.lease_seconds:
+        return
+    now = clock.now()
+    run.lease_seconds = lease_seconds or run.lease_seconds
+    run.lease_expires_at = now + timedelta(seconds=run.lease_seconds)
+    renewed = Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(
+        lease_seconds=run.lease_seconds, lease_expires_at=run.lease_expires_at, last_heartbeat_at=now
+    )
+    if not renewed:
+        raise LostRace
 
 
 @verb

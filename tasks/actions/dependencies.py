@@ -40,10 +40,10 @@ def _waits_for(ids: Iterable[int]) -> dict[int, list[int]]:
     return edges
 
 
-def find_path(start: int, goal: int) -> list[int] | None:
-    """Ids from ``start`` to ``goal`` along *waits for*, breadth first, a query a level; None where there is no way."""
-    came_from: dict[int, int | None] = {start: None}
-    frontier = [start]
+def find_path(starts: Iterable[int], goal: int) -> list[int] | None:
+    """Ids from one of ``starts`` to ``goal`` along *waits for*; None where there is no way. Two queries a level."""
+    frontier = list(dict.fromkeys(starts))
+    came_from: dict[int, int | None] = dict.fromkeys(frontier)
     while frontier:
         if goal in came_from:
             path: list[int] = []
@@ -63,9 +63,9 @@ def find_path(start: int, goal: int) -> list[int] | None:
     return None
 
 
-def require_no_cycle(task: Task, other: Task) -> None:
-    """Raise ``DependencyCycle``, naming it, if ``task`` waiting for ``other`` would close a circle."""
-    path = find_path(other.pk, task.pk)
+def require_no_cycle(task: Task, others: Sequence[Task]) -> None:
+    """Raise ``DependencyCycle``, naming it, if ``task`` waiting for ``others`` would close a circle."""
+    path = find_path([other.pk for other in others], task.pk)
     if path is None:
         return
     named = {t.pk: t.ref for t in Task.objects.filter(pk__in=path).select_related("project")}
@@ -85,8 +85,8 @@ def connect(task: Task, others: Sequence[Task]) -> tuple[list[Task], int]:
     for other in new:
         if other.project_id != task.project_id:
             raise Invalid({"depends_on": f"{other.ref} belongs to another project; dependencies stay inside one."})
-        require_no_cycle(task, other)
-        Dependency.objects.create(task=task, depends_on=other)
+    require_no_cycle(task, new)
+    Dependency.objects.bulk_create([Dependency(task=task, depends_on=other) for other in new])
     return new, sum(not satisfies_dependency(status[other.pk]) for other in new)
 
 
@@ -156,7 +156,7 @@ def change_parent(task: Task, parent: Task | None, *, now: "datetime", actor: "U
             raise Invalid({"parent": f"{parent.ref} belongs to another project."})
         if parent.pk == task.pk:
             raise DependencyCycle([task.ref, task.ref])
-        require_no_cycle(parent, task)
+        require_no_cycle(parent, [task])
     deltas = {}
     if not settles_child(task.status):
         if task.parent_id:

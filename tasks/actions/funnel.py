@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, DateTimeField, F, Q, Value, When
 
 from tasks.errors import Contended, IllegalTransition, NotFound
 from tasks.events import event
@@ -120,14 +120,21 @@ def move_all(
     """Move tasks of one status to ``target`` by one UPDATE that holds only where the status is still the one we read.
 
     Also brings the counters of dependents and parents up to date, and closes or reopens assignments with the tasks.
-    ``changes`` are further columns; ``about`` names run or agent of the events, ``data`` their further words.
+    ``changes`` are further columns; what comes back to be begun rests until the later of its ``deferred_until`` and its
+    ``start_after``. ``about`` names run or agent of the events, ``data`` their further words.
     Raises ``IllegalTransition`` where the table has no such move, ``LostRace`` where somebody was faster with any.
     """
     source = Status(tasks[0].status)
     for task in tasks:
         if task.status != source or not is_legal(verb, task.status, target):
             raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
-    foreseen = _lock_with_the_tasks_around(tasks, source, target)
+    rest_until = None
+    if target == Status.NOT_STARTED:
+        rest_until = changes.get("deferred_until")
+        # Asked of the row: start_after may have been edited while the task was under way.
+        later = When(start_after__gt=rest_until or now, then=F("start_after"))
+        changes["deferred_until"] = Case(later, default=Value(rest_until, DateTimeField()))
+    foreseen = lock_with_the_tasks_around(tasks, source, target)
     as_read = Q(pk__in=[task.pk for task in tasks])
     if settles_child(source) != settles_child(target):
         # The parent's counter moves too, so it must still be the parent.
@@ -144,6 +151,9 @@ def move_all(
         for name, value in changes.items():
             if not hasattr(value, "resolve_expression"):
                 setattr(task, name, value)
+        if target == Status.NOT_STARTED:
+            ahead = [moment for moment in (task.start_after, rest_until) if moment is not None and moment > now]
+            task.deferred_until = max(ahead, default=None)
         moved.events.append(event("task.status_changed", at=now, actor=actor, task=task, **(about or {}), **words))
     if target in TERMINAL:
         Assignment.objects.active().filter(task__in=tasks).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
@@ -177,7 +187,7 @@ def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
     return dict(rows.values_list("pk", "status"))
 
 
-def _lock_with_the_tasks_around(tasks: Sequence[Task], source: str, target: str) -> set[int] | None:
+def lock_with_the_tasks_around(tasks: Sequence[Task], source: str, target: str) -> set[int] | None:
     """Lock ``tasks`` and those whose counters will move with them; the ids of the dependents among these.
 
     None where the database has no row locks, and so no race.

@@ -9,7 +9,7 @@ from tasks.actions.assignments import unassign_task
 from tasks.actions.funnel import lock_tasks, verb
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import event, name_of, record
-from tasks.models import Membership, Project, Role, Run, Task
+from tasks.models import Agent, Membership, Project, Role, Run, Task
 from tasks.permissions import agent_of, is_llm, is_staff_somewhere, may_in_project
 from tasks.transitions import OPEN
 
@@ -81,9 +81,10 @@ def set_member(*, actor: "User | None", project: Project, user: "User", role: Ro
 
     Raises ``NotPermitted``; ``Invalid`` where an LLM agent would become manager or viewer, or the last manager leave.
     """
+    agent = agent_of(user)
+    _lock_team(project, agent)
     if not may_in_project(actor, "manage_members", project):
         raise NotPermitted(f"Only a manager of {project.key} may change its members.")
-    agent = agent_of(user)
     if is_llm(user) and role not in (Role.WORKER, Role.REVIEWER):
         raise Invalid({"role": f"{name_of(user)} is an LLM agent; it can be worker or reviewer."})
     previous = Membership.objects.filter(project=project, user=user).first()
@@ -112,6 +113,8 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
 
     Raises ``NotPermitted``; ``Invalid`` for the last manager.
     """
+    agent = agent_of(user)
+    _lock_team(project, agent)
     if not may_in_project(actor, "manage_members", project):
         raise NotPermitted(f"Only a manager of {project.key} may change its members.")
     membership = Membership.objects.filter(project=project, user=user).first()
@@ -119,7 +122,6 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
         return
     if membership.role == Role.MANAGER:
         _require_another_manager(actor, project, user)
-    agent = agent_of(user)
     if agent is not None:
         held = Task.objects.filter(project=project, status__in=sorted(OPEN)).assigned_to(agent)
         # All runs, then all tasks: the order in which each of their verbs locks.
@@ -138,6 +140,13 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
             member=name_of(user),
         )
     )
+
+
+def _lock_team(project: Project, agent: Agent | None) -> None:
+    """One change of members at a time, so that two managers cannot remove each other; and none beside a claim."""
+    if agent is not None:
+        Agent.objects.select_for_update(no_key=True).filter(pk=agent.pk).values_list("pk").first()
+    Project.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk").first()
 
 
 def _require_another_manager(actor: "User | None", project: Project, user: "User") -> None:

@@ -26,7 +26,7 @@ from tasks.admin.verb_form import VerbForm, VerbFormAdmin
 from tasks.assignment.track_record import track_record
 from tasks.errors import DomainError
 from tasks.models import Agent, AgentKind, AgentToken, Availability, Membership, Project, Role
-from tasks.permissions import may_manage_agent
+from tasks.permissions import may_stop_agent
 
 
 class AgentForm(VerbForm):
@@ -112,7 +112,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         )
 
     def may_reach(self, request: HttpRequest, obj: Any) -> bool:
-        return manages(request) and (obj is None or may_manage_agent(request.user, obj))  # type: ignore[arg-type]
+        return manages(request) and (obj is None or may_stop_agent(request.user, obj))  # type: ignore[arg-type]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Runs tell who did what; an agent that goes is disabled."""

@@ -16,7 +16,7 @@ from tasks.api import docs, inputs, outputs
 from tasks.api.views.base import LIST_QUERY_NAMES, ListView, View
 from tasks.errors import Invalid, NotFound, NotPermitted, unknown_name
 from tasks.models import Agent, AgentSkill, AgentToken, Membership, Project, Role, Run, Skill
-from tasks.permissions import agent_of, may_in_project, may_manage_agent
+from tasks.permissions import agent_of, may_in_project, may_stop_agent
 from tasks.querysets import AgentQuerySet
 from tasks.unread import count_unread
 
@@ -153,7 +153,7 @@ class TokensView(ListView):
 
     def _tokens(self, slug: str) -> QuerySet[AgentToken]:
         agent = self.find_agent(slug)
-        if not may_manage_agent(self.actor, agent):
+        if not may_stop_agent(self.actor, agent):
             raise NotPermitted(f"Only a manager of a project of {slug} may see its tokens.")
         return AgentToken.objects.filter(agent=agent)
 

@@ -1,12 +1,13 @@
 """Work: claiming and starting tasks, and what the holder of a run does."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -144,20 +145,20 @@ class CompleteManyView(View):
     @extend_schema(request=inputs.CompleteManyInput, responses=outputs.ManyFinishedOutput, **docs.COMPLETE_MANY)
     def post(self, request: Request) -> Response:
         items = self.read(inputs.CompleteManyInput)["runs"]
-        answers: list[dict[str, Any]] = []
-        finished: dict[int, runs.Finished] = {}
-        with transaction.atomic():
-            for place, item in enumerate(items):
-                run_id = item.pop("id")
-                answers.append({"id": str(run_id)})
-                try:
-                    finished[place] = runs.complete_run(actor=self.actor, run_id=run_id, **item)
-                except DomainError as error:
-                    answers[place]["problem"] = problem_of(error)
-        shown = task_outputs([done.task for done in finished.values()])
-        for (place, done), task in zip(finished.items(), shown, strict=True):
-            answers[place] |= {"task": task, "unblocked": done.unblocked}
-        return Response({"results": answers})
+        asked = [{("run_id" if name == "id" else name): value for name, value in item.items()} for item in items]
+        outcomes = runs.complete_runs(actor=self.actor, items=asked)
+        shown = iter(task_outputs([done.task for done in outcomes if isinstance(done, runs.Finished)]))
+        return Response(
+            {"results": [self._told(item, done, shown) for item, done in zip(items, outcomes, strict=True)]}
+        )
+
+    @staticmethod
+    def _told(
+        item: dict[str, Any], done: runs.Finished | DomainError, shown: Iterator[dict[str, Any]]
+    ) -> dict[str, Any]:
+        if isinstance(done, DomainError):
+            return {"id": str(item["id"]), "problem": problem_of(done)}
+        return {"id": str(item["id"]), "task": next(shown), "unblocked": done.unblocked}
 
 
 class FailView(View):
