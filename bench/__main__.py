@@ -4,9 +4,10 @@ import argparse
 import platform
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from bench import cluster, cycle, reads
+from bench import cluster, cycle, fanout, reads
 from bench.table import Figure, as_text, write_json
 
 Bench = Callable[[str, argparse.Namespace], list[Figure]]
@@ -39,11 +40,18 @@ def _scale(server: str, options: argparse.Namespace) -> list[Figure]:
     return reads.scale(server, many=many, requests=10 if options.quick else 50)
 
 
+def _fanout(server: str, options: argparse.Namespace) -> list[Figure]:
+    plain = fanout.QUICK if options.quick else fanout.FULL
+    size = replace(plain, rounds=options.rounds or plain.rounds, seconds=int(options.seconds or plain.seconds))
+    return fanout.fanout(server, size, options.redis)
+
+
 BENCHES: dict[str, tuple[Bench, str]] = {
     "cycle": (_cycle, "claim_next + complete over HTTP beside Procrastinate"),
     "batch": (_batch, "the same in batches of 10 beside PgQueuer"),
     "reads": (_reads, "one task and a list of 50 beside a bare view of the same bytes"),
     "scale": (_scale, "claim_next, list, board, admin list with a million tasks beside a thousand"),
+    "fanout": (_fanout, "one event to 200 sockets beside Flask-SocketIO, and commit to frame at 50 events/s"),
     "sqlite": (_sqlite, "both on SQLite, for information"),
 }
 
@@ -60,6 +68,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="A smoke run: everything small and short.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="Also write the figures there.")
     parser.add_argument("--postgres", metavar="URL", help="A server to make databases on; else a throwaway one.")
+    parser.add_argument("--redis", metavar="URL", help="For `fanout`: also measure across processes.")
     parser.add_argument("--servers", default="embedded,production", help="embedded, production or both.")
     parser.add_argument("--seconds", type=float, help="Of a round of the claim cycle.")
     parser.add_argument("--rounds", type=int, help="That take turns with the yardstick.")
