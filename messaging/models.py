@@ -41,6 +41,11 @@ class NotificationQuerySet(OfProjectQuerySet):
     def unread(self) -> "NotificationQuerySet":
         return self.filter(read_at__isnull=True)
 
+    def with_what_is_told(self) -> "NotificationQuerySet":
+        """With event and task, but for the task's long texts."""
+        long = ("task__description", "task__result", "task__summary", "task__criteria")
+        return self.select_related("event", "task").defer(*long)
+
 
 class Notification(models.Model):
     """That an event concerns somebody, person or agent; made by rules, at most once per event and kind."""

@@ -110,12 +110,15 @@ def body_of(request: Request, serializer: type[serializers.Serializer]) -> dict[
 
 
 def narrowed(rows: NotificationQuerySet, unread: str | None, kinds: str | None) -> NotificationQuerySet:
-    """``rows`` by the filters of a query: ``unread`` true or false, kinds with commas between. Raises ``Invalid``."""
-    if unread is not None:
+    """``rows`` by the filters of a query: ``unread`` true or false, kinds with commas between. Raises ``Invalid``.
+
+    An empty one is left out, as a browser's form sends it.
+    """
+    if unread:
         if unread not in ("true", "false"):
             raise Invalid({"unread": "Must be true or false."})
         rows = rows.filter(read_at__isnull=unread == "true")
-    if kinds is not None:
+    if kinds:
         chosen = [kind.strip() for kind in kinds.split(",")]
         for kind in chosen:
             if kind not in NotificationKind.values:
@@ -147,7 +150,7 @@ class NotificationsView(APIView):
         params = request.query_params
         rows = narrowed(notifications_of(user_of(request)), params.get("unread"), params.get("kind"))
         pages = CursorPagination()
-        page = pages.paginate_queryset(rows.select_related("event", "task"), request, self)
+        page = pages.paginate_queryset(rows.with_what_is_told(), request, self)
         return pages.get_paginated_response([notification_output(one) for one in page])
 
 

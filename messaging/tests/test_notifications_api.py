@@ -46,6 +46,7 @@ def test_list_by_unread_and_kind(api, told):
     assert refs(api.hugo.get("/notifications?unread=false")) == ["OPS-3"]
     assert refs(api.hugo.get("/notifications?kind=unassigned,overdue")) == ["OPS-3"]
     assert refs(api.hugo.get("/notifications?kind=assigned&unread=false")) == []
+    assert len(refs(api.hugo.get("/notifications?kind=&unread="))) == 4
 
 
 def test_list_in_pages_meets_each_once(api, told):

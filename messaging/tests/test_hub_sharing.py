@@ -1,0 +1,30 @@
+"""Followers that may see the same share one batch, though somebody else is told something in private."""
+
+import pytest
+
+from messaging.hub import Follower, Hub
+from messaging.narrowing import Narrowing
+from messaging.stream import Cursor
+from messaging.visitors import Visitor
+from tasks import clock
+from tasks.events import event, record
+from tasks.models import Event
+
+pytestmark = pytest.mark.django_db
+
+
+def test_private_event_costs_its_recipient_alone_a_batch(cast):
+    def told(**more):
+        return event("task.progressed", at=clock.now(), actor=None, project=cast.ops, **more)
+
+    record(told(), told(recipient=cast.hugo.user))
+    hub = Hub()
+    followers = {}
+    for name in ("hugo", "atlas", "bert"):
+        visitor = Visitor(getattr(cast, name).user_id, frozenset({cast.ops.pk}))
+        followers[name] = Follower(visitor, Narrowing())
+        hub.followers.add(followers[name])
+    hub._hand_out(list(Event.objects.order_by("pk")), Cursor(0, 2))
+    batches = {name: follower.waiting[0] for name, follower in followers.items()}
+    assert batches["atlas"] is batches["bert"]
+    assert [len(batches[name].events) for name in ("hugo", "atlas")] == [2, 1]
