@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.pagination import CursorPagination
-from tasks.api.task_output import task_outputs
+from tasks.api.task_output import show_tasks, task_outputs, task_rows
 from tasks.errors import Invalid, NotFound, unknown_name
 from tasks.models import Agent, Project, Task
 from tasks.querysets import TaskQuerySet
@@ -54,12 +54,26 @@ class View(GenericAPIView):
 
     def find_task(self, ref: str) -> Task:
         """The task with this ref, if the caller may see it. Raises ``NotFound``."""
+        try:
+            return self._tasks_named(ref).select_related("project").get()
+        except Task.DoesNotExist:
+            raise self._no_task(ref) from None
+
+    def find_task_output(self, ref: str) -> dict[str, Any]:
+        """``TaskOutput`` of the task with this ref, without an instance. Raises ``NotFound``."""
+        shown = show_tasks(task_rows(self._tasks_named(ref)))
+        if not shown:
+            raise self._no_task(ref)
+        return shown[0]
+
+    def _tasks_named(self, ref: str) -> TaskQuerySet:
         key, _, number = ref.rpartition("-")
-        tasks: TaskQuerySet = Task.objects.select_related("project")
-        task = tasks.filter(project__key=key.upper(), number=int(number)).visible_to(self.actor).first()
-        if task is None:
-            raise NotFound(f"There is no task {ref!r} in the projects that you are a member of.")
-        return task
+        tasks: TaskQuerySet = Task.objects.filter(project__key=key.upper(), number=int(number)).order_by()
+        return tasks.found_by(self.actor)
+
+    @staticmethod
+    def _no_task(ref: str) -> NotFound:
+        return NotFound(f"There is no task {ref!r} in the projects that you are a member of.")
 
     def find_agent(self, slug: str) -> Agent:
         """The agent with this slug, if the caller shares a project with it. Raises ``NotFound``."""
@@ -70,7 +84,9 @@ class View(GenericAPIView):
 
     def show_task(self, task: Task, *, status: int = status.HTTP_200_OK) -> Response:
         """The task as it is now, with its version as ``ETag``."""
-        output = task_outputs([task])[0]
+        return self.show_output(task_outputs([task])[0], status=status)
+
+    def show_output(self, output: dict[str, Any], *, status: int = status.HTTP_200_OK) -> Response:
         return Response(output, status=status, headers={"ETag": etag_of(output)})
 
 

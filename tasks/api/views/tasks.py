@@ -61,7 +61,7 @@ def _parent(ref: str | None, project: Project) -> Task | None:
 class TaskView(View):
     @extend_schema(responses=TaskOutput, **docs.TASK)
     def get(self, request: Request, ref: str) -> Response:
-        response = self.show_task(self.find_task(ref))
+        response = self.show_output(self.find_task_output(ref))
         if request.headers.get("If-None-Match") == response.headers["ETag"]:
             return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": response.headers["ETag"]})
         return response
