@@ -164,7 +164,7 @@ def read_tasks(
                     priority=priority,
                     waiting_since=since.timestamp(),
                     hours=estimate / 60 if estimate else hours[project_id],
-                    patience_hours=_patience(project, priority).total_seconds() / 3600,
+                    patience_hours=patience(project, priority).total_seconds() / 3600,
                     due_at=due.timestamp() if due else None,
                     needs=tuple(needs[pk]),
                     needs_review=reviewed,
@@ -177,7 +177,8 @@ def read_tasks(
     return tuple(found)
 
 
-def _patience(project: Project, priority: int) -> timedelta:
+def patience(project: Project, priority: int) -> timedelta:
+    """How long a task of this priority may wait in ``project``."""
     return timedelta(minutes=project.patience_minutes * PATIENCE[Priority(priority)])
 
 
@@ -224,7 +225,7 @@ def _rest(project: Project, kind: str) -> timedelta:
 
 def _ready_since(rows: list[Any], projects: dict[int, Project], now: datetime) -> dict[int, datetime]:
     """Since when the old ones of these tasks could have begun; asked for them alone, for there it matters."""
-    old = [row[0] for row in rows if now - row[4] > _patience(projects[row[1]], row[3])]
+    old = [row[0] for row in rows if now - row[4] > patience(projects[row[1]], row[3])]
     if not old:
         return {}
     woken = Event.objects.filter(task__in=old, kind__in=("task.unblocked", "task.undeferred")).order_by()

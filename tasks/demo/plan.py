@@ -10,7 +10,7 @@ from tasks import clock
 from tasks.actions.agents import create_agent, create_skill, create_token, revoke_token
 from tasks.actions.projects import create_project, set_member
 from tasks.actions.tasks import NewTask, create_task
-from tasks.models import Agent, AgentKind, AgentToken, Priority, Project, Role, Skill, Task
+from tasks.models import Agent, AgentKind, AgentToken, AssignmentMode, Priority, Project, Role, Skill, Task
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -257,7 +257,8 @@ def create_demo(*, admin: "User | None", agents: int) -> Project:
         key=PROJECT_KEY,
         name="Harbour tours",
         description="The demo: a small company brings the booking of its boat tours online.",
-        allow_pull=True,
+        mode=AssignmentMode.AUTO,
+        allow_pull=False,
         workers_create=True,
         stalled_after_seconds=120,
     )

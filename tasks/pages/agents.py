@@ -114,6 +114,7 @@ def agents(request: HttpRequest) -> HttpResponse:
     cards = {agent.pk: AgentCard(agent, now, active[agent.pk]) for agent in page[:SHOWN]}
     for agent_id, runs in _visible_runs(user, ids).items():
         cards[agent_id].runs = runs
+    manages = is_staff_somewhere(user)
     context = {
         "cards": list(cards.values()),
         "more": len(page) > SHOWN,
@@ -121,7 +122,8 @@ def agents(request: HttpRequest) -> HttpResponse:
         "text": text,
         "kinds": AgentKind.choices,
         "has_any": bool(cards) or everyone.exists(),
-        "may_add": user.is_staff and is_staff_somewhere(user),
+        "may_compare": manages,
+        "may_add": user.is_staff and manages,
     }
     return render(request, "tasks/agents.html", context)
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tasks import engine
+from tasks import clock, engine
 from tasks.actions import claims, runs
 from tasks.actions.tasks import recount_blockers
+from tasks.assignment.matchmaker import Matchmaker
 from tasks.demo import plan
 from tasks.errors import Invalid
 from tasks.models import Agent, AgentToken, Project, Task
@@ -14,9 +15,11 @@ pytestmark = pytest.mark.django_db
 
 
 def finish_all(agents):
-    """Let ``agents`` claim and complete until none finds work; returns how many they finished."""
+    """Let ``agents`` claim and complete until none is offered work; returns how many they finished."""
     project, count = Project.objects.get(key="DEMO"), 0
+    Agent.objects.filter(pk__in=[agent.pk for agent in agents]).update(last_seen_at=clock.now())
     while True:
+        Matchmaker().catch_up()
         found = [
             (agent, run) for agent in agents for run in claims.claim_next(actor=agent.user, projects=[project]).runs
         ]

@@ -1,0 +1,112 @@
+"""Comparing policies: what each would have done with the same work, as charts and as a table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from tasks import clock
+from tasks.assignment.policies import named, names
+from tasks.assignment.replay import replay_of
+from tasks.assignment.simulation import Load, Outcome, simulate, synthetic
+from tasks.models import Membership, Project, Role
+from tasks.permissions import is_llm, is_staff_somewhere
+
+#: A page must answer within seconds; the command takes more.
+MOST_TASKS = 300
+AGENTS = 8
+DAYS = 30
+
+
+class ComparisonForm(forms.Form):
+    """What to simulate: a project's past, or made-up work."""
+
+    project = forms.ModelChoiceField(Project.objects.none(), required=False, to_field_name="key", label="Work of")
+    load = forms.FloatField(min_value=0.1, max_value=5, initial=1.0, label="Load")
+    seed = forms.IntegerField(min_value=0, max_value=9999, initial=0, label="Luck")
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        project: Any = self.fields["project"]
+        managed = Membership.objects.filter(user=user, role=Role.MANAGER).values("project")
+        everything = user.is_active and user.is_superuser
+        project.queryset = Project.objects.all() if everything else Project.objects.filter(pk__in=managed)
+        project.empty_label = "nobody: made up"
+        project.label_from_instance = str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One policy in a chart; ``width`` in percent of the widest."""
+
+    label: str
+    text: str
+    width: str
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class Chart:
+    title: str
+    help: str
+    bars: list[Bar]
+
+
+#: Measure, title, what it means, how it is written, whether more is better (None: neither).
+MEASURES: list[tuple[str, str, str, str, bool | None]] = [
+    ("overdue_share", "Due dates missed", "Share of the tasks with a due date", "{:.1%}", False),
+    ("mean_hours", "Hours until accepted, mean", "From arrival to an accepted result", "{:.2f}", False),
+    ("p95_hours", "Hours until accepted, 95th percentile", "One task in twenty takes longer", "{:.2f}", False),
+    ("utilisation", "Slots in use", "While work arrives", "{:.0%}", None),
+    ("gini", "Unevenness (Gini)", "Of that use, over the agents: 0 is even", "{:.2f}", False),
+]
+
+
+def chart_of(outcomes: list[Outcome], measure: tuple[str, str, str, str, bool | None]) -> Chart:
+    """The bars of one measure, a policy each."""
+    name, title, meaning, form, more_is_better = measure
+    values = [float(getattr(outcome, name)) for outcome in outcomes]
+    widest = max([*values, 1e-9])
+    best = None if more_is_better is None else (max if more_is_better else min)(values)
+    bars = []
+    for outcome, value in zip(outcomes, values, strict=True):
+        policy = named(outcome.policy)
+        label = policy.label if policy else outcome.policy
+        text = form.format(value).replace("%", " %")
+        bars.append(Bar(label, text, f"{100 * value / widest:.1f}%", value == best))
+    return Chart(title, meaning, bars)
+
+
+@login_required
+def compare_policies(request: HttpRequest) -> HttpResponse:
+    """Every policy over the same work; for managers, since it says how good agents are."""
+    user: Any = request.user
+    if is_llm(user) or not is_staff_somewhere(user):
+        raise PermissionDenied
+    asked = request.GET if "load" in request.GET else None
+    form = ComparisonForm(asked, user=user)
+    context: dict[str, Any] = {"form": form, "most": MOST_TASKS, "days": DAYS}
+    if form.is_bound and form.is_valid():
+        load = _load(form.cleaned_data)
+        if load.tasks and load.agents:
+            seed = form.cleaned_data["seed"]
+            outcomes = [simulate(load, policy, seed=seed) for name in names() if (policy := named(name))]
+            context |= {
+                "charts": [chart_of(outcomes, measure) for measure in MEASURES],
+                "outcomes": [(named(one.policy), one) for one in outcomes],
+                "tasks": len(load.tasks),
+                "agents": len(load.agents),
+            }
+        else:
+            context["nothing"] = True
+    return render(request, "tasks/policies.html", context)
+
+
+def _load(asked: dict[str, Any]) -> Load:
+    if asked["project"] is not None:
+        return replay_of(asked["project"], clock.now(), days=DAYS, most=MOST_TASKS)
+    return synthetic(seed=asked["seed"], tasks=MOST_TASKS, agents=AGENTS, load=asked["load"])
