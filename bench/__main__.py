@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cluster, cycle, fanout, reads
+from bench import cluster, cycle, fanout, matching, reads
 from bench.table import Figure, as_text, write_json
 
 Bench = Callable[[str, argparse.Namespace], list[Figure]]
@@ -46,12 +46,21 @@ def _fanout(server: str, options: argparse.Namespace) -> list[Figure]:
     return fanout.fanout(server, size, options.redis)
 
 
+def _matching(server: str, options: argparse.Namespace) -> list[Figure]:
+    if options.quick:
+        return matching.matching(tasks=500, agents=60, rounds=1) + matching.overload(seeds=1, tasks=150)
+    figures = matching.matching(tasks=10_000, agents=1_000, rounds=options.rounds or 5)
+    figures += matching.overload(seeds=5, tasks=600)
+    return figures + matching.offering(server, tasks=100_000, agents=500, times=100)
+
+
 BENCHES: dict[str, tuple[Bench, str]] = {
     "cycle": (_cycle, "claim_next + complete over HTTP beside Procrastinate"),
     "batch": (_batch, "the same in batches of 10 beside PgQueuer"),
     "reads": (_reads, "one task and a list of 50 beside a bare view of the same bytes"),
     "scale": (_scale, "claim_next, list, board, admin list with a million tasks beside a thousand"),
     "fanout": (_fanout, "one event to 200 sockets beside Flask-SocketIO, and commit to frame at 50 events/s"),
+    "matching": (_matching, "automatic assignment: beside the optimum, under overload, a new task until it is offered"),
     "sqlite": (_sqlite, "both on SQLite, for information"),
 }
 

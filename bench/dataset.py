@@ -127,9 +127,10 @@ def add_what_hangs_on_them(agents: list[Agent]) -> None:
     ended = "status IN ('completed', 'failed', 'cancelled')"
     execute(
         f"""
-        INSERT INTO tasks_assignment (task_id, agent_id, source, assigned_by_id, note, created_at, ended_at, end_reason)
+        INSERT INTO tasks_assignment (task_id, agent_id, source, assigned_by_id, note, created_at, ended_at, end_reason,
+            end_note)
         SELECT id, {agent}, 'manual', NULL, '', created_at, CASE WHEN {ended} THEN updated_at END,
-            CASE WHEN {ended} THEN 'closed' ELSE '' END
+            CASE WHEN {ended} THEN 'closed' ELSE '' END, ''
         FROM tasks_task WHERE {assigned}
         """
     )
