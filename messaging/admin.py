@@ -41,6 +41,7 @@ class NotificationAdmin(RecordAdmin):
     search_fields = ("=recipient__username", "=event__task_ref")
     search_help_text = "A username, or a task's ref as in OPS-42."
     list_per_page = 100
+    list_max_show_all = 0
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:

@@ -50,6 +50,15 @@ def test_bell_counts_the_unread_on_every_page(hugo, told, path):
     assert bell_of(hugo.get(path)) == "4"
 
 
+def test_bell_counts_in_the_admin_too(client, cast, new_task, notified):
+    new_task(assignees=[cast.ada], actor=cast.root)
+    notified()
+    client.force_login(cast.ada.user)
+    assert bell_of(client.get("/admin/")) == "1"
+    client.logout()
+    assert "data-notifications-count" not in client.get("/admin/login/").content.decode()
+
+
 def test_bell_has_words_for_who_cannot_see_it_and_no_badge_for_zero(hugo, client, cast, told):
     page = hugo.get(PAGE).content.decode()
     assert 'role="status">, 4 unread<' in page
