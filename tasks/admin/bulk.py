@@ -13,7 +13,6 @@ from typing import Any
 
 from tasks.actions import assignments, lifecycle, reviews
 from tasks.actions import tasks as task_verbs
-from tasks.actions.funnel import LostRace
 from tasks.assignment.dispatcher import auto_assign_all
 from tasks.assignment.words import why_nobody
 from tasks.errors import DomainError
@@ -243,8 +242,6 @@ def _run_one(
         after = verb.run(actor, task, agents, note)
     except DomainError as error:
         outcome.refuse(ref, error.detail)
-    except LostRace:
-        outcome.refuse(ref, "Somebody else wrote to it at the same moment; try again.")
     else:
         same = isinstance(after, Task) and after.version == version
         (outcome.unchanged if same else outcome.done).append(ref)

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 
 from tasks import clock
 from tasks.actions import assignments, reviews
-from tasks.actions.funnel import LostRace, active_run
+from tasks.actions.funnel import active_run
 from tasks.admin.auto_assign import latest_decision
 from tasks.admin.columns import marks_of, status_badge
 from tasks.admin.scope import ScopedAdmin, told_to
@@ -92,8 +92,6 @@ class TaskPage(ScopedAdmin):
             do()
         except DomainError as error:
             self.message_user(request, error.detail, messages.ERROR)
-        except LostRace:
-            self.message_user(request, "Somebody else wrote to it at the same moment; try again.", messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
 

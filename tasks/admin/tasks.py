@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 
 from tasks.actions import dependencies
 from tasks.actions import tasks as task_verbs
-from tasks.actions.funnel import LostRace
 from tasks.admin import filters
 from tasks.admin.bulk_views import BulkActions
 from tasks.admin.scope import managed_agents, managed_projects
@@ -22,7 +21,7 @@ from tasks.admin.task_form import TaskForm
 from tasks.admin.task_list import REF, TaskList
 from tasks.admin.task_page import TaskPage
 from tasks.admin.verb_form import VerbFormAdmin
-from tasks.errors import DomainError, VersionMismatch
+from tasks.errors import Contended, DomainError, VersionMismatch
 from tasks.models import Assignment, Dependency, Task
 
 SHOWN_RESULT = 20_000
@@ -189,7 +188,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
                 # A run's progress came between; if it was more than that, the next look says so.
                 continue
         else:
-            raise LostRace
+            raise Contended("Others changed this at the same moment; save again.")
         if "depends_on" in changed:
             saved = self._set_dependencies(actor, saved, list(data["depends_on"]))
         return saved
@@ -219,7 +218,6 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)
-        except (DomainError, LostRace) as error:
-            detail = getattr(error, "detail", "Somebody else wrote to it at the same moment; try again.")
-            self.message_user(request, detail, messages.ERROR)
+        except DomainError as error:
+            self.message_user(request, error.detail, messages.ERROR)
             return HttpResponseRedirect(reverse("admin:tasks_task_change", args=[object_id]))

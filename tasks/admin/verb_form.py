@@ -11,7 +11,6 @@ from django.contrib.admin.utils import construct_change_message
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 
-from tasks.actions.funnel import LostRace
 from tasks.errors import DomainError
 
 _REFUSED = "_refused_by_verb"
@@ -54,8 +53,6 @@ class VerbFormAdmin(admin.ModelAdmin):
             return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as error:
             setattr(request, _REFUSED, error)
-        except LostRace:
-            setattr(request, _REFUSED, DomainError("Somebody else wrote at the same moment; save again."))
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

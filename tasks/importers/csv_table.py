@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections import Counter
+from difflib import get_close_matches
 from typing import Any
 
 from tasks.actions.imports import Plan, shown
@@ -18,13 +19,18 @@ NUMBERS = frozenset({"estimate_minutes", "max_attempts"})
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 #: More than the longest description, less than what would fill the memory.
 MOST_CHARACTERS = 1_000_000
+#: Of the first line so much is looked at to tell whether it is a header.
+HEADER_READ = 2000
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def recognises(text: str) -> bool:
-    """The first line names a column ``title``."""
-    header = text.lstrip().partition("\n")[0]
-    return "title" in {cell.strip().strip('"').lower() for cell in re.split(r"[,;\t]", header)}
+    """The first line names a column ``title``, or several of which one is nearly ours: its typo is then told."""
+    header = text.lstrip().partition("\n")[0][:HEADER_READ]
+    cells = {cell.strip().strip('"').lower() for cell in re.split(r"[,;\t]", header)}
+    return "title" in cells or (
+        len(cells) > 1 and any(get_close_matches(cell, CONVERTERS, cutoff=0.7) for cell in cells)
+    )
 
 
 def read(text: str) -> Plan:

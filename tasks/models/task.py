@@ -152,6 +152,10 @@ class Task(models.Model):
         """The human-readable name, ``OPS-42``; reads the project."""
         return f"{self.project.key}-{self.number}"
 
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
     def is_deferred(self, now: datetime) -> bool:
         return self.deferred_until is not None and self.deferred_until > now
 

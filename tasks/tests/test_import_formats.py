@@ -286,7 +286,10 @@ def test_decode_what_is_not_utf8_says_so(data, sentence):
         (" [", "json"),
         ("key,Title\n", "csv"),
         ('"title";"labels"\n', "csv"),
+        ("titel,priority\n", "csv"),
+        ("Titel;Prioritaet\n", "csv"),
         ("Buy milk\n", None),
+        ("Buy milk, then bread\n", None),
     ],
 )
 def test_recognise_the_format_by_what_is_in_the_file(text, name):
