@@ -40,6 +40,8 @@ AUDIT_SECONDS = 2.0
 #: What may wait for a follower that does not read.
 MOST_WAITING_BYTES = 1024 * 1024
 MOST_WAITING_FRAMES = 1000
+#: Beyond this a batch is cut: each socket copies the frame that it is writing.
+MOST_FRAME_BYTES = 256 * 1024
 
 
 class Batch:
@@ -80,13 +82,14 @@ class Follower:
     ended: str | None = None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def offer(self, batch: Batch) -> None:
+    def offer(self, batches: Sequence[Batch]) -> None:
+        """Let it have what comes in one hand-out, of any size, unless too much waits from earlier ones."""
         if self.ended:
             return
-        self.waiting.append(batch)
-        self.waiting_bytes += batch.size
         if self.waiting_bytes > MOST_WAITING_BYTES or len(self.waiting) > MOST_WAITING_FRAMES:
-            self.end("too_slow")
+            return self.end("too_slow")
+        self.waiting.extend(batches)
+        self.waiting_bytes += sum(batch.size for batch in batches)
         self.woken.set()
 
     def end(self, reason: str) -> None:
@@ -111,6 +114,19 @@ class Follower:
 def serialise(events: Sequence[Event]) -> list[tuple[Cursor, bytes]]:
     options = orjson.OPT_UTC_Z
     return [(Cursor.of(event), orjson.dumps(event_output(event), default=str, option=options)) for event in events]
+
+
+def in_batches(events: Sequence[tuple[Cursor, bytes]], cursor: Cursor) -> list[Batch]:
+    """Batches of at most ``MOST_FRAME_BYTES`` (or one event), the last of them with ``cursor``."""
+    batches, begin, size = [], 0, 0
+    for place, (_, text) in enumerate(events):
+        if size and size + len(text) > MOST_FRAME_BYTES:
+            batches.append(Batch(events[begin:place], events[place - 1][0]))
+            begin, size = place, 0
+        size += len(text)
+    if events:
+        batches.append(Batch(events[begin:], cursor))
+    return batches
 
 
 def may_see(visitor: Visitor, event: Event) -> bool:
@@ -247,7 +263,7 @@ class Hub:
         addressed = {
             user for event in events if event.recipient_id is not None for user in (event.recipient_id, event.actor_id)
         }
-        made: dict[Any, Batch | None] = {}
+        made: dict[Any, list[Batch]] = {}
         for follower in list(self.followers):
             visitor, narrowing = follower.visitor, follower.narrowing
             alike = (visitor.projects, narrowing, visitor.user_id if visitor.user_id in addressed else None)
@@ -257,9 +273,9 @@ class Hub:
                     for event, text in zip(events, texts, strict=True)
                     if narrowing.takes(event) and may_see(visitor, event)
                 ]
-                made[alike] = Batch(chosen, cursor) if chosen else None
-            if batch := made[alike]:
-                follower.offer(batch)
+                made[alike] = in_batches(chosen, cursor)
+            if batches := made[alike]:
+                follower.offer(batches)
 
     async def stream(self, follower: Follower, after: Cursor | None) -> AsyncIterator[Batch]:
         """All that ``follower`` may see behind ``after`` (None: from now on), in order, without gap or repeat.
@@ -269,8 +285,8 @@ class Hub:
         """
         full = after is not None
         while after is not None and full:
-            batch, after, full = await self._replayed(follower, after, None)
-            if batch:
+            batches, after, full = await self._replayed(follower, after, None)
+            for batch in batches:
                 yield batch
         if follower.ended:
             return
@@ -278,41 +294,41 @@ class Hub:
         place: Cursor = joined if after is None else after
         full = joined > place
         while full:
-            batch, place, full = await self._replayed(follower, place, joined)
-            if batch:
+            batches, place, full = await self._replayed(follower, place, joined)
+            for batch in batches:
                 yield batch
         if follower.ended:
             return
         yield Batch([], place)
-        while (batch := await follower.take()) is not None:
+        while (taken := await follower.take()) is not None:
             # The replay may have read further than the hub had: what it brought is not told again.
-            if rest := batch.behind(place):
+            if rest := taken.behind(place):
                 yield rest
 
     async def _replayed(
         self, follower: Follower, after: Cursor, until: Cursor | None
-    ) -> tuple[Batch | None, Cursor, bool]:
+    ) -> tuple[list[Batch], Cursor, bool]:
         """``_replay``, for a follower that is still let in: a long history is no way around a lost permission."""
-        visitor, batch, cursor, full = await self.in_thread(_replay, follower, after, until)
+        visitor, batches, cursor, full = await self.in_thread(_replay, follower, after, until)
         if visitor is None:
             follower.end("not_authenticated")
-            return None, after, False
+            return [], after, False
         follower.visitor = visitor
-        return batch, cursor, full
+        return batches, cursor, full
 
 
 def _replay(
     follower: Follower, after: Cursor, until: Cursor | None
-) -> tuple[Visitor | None, Batch | None, Cursor, bool]:
+) -> tuple[Visitor | None, list[Batch], Cursor, bool]:
     """The follower's visitor as of now (None: no longer let in), a page of the table for them, the cursor behind it,
     and whether there may be more.
     """
     visitor = standing([follower.visitor])[follower.visitor]
     if visitor is None:
-        return None, None, after, False
+        return None, [], after, False
     user = User.objects.get(pk=visitor.user_id)
     events, cursor = read_events(user=user, after=after, limit=BATCH, narrowing=follower.narrowing, until=until)
-    return visitor, (Batch(serialise(events), cursor) if events else None), cursor, len(events) == BATCH
+    return visitor, in_batches(serialise(events), cursor), cursor, len(events) == BATCH
 
 
 hub = Hub()

@@ -12,7 +12,7 @@ from types import FrameType
 
 import uvicorn
 
-from taskproject.server.protocol import BoundedProtocol
+from taskproject.server.protocol import BoundedProtocol, BoundedSocket
 from tasks import engine
 from tasks.demo.fleet import Fleet
 
@@ -65,7 +65,7 @@ class EmbeddedServer(uvicorn.Server):
             uvicorn.Config(
                 "taskproject.asgi:application",
                 http=BoundedProtocol,
-                ws="websockets-sansio",
+                ws=BoundedSocket,
                 ws_max_size=SOCKET_MESSAGE_BYTES,
                 proxy_headers=False,
                 server_header=False,

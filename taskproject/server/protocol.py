@@ -1,8 +1,9 @@
-"""HTTP/1.1 of ``manage.py up``: uvicorn's, with a bound on what comes before a body."""
+"""HTTP/1.1 and sockets of ``manage.py up``: uvicorn's, with bounds on what comes before a body and on deaf clients."""
 
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 #: Request line and headers together. Without a bound a client could fill the memory with one endless header.
 MAX_HEAD_BYTES = 64 * 1024
@@ -34,3 +35,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = True, 0
         self._completed += 1
         super().on_message_complete()
+
+
+class BoundedSocket(WebSocketsSansIOProtocol):
+    """Cuts off a client that answers no ping: a mere close would first wait until it has read what is on its way."""
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()

@@ -363,9 +363,24 @@ def test_follower_that_never_reads_is_given_up_before_it_costs_memory(monkeypatc
     monkeypatch.setattr(hub_module, "MOST_WAITING_BYTES", 100)
     follower = hub_module.Follower(Visitor(1, None), hub_module.Narrowing())
     for _ in range(5):
-        follower.offer(hub_module.Batch([(START, b"x" * 40)], START))
+        follower.offer([hub_module.Batch([(START, b"x" * 40)], START)])
     assert follower.ended == "too_slow"
     assert (follower.waiting_bytes, len(follower.waiting)) == (0, 0)
+
+
+def test_one_large_hand_out_makes_nobody_slow_and_goes_in_frames_of_bounded_size(monkeypatch):
+    monkeypatch.setattr(hub_module, "MOST_WAITING_BYTES", 100)
+    monkeypatch.setattr(hub_module, "MOST_FRAME_BYTES", 100)
+    events = [(Cursor(0, number), b"x" * 40) for number in range(1, 8)]
+    batches = hub_module.in_batches(events, Cursor(0, 9))
+    assert [[place.id for place, _ in batch.events] for batch in batches] == [[1, 2], [3, 4], [5, 6], [7]]
+    assert [batch.cursor.id for batch in batches] == [2, 4, 6, 9]
+    assert hub_module.in_batches([(START, b"x" * 500)], START)[0].size == 500
+    assert hub_module.in_batches([], START) == []
+    follower = hub_module.Follower(Visitor(1, None), hub_module.Narrowing())
+    follower.offer(batches)
+    assert follower.ended is None
+    assert len(follower.waiting) == 4
 
 
 async def read_stream(query: bytes, headers: dict[str, str], until: str) -> str:

@@ -26,9 +26,13 @@ def wait_until(condition: Callable[[], Any], what: str) -> Any:
 
 
 class ServerProcess:
-    """Web server and engine in one process; after the first start it comes back at the same address."""
+    """Web server and engine in one process; after the first start it comes back at the same address.
 
-    def __init__(self, folder: Path) -> None:
+    ``environment``: further environment variables.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.environment = {"API_RATE_LIMIT": "1000000/minute"} | environment
         self.errors = folder / "server.err"
         self.port = 0
         self.start()
@@ -37,7 +41,7 @@ class ServerProcess:
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--no-demo", "--json", "--port", str(self.port)],
-                env=process_environment(API_RATE_LIMIT="1000000/minute"),
+                env=process_environment(**self.environment),
                 cwd=settings.BASE_DIR,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
