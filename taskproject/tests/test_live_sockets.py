@@ -204,6 +204,48 @@ def test_socket_for_what_is_not_to_be_seen_is_closed(cast, query, code):
     run(story)
 
 
+#: What each role gets of a socket for everything, for OPS, and for a task of it: a close code, or its events.
+SOCKETS = {
+    "nobody": (4401, 4401, 4401),
+    "zed": ([], 4404, 4404),
+    "mona": ([], 4404, 4404),
+    "vera": (["seen"], ["seen"], []),
+    "hugo": (["seen"], ["seen"], []),
+    "atlas": (["seen"], ["seen"], []),
+    "rita": (["seen"], ["seen"], []),
+    "ada": (["seen"], ["seen"], []),
+    "root": (["seen"], ["seen"], []),
+}
+
+
+@pytest.mark.parametrize("role", SOCKETS)
+@pytest.mark.parametrize("place", range(3), ids=["all", "project", "task"])
+def test_socket_by_role_shows_what_the_matrix_says(cast, new_task, role, place):
+    task = new_task("Named")
+    query = ("", "?project=OPS", f"?task={task.ref}")[place]
+    expected = SOCKETS[role][place]
+    member = getattr(cast, role, None)
+    if member is None:
+        headers = {"authorization": "Bearer tp_wrong"}
+    else:
+        headers = session_of(member) if isinstance(member, User) else bearer(member)
+
+    async def story() -> None:
+        socket = await Socket(query, **headers).connect()
+        if isinstance(expected, int):
+            assert await socket.closed_with() == expected
+            return
+        assert json.loads(await socket.wire.receive_from(timeout=PATIENCE))["type"] == "hello"
+        await later(write, cast, "seen")
+        if expected:
+            assert await socket.read_until("seen") == expected
+        else:
+            assert await socket.wire.receive_nothing(timeout=0.5)
+        await socket.leave()
+
+    run(story)
+
+
 def test_browser_is_let_in_by_session_from_exactly_our_origin(cast):
     headers = session_of(cast.ada.user)
 
