@@ -10,6 +10,7 @@ from tasks.assignment.dispatcher import preview, require_waiting
 from tasks.assignment.records import record_of
 from tasks.errors import DomainError
 from tasks.models import AssignmentDecision, Task
+from tasks.transitions import Status
 
 #: Tasks that a preview shows one by one.
 SHOWN = 50
@@ -40,6 +41,10 @@ def preview_of(tasks: Sequence[Task]) -> Preview:
     shown, now = Preview(), clock.now()
     waiting, refused = [], []
     for task in tasks:
+        if task.status != Status.NOT_STARTED:
+            is_now = Status(task.status).label.lower()
+            refused.append(Line(task.ref, f"It is {is_now}; only tasks that have not begun are offered."))
+            continue
         try:
             require_waiting(task, now)
             waiting.append(task)

@@ -101,9 +101,11 @@ def why_nobody(rows: Sequence[Row], others: dict[str, Any], *, most: int = 4) ->
         return "All who can do it are busy with other tasks."
     by_reason: dict[str, list[str]] = {}
     for row in rows:
-        by_reason.setdefault(_listed([reason(code, row) for code in row["excluded_by"]]), []).append(row["agent"])
+        by_reason.setdefault(_listed([reason(code, row) for code in _weighty(row["excluded_by"])]), []).append(
+            row["agent"]
+        )
     for codes, them in others.items():
-        words = _listed([REASONS.get(code, code.replace("_", " ")) for code in codes.split("+")])
+        words = _listed([REASONS.get(code, code.replace("_", " ")) for code in _weighty(codes.split("+"))])
         by_reason.setdefault(words, []).extend(them if isinstance(them, list) else ["?"] * them)
     said = []
     for words, agents in sorted(by_reason.items(), key=lambda item: -len(item[1])):
@@ -113,6 +115,11 @@ def why_nobody(rows: Sequence[Row], others: dict[str, Any], *, most: int = 4) ->
         len(agents) for _, agents in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:most]
     )
     return "; ".join(shown) + (f"; and {rest} more" if rest else "") + "."
+
+
+def _weighty(codes: Sequence[str]) -> list[str]:
+    """Those of the codes that do not pass by themselves, or all where they all do."""
+    return [code for code in codes if code not in PASSING] or list(codes)
 
 
 def is_lasting(rows: Iterable[Row], others: dict[str, Any]) -> bool:

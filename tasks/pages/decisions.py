@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tasks.assignment import words
 from tasks.models import AssignmentDecision, Task
-from tasks.transitions import TERMINAL
+from tasks.transitions import Status
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,8 @@ class Decision:
 
 def read_decision(task: Task) -> Decision | None:
     """Why the task was offered to whom, or why it waits; None where nothing was decided, or it no longer matters."""
-    if task.status in TERMINAL:
-        return None
     made = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
-    if made is None or (made.agent is None and made.ended_at is not None):
+    if made is None or (made.agent is None and (made.ended_at is not None or task.status != Status.NOT_STARTED)):
         return None
     said = words.sentences(made.candidates, made.others)
     if made.agent is not None:

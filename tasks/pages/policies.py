@@ -56,21 +56,24 @@ class Chart:
     bars: list[Bar]
 
 
-#: Measure, title, what it means, how it is written, whether more is better (None: neither).
-MEASURES: list[tuple[str, str, str, str, bool | None]] = [
-    ("overdue_share", "Due dates missed", "Share of the tasks with a due date", "{:.1%}", False),
-    ("mean_hours", "Hours until accepted, mean", "From arrival to an accepted result", "{:.2f}", False),
-    ("p95_hours", "Hours until accepted, 95th percentile", "One task in twenty takes longer", "{:.2f}", False),
-    ("utilisation", "Slots in use", "While work arrives", "{:.0%}", None),
-    ("gini", "Unevenness (Gini)", "Of that use, over the agents: 0 is even", "{:.2f}", False),
+#: Name, title, what it means, how it is written, whether more is better (None: neither).
+Measure = tuple[str, str, str, str, bool | None, float]
+
+#: The last: a bar of full width stands for at least so much, so that next to nothing looks like it.
+MEASURES: list[Measure] = [
+    ("overdue_share", "Due dates missed", "Share of the tasks with a due date", "{:.1%}", False, 0.2),
+    ("mean_hours", "Hours until accepted, mean", "From arrival to an accepted result", "{:.2f}", False, 0.0),
+    ("p95_hours", "Hours until accepted, 95th percentile", "One task in twenty takes longer", "{:.2f}", False, 0.0),
+    ("utilisation", "Slots in use", "While work arrives", "{:.0%}", None, 1.0),
+    ("gini", "Unevenness (Gini)", "Of that use, over the agents: 0 is even", "{:.2f}", False, 0.5),
 ]
 
 
-def chart_of(outcomes: list[Outcome], measure: tuple[str, str, str, str, bool | None]) -> Chart:
+def chart_of(outcomes: list[Outcome], measure: Measure) -> Chart:
     """The bars of one measure, a policy each."""
-    name, title, meaning, form, more_is_better = measure
+    name, title, meaning, form, more_is_better, full = measure
     values = [float(getattr(outcome, name)) for outcome in outcomes]
-    widest = max([*values, 1e-9])
+    widest = max([*values, full, 1e-9])
     best = None if more_is_better is None else (max if more_is_better else min)(values)
     bars = []
     for outcome, value in zip(outcomes, values, strict=True):
