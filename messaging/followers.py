@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from messaging.bell import Ears
 from messaging.models import FollowerCursor
 from messaging.stream import Cursor, present_cursor, read_kinds
 from tasks import clock
-from tasks.events import bell
+from tasks.events import bell, carry_order_over
 from tasks.models import Event
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,22 @@ RETRY_SECONDS = 5.0
 
 #: Does what a batch of events asks for, inside the transaction that moves the cursor; returns how much it did.
 Effect = Callable[[], int]
+
+
+def follow_a_move() -> None:
+    """After a dump was restored on another PostgreSQL: carry the order of events over, and the followers with it.
+
+    What was recorded before the dump counts as handled, what came since does not.
+    """
+    if connection.in_atomic_block:
+        # A transaction's own events look the same.
+        return
+    with transaction.atomic():
+        last = carry_order_over()
+        if last is None:
+            return
+        FollowerCursor.objects.update(transaction_id=0, event_id=last, moved_at=clock.now())
+    logger.warning("The events come from another PostgreSQL; their order was carried over.")
 
 
 class Follower:
@@ -90,6 +106,7 @@ class Follower:
 
     def catch_up(self) -> int:
         """Handle all events there are now; returns how much was done."""
+        follow_a_move()
         total, more = 0, True
         while more:
             done, more = self.step()
@@ -107,15 +124,19 @@ class Follower:
         bell.connect(hear, dispatch_uid=uid, weak=False)
         ears = Ears(news.set) if settings.REDIS_URL else None
         away = False
+        moved = False
         try:
             while not stop.is_set():
                 news.clear()
                 try:
+                    if not moved:
+                        follow_a_move()
+                        moved = True
                     done, more = self.step()
                     if away:
                         logger.warning("The database is back; %s go on.", self.name)
                     away = False
-                except DatabaseError as error:
+                except (DatabaseError, InterfaceError) as error:
                     if not away:
                         logger.warning(
                             "The database is away, %s wait: %s", self.name, " ".join(str(error).split())[:200]
