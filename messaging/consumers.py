@@ -18,8 +18,14 @@ from tasks.errors import CursorExpired, DomainError, NotAuthenticated, NotFound
 logger = logging.getLogger(__name__)
 
 #: Close codes: the registered ones where one fits, else the HTTP status behind a 4.
-BAD_REQUEST, NOT_AUTHENTICATED, NOT_FOUND, TOO_SLOW, STOPPING = 4400, 4401, 4404, 1013, 1001
-ENDED = {"too_slow": TOO_SLOW, "not_authenticated": NOT_AUTHENTICATED, "stopping": STOPPING}
+BAD_REQUEST, NOT_AUTHENTICATED, FORBIDDEN, NOT_FOUND, TOO_SLOW, STOPPING = 4400, 4401, 4403, 4404, 1013, 1001
+ENDED = {
+    "too_slow": TOO_SLOW,
+    "not_authenticated": NOT_AUTHENTICATED,
+    "membership_ended": FORBIDDEN,
+    "stopping": STOPPING,
+}
+RESET = '{"type":"reset"}'
 
 
 def origin_is_ours(headers: dict[str, str], *, secure: bool) -> bool:
@@ -51,13 +57,13 @@ class EventsConsumer(AsyncConsumer):
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.scope["headers"]}
         secure = settings.USE_TLS or self.scope.get("scheme") == "wss"
         if not origin_is_ours(headers, secure=secure):
-            await self.send({"type": "websocket.close", "code": 4403})
+            await self.send({"type": "websocket.close", "code": FORBIDDEN})
             raise StopConsumer
         await self.send({"type": "websocket.accept"})
         try:
             follower, after = await hub.in_thread(admit_follower, headers, self.scope["query_string"])
         except CursorExpired:
-            await self.send({"type": "websocket.send", "text": '{"type":"reset"}'})
+            await self.send({"type": "websocket.send", "text": RESET})
             await self._close(BAD_REQUEST, "cursor_expired")
         except DomainError as error:
             await self._close(_code_of(error), error.code)
@@ -83,7 +89,11 @@ class EventsConsumer(AsyncConsumer):
                     await self.send({"type": "websocket.send", "text": f'{{"type":"hello","cursor":"{first}"}}'})
                 if batch.events:
                     await self.send({"type": "websocket.send", "text": batch.frame()})
-            await self._close(ENDED[follower.ended or "stopping"], follower.ended or "stopping")
+            reason = follower.ended or "stopping"
+            if reason == "membership_ended":
+                # What the client keeps of that project is no longer its to see.
+                await self.send({"type": "websocket.send", "text": RESET})
+            await self._close(ENDED[reason], reason)
         except (OSError, RuntimeError):
             # The client went away while we wrote; its disconnect is on the way.
             pass

@@ -92,8 +92,22 @@ class Follower:
         self.waiting_bytes += sum(batch.size for batch in batches)
         self.woken.set()
 
+    def see_as(self, visitor: Visitor | None) -> None:
+        """Go on as the visitor is now. One who lost a project has to begin anew: what it shows is too much."""
+        if visitor is None:
+            self.end("not_authenticated")
+        elif visitor.projects is not None and (
+            self.visitor.projects is None or self.visitor.projects - visitor.projects
+        ):
+            self.end("membership_ended")
+        else:
+            self.visitor = visitor
+
     def end(self, reason: str) -> None:
-        """Give the stream up: ``too_slow``, ``not_authenticated`` or ``stopping``. What waited is let go."""
+        """Give the stream up: ``too_slow``, ``not_authenticated``, ``membership_ended`` or ``stopping``.
+
+        What waited is let go.
+        """
         self.ended = reason
         self.waiting.clear()
         self.waiting_bytes = 0
@@ -250,11 +264,7 @@ class Hub:
         """Bring every follower's permissions up to date; send away who has none."""
         now = await self.in_thread(standing, [follower.visitor for follower in self.followers])
         for follower in list(self.followers):
-            visitor = now.get(follower.visitor, follower.visitor)
-            if visitor is None:
-                follower.end("not_authenticated")
-            else:
-                follower.visitor = visitor
+            follower.see_as(now.get(follower.visitor, follower.visitor))
 
     def _hand_out(self, events: Sequence[Event], cursor: Cursor) -> None:
         """Offer each follower what it may see and wants; followers that are alike share one batch."""
@@ -310,11 +320,8 @@ class Hub:
     ) -> tuple[list[Batch], Cursor, bool]:
         """``_replay``, for a follower that is still let in: a long history is no way around a lost permission."""
         visitor, batches, cursor, full = await self.in_thread(_replay, follower, after, until)
-        if visitor is None:
-            follower.end("not_authenticated")
-            return [], after, False
-        follower.visitor = visitor
-        return batches, cursor, full
+        follower.see_as(visitor)
+        return ([], after, False) if follower.ended else (batches, cursor, full)
 
 
 def _replay(

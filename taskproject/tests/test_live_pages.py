@@ -1,11 +1,18 @@
 """Pages that follow the stream of a real server: what happens anywhere shows at once, and nothing is missed."""
 
 from collections.abc import Callable, Generator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
 
-from tasks.actions import claims, runs
+from tasks.actions import claims, projects, runs
+from tasks.models import Event, Role
+from tasks.tests.cast import join
 from tasks.tests.server_process import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -31,6 +38,16 @@ def open_live(server, open_page) -> Callable[..., Any]:
         return tab
 
     return open_one
+
+
+def session_cookie(user: User, url: str) -> dict[str, str]:
+    client = Client()
+    client.force_login(user)
+    return {
+        "name": settings.SESSION_COOKIE_NAME,
+        "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
+        "url": url,
+    }
 
 
 def forgive_the_cut(tab) -> None:
@@ -104,3 +121,60 @@ def test_board_follows_a_burst_with_few_requests_and_keeps_what_the_reader_does(
     assert page.locator(".folded >> nth=0").get_attribute("open") is not None
     fetched = [url for url in asked if "/board/changes" in url or url.endswith("/")]
     assert len(fetched) < 60, f"{len(fetched)} requests for 540 events"
+
+
+def test_page_that_slept_an_hour_makes_its_connection_anew(open_page, server, cast, new_task):
+    page = open_page("/login/", at=server.url).page
+    page.clock.install()
+    page.context.add_cookies([session_cookie(cast.ada.user, server.url)])
+    opened: list[Any] = []
+    page.on("websocket", lambda socket: opened.append(socket))
+    page.goto(f"{server.url}/")
+    page.clock.run_for(500)
+    page.wait_for_selector(LIVE)
+    assert len(opened) == 1
+    # As a closed lid does it: the clock has jumped when the timers run again.
+    page.clock.fast_forward("01:00:00")
+    page.clock.run_for(6000)
+    task = new_task("While it slept")
+    for _ in range(100):
+        page.clock.run_for(100)
+        if page.locator(f'[data-ref="{task.ref}"]').count():
+            break
+    assert page.locator(f'[data-ref="{task.ref}"]').count() == 1
+    assert len(opened) == 2
+    assert "?after=" in opened[1].url
+
+
+def test_page_whose_cursor_is_no_longer_kept_fetches_itself_anew(open_live, server, cast, new_task):
+    tab = open_live("/", user=cast.ada.user)
+    page = tab.page
+    server.kill()
+    page.wait_for_selector("[role=status] >> text=Reconnecting…")
+    old = new_task("Long ago")
+    Event.objects.update(at=timezone.now() - timedelta(days=30))
+    server.start()
+    page.wait_for_selector(f'[data-ref="{old.ref}"]')
+    page.wait_for_selector(LIVE)
+    fresh = new_task("Just now")
+    page.wait_for_selector(f'[data-ref="{fresh.ref}"]')
+    forgive_the_cut(tab)
+
+
+def test_board_of_a_member_who_leaves_loses_the_project_and_one_who_joins_gets_it(open_live, cast, new_task):
+    task = new_task("Ours")
+    page = open_live("/", user=cast.rita.user).page
+    join(cast.other, cast.rita.user, Role.WORKER)
+    page.wait_for_selector(f'[data-ref="{task.ref}"]')
+    projects.remove_member(actor=cast.ada.user, project=cast.ops, user=cast.rita.user)
+    page.wait_for_selector(f'[data-ref="{task.ref}"]', state="detached")
+    projects.set_member(actor=cast.ada.user, project=cast.ops, user=cast.rita.user, role=Role.WORKER)
+    page.wait_for_selector(f'[data-ref="{task.ref}"]')
+
+
+def test_page_of_a_session_under_an_old_password_leads_to_login(open_live, cast):
+    tab = open_live("/", user=cast.rita.user)
+    cast.rita.user.set_password("quite another pass phrase")
+    cast.rita.user.save()
+    tab.page.wait_for_url("**/login/**")
+    tab.problems[:] = [problem for problem in tab.problems if "401 (Unauthorized)" not in problem]

@@ -22,9 +22,9 @@ from messaging.visitors import Visitor
 from taskproject.asgi import application
 from tasks import clock
 from tasks.actions.agents import create_token, revoke_token
-from tasks.actions.projects import remove_member
+from tasks.actions.projects import remove_member, set_member
 from tasks.events import event, record
-from tasks.models import Event
+from tasks.models import Event, Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -358,13 +358,13 @@ def test_replay_shows_nothing_of_a_project_that_was_left_meanwhile(cast, monkeyp
     async def story() -> None:
         socket = await Socket(f"?after={START}", **headers).hello()
         assert await socket.read_until("old 1") == ["old 0", "old 1"]
-        assert await socket.wire.receive_nothing(timeout=1, interval=0.05)
-        await socket.leave()
+        assert json.loads(await socket.wire.receive_from(timeout=PATIENCE)) == {"type": "reset"}
+        assert await socket.closed_with() == 4403
 
     run(story)
 
 
-def test_removed_member_gets_no_further_event(cast):
+def test_removed_member_gets_no_further_event_and_is_sent_to_fetch_anew(cast):
     headers = bearer(cast.bert)
 
     async def story() -> None:
@@ -373,7 +373,27 @@ def test_removed_member_gets_no_further_event(cast):
         await socket.read_until("as member")
         await later(remove_member, actor=cast.ada.user, project=cast.ops, user=cast.bert.user)
         await later(write, cast, "as stranger")
-        assert await socket.wire.receive_nothing(timeout=1, interval=0.05)
+        assert json.loads(await socket.wire.receive_from(timeout=PATIENCE)) == {"type": "reset"}
+        assert await socket.closed_with() == 4403
+        back = await Socket(**headers).hello()
+        await later(write, cast, "still as stranger")
+        assert await back.wire.receive_nothing(timeout=0.5, interval=0.05)
+        await back.leave()
+
+    run(story)
+
+
+def test_new_member_gets_events_from_the_one_that_tells_of_it(cast):
+    headers = bearer(cast.zed)
+
+    async def story() -> None:
+        socket = await Socket(**headers).hello()
+        await later(write, cast, "as stranger")
+        await later(set_member, actor=cast.ada.user, project=cast.ops, user=cast.zed.user, role=Role.WORKER)
+        told = json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"]
+        assert [event["kind"] for event in told] == ["member.added"]
+        await later(write, cast, "as member")
+        assert json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"][0]["data"]["word"] == "as member"
         await socket.leave()
 
     run(story)

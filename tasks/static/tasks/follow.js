@@ -77,7 +77,7 @@ function followBoard() {
     for (const event of events) {
       if (project && event.project !== project) continue;
       if (event.task !== null) changed.add(event.task);
-      else if (event.kind.startsWith("project.")) everything = true;
+      else if (/^(project|member)\./.test(event.kind)) everything = true;
     }
     if (changed.size || everything) ask();
   });
