@@ -384,11 +384,14 @@ def test_removed_member_gets_no_further_event_and_is_sent_to_fetch_anew(cast):
 
 
 def test_new_member_gets_events_from_the_one_that_tells_of_it(cast):
-    headers = bearer(cast.zed)
+    headers, of_member = bearer(cast.zed), bearer(cast.atlas)
 
     async def story() -> None:
-        socket = await Socket(**headers).hello()
+        socket, witness = await Socket(**headers).hello(), await Socket(**of_member).hello()
         await later(write, cast, "as stranger")
+        # It has been handed out to those who were members then.
+        await witness.read_until("as stranger")
+        await witness.leave()
         await later(set_member, actor=cast.ada.user, project=cast.ops, user=cast.zed.user, role=Role.WORKER)
         told = json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"]
         assert [event["kind"] for event in told] == ["member.added"]
