@@ -28,6 +28,7 @@ def test_page_carries_the_cursor_behind_what_it_shows(client, cast, new_task, pa
 
 def test_event_that_comes_while_a_page_is_read_lies_behind_its_cursor(client, cast, new_task, monkeypatch):
     """Whether the page shows it or not, it hears of it."""
+    new_task("Before")
     client.force_login(cast.ada.user)
     read_cards = board.read_cards
 
