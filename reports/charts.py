@@ -20,6 +20,8 @@ Rows = Sequence[dict[str, Any]]
 PLOT_TOP, PLOT_HEIGHT, LABELS_HEIGHT = 22, 170, 26
 CHART_HEIGHT = PLOT_TOP + PLOT_HEIGHT + LABELS_HEIGHT
 AXIS_WIDTH = 62
+#: Of the 12 px text, on the wide side.
+CHARACTER_WIDTH = 8
 MAX_LABELS = 8
 MAX_BARS = 15
 DURATION_STEPS = (
@@ -69,12 +71,13 @@ def duration_ticks(top: float, *, at_most: int = 5) -> list[float]:
 
 
 def _axis(marks: Sequence[float], unit: str) -> ElementTree.Element:
-    """The figures beside the grid, in a drawing of their own with a fixed width."""
-    axis = _node(None, "svg", class_="chart-axis", width=AXIS_WIDTH, height=CHART_HEIGHT, aria_hidden="true")
-    for mark in marks:
-        text = figure(mark, unit) if mark else "0"
+    """The figures beside the grid, in a drawing of their own that is as wide as the longest of them."""
+    texts = [figure(mark, unit) if mark else "0" for mark in marks]
+    width = max(AXIS_WIDTH, 8 + CHARACTER_WIDTH * max(map(len, texts)))
+    axis = _node(None, "svg", class_="chart-axis", width=width, height=CHART_HEIGHT, aria_hidden="true")
+    for mark, text in zip(marks, texts, strict=True):
         y = f"{_y(mark, marks[-1]) + 4:.1f}"
-        _node(axis, "text", text, class_="chart-text", x=AXIS_WIDTH - 8, y=y, text_anchor="end")
+        _node(axis, "text", text, class_="chart-text", x=width - 8, y=y, text_anchor="end")
     return axis
 
 
