@@ -6,6 +6,7 @@ such index (text, label, nobody assigned), a *window* of the column's first rows
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -18,6 +19,8 @@ from tasks.transitions import TERMINAL, Status
 SHOWN = 50
 COUNTED = 1000
 WINDOW = 2000
+#: How many pieces of SQL are kept compiled: open boards ask the same questions again and again.
+COMPILED = 512
 #: What a row holds: enough to sort a column that several projects share.
 _KEYS = ("status", "id", "project_id", "priority", "due_order", "completed_at")
 #: Stands for a project's id in SQL that is compiled once for all projects.
@@ -109,27 +112,29 @@ def _sql(queryset: QuerySet) -> Sql:
     return sql, tuple(params)
 
 
-def _first_rows(status: Status, narrowing: Narrowing, share: int) -> Sql:
-    """A column of any one project, its first ``SHOWN`` rows; the last value of each is how many the window holds.
+@lru_cache(maxsize=COMPILED)
+def _first_rows(status: Status, narrowing: Narrowing, share: int, shown: int) -> Sql:
+    """A column of any one project, its first ``shown`` rows; the last value of each is how many the window holds.
 
     ``share``: how many rows may be searched. Without a window that last value says nothing.
     """
     column = _ordered(status).filter(project_id=_ANY_PROJECT)
     if not narrowing.needs_window(status):
-        sql, params = _sql(column.filter(_conditions(narrowing)).values_list(*_KEYS)[:SHOWN])
+        sql, params = _sql(column.filter(_conditions(narrowing)).values_list(*_KEYS)[:shown])
         return f"SELECT first.*, 0 FROM ({sql}) AS first", params  # noqa: S608 - Django's own SQL
     hit = ExpressionWrapper(_conditions(narrowing), output_field=BooleanField())
     sql, params = _sql(column.annotate(hit=hit).values_list(*_KEYS, "hit")[:share])
     found = f"SELECT {', '.join(_KEYS)}, COUNT(*) OVER () FROM ({sql}) AS searched WHERE hit"  # noqa: S608 - our names
     order = _LATEST_FIRST if status == Status.COMPLETED else _CLAIM_ORDER
     # SQLite knows no ORDER BY or LIMIT inside a compound, hence the wrap.
-    return f"SELECT * FROM ({found} ORDER BY {order} LIMIT {SHOWN}) AS first", params  # noqa: S608
+    return f"SELECT * FROM ({found} ORDER BY {order} LIMIT {shown}) AS first", params  # noqa: S608
 
 
-def _count(projects: Sequence[Project], status: Status, narrowing: Narrowing) -> Sql:
-    """How many tasks an indexed column has, counted up to one more than ``COUNTED``."""
-    together = Task.objects.filter(status=status, project__in=[project.pk for project in projects])
-    sql, params = _sql(together.filter(_conditions(narrowing)).order_by().values("pk")[: COUNTED + 1])
+@lru_cache(maxsize=COMPILED)
+def _count(project_ids: tuple[int, ...], status: Status, narrowing: Narrowing, most: int) -> Sql:
+    """How many tasks an indexed column has, counted up to one more than ``most``."""
+    together = Task.objects.filter(status=status, project__in=project_ids)
+    sql, params = _sql(together.filter(_conditions(narrowing)).order_by().values("pk")[: most + 1])
     return f"SELECT COUNT(*) FROM ({sql}) AS counted", params  # noqa: S608 - Django's own SQL
 
 
@@ -184,7 +189,7 @@ def read_columns(
     arms: list[str] = []
     params: list[Any] = []
     for status in statuses:
-        sql, values = _first_rows(status, narrowing, share)
+        sql, values = _first_rows(status, narrowing, share, SHOWN)
         for project in projects:
             arms.append(sql)
             params += [project.pk if value == _ANY_PROJECT else value for value in values]
@@ -205,7 +210,8 @@ def _add_counts(contents: dict[Status, ColumnContent], projects: Sequence[Projec
     indexed = [status for status, content in contents.items() if not content.windowed]
     if not indexed:
         return
-    parts = [_count(projects, status, narrowing) for status in indexed]
+    ids = tuple(project.pk for project in projects)
+    parts = [_count(ids, status, narrowing, COUNTED) for status in indexed]
     selects = ", ".join(f"({sql})" for sql, _ in parts)
     numbers = _rows(f"SELECT {selects}", tuple(value for _, values in parts for value in values))[0]
     for status, number in zip(indexed, numbers, strict=True):
