@@ -194,16 +194,21 @@ def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
     return task
 
 
-@verb
 def lapse_offers(limit: int = BATCH) -> list[int]:
     """End the offers whose time to accept is over; returns the ids of their tasks. Safe beside other engines.
 
     Who began the task has accepted: that offer never lapses, whatever became of the run.
     """
+    # Asked every second: without a transaction, which on SQLite would hold up all who write.
+    if not Assignment.objects.active().filter(accept_by__lte=clock.now()).exists():
+        return []
+    return _lapse(limit)
+
+
+@verb
+def _lapse(limit: int) -> list[int]:
     now = clock.now()
     due = Assignment.objects.active().filter(accept_by__lte=now)
-    if not due.exists():
-        return []
     begun = Run.objects.filter(task=OuterRef("task"), agent=OuterRef("agent"), started_at__gte=OuterRef("created_at"))
     due.filter(Exists(begun)).update(accept_by=None)
     lapsing = list(due.filter(task__status=Status.NOT_STARTED).order_by("accept_by").values_list("pk", "task")[:limit])

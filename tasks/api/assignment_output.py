@@ -58,7 +58,7 @@ class DecisionOutput(serializers.Serializer):
     margin = serializers.FloatField(allow_null=True, help_text="How much better than the runner-up.")
     terms = serializers.DictField(child=serializers.FloatField())
     candidates = CandidateOutput(many=True)
-    others = serializers.DictField(help_text="Agents beyond the first fifty, by what became of them.")
+    others = serializers.DictField(help_text="Agents beyond the first 25, by what became of them.")
     words = serializers.ListField(child=serializers.CharField())
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import OuterRef, Q, Subquery
 
@@ -17,8 +18,8 @@ KEPT_BY_NEW_VERSION = 0.3
 #: So many runs of an agent are looked at, and none older: what is older than six half-lives hardly counts.
 RUNS = 200
 OLDEST = timedelta(days=180)
-#: Agents read at a time, so that no query names more than some thousand runs.
-AGENTS_AT_ONCE = 25
+#: Agents read at a time, and ids that one query names.
+AGENTS_AT_ONCE, SLICE = 100, 5_000
 #: Expected of a task without an estimate in a project that has completed nothing yet.
 HOURS = 1.0
 COMPLETED_TASKS = 200
@@ -103,12 +104,15 @@ def _read_evidence(agents: list[int], now: datetime, experience: Experience) -> 
         "task__status", "task__review_required", "task__estimate_minutes", "task__project",
     )  # fmt: skip
     runs = list(Run.objects.filter(which, _COUNTED, ended_at__isnull=False).values_list(*columns))
-    verdicts = dict(
-        Review.objects.filter(run__in=[run[0] for run in runs]).order_by("created_at").values_list("run", "verdict")
-    )
-    skills: dict[int, list[int]] = defaultdict(list)
-    for task, skill in RequiredSkill.objects.filter(task__in={run[6] for run in runs}).values_list("task", "skill"):
-        skills[task].append(skill)
+    verdicts: dict[Any, str] = {}
+    skills: dict[int, set[int]] = defaultdict(set)
+    for start in range(0, len(runs), SLICE):
+        some = runs[start : start + SLICE]
+        given = Review.objects.filter(run__in=[run[0] for run in some]).order_by("created_at")
+        verdicts.update(given.values_list("run", "verdict"))
+        required = RequiredSkill.objects.filter(task__in={run[6] for run in some})
+        for task, skill in required.values_list("task", "skill"):
+            skills[task].add(skill)
     hours = experience.hours_of({run[10] for run in runs})
     sums: dict[int, dict[int | None, _Sums]] = defaultdict(lambda: defaultdict(_Sums))
     for pk, agent, status, adopted, started, ended, task, task_status, reviewed, estimate, project in runs:

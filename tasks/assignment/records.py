@@ -8,7 +8,7 @@ from tasks.assignment.facts import AT_CAPACITY, excluded_by
 from tasks.assignment.matching import Matching, Row, margin
 
 #: Agents that a record tells in full: the best, and those that were nearest to being eligible.
-IN_FULL: Final = 50
+IN_FULL: Final = 25
 #: In a bigger team the others are counted, not named.
 NAMED: Final = 300
 ELIGIBLE: Final = "eligible"

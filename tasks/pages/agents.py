@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tasks import clock
+from tasks.assignment.candidates import ALIVE_FOR, barred
+from tasks.assignment.facts import OFF_HOURS
 from tasks.models import Agent, AgentKind, Assignment, Availability, Project, Run, Task
 from tasks.permissions import is_staff_somewhere
 from tasks.transitions import Status
@@ -21,8 +23,6 @@ TASKS_SHOWN = 5
 #: Assigned tasks are counted up to this, which is more than any capacity.
 COUNTED = 100
 _TASK_FIELDS = ("task__title", "task__number", "task__project__key")
-#: An LLM agent that called within this time is believed alive.
-ALIVE_FOR = timedelta(minutes=2)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class AgentCard:
 
     @property
     def state(self) -> str:
-        """``disabled``, ``paused``, ``away`` (an LLM agent that has gone silent) or ``available``."""
+        """``disabled``, ``paused``, ``never seen`` or ``silent`` (an LLM agent), ``off hours`` or ``available``."""
         if not self.agent.enabled:
             return "disabled"
         if self.agent.availability == Availability.PAUSED:
@@ -76,6 +76,8 @@ class AgentCard:
                 return "never seen"
             if seen < self.now - ALIVE_FOR:
                 return "silent"
+        elif barred(self.agent, self.now) == OFF_HOURS:
+            return "off hours"
         return "available"
 
 

@@ -266,6 +266,6 @@ def test_record_in_a_big_team_is_bounded_and_still_repeats_the_choice():
     matching = match(Snapshot(0.0, tuple(task(n) for n in range(1, 40)), crowd), VALUE)
     for number in range(39):
         record = record_of(matching, number)
-        assert len(record.rows) <= 51
+        assert len(record.rows) <= 26
         assert choice(record.rows) == record.slug
         assert sum(record.others.values()) + len(record.rows) == 1000
