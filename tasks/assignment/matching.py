@@ -32,6 +32,8 @@ class Matching:
     agent_of: dict[int, int] = field(default_factory=dict)
     tiers: list[list[int]] = field(default_factory=list)
     shift: int = 0
+    #: Kept by ``tasks.assignment.records`` from one task of a kind to the next.
+    ranked: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def _given(self) -> list[Counter[int]]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tasks.assignment.facts import AT_CAPACITY, excluded_by
+from tasks.assignment.facts import AT_CAPACITY, Snapshot, excluded_by
 from tasks.assignment.matching import Matching, Row, margin
 
 #: Agents that a record tells in full: the best, and those that were nearest to being eligible.
@@ -31,24 +31,11 @@ def record_of(matching: Matching, task: int) -> Record:
     """The record for a task (by index) of ``matching``."""
     snapshot = matching.snapshot
     facts = snapshot.tasks[task]
-    ranked = []
-    for number, agent in enumerate(snapshot.agents):
-        if facts.project not in agent.projects:
-            continue
-        codes = excluded_by(facts, agent)
-        near = not codes or codes == [AT_CAPACITY]
-        ranked.append((len(codes), -matching.score(task, number) if near else 0.0, number, codes))
-    ranked.sort()
+    ranked = _ranked(matching, task)
     chosen = matching.agent_of.get(task)
-    full = [number for _, _, number, _ in ranked[:IN_FULL]]
-    if chosen is not None and chosen not in full:
-        full.append(chosen)
+    full = ranked.first if chosen is None or chosen in ranked.first else [*ranked.first, chosen]
     rows = matching.rows(task, agents=full)
-    rest: dict[str, list[str]] = defaultdict(list)
-    for _, _, number, codes in ranked[IN_FULL:]:
-        if number != chosen:
-            rest["+".join(codes) or ELIGIBLE].append(snapshot.agents[number].slug)
-    others: dict[str, Any] = dict(rest) if len(ranked) <= NAMED else {code: len(them) for code, them in rest.items()}
+    others = _others(snapshot, ranked, without=None if chosen in ranked.first else chosen)
     weight = matching.policy.weight(facts, snapshot.now)
     terms = {name: round(value, 4) for name, value in weight.terms.items()}
     if chosen is None:
@@ -56,6 +43,53 @@ def record_of(matching: Matching, task: int) -> Record:
     slug = snapshot.agents[chosen].slug
     score = next(row["score"] for row in rows if row["agent"] == slug)
     return Record(snapshot.agents[chosen].id, slug, score, margin(rows, slug), terms, rows, others)
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """The agents of a task's project (by index): the first are told in full, the rest by what excludes them."""
+
+    first: list[int]
+    rest: dict[str, list[int]]
+    count: int
+
+
+def _ranked(matching: Matching, task: int) -> _Ranked:
+    """The same for all tasks of one kind, but for those with a history of their own; so it is worked out once."""
+    facts = matching.snapshot.tasks[task]
+    if facts.barred or facts.continuity:
+        return _rank(matching, task)
+    if facts.kind not in matching.ranked:
+        matching.ranked[facts.kind] = _rank(matching, task)
+    found: _Ranked = matching.ranked[facts.kind]
+    return found
+
+
+def _rank(matching: Matching, task: int) -> _Ranked:
+    snapshot = matching.snapshot
+    facts = snapshot.tasks[task]
+    order = []
+    for number, agent in enumerate(snapshot.agents):
+        if facts.project in agent.projects:
+            codes = excluded_by(facts, agent)
+            near = not codes or codes == [AT_CAPACITY]
+            order.append((len(codes), -matching.score(task, number) if near else 0.0, number, codes))
+    order.sort()
+    rest: dict[str, list[int]] = defaultdict(list)
+    for _, _, number, codes in order[IN_FULL:]:
+        rest["+".join(codes) or ELIGIBLE].append(number)
+    return _Ranked([number for _, _, number, _ in order[:IN_FULL]], dict(rest), len(order))
+
+
+def _others(snapshot: Snapshot, ranked: _Ranked, *, without: int | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for code, numbers in ranked.rest.items():
+        if ranked.count > NAMED:
+            left = len(numbers) - (without in numbers)
+            found |= {code: left} if left else {}
+        elif slugs := [snapshot.agents[number].slug for number in numbers if number != without]:
+            found[code] = slugs
+    return found
 
 
 def verdict_of(rows: list[Row], others: dict[str, Any]) -> frozenset[Any]:
