@@ -51,6 +51,13 @@ def admit(headers: Mapping[str, str]) -> Visitor:
     return _seen(visitor, user)
 
 
+def visitor_of(user: User, *, token: AgentToken | None, session_key: str | None) -> Visitor:
+    """The visitor behind a request that has been let in already, for ``standing`` to look at later."""
+    if token is not None:
+        return Visitor(user.pk, None, token_id=token.pk)
+    return Visitor(user.pk, None, session_key=session_key, session_hash=user.get_session_auth_hash())
+
+
 def _user_of_session(session_key: str) -> User | None:
     """The user signed in under this session; None for a session that has ended, or whose password has changed."""
     session = SessionStore(session_key)

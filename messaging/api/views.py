@@ -14,11 +14,14 @@ from rest_framework.views import APIView
 
 from messaging.narrowing import narrowing_of
 from messaging.stream import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
-from tasks.errors import Invalid, unknown_name
-from tasks.models import Event
+from messaging.visitors import standing, visitor_of
+from tasks.errors import Invalid, NotAuthenticated, unknown_name
+from tasks.models import AgentToken, Event
 from tasks.waiting import Places, wait_until
 
 LIMIT, WAIT = 1000, 30
+#: In a request's META: asks whether its client has gone away, or the server is about to stop.
+CLIENT_GONE = "taskproject.client_gone"
 PARAMETERS = {
     "after": "A cursor; left out: from the oldest kept; `now`: only the present cursor.",
     "project": "Key of a project.",
@@ -45,6 +48,14 @@ class EventOutput(serializers.Serializer):
 class EventsOutput(serializers.Serializer):
     events = EventOutput(many=True)
     cursor = serializers.CharField(help_text="Send it as `after` next time.")
+
+
+def _require_still_let_in(request: Request, user: User) -> None:
+    """Raise ``NotAuthenticated`` where the token was revoked or the session ended while the request waited."""
+    token = request.auth if isinstance(request.auth, AgentToken) else None
+    visitor = visitor_of(user, token=token, session_key=request._request.session.session_key)
+    if standing([visitor])[visitor] is None:
+        raise NotAuthenticated("What let you in has ended while you waited; sign in again or send another token.")
 
 
 def _is_number(text: str) -> bool:
@@ -113,9 +124,11 @@ class EventsView(APIView):
             return bool(found)
 
         if not look() and wait:
+            gone = request.META.get(CLIENT_GONE, lambda: False)
             with self.places.taken() as taken:
                 if taken:
-                    wait_until(look, time.monotonic() + wait)
+                    wait_until(lambda: gone() or look(), time.monotonic() + wait)
+            _require_still_let_in(request, user)
         return Response({"events": [event_output(event) for event in found], "cursor": str(cursor)})
 
 
