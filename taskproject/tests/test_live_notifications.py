@@ -32,7 +32,7 @@ def bell(count: int) -> str:
 
 
 @pytest.mark.browser
-def test_bell_counts_up_on_an_open_page_and_survives_a_reload(open_page, server, cast, new_task):
+def test_bell_counts_up_on_an_open_page_and_survives_a_reload(server, open_page, cast, new_task):
     first, second = new_task("First"), new_task("Second")
     tab = open_page("/", user=cast.hugo.user, at=server.url)
     page = tab.page
@@ -50,7 +50,7 @@ def test_bell_counts_up_on_an_open_page_and_survives_a_reload(open_page, server,
 
 
 @pytest.mark.browser
-def test_page_shows_new_ones_and_reading_counts_down_everywhere(open_page, server, cast, new_task):
+def test_page_shows_new_ones_and_reading_counts_down_everywhere(server, open_page, cast, new_task):
     task = new_task("Look at me")
     board = open_page("/", user=cast.hugo.user, at=server.url).page
     tab = open_page("/notifications/", user=cast.hugo.user, at=server.url)

@@ -123,7 +123,7 @@ def test_board_follows_a_burst_with_few_requests_and_keeps_what_the_reader_does(
     assert len(fetched) < 60, f"{len(fetched)} requests for 540 events"
 
 
-def test_page_that_slept_an_hour_makes_its_connection_anew(open_page, server, cast, new_task):
+def test_page_that_slept_an_hour_makes_its_connection_anew(server, open_page, cast, new_task):
     page = open_page("/login/", at=server.url).page
     page.clock.install()
     page.context.add_cookies([session_cookie(cast.ada.user, server.url)])
