@@ -25,13 +25,24 @@ class Turns:
             gate = threading.Lock()
             gate.acquire()
             self._waiting.append(gate)
-        if gate.acquire(timeout=timeout):
-            return True
+        try:
+            if gate.acquire(timeout=timeout):
+                return True
+        except BaseException:
+            # An interrupt: the turn must not be handed to one who has left.
+            if not self._leave(gate):
+                self.pass_on()
+            raise
+        # Else it was handed over at the last moment.
+        return not self._leave(gate)
+
+    def _leave(self, gate: threading.Lock) -> bool:
+        """Whether ``gate`` was still waiting, and so has left the queue; if not, the turn is its caller's."""
         with self._mutex:
             if gate in self._waiting:
                 self._waiting.remove(gate)
-                return False
-        return True  # handed over at the last moment
+                return True
+        return False
 
     def pass_on(self) -> None:
         """Give the turn to the next in line; only its holder may."""

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from threading import Lock
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -47,6 +48,36 @@ def test_turn_not_had_in_time_leaves_the_queue():
     assert not turns.take(0.01)
     assert not turns._waiting
     turns.pass_on()
+    assert turns.take(0)
+
+
+class Gate:
+    """A lock whose second acquire is interrupted, after ``happens``."""
+
+    def __init__(self, happens):
+        self.lock, self.happens, self.asked = Lock(), happens, 0
+
+    def acquire(self, timeout=-1):
+        self.asked += 1
+        if self.asked == 2:
+            self.happens()
+            raise KeyboardInterrupt
+        return self.lock.acquire(timeout=timeout)
+
+    def release(self):
+        self.lock.release()
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_interrupt_while_waiting_loses_no_turn(monkeypatch, is_given):
+    turns = Turns()
+    assert turns.take(1)
+    monkeypatch.setattr(threading, "Lock", lambda: Gate(turns.pass_on if is_given else lambda: None))
+    with pytest.raises(KeyboardInterrupt):
+        turns.take(10)
+    assert not turns._waiting
+    if not is_given:
+        turns.pass_on()
     assert turns.take(0)
 
 
