@@ -104,8 +104,12 @@ def count_unread(user: User) -> int:
         return int(cursor.fetchone()[0])
 
 
-def read_notifications(*, user: User, ids: Collection[int] | None = None, up_to: int | None = None) -> int:
-    """Mark as read those with these ids, or all (up to an id, where given); returns how many were unread.
+def read_notifications(
+    *, user: User, ids: Collection[int] | None = None, up_to: int | None = None, kind: str = ""
+) -> int:
+    """Mark as read those with these ids, or all (up to an id and of one kind, where given).
+
+    Returns how many were unread.
 
     What is read already stays as it was. Raises ``Invalid``, with nothing changed, for an id that is not the user's.
     """
@@ -118,6 +122,8 @@ def read_notifications(*, user: User, ids: Collection[int] | None = None, up_to:
                 raise Invalid({"ids": _unknown(unknown)})
         if up_to is not None:
             rows = rows.filter(pk__lte=up_to)
+        if kind:
+            rows = rows.filter(kind=kind)
         unread = list(rows.unread().values_list("pk", "project_id"))
         if not unread:
             return 0

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from messaging.models import Notification, NotificationKind
 from messaging.notifications import COUNTED, count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
 from messaging.sentences import ICONS, note, sentence
-from tasks.errors import DomainError, Invalid
+from tasks.errors import DomainError, Invalid, unknown_name
 from tasks.models import Project
 
 SHOWN = 50
@@ -70,7 +70,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     shown = page[:SHOWN]
     muted = muted_kinds(user)
     filters = {"show": "unread" if unread_only else "", "kind": kind}
-    unread = count_unread(user)
+    unread = mine.unread().filter(kind=kind)[:COUNTED].count() if kind else count_unread(user)
     context: dict[str, Any] = {
         "rows": [Row(one) for one in shown],
         "kinds": [(one.value, one.label, one.value not in muted) for one in NotificationKind],
@@ -115,7 +115,10 @@ def _do(user: User, data: QueryDict) -> str:
             return "Marked as read."
         case "read_all":
             # Only what was there when the page was made: what came since has not been seen.
-            read = read_notifications(user=user, up_to=_number(data.get("up_to", "")))
+            kind = data.get("kind", "")
+            if kind and kind not in NotificationKind.values:
+                raise Invalid({"kind": unknown_name(kind, NotificationKind.values, what="kind")})
+            read = read_notifications(user=user, up_to=_number(data.get("up_to", "")), kind=kind)
             return f"Marked {read} as read." if read else "All were read already."
         case "mute":
             wanted = data.getlist("wanted")

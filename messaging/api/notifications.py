@@ -14,7 +14,7 @@ from messaging.models import Notification, NotificationKind, NotificationQuerySe
 from messaging.notifications import count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
 from messaging.sentences import note, sentence
 from taskproject.api.pagination import CursorPagination
-from taskproject.api.serializers import StrictSerializer
+from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
 from tasks.errors import Invalid, unknown_name
 
 MOST_IDS = 1000
@@ -48,10 +48,8 @@ class NotificationOutput(serializers.Serializer):
 
 
 class ReadInput(StrictSerializer):
-    ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_IDS
-    )
-    all = serializers.BooleanField(required=False, default=False)
+    ids = serializers.ListField(child=Integer(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_IDS)
+    all = Boolean(required=False, default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("ids" in attrs) == attrs["all"]:
@@ -73,7 +71,7 @@ class PreferencesOutput(serializers.Serializer):
 
 
 class PreferencesInput(StrictSerializer):
-    muted = serializers.ListField(child=serializers.CharField(max_length=60), max_length=100)
+    muted = serializers.ListField(child=PlainText(max_length=60), max_length=100)
 
 
 def notification_output(one: Notification) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from messaging.models import Notification
 from messaging.notifications import prepare
+from tasks.actions import assignments
 from tasks.models import AgentKind, Event, Role, Task
 from tasks.tests.cast import join, make_agent
 
@@ -37,6 +38,15 @@ def notified(cast) -> Callable[..., Told]:
         return {(name, kind) for name, kind, _ in rows}
 
     return since
+
+
+@pytest.fixture
+def told(cast, new_task, notified) -> list[Task]:
+    """Three tasks are assigned to hugo, one is taken from him again."""
+    made = [new_task(f"Task {number}", assignees=[cast.hugo]) for number in (1, 2, 3)]
+    assignments.unassign_task(actor=cast.ada.user, task=made[2], note="You have enough <b>to do</b>.")
+    notified()
+    return made
 
 
 @pytest.fixture

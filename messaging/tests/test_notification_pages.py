@@ -5,7 +5,7 @@ import re
 import pytest
 
 from messaging import pages
-from messaging.models import NotificationKind
+from messaging.models import Notification, NotificationKind
 from messaging.notifications import count_unread, muted_kinds
 from messaging.templatetags import notifications as tags
 from tasks.actions import assignments, projects
@@ -16,14 +16,6 @@ from tasks.tests.test_markdown import HOSTILE
 pytestmark = pytest.mark.django_db
 
 PAGE = "/notifications/"
-
-
-@pytest.fixture
-def told(cast, new_task, notified):
-    made = [new_task(f"Task {number}", assignees=[cast.hugo]) for number in (1, 2, 3)]
-    assignments.unassign_task(actor=cast.ada.user, task=made[2], note="Too much.")
-    notified()
-    return made
 
 
 @pytest.fixture
@@ -81,7 +73,7 @@ def test_page_lists_the_newest_first_with_links(hugo, told):
         "ada assigned OPS-1 to you.",
     ]  # fmt: skip
     assert 'href="/tasks/OPS-2"' in answer.content.decode()
-    assert "Too much." in answer.content.decode()
+    assert "You have enough &lt;b&gt;to do&lt;/b&gt;." in answer.content.decode()
 
 
 def test_page_by_unread_and_kind_keeps_the_filter_in_its_links(hugo, cast, told):
@@ -116,7 +108,28 @@ def test_read_all_leaves_what_came_after_the_page(hugo, cast, told, new_task, no
     assert "Marked 4 as read." in hugo.get(PAGE).content.decode()
 
 
-@pytest.mark.parametrize("data", [{}, {"do": "read"}, {"do": "read", "id": "x"}, {"do": "read", "id": "987654321"}])
+def test_read_all_of_a_filtered_list_leaves_other_kinds(hugo, cast, told):
+    page = hugo.get(PAGE + "?kind=assigned").content.decode()
+    assert "3 unread" in page
+    form = page[page.index('class="notification-all"') : page.index("these as read")]
+    data = dict(re.findall(r'name="(up_to|kind)" value="([^"]+)"', form))
+    assert data["kind"] == "assigned"
+    hugo.post(PAGE + "?kind=assigned", data | {"do": "read_all"})
+    left = Notification.objects.filter(recipient=cast.hugo.user, read_at__isnull=True)
+    assert list(left.values_list("kind", flat=True)) == ["unassigned"]
+    assert "these as read" not in hugo.get(PAGE + "?kind=assigned").content.decode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"do": "read_all", "kind": "assignde"},
+        {},
+        {"do": "read"},
+        {"do": "read", "id": "x"},
+        {"do": "read", "id": "987654321"},
+    ],
+)
 def test_post_of_nonsense_says_so_and_changes_nothing(hugo, cast, told, data):
     answer = hugo.post(PAGE, data, follow=True)
     assert answer.status_code == 200

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from messaging.api.notifications import NotificationOutput
 from messaging.models import MutedKind, Notification
 from messaging.notifications import count_unread
-from tasks.actions import assignments, projects, tasks
+from tasks.actions import projects, tasks
 from tasks.models import Event, Role
 
 pytestmark = pytest.mark.django_db
@@ -16,15 +16,6 @@ pytestmark = pytest.mark.django_db
 def refs(answer) -> list[str]:
     assert answer.status_code == 200, answer.content
     return [row["task"] for row in answer.json()["results"]]
-
-
-@pytest.fixture
-def told(cast, new_task, notified):
-    """Three tasks are assigned to hugo, one is taken from him again."""
-    made = [new_task(f"Task {number}", assignees=[cast.hugo]) for number in (1, 2, 3)]
-    assignments.unassign_task(actor=cast.ada.user, task=made[2], note="You have enough <b>to do</b>.")
-    notified()
-    return made
 
 
 def test_list_tells_the_newest_first_in_words(api, told):
@@ -95,6 +86,11 @@ def test_read_all_leaves_none_and_tells_the_other_pages_of_that_user(api, cast, 
         ({"ids": [1], "all": True}, "ids: Send either ids, or all: true."),
         ({"ids": [987654321]}, "ids: 987654321 is no notification of yours."),
         ({"ids": [987654321, 987654322]}, "ids: 987654321, 987654322 are no notifications of yours."),
+        ({"ids": ["7"]}, "ids: 0: Must be a whole number."),
+        ({"ids": [True]}, "ids: 0: Must be a whole number."),
+        ({"ids": [7.0]}, "ids: 0: Must be a whole number."),
+        ({"all": "true"}, "all: Must be true or false."),
+        ({"all": 1}, "all: Must be true or false."),
         ({"id": [1]}, "id: There is no field 'id'; did you mean 'ids'?"),
     ],
 )

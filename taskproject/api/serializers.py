@@ -1,10 +1,14 @@
-"""What serializers of inputs have in common."""
+"""What serializers of inputs have in common: they refuse what they do not know, and take nothing for something else."""
 
+import math
 from typing import Any
 
 from rest_framework import serializers
 
 from tasks.errors import unknown_name
+
+TEXT_LIMIT = 100_000
+BIGGEST_INTEGER = 2**53
 
 
 class StrictSerializer(serializers.Serializer):
@@ -17,3 +21,43 @@ class StrictSerializer(serializers.Serializer):
             if unknown:
                 raise serializers.ValidationError(unknown)
         return super().to_internal_value(data)
+
+
+class PlainText(serializers.CharField):
+    """Text as it was sent, of a bounded length; may be empty. NUL has no place in a text."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, "allow_blank": True, "max_length": TEXT_LIMIT, **kwargs})
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Must be a text.")
+        return super().to_internal_value(data)
+
+
+class Integer(serializers.IntegerField):
+    """A whole number; neither a text nor true or false is one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_value": BIGGEST_INTEGER, **kwargs})
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            raise serializers.ValidationError("Must be a whole number.")
+        return super().to_internal_value(data)
+
+
+class Decimals(serializers.FloatField):
+    """A number; neither a text nor true or false is one, and it is finite."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):
+            raise serializers.ValidationError("Must be a number.")
+        return super().to_internal_value(data)
+
+
+class Boolean(serializers.BooleanField):
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("Must be true or false.")
+        return data

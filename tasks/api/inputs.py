@@ -1,6 +1,5 @@
 """What requests may carry. Names are turned into rows by the views, with the nearest known name for a typo."""
 
-import math
 from decimal import Decimal
 from typing import Any
 
@@ -8,56 +7,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from taskproject.api.serializers import StrictSerializer
+from taskproject.api.serializers import Boolean, Decimals, Integer, PlainText, StrictSerializer
 from tasks.actions.runs import Usage
 from tasks.api.task_output import PRIORITIES
 from tasks.assignment import policies
 from tasks.models import AgentKind, AssignmentMode, Availability, Role
 from tasks.models.project import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
-TEXT_LIMIT = 100_000
-BIGGEST_INTEGER = 2**53
 JSON_DEPTH = 50
-
-
-class PlainText(serializers.CharField):
-    """Text as it was sent, of a bounded length; may be empty. NUL has no place in a text."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"trim_whitespace": False, "allow_blank": True, "max_length": TEXT_LIMIT, **kwargs})
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            raise serializers.ValidationError("Must be a text.")
-        return super().to_internal_value(data)
-
-
-class Integer(serializers.IntegerField):
-    """A whole number; neither a text nor true or false is one."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"max_value": BIGGEST_INTEGER, **kwargs})
-
-    def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or not isinstance(data, int):
-            raise serializers.ValidationError("Must be a whole number.")
-        return super().to_internal_value(data)
-
-
-class Decimals(serializers.FloatField):
-    """A number; neither a text nor true or false is one, and it is finite."""
-
-    def to_internal_value(self, data: Any) -> float:
-        if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):
-            raise serializers.ValidationError("Must be a number.")
-        return super().to_internal_value(data)
-
-
-class Boolean(serializers.BooleanField):
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            raise serializers.ValidationError("Must be true or false.")
-        return data
 
 
 def _check_json(value: Any, depth: int = 0) -> None:
