@@ -3,11 +3,12 @@
 import threading
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from messaging.stream import START, Cursor, present_cursor, read_events
 from tasks import clock
 from tasks.events import event, record
+from tasks.tests.racing import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -18,18 +19,6 @@ def write(cast, word: str) -> None:
 
 def words(events) -> list[str]:
     return [e.data["word"] for e in events]
-
-
-def in_thread(work) -> threading.Thread:
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="Only on PostgreSQL: SQLite writes one at a time")

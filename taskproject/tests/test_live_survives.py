@@ -10,15 +10,13 @@ import json
 import os
 import random
 import socket as sockets
-import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connections
 
 from messaging.stream import Cursor, present_cursor, read_events
 from taskproject.tests.redis_server import RedisServer
@@ -26,6 +24,7 @@ from tasks import clock
 from tasks.actions.agents import create_token
 from tasks.events import event, record
 from tasks.models import Agent, Event
+from tasks.tests.racing import in_thread
 from tasks.tests.server_process import ServerProcess, wait_until
 
 websockets = pytest.importorskip("websockets.asyncio.client")
@@ -38,18 +37,6 @@ CLIENTS, DISCONNECTS, BURST = (200, 50, 500) if THOROUGH else (16, 5, 300)
 SLOW, HEALTHY = (20, 100) if THOROUGH else (5, 15)
 PATIENCE = 900 if THOROUGH else 120
 MEGABYTE = 1024 * 1024
-
-
-def in_thread(work: Callable[[], Any]) -> threading.Thread:
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 def write(cast, word: str, **data: Any) -> None:

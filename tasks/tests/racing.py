@@ -59,6 +59,20 @@ def at_once(*calls: Callable[[], Any], seed: int | None = None) -> list[Any]:
     return outcomes
 
 
+def in_thread(work: Callable[[], Any]) -> threading.Thread:
+    """Begin ``work`` in a thread of its own, which closes its connections when it ends."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
 def database_url() -> str:
     """The test database as a process of its own would be told of it."""
     held = connection.settings_dict
