@@ -4,6 +4,7 @@ Any number of engines may run, in any number of processes: each step is a verb t
 what was read. One ``tick`` does what is due; ``run`` ticks about once a second until it is told to stop.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -101,6 +102,9 @@ def run(stop: threading.Event, *, tell: Callable[[Ticked], None] | None = None) 
         threading.Thread(target=companion.run, args=(stop,), name=companion.name, daemon=True)
         for companion in companions
     ]
+    # An outage is made good before anything ends because of it.
+    with contextlib.suppress(DatabaseError):
+        passing_time.begin_tick()
     for thread in beside:
         thread.start()
     try:

@@ -102,6 +102,9 @@ def _said(event: Event) -> tuple[str, str, str]:
             return f"{event.agent_slug} did not take the task in time", "deferred", ""
         case "task.nobody_found":
             return "Nobody was found who can do the task", "alert", data.get("note", "")
+        case "task.warning_changed":
+            again = "Why nobody can do the task has changed" if data.get("note") else "Somebody can do the task again"
+            return again, "alert", data.get("note", "")
         case "task.unassigned":
             return f"took {event.agent_slug} off the task", "person_add", data.get("note", "")
         case "run.started":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import F
 
 from tasks import clock
-from tasks.actions.funnel import LostRace, active_run, end_run, load_task, move, run_ended, verb
+from tasks.actions.funnel import LostRace, active_run, end_records_of_nobody, end_run, load_task, move, run_ended, verb
 from tasks.errors import IllegalTransition, Invalid
 from tasks.events import event, record
 from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Event, Membership, Role, RunStatus, Task
@@ -59,13 +59,22 @@ def add_assignments(
     note: str = "",
     source: AssignmentSource = AssignmentSource.MANUAL,
 ) -> list[Event]:
-    """Rows and events for those of ``agents`` who are not assigned yet. Part of a running verb."""
-    present = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
-    new = list({agent.pk: agent for agent in agents if agent.pk not in present}.values())
+    """Rows and events for those of ``agents`` who are not assigned yet. Part of a running verb.
+
+    Who was offered the task by automatic assignment is assigned by this, and the offer lapses no more.
+    """
+    active = Assignment.objects.active().filter(task=task)
+    present = dict(active.values_list("agent_id", "source"))
+    new = list({agent.pk: agent for agent in agents if present.get(agent.pk) in (None, AssignmentSource.AUTO)}.values())
+    if new:
+        end_records_of_nobody([task.pk], now)
+    offered = [agent for agent in new if agent.pk in present]
+    active.filter(agent__in=offered).update(source=source, assigned_by=actor, note=note, accept_by=None)
     Assignment.objects.bulk_create(
         [
             Assignment(task=task, agent=agent, source=source, assigned_by=actor, note=note, created_at=now)
             for agent in new
+            if agent.pk not in present
         ]
     )
     return [

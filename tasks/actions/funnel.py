@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Case, DateTimeField, F, Q, Value, When
+from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 
 from tasks.errors import Contended, IllegalTransition, NotFound
 from tasks.events import event
 from tasks.models import (
     Agent,
     Assignment,
+    AssignmentDecision,
     AssignmentEnd,
     AssignmentSource,
     Dependency,
@@ -134,7 +135,7 @@ def move_all(
         # Asked of the row: start_after may have been edited while the task was under way.
         later = When(start_after__gt=rest_until or now, then=F("start_after"))
         changes["deferred_until"] = Case(later, default=Value(rest_until, DateTimeField()))
-    foreseen = lock_with_the_tasks_around(tasks, source, target)
+    foreseen = lock_all_around(tasks, source, target)
     as_read = Q(pk__in=[task.pk for task in tasks])
     if settles_child(source) != settles_child(target):
         # The parent's counter moves too, so it must still be the parent.
@@ -144,6 +145,8 @@ def move_all(
     )
     if changed != len(tasks):
         raise LostRace
+    if source == Status.NOT_STARTED:
+        end_records_of_nobody([task.pk for task in tasks], now)
     moved = Moved()
     words = {"from": source.value, "to": target.value, "verb": verb, **(data or {})}
     for task in tasks:
@@ -170,11 +173,19 @@ def _revive_assignments(task: Task) -> None:
     active = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
     workers = Membership.objects.filter(project=task.project_id).exclude(role=Role.VIEWER).values("user")
     closed = Assignment.objects.filter(task=task, end_reason=AssignmentEnd.CLOSED, agent__user__in=workers)
+    # What was offered is offered anew, to whoever is there now.
+    closed = closed.exclude(source=AssignmentSource.AUTO)
     for assignment in closed.order_by("-id"):
         if assignment.agent_id in active:
             continue
         active.add(assignment.agent_id)
         Assignment.objects.filter(pk=assignment.pk).update(ended_at=None, end_reason="")
+
+
+def end_records_of_nobody(tasks: Iterable[int] | QuerySet[Task], now: datetime) -> None:
+    """These tasks (by id) wait for nobody to be found any more: what was kept of why nobody was is history."""
+    of_nobody = AssignmentDecision.objects.filter(agent__isnull=True, ended_at__isnull=True)
+    of_nobody.filter(task__in=tasks).update(ended_at=now)
 
 
 def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
@@ -187,10 +198,10 @@ def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
     return dict(rows.values_list("pk", "status"))
 
 
-def lock_with_the_tasks_around(tasks: Sequence[Task], source: str, target: str) -> set[int] | None:
-    """Lock ``tasks`` and those whose counters will move with them; the ids of the dependents among these.
+def lock_all_around(tasks: Sequence[Task], source: str, target: str) -> set[int] | None:
+    """Lock those whose counters will move when ``tasks`` do, and with them the tasks; the ids of the dependents.
 
-    None where the database has no row locks, and so no race.
+    One task alone needs no lock before its UPDATE. None where the database has no row locks, and so no race.
     """
     if not connection.features.has_select_for_update:
         return None
@@ -200,7 +211,7 @@ def lock_with_the_tasks_around(tasks: Sequence[Task], source: str, target: str) 
         dependents.update(Dependency.objects.filter(depends_on__in=tasks).values_list("task_id", flat=True))
     if settles_child(source) != settles_child(target):
         parents = {task.parent_id for task in tasks if task.parent_id}
-    if dependents or parents:
+    if dependents or parents or len(tasks) > 1:
         lock_tasks([task.pk for task in tasks] + [*dependents, *parents])
     return dependents
 

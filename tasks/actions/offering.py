@@ -5,13 +5,13 @@ The order of locks is that of all verbs: the agent, then the tasks by their ids,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from tasks import clock
-from tasks.actions.funnel import load_task, lock_tasks, verb
+from tasks.actions.funnel import end_records_of_nobody, load_task, lock_tasks, verb
 from tasks.errors import IllegalTransition, Invalid, NotAssignee, NotPermitted
 from tasks.events import event, record
 from tasks.models import (
@@ -27,7 +27,7 @@ from tasks.models import (
     Run,
     Task,
 )
-from tasks.permissions import agent_of
+from tasks.permissions import agent_of, may_in_project
 from tasks.transitions import Status, allowed
 
 if TYPE_CHECKING:
@@ -68,8 +68,10 @@ def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) ->
         return []
     lock_tasks(offer.task for offer in offers)
     now = clock.now()
-    ready = Task.objects.ready(now).unassigned().filter(pk__in=[offer.task for offer in offers])
-    tasks = {task.pk: task for task in ready.select_related("project")}
+    tasks = _still_waiting([offer.task for offer in offers], now)
+    for project in {task.project_id: task.project for task in tasks.values()}.values():
+        if not may_in_project(actor, "assign", project):
+            raise NotPermitted(f"Only a manager of {project.key} may assign its tasks.")
     works_in = set(
         Membership.objects.filter(user=locked.user_id, project__in={task.project_id for task in tasks.values()})
         .exclude(role=Role.VIEWER)
@@ -93,19 +95,31 @@ def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) ->
                 source=AssignmentSource.AUTO,
                 assigned_by=actor,
                 created_at=now,
-                accept_by=offer.accept_by,
+                accept_by=_stands_until(offer, now),
             )
             for offer in valid
         ]
     )
-    _end_records_of_nobody(ids, now)
+    end_records_of_nobody(ids, now)
     decisions = [offer.decision for offer in valid]
+    events = [_offered(tasks[offer.task], locked, offer, actor, now) for offer in valid]
     for decision in decisions:
         decision.at, decision.agent = now, locked
     AssignmentDecision.objects.bulk_create(decisions)
     _touch(ids, now)
-    record(*(_offered(tasks[offer.task], locked, offer, actor, now) for offer in valid))
+    record(*events)
     return decisions
+
+
+def _still_waiting(ids: Sequence[int], now: datetime) -> dict[int, Task]:
+    """Those of these locked tasks, by id, for which somebody is to be found."""
+    ready = Task.objects.ready(now).unassigned().filter(pk__in=ids)
+    return {task.pk: task for task in ready.select_related("project")}
+
+
+def _stands_until(offer: Offer, now: datetime) -> datetime:
+    """The time that the matching took is not the agent's."""
+    return offer.accept_by + max(timedelta(0), now - offer.decision.at)
 
 
 def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: datetime) -> Event:
@@ -117,37 +131,37 @@ def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: 
         agent=agent,
         source=AssignmentSource.AUTO.value,
         note="",
-        accept_by=offer.accept_by.isoformat(),
+        accept_by=_stands_until(offer, now).isoformat(),
         score=offer.decision.score,
     )
-
-
-def _end_records_of_nobody(ids: Sequence[int], now: datetime) -> None:
-    AssignmentDecision.objects.filter(task__in=ids, agent__isnull=True, ended_at__isnull=True).update(ended_at=now)
 
 
 @verb
 def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecision]) -> None:
     """Keep why nobody was found for these tasks: one open record each, brought up to date.
 
-    Where somebody has to do something (the decision has a warning), that is told once for each wait.
+    Where somebody has to do something (the decision has a warning), that is told once for each wait. A task that was
+    offered or begun meanwhile is left out.
     """
-    there = lock_tasks(decision.task_id for decision in decisions)
-    decisions = [decision for decision in decisions if there.get(decision.task_id) == Status.NOT_STARTED]
+    lock_tasks(decision.task_id for decision in decisions)
+    now = clock.now()
+    tasks = _still_waiting([decision.task_id for decision in decisions], now)
+    decisions = [decision for decision in decisions if decision.task_id in tasks]
     if not decisions:
         return
-    now = clock.now()
-    tasks = Task.objects.select_related("project").in_bulk([decision.task_id for decision in decisions])
     open_ones = {
         old.task_id: old
         for old in AssignmentDecision.objects.filter(task__in=tasks, agent__isnull=True, ended_at__isnull=True)
     }
-    warned, new = [], []
+    changed, new, events = [], [], []
     for decision in decisions:
         decision.at = now
         old = open_ones.get(decision.task_id)
-        if bool(decision.warning) != bool(old is not None and old.warning):
-            warned.append(decision)
+        before = old.warning if old is not None else ""
+        if decision.warning != before:
+            changed.append(decision.task_id)
+            kind = "task.nobody_found" if decision.warning and not before else "task.warning_changed"
+            events.append(event(kind, at=now, actor=actor, task=tasks[decision.task_id], note=decision.warning))
         if old is None:
             new.append(decision)
         else:
@@ -155,14 +169,8 @@ def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecisio
             decision.save(force_update=True)
     AssignmentDecision.objects.bulk_create(new)
     # The warning stands on the task's card, so its version moves with it.
-    _touch([decision.task_id for decision in warned], now)
-    record(
-        *(
-            event("task.nobody_found", at=now, actor=actor, task=tasks[decision.task_id], note=decision.warning)
-            for decision in warned
-            if decision.warning
-        )
-    )
+    _touch(changed, now)
+    record(*events)
 
 
 @verb
@@ -210,11 +218,12 @@ def _lapse(limit: int) -> list[int]:
     now = clock.now()
     due = Assignment.objects.active().filter(accept_by__lte=now)
     begun = Run.objects.filter(task=OuterRef("task"), agent=OuterRef("agent"), started_at__gte=OuterRef("created_at"))
-    due.filter(Exists(begun)).update(accept_by=None)
-    lapsing = list(due.filter(task__status=Status.NOT_STARTED).order_by("accept_by").values_list("pk", "task")[:limit])
+    over = due.filter(Exists(begun) | Q(task__status=Status.NOT_STARTED)).order_by("accept_by")
+    lapsing = list(over.values_list("pk", "task")[:limit])
     if not lapsing:
         return []
     statuses = lock_tasks(task for _, task in lapsing)
+    due.filter(Exists(begun), pk__in=[pk for pk, _ in lapsing]).update(accept_by=None)
     still = [pk for pk, task in lapsing if statuses.get(task) == Status.NOT_STARTED]
     rows = due.filter(~Exists(begun), pk__in=still).select_related("task__project", "agent__user")
     events = []

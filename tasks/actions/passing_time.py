@@ -7,7 +7,7 @@ from django.db.models import Case, F, Q, QuerySet, When
 from tasks import clock
 from tasks.actions.funnel import backoff, give_back_pulled, move, run_ended, verb
 from tasks.events import event, record
-from tasks.models import EngineState, IdempotencyKey, Run, RunStatus, Task
+from tasks.models import Assignment, EngineState, IdempotencyKey, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
 
 LOSS_BASE, LOSS_CAP = timedelta(seconds=5), timedelta(minutes=5)
@@ -23,7 +23,8 @@ def begin_tick() -> timedelta:
     """Note that an engine runs now, and return how long none did before.
 
     Where none ran for longer than half a run's lease, that lease is extended by the gap first: holders could not
-    renew while the server was down. Only the engine that moves the clock forward extends.
+    renew while the server was down, nor could who was offered a task accept it: offers stand as much longer. Only
+    the engine that moves the clock forward extends.
     """
     now = clock.now()
     state, created = EngineState.objects.get_or_create(pk=1, defaults={"last_tick_at": now})
@@ -36,6 +37,7 @@ def begin_tick() -> timedelta:
         Run.objects.active().filter(lease_expires_at__gt=last, lease_seconds__lt=half_lease).update(
             lease_expires_at=F("lease_expires_at") + gap
         )
+        Assignment.objects.active().filter(accept_by__gt=last).update(accept_by=F("accept_by") + gap)
     return max(gap, timedelta(0))
 
 

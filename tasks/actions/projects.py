@@ -6,12 +6,12 @@ from django.core.exceptions import ValidationError
 
 from tasks import clock
 from tasks.actions.assignments import unassign_task
-from tasks.actions.funnel import lock_tasks, verb
+from tasks.actions.funnel import end_records_of_nobody, lock_tasks, verb
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import event, name_of, record
-from tasks.models import Agent, Membership, Project, Role, Run, Task
+from tasks.models import Agent, AssignmentMode, Membership, Project, Role, Run, Task
 from tasks.permissions import agent_of, is_llm, is_staff_somewhere, may_in_project
-from tasks.transitions import OPEN
+from tasks.transitions import OPEN, Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -71,6 +71,8 @@ def edit_project(*, actor: "User | None", project: Project, changes: dict[str, A
     _validated(project)
     if told:
         project.save(update_fields=told)
+        if "mode" in told and project.mode != AssignmentMode.AUTO:
+            end_records_of_nobody(Task.objects.filter(project=project, status=Status.NOT_STARTED), clock.now())
         record(event("project.edited", at=clock.now(), actor=actor, project=project, fields=told))
     return project
 

@@ -16,7 +16,7 @@ from django.db.models import F
 
 from tasks import clock
 from tasks.actions.claims import check_lease
-from tasks.actions.funnel import backoff, end_run, give_back_pulled, lock_with_the_tasks_around, move, run_ended, verb
+from tasks.actions.funnel import backoff, end_run, give_back_pulled, lock_all_around, move, run_ended, verb
 from tasks.errors import DomainError, LeaseLost, NotFound
 from tasks.events import event, record
 from tasks.models import Run, RunStatus, Task
@@ -268,23 +268,22 @@ def complete_run(
         raise _lease_lost(fenced.run, late=late) from None
 
 
+@verb
 def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Finished | DomainError]:
     """Finish several runs in one transaction, each for itself: one that is refused keeps no other back.
 
     ``items``: the arguments of ``complete_run`` but ``actor``. Returns, in their order, what each did or why not.
     """
-    ids = [item["run_id"] for item in items]
-    with transaction.atomic():
-        # All runs, then all tasks: the order in which every verb locks.
-        own = Run.objects.active().filter(pk__in=ids, agent=agent_of(actor)).order_by("pk")
-        tasks = list(own.select_for_update(no_key=True).values_list("task", flat=True))
-        lock_with_the_tasks_around(list(Task.objects.filter(pk__in=tasks)), Status.IN_PROGRESS, Status.COMPLETED)
-        done: list[Finished | DomainError] = []
-        for item in items:
-            try:
-                done.append(complete_run(actor=actor, **item))
-            except DomainError as error:
-                done.append(error)
+    # All runs, then all tasks: the order in which every verb locks.
+    own = Run.objects.active().filter(pk__in=[item["run_id"] for item in items], agent=agent_of(actor)).order_by("pk")
+    tasks = list(own.select_for_update(no_key=True).values_list("task", flat=True))
+    lock_all_around(list(Task.objects.filter(pk__in=tasks)), Status.IN_PROGRESS, Status.COMPLETED)
+    done: list[Finished | DomainError] = []
+    for item in items:
+        try:
+            done.append(complete_run(actor=actor, **item))
+        except DomainError as error:
+            done.append(error)
     return done
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 
 from tasks.assignment import facts
 from tasks.assignment.experience import Experience
@@ -34,6 +34,7 @@ from tasks.models import (
     Skill,
     Task,
 )
+from tasks.transitions import Status
 
 #: An LLM agent that called within this time is alive.
 ALIVE_FOR: Final = timedelta(minutes=2)
@@ -228,7 +229,8 @@ def _ready_since(rows: list[Any], projects: dict[int, Project], now: datetime) -
     old = [row[0] for row in rows if now - row[4] > patience(projects[row[1]], row[3])]
     if not old:
         return {}
-    woken = Event.objects.filter(task__in=old, kind__in=("task.unblocked", "task.undeferred")).order_by()
+    back = Q(kind="task.status_changed", data__to=Status.NOT_STARTED.value)
+    woken = Event.objects.filter(back | Q(kind__in=("task.unblocked", "task.undeferred")), task__in=old).order_by()
     return dict(woken.values_list("task").annotate(at=Max("at")))
 
 

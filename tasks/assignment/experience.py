@@ -142,8 +142,6 @@ def _was_accepted(status: str, adopted: bool, verdict: str | None, reviewed: boo
     """Whether the run's work was accepted; None while nobody has judged it."""
     if verdict is not None:
         return verdict == Verdict.APPROVED
-    if adopted:
-        return True
-    if status != RunStatus.COMPLETED:
+    if status != RunStatus.COMPLETED and not adopted:
         return False
-    return None if reviewed and task_status == Status.IN_REVIEW else True
+    return True if task_status == Status.COMPLETED or not reviewed else None

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -133,7 +133,7 @@ class Matchmaker:
                 stop.wait(min(left, max(GATHER_SECONDS, self._rest_until - time.monotonic())))
                 if time.monotonic() >= self._rest_until:
                     return
-            elif self._any_auto:
+            else:
                 self._poll()
 
     def _poll(self) -> None:
@@ -183,17 +183,26 @@ class Matchmaker:
         self.experience.forget_old(now, after=RELEARN_AFTER)
         if len(self._explained) > REMEMBERED:
             self._explained.clear()
-        offered = 0
-        if projects:
-            served = serve(projects, self.experience, explained=self._explained, explain_again=now - EXPLAIN_AGAIN)
-            offered = len(served.decisions)
-            if served.missed:
-                self._news.set()
-        offered += _pass_on(passed_on)
+        try:
+            offered = self._serve(projects, now) + _pass_on(passed_on)
+        except BaseException:
+            with self._lock:
+                self._learned |= learned
+                self._completed |= completed
+                self._passed_on |= passed_on
+            raise
         self._look_at = time.monotonic() + LOOK_ANYWAY_SECONDS
         # As long a rest as the matching took: a queue without end takes half a core, not a whole one.
         self._rest_until = 2 * time.monotonic() - started
         return offered
+
+    def _serve(self, projects: list[Project], now: datetime) -> int:
+        if not projects:
+            return 0
+        served = serve(projects, self.experience, explained=self._explained, explain_again=now - EXPLAIN_AGAIN)
+        if served.missed:
+            self._news.set()
+        return len(served.decisions)
 
 
 def _pass_on(tasks: set[int]) -> int:
