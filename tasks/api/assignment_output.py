@@ -22,7 +22,7 @@ class CandidateOutput(serializers.Serializer):
     excluded_by = serializers.ListField(
         child=serializers.CharField(),
         help_text="disabled, paused, silent, off_hours, missing_skill, at_capacity, failed_before, declined_before, "
-        "let_it_lapse, gave_it_back, sole_reviewer",
+        "let_it_lapse, gave_it_back, taken_off, sole_reviewer",
     )
     score = serializers.FloatField(allow_null=True)
     terms = serializers.DictField(child=serializers.FloatField(), help_text="What the score was made from.")

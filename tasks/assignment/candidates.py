@@ -84,12 +84,17 @@ def read_agents(projects: Collection[int], now: datetime, experience: Experience
     ids = sorted(works_in)
     active, unstarted, skills = _load(ids)
     learned = experience.of(ids, now)
-    latest_run = Run.objects.filter(agent=OuterRef("pk")).order_by("-started_at").values("started_at")[:1]
+    latest_run = Run.objects.filter(agent=OuterRef("pk")).order_by("-started_at")
     latest_offer = Assignment.objects.filter(agent=OuterRef("pk")).order_by("-pk").values("created_at")[:1]
     found = []
     for some in _slices(ids):
         agents: QuerySet[Any] = Agent.objects.filter(pk__in=some).order_by("pk")
-        for agent in agents.annotate(began_at=Subquery(latest_run), offered_at=Subquery(latest_offer)):
+        for agent in agents.annotate(
+            began_at=Subquery(latest_run.values("started_at")[:1]),
+            ended_as=Subquery(latest_run.values("status")[:1]),
+            ended_at=Subquery(latest_run.values("ended_at")[:1]),
+            offered_at=Subquery(latest_offer),
+        ):
             found.append(
                 AgentFacts(
                     id=agent.pk,
@@ -97,7 +102,7 @@ def read_agents(projects: Collection[int], now: datetime, experience: Experience
                     capacity=agent.max_concurrent,
                     active_runs=active[agent.pk],
                     open_assignments=unstarted[agent.pk],
-                    barred=barred(agent, now),
+                    barred=barred(agent, now) or _went_silent(agent),
                     is_human=agent.kind == AgentKind.HUMAN,
                     projects=frozenset(works_in[agent.pk]),
                     sole_reviewer_of=frozenset(project for project, only in sole.items() if only == agent.pk),
@@ -136,6 +141,12 @@ def barred(agent: Agent, now: datetime) -> str:
         return "" if alive else facts.SILENT
     zone = zone_named(agent.time_zone, default=settings.TIME_ZONE)
     return "" if is_working(parse(agent.working_hours), zone, now) else facts.OFF_HOURS
+
+
+def _went_silent(agent: Any) -> str:
+    """An LLM agent that lost its last lease and has not called since is gone, however lately it called before."""
+    lost = agent.kind == AgentKind.LLM and agent.ended_as == RunStatus.EXPIRED
+    return facts.SILENT if lost and agent.last_seen_at <= agent.ended_at else ""
 
 
 def read_tasks(
@@ -203,12 +214,15 @@ def _histories(
             if status == RunStatus.RELEASED and at is not None and at > now - _rest(projects[project], kind):
                 barred_from[task].setdefault(agent, facts.GAVE_BACK)
     ended = Assignment.objects.filter(
-        task__in=ids, end_reason__in=(AssignmentEnd.LAPSED, AssignmentEnd.DECLINED)
+        task__in=ids, end_reason__in=(AssignmentEnd.LAPSED, AssignmentEnd.DECLINED, AssignmentEnd.UNASSIGNED)
     ).order_by("pk")
     columns = ("task", "agent", "end_reason", "ended_at", "agent__kind", "task__project")
     for task, agent, reason, at, kind, project in ended.values_list(*columns):
         if reason == AssignmentEnd.DECLINED:
             barred_from[task].setdefault(agent, facts.DECLINED)
+        elif reason == AssignmentEnd.UNASSIGNED:
+            # Staff had a reason; else the engine would give the task straight back.
+            barred_from[task].setdefault(agent, facts.TAKEN_OFF)
         elif at is not None and at > now - _rest(projects[project], kind):
             barred_from[task].setdefault(agent, facts.LAPSED)
     return barred_from, continuity

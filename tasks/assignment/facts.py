@@ -22,6 +22,7 @@ FAILED: Final = "failed_before"
 DECLINED: Final = "declined_before"
 LAPSED: Final = "let_it_lapse"
 GAVE_BACK: Final = "gave_it_back"
+TAKEN_OFF: Final = "taken_off"
 SOLE_REVIEWER: Final = "sole_reviewer"
 
 #: Strength of the prior belief, in outcomes.

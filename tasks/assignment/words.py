@@ -15,7 +15,7 @@ NAMED = 12
 REASONS = {
     facts.DISABLED: "is disabled",
     facts.PAUSED: "is paused",
-    facts.SILENT: "has not called for 2 minutes",
+    facts.SILENT: "does not call",
     facts.OFF_HOURS: "is outside working hours",
     facts.NOT_MEMBER: "does not work in the project",
     facts.MISSING_SKILL: "lacks a skill",
@@ -24,6 +24,7 @@ REASONS = {
     facts.DECLINED: "declined it",
     facts.LAPSED: "let the offer lapse",
     facts.GAVE_BACK: "gave it back",
+    facts.TAKEN_OFF: "was taken off it",
     facts.SOLE_REVIEWER: "would have nobody to review the result",
 }
 #: Constraints that pass by themselves; where only these keep all agents away, the task just waits its turn.

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks import clock
+from tasks import clock, engine
 from tasks.actions import assignments, claims, lifecycle, reviews, runs
 from tasks.actions.offering import decline_task, lapse_offers
 from tasks.assignment.dispatcher import auto_assign, preview, serve
@@ -135,6 +135,18 @@ def test_serve_does_not_offer_to_who_is_away_and_says_so(auto, new_task, change,
     assert codes(decision)["atlas"] == [code]
 
 
+def test_agent_that_lost_its_lease_gets_nothing_until_it_calls_again(auto, new_task, let_lease_end):
+    Agent.objects.filter(slug="bert").update(availability=Availability.PAUSED)
+    let_lease_end(claims.claim_task(actor=auto.atlas.user, task=new_task(assignees=[auto.atlas])))
+    engine.tick()
+    task = new_task()
+    match_now(auto)
+    assert (assignee(task), codes(latest(task))["atlas"]) == ([], ["silent"])
+    Agent.objects.filter(slug="atlas").update(last_seen_at=clock.now())
+    match_now(auto)
+    assert assignee(task) == ["atlas"]
+
+
 def test_serve_offers_to_a_person_within_working_hours_alone(auto, new_task, monkeypatch):
     monday = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
     Agent.objects.filter(kind="llm").update(availability=Availability.PAUSED)
@@ -241,6 +253,18 @@ def test_task_that_failed_is_never_offered_to_the_failer(auto, new_task):
     match_now(auto)
     assert assignee(task) == [({"atlas", "bert"} - {first}).pop()]
     assert codes(latest(task))[first] == ["failed_before"]
+
+
+def test_task_is_not_offered_again_to_whom_staff_took_off_it(auto, new_task):
+    task = new_task()
+    match_now(auto)
+    (first,) = assignee(task)
+    assignments.unassign_task(actor=auto.ada.user, task=task, agents=[getattr(auto, first)])
+    match_now(auto)
+    assert assignee(task) == [({"atlas", "bert"} - {first}).pop()]
+    assert codes(latest(task))[first] == ["taken_off"]
+    assignments.reassign_task(actor=auto.ada.user, task=task, agents=[getattr(auto, first)])
+    assert assignee(task) == [first]
 
 
 def test_task_with_changes_requested_stays_with_its_author(auto, new_task):

@@ -1,5 +1,7 @@
 """Two engines at once, on both databases: no task is offered twice, and nobody beyond their capacity."""
 
+import threading
+import time
 from collections import Counter
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from tasks import clock
 from tasks.actions import claims, runs
 from tasks.actions.offering import lapse_offers
+from tasks.actions.tasks import NewTask, create_task
 from tasks.assignment.matchmaker import Matchmaker
 from tasks.models import Agent, Assignment, AssignmentDecision, Event, Project, Role, Task
 from tasks.tests.cast import join, make_agent
@@ -80,3 +83,36 @@ def test_engines_offer_while_agents_claim_complete_and_let_lapse(crowd, seed):
     assert Task.objects.filter(status="completed").exists()
     assert_nobody_has_too_much_or_anything_twice()
     assert_invariants()
+
+
+def wait_for(condition):
+    """Whether ``condition`` came true in time; generous, for it says nothing of speed."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_running_matchmaker_serves_news_of_its_process_and_of_others_and_passes_lapsed_offers_on(crowd):
+    Task.objects.all().delete()
+    stop, maker = threading.Event(), Matchmaker()
+    thread = threading.Thread(target=maker.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        heard = create_task(actor=None, project=crowd, new=NewTask(title="Heard by the bell"))
+        assert wait_for(lambda: Assignment.objects.filter(task=heard).exists())
+        # As another process would: rows and no bell.
+        now = clock.now()
+        other = Task.objects.create(project=crowd, number=900, title="Found by a poll", created_at=now, updated_at=now)
+        Event.objects.create(at=now, project=crowd, project_key="CREW", task=other, kind="task.created")
+        assert wait_for(lambda: Assignment.objects.filter(task=other).exists())
+        first = Assignment.objects.get(task=heard)
+        Assignment.objects.filter(pk=first.pk).update(accept_by=clock.now())
+        assert wait_for(lambda: Assignment.objects.active().filter(task=heard).exclude(pk=first.pk).exists())
+        assert Assignment.objects.active().get(task=heard).agent_id != first.agent_id
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
