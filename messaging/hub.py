@@ -23,7 +23,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 from messaging.bell import GROUP
 from messaging.narrowing import Narrowing
 from messaging.stream import Cursor, event_output, present_cursor, read_all, read_events
-from messaging.visitors import Visitor, standing
+from messaging.visitors import Visitor, audit, standing
 from tasks.events import bell
 from tasks.models import Event
 
@@ -261,8 +261,8 @@ class Hub:
             self._news.clear()
 
     async def _audit(self) -> None:
-        """Bring every follower's permissions up to date; send away who has none."""
-        now = await self.in_thread(standing, [follower.visitor for follower in self.followers])
+        """Bring every follower's permissions up to date; send away who has none. Who stays was seen."""
+        now = await self.in_thread(audit, [follower.visitor for follower in self.followers])
         for follower in list(self.followers):
             follower.see_as(now.get(follower.visitor, follower.visitor))
 

@@ -15,7 +15,7 @@ from django.utils.crypto import constant_time_compare
 from tasks import clock
 from tasks.errors import NotAuthenticated
 from tasks.models import AgentToken, Membership
-from tasks.tokens import token_of, why_refused
+from tasks.tokens import note_seen, token_of, why_refused
 
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
@@ -109,3 +109,10 @@ def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
         return replace(visitor, projects=None if sees_all else frozenset(projects[visitor.user_id]))
 
     return {visitor: now_is(visitor) for visitor in visitors}
+
+
+def audit(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
+    """``standing`` of those who follow; notes that agents among them are alive, though all they do is listen."""
+    stand = standing(visitors)
+    note_seen({one.token_id for one in stand.values() if one is not None and one.token_id is not None})
+    return stand

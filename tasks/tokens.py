@@ -1,11 +1,14 @@
 """Bearer tokens: how a secret is looked up, and when it is refused."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from tasks import clock
 from tasks.errors import NotAuthenticated
 from tasks.models import Agent, AgentToken
 
@@ -40,8 +43,30 @@ def token_of(secret: str) -> AgentToken:
     if token is None or reason:
         raise NotAuthenticated(f"{reason}; ask a manager of your project for a new one.")
     if token.last_used_at is None or token.last_used_at < token.now - SEEN_EVERY:
-        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=token.now - SEEN_EVERY)
-        if AgentToken.objects.filter(stale, pk=token.pk).update(last_used_at=token.now):
+        unseen = AgentToken.objects.filter(_unseen_since(token.now - SEEN_EVERY), pk=token.pk)
+        if unseen.update(last_used_at=token.now):
             Agent.objects.filter(pk=token.agent_id).update(last_seen_at=token.now)
             token.last_used_at = token.agent.last_seen_at = token.now
     return token
+
+
+def _unseen_since(when: datetime) -> Q:
+    return Q(last_used_at__isnull=True) | Q(last_used_at__lt=when)
+
+
+def note_seen(tokens: Collection[int]) -> None:
+    """Note that the agents of these valid tokens (by id) are here now, where that was not noted within ``SEEN_EVERY``.
+
+    For those who stay without asking again: who listens to the stream is alive.
+    """
+    now = clock.now()
+    unseen = AgentToken.objects.filter(_unseen_since(now - SEEN_EVERY), pk__in=tokens).order_by()
+    agents = set(unseen.values_list("agent", flat=True))
+    if not agents:
+        return
+    with transaction.atomic():
+        # Another process may write the same, in another order: who is locked is written by it, or at the next call.
+        rows = Agent.objects.select_for_update(skip_locked=True, no_key=True).filter(pk__in=agents).order_by("pk")
+        free = list(rows.values_list("pk", flat=True))
+        Agent.objects.filter(pk__in=free).update(last_seen_at=now)
+        AgentToken.objects.filter(pk__in=tokens, agent__in=free).order_by().update(last_used_at=now)

@@ -24,7 +24,7 @@ from tasks import clock
 from tasks.actions.agents import create_token, revoke_token
 from tasks.actions.projects import remove_member, set_member
 from tasks.events import event, record
-from tasks.models import Event, Role
+from tasks.models import Agent, AgentToken, Event, Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -397,6 +397,30 @@ def test_new_member_gets_events_from_the_one_that_tells_of_it(cast):
         assert [event["kind"] for event in told] == ["member.added"]
         await later(write, cast, "as member")
         assert json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"][0]["data"]["word"] == "as member"
+        await socket.leave()
+
+    run(story)
+
+
+def test_agent_that_only_listens_is_seen_and_one_that_is_refused_is_not(cast):
+    headers, of_bert = bearer(cast.atlas), bearer(cast.bert)
+    long_ago = clock.now() - timedelta(minutes=10)
+
+    def forget() -> None:
+        AgentToken.objects.update(last_used_at=long_ago)
+        Agent.objects.update(last_seen_at=long_ago)
+
+    async def story() -> None:
+        socket, refused = await Socket(**headers).hello(), await Socket(**of_bert).hello()
+        await later(AgentToken.objects.filter(agent=cast.bert).update, revoked_at=long_ago)
+        await refused.closed_with()
+        await later(forget)
+        until = asyncio.get_running_loop().time() + PATIENCE
+        while (await later(Agent.objects.get, pk=cast.atlas.pk)).last_seen_at == long_ago:
+            assert asyncio.get_running_loop().time() < until, "atlas listens and is taken for silent"
+            await asyncio.sleep(0.05)
+        assert (await later(AgentToken.objects.get, agent=cast.atlas)).last_used_at > long_ago
+        assert (await later(Agent.objects.get, pk=cast.bert.pk)).last_seen_at == long_ago
         await socket.leave()
 
     run(story)
