@@ -61,6 +61,7 @@ EVERYTHING = Narrowing()
 
 # The first transaction id that was not yet given away when the statement began, or the oldest one that still runs in
 # this database, whichever is lower. pg_stat_activity shows 32-bit ids; they are brought back next to the 64-bit one.
+# An id that was given away since then seems to lie far behind it (2**31 and more); it lies ahead and does not count.
 HORIZON = """
 WITH given AS MATERIALIZED (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax)
 SELECT least(
@@ -68,6 +69,7 @@ SELECT least(
     (SELECT min(xmax - ((xmax - backend_xid::text::bigint) & 4294967295))
      FROM pg_stat_activity
      WHERE backend_xid IS NOT NULL
+       AND ((xmax - backend_xid::text::bigint) & 4294967295) < 2147483648
        AND datid = (SELECT oid FROM pg_database WHERE datname = current_database()))
 ) FROM given
 """

@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from messaging.stream import START, Cursor, present_cursor, read_events
+from messaging.stream import HORIZON, START, Cursor, present_cursor, read_events
 from tasks import clock
 from tasks.events import event, record
 from tasks.tests.racing import in_thread
@@ -41,6 +41,53 @@ def test_read_events_waits_for_an_earlier_transaction_that_commits_later(cast):
     seen, cursor = read_events(user=cast.root, after=cursor)
     assert words(seen) == ["early", "late"]
     assert read_events(user=cast.root, after=cursor)[0] == []
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="Only on PostgreSQL: SQLite has no such ids")
+def test_horizon_bears_a_transaction_that_began_while_it_was_asked_for(cast):
+    """Its id is above the first one that was free a moment before, and must not be taken for one of ages ago."""
+    has_begun, may_end = threading.Event(), threading.Event()
+    ids: list[int] = []
+
+    def begin() -> None:
+        with transaction.atomic():
+            write(cast, "running")
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+                ids.append(cursor.fetchone()[0])
+            has_begun.set()
+            assert may_end.wait(20)
+
+    thread = in_thread(begin)
+    assert has_begun.wait(20)
+    try:
+        for earlier in (0, 1, 3):
+            given = HORIZON.replace("pg_snapshot_xmax(pg_current_snapshot())::text::bigint", str(ids[0] - earlier))
+            assert given != HORIZON
+            with connection.cursor() as cursor:
+                cursor.execute(given)
+                assert cursor.fetchone()[0] == ids[0] - earlier
+    finally:
+        may_end.set()
+        thread.join()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="Only on PostgreSQL: SQLite has no such ids")
+def test_present_cursor_never_goes_back_under_concurrent_writers(cast):
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            write(cast, "busy")
+
+    threads = [in_thread(work) for _ in range(4)]
+    try:
+        seen = [present_cursor() for _ in range(400)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert seen == sorted(seen)
 
 
 def test_read_events_meets_every_event_once_under_concurrent_writers(cast):
