@@ -124,6 +124,13 @@ def _managed_by(actor: "User") -> "QuerySet[Membership, int]":
     return Membership.objects.filter(user=actor, role=Role.MANAGER).values_list("project", flat=True)
 
 
+def where_evidence_shows(user: "User") -> set[int] | None:
+    """The projects (ids) whose evidence of how good agents are ``user`` may see: those they manage; None: all."""
+    if user.is_active and user.is_superuser:
+        return None
+    return set() if is_llm(user) else set(_managed_by(user))
+
+
 def may_issue_token(actor: "User | None", agent: Agent) -> bool:
     """Who may create a token, which opens all that the agent sees: a superuser, a person for themselves, or a manager
     of every project that the agent is in. Nobody else gets a superuser's.

@@ -230,7 +230,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if (agent := context.get("original")) is not None:
             context["tokens"] = list(self._tokens(agent))
-            context["record"] = track_record(agent, clock.now())
+            context["record"] = track_record(agent, clock.now(), managed_ids(request))
             context["now"] = clock.now()
         return super().render_change_form(request, context, *args, **kwargs)
 

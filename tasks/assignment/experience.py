@@ -44,8 +44,12 @@ class _Sums:
 
 @dataclass
 class Experience:
-    """Evidence of agents and hours of projects, kept in memory until forgotten; a tick then costs next to nothing."""
+    """Evidence of agents and hours of projects, kept in memory until forgotten; a tick then costs next to nothing.
 
+    With ``projects`` (ids) only runs there count: what somebody may know who manages these alone.
+    """
+
+    projects: Collection[int] | None = None
     _evidence: dict[int, Learned] = field(default_factory=dict)
     _hours: dict[int, float] = field(default_factory=dict)
     _read_at: datetime | None = None
@@ -103,7 +107,10 @@ def _read_evidence(agents: list[int], now: datetime, experience: Experience) -> 
         "pk", "agent", "status", "adopted_at", "started_at", "ended_at", "task",
         "task__status", "task__review_required", "task__estimate_minutes", "task__project",
     )  # fmt: skip
-    runs = list(Run.objects.filter(which, _COUNTED, ended_at__isnull=False).values_list(*columns))
+    counted = Run.objects.filter(which, _COUNTED, ended_at__isnull=False)
+    if experience.projects is not None:
+        counted = counted.filter(task__project__in=experience.projects)
+    runs = list(counted.values_list(*columns))
     verdicts: dict[Any, str] = {}
     skills: dict[int, set[int]] = defaultdict(set)
     for start in range(0, len(runs), SLICE):

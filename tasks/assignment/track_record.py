@@ -1,5 +1,6 @@
 """What an agent has shown, as rows to read: for each skill the declared level, and what its runs and reviews say."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,9 +29,12 @@ class Shown:
         return round(self.believed * 100)
 
 
-def track_record(agent: Agent, now: datetime) -> list[Shown]:
-    """The agent's skills, and others in which it has shown something; first what it has shown in all."""
-    learned = Experience().of([agent.pk], now)[agent.pk]
+def track_record(agent: Agent, now: datetime, projects: Collection[int] | None) -> list[Shown]:
+    """The agent's skills, and others in which it has shown something; first what it has shown in all.
+
+    Only runs in ``projects`` (ids; None: everywhere) count, those that the reader manages.
+    """
+    learned = Experience(projects).of([agent.pk], now)[agent.pk]
     levels = {has.skill_id: has.level for has in agent.skills.all()}
     ids = {*levels, *(skill for skill in learned if skill is not None)}
     names = dict(Skill.objects.filter(pk__in=ids).values_list("pk", "name"))

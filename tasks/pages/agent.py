@@ -10,7 +10,7 @@ from tasks import clock
 from tasks.assignment.track_record import track_record
 from tasks.models import Agent, Assignment, AssignmentEnd, Project, Run
 from tasks.pages.agents import AgentCard
-from tasks.permissions import may_manage_agent
+from tasks.permissions import may_manage_agent, may_stop_agent, where_evidence_shows
 
 SHOWN = 50
 RECENT = 20
@@ -31,6 +31,7 @@ def agent(request: HttpRequest, slug: str) -> HttpResponse:
     if found is None:
         raise Http404
     now = clock.now()
+    managed = where_evidence_shows(user)
     projects = list(Project.objects.visible_to(user).values_list("pk", flat=True))
     runs = Run.objects.filter(agent=found, task__project__in=projects).select_related("task__project")
     waiting = Assignment.objects.unstarted().filter(agent=found, task__project__in=projects)
@@ -41,7 +42,9 @@ def agent(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "card": card,
         "agent": found,
-        "record": track_record(found, now),
+        # How good an agent is, is for those who manage it, each as far as their projects go.
+        "record": track_record(found, now, managed) if may_stop_agent(user, found) else None,
+        "is_of_all_projects": managed is None,
         "waiting": waiting.select_related("task__project").order_by("pk")[:SHOWN],
         "recent": runs.filter(ended_at__isnull=False).order_by("-started_at")[:RECENT],
         "turned_down": turned_down.select_related("task__project").order_by("-ended_at")[:RECENT],

@@ -10,7 +10,7 @@ from tasks.actions import claims, reviews, runs
 from tasks.assignment.experience import Experience
 from tasks.assignment.facts import Evidence, prior
 from tasks.assignment.working_hours import after_working, is_working, parse
-from tasks.models import Agent, Run, Skill, Task
+from tasks.models import Agent, Run, Skill
 
 
 def learned(agent, skill="python"):
@@ -92,15 +92,27 @@ def test_hours_of_a_project_are_the_mean_of_what_it_completed(cast, new_task):
 
 @pytest.mark.django_db
 def test_experience_is_read_once_until_it_is_forgotten(cast, new_task, django_assert_num_queries):
-    experience, now = Experience(), clock.now()
-    experience.of([cast.atlas.pk], now)
-    with django_assert_num_queries(0):
-        experience.of([cast.atlas.pk], now)
+    experience = Experience()
+    assert experience.of([cast.atlas.pk], clock.now())[cast.atlas.pk] == {}
     work(cast, new_task)
-    assert experience.of([cast.atlas.pk], now)[cast.atlas.pk] == {}
+    later = clock.now()
+    with django_assert_num_queries(0):
+        assert experience.of([cast.atlas.pk], later)[cast.atlas.pk] == {}
+    experience.forget([cast.bert.pk])
+    with django_assert_num_queries(0):
+        experience.of([cast.atlas.pk], later)
     experience.forget([cast.atlas.pk])
-    assert experience.of([cast.atlas.pk], clock.now())[cast.atlas.pk] != {}
-    assert Task.objects.exists()
+    read_anew = experience.of([cast.atlas.pk], later)[cast.atlas.pk]
+    assert read_anew == Experience().of([cast.atlas.pk], later)[cast.atlas.pk]
+    assert read_anew[None].accepted > 0
+
+
+def test_experience_of_some_projects_counts_no_run_of_others(cast, new_task):
+    work(cast, new_task)
+    now = clock.now()
+    assert Experience([cast.ops.pk]).of([cast.atlas.pk], now) == Experience().of([cast.atlas.pk], now)
+    assert Experience([cast.other.pk]).of([cast.atlas.pk], now)[cast.atlas.pk] == {}
+    assert Experience([]).of([cast.atlas.pk], now)[cast.atlas.pk] == {}
 
 
 VIENNA = ZoneInfo("Europe/Vienna")

@@ -1,5 +1,7 @@
 """Automatic assignment on the pages and in the admin: words, warnings, previews, the page of an agent."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -8,7 +10,8 @@ from tasks.actions import claims, runs
 from tasks.actions.offering import decline_task
 from tasks.assignment.dispatcher import auto_assign, serve
 from tasks.assignment.experience import Experience
-from tasks.models import Agent, Assignment, AssignmentDecision, Availability, Project
+from tasks.models import Agent, Assignment, AssignmentDecision, Availability, Project, Role
+from tasks.tests.cast import join
 
 pytestmark = pytest.mark.django_db
 
@@ -111,15 +114,40 @@ def test_agent_page_shows_what_it_has_shown_and_what_it_turned_down(alive, page,
     assert "&lt;b&gt;Too hard" in text
     assert "Secret of OPS" in text
     assert "82 %" in page(alive.ada, reverse("admin:tasks_agent_change", args=[alive.atlas.pk]))
-    assert page(alive.ada, "/agents/nobody").find("atlas") == -1
+
+
+def test_agent_page_of_no_agent_is_not_found(alive, client):
+    client.force_login(alive.ada.user)
+    assert client.get("/agents/nobody").status_code == 404
+
+
+def test_agent_page_shows_how_good_it_was_to_managers_of_that_work_alone(alive, page, new_task):
+    join(alive.other, alive.atlas.user, Role.WORKER)
+    for project in (alive.ops, alive.other, alive.other):
+        task = new_task(project=project, required_skills=[("python", 2)])
+        run = claims.claim_task(actor=alive.atlas.user, task=task)
+        runs.complete_run(actor=alive.atlas.user, run_id=run.pk, summary="done")
+
+    def outcomes(who):
+        shown = re.findall(r"python</(?:th|td)>.*?([\d.]+)</td><td[^>]*>[\d.]+ ×", page(who, "/agents/atlas"))
+        return [float(number) for number in shown]
+
+    assert outcomes(alive.root) == [3.0]
+    assert outcomes(alive.mona) == [2.0]
+    assert outcomes(alive.ada) == [1.0]
+    assert "Only work in projects that you manage counts" in page(alive.ada, "/agents/atlas")
+    in_admin = page(alive.ada, reverse("admin:tasks_agent_change", args=[alive.atlas.pk]))
+    assert re.findall(r"python</td>.*?<td>([\d.]+)</td><td>[\d.]+ ×", in_admin) == ["1.0"]
+    for reader in (alive.vera, alive.rita, alive.hugo, alive.atlas, alive.bert):
+        text = page(reader, "/agents/atlas")
+        assert outcomes(reader) == []
+        assert "What it has shown" not in text
+        assert "python" in text
 
 
 def test_agent_page_hides_agents_and_tasks_of_other_projects(alive, client, page, new_task):
     new_task("Secret of OPS", assignees=[alive.atlas])
     client.force_login(alive.mona.user)
     assert client.get("/agents/atlas").status_code == 404
-    other = Project.objects.get(key="OTHER")
-    from tasks.tests.cast import join
-
-    join(other, alive.atlas.user, "worker")
+    join(alive.other, alive.atlas.user, Role.WORKER)
     assert "Secret of OPS" not in page(alive.mona, "/agents/atlas")
