@@ -1,5 +1,6 @@
 """For every verb: the page as it was, with the events since, is a fresh page."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,25 @@ from taskproject.tests.following import OpenBoard, everybody_follows
 from tasks import engine
 from tasks.actions import agents, assignments, claims, dependencies, lifecycle, passing_time, projects, reviews, runs
 from tasks.actions import tasks as task_actions
+from tasks.actions.imports import import_plan
+from tasks.actions.offering import decline_task, lapse_offers
+from tasks.assignment.dispatcher import auto_assign, serve
+from tasks.assignment.experience import Experience
 from tasks.errors import LeaseLost
-from tasks.models import AgentKind, Availability, Priority, Role, Run, Task
+from tasks.importers import json_list
+from tasks.models import (
+    Agent,
+    AgentKind,
+    Assignment,
+    AssignmentMode,
+    Availability,
+    Priority,
+    Project,
+    Role,
+    Run,
+    Skill,
+    Task,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -186,6 +204,31 @@ class World:
 
     def remove_member(self):
         projects.remove_member(actor=self.ada, project=self.cast.ops, user=self.atlas)
+
+    def decline(self):
+        decline_task(actor=self.atlas, task=self.given, reason="not mine")
+
+    def assign_automatically(self):
+        Agent.objects.filter(kind=AgentKind.LLM).update(last_seen_at=timezone.now())
+        auto_assign(actor=self.ada, task=self.free)
+
+    def let_an_offer_lapse(self):
+        self.assign_automatically()
+        Assignment.objects.active().filter(task=self.free).update(accept_by=timezone.now() - timedelta(seconds=1))
+        assert lapse_offers()
+
+    def find_nobody(self):
+        Project.objects.filter(pk=self.cast.ops.pk).update(mode=AssignmentMode.AUTO)
+        Skill.objects.create(name="alchemy")
+        task_actions.edit_task(actor=self.ada, task=self.free, changes={"required_skills": [("alchemy", 5)]})
+        serve([Project.objects.get(pk=self.cast.ops.pk)], Experience())
+
+    def import_a_file(self):
+        rows = [
+            {"title": "Task new"},
+            {"title": "Task newer", "depends_on": [self.running.ref], "parent": self.free.ref},
+        ]
+        import_plan(actor=self.ada, project=self.cast.ops, plan=json_list.read(json.dumps(rows)))
 
     def edit_project(self):
         projects.edit_project(actor=self.ada, project=self.cast.ops, changes={"name": "Renamed"})
