@@ -3,6 +3,7 @@
 What was read may be old when it is written: each offer is made only where all still is as it was matched.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 #: Offers to one agent in one transaction.
 AT_ONCE = 50
+#: After so long the engine's offers are matched anew: what was read is old by then, and something urgent may have come.
+OFFERING_SECONDS = 5.0
 #: Waiting tasks whose record one matching brings up to date; the others come with the next ones.
 EXPLAINED = 50
 #: The same where somebody asked.
@@ -197,7 +200,11 @@ def _offer(
     by_agent: dict[int, list[int]] = defaultdict(list)
     for task, agent in sorted(matching.agent_of.items()):
         by_agent[agent].append(task)
+    deadline = time.monotonic() + OFFERING_SECONDS
     for agent, tasks in by_agent.items():
+        if mode == DecisionMode.AUTO and time.monotonic() > deadline:
+            served.missed += len(tasks)
+            continue
         facts = matching.snapshot.agents[agent]
         for start in range(0, len(tasks), AT_ONCE):
             portion = tasks[start : start + AT_ONCE]

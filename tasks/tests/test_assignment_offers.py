@@ -378,6 +378,19 @@ def test_offer_is_dropped_where_staff_were_faster(auto, new_task, monkeypatch):
     assert assignee(task) == ["hugo"]
 
 
+def test_offers_that_take_too_long_are_left_to_the_next_matching(auto, new_task, monkeypatch):
+    from tasks.assignment import dispatcher
+
+    Agent.objects.filter(kind="llm").update(max_concurrent=1)
+    tasks = [new_task(), new_task()]
+    monkeypatch.setattr(dispatcher, "OFFERING_SECONDS", -1.0)
+    served = match_now(auto)
+    assert (served.decisions, served.missed) == ([], 2)
+    monkeypatch.undo()
+    assert len(match_now(auto).decisions) == 2
+    assert all(assignee(task) for task in tasks)
+
+
 def test_agents_shared_by_projects_are_never_overfilled(auto, new_task):
     crew = Project.objects.create(
         key="CREW", name="Crew", mode=AssignmentMode.AUTO, policy="least_loaded", share_weight=2
