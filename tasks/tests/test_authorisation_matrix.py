@@ -190,15 +190,17 @@ def scene(cast, new_task, let_lease_end):
     notification = apps.get_model("messaging.Notification").objects.create(
         recipient=cast.ada.user, kind="completed", event=told, project=cast.ops, task=task["OPS-3"], at=told.at
     )
-    names = {"run": str(run.pk), "token": str(token.pk), "notification": str(notification.pk)}
+    names = {"run": str(run.pk), "token": str(token.pk), "notification": notification.pk}
     return SimpleNamespace(clients=clients, names=names)
 
 
 def _filled(value, names):
     """``value`` with the scene's ids in place of ``{run}`` and ``{token}``."""
     if isinstance(value, str):
-        for name, text in names.items():
-            value = value.replace("{" + name + "}", text)
+        for name, thing in names.items():
+            if value == "{" + name + "}":
+                return thing
+            value = value.replace("{" + name + "}", str(thing))
         return value
     if isinstance(value, dict):
         return {key: _filled(item, names) for key, item in value.items()}
