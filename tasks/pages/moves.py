@@ -1,6 +1,7 @@
 """Moving a card to another column: the verb that does it, or the sentence that says why not."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
@@ -9,8 +10,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from tasks import clock
+from tasks.actions.claims import open_blocker_refs
 from tasks.actions.reviews import authored_run
-from tasks.errors import NotPermitted
+from tasks.errors import NotPermitted, NotReady
 from tasks.models import Agent, Run, Task
 from tasks.pages import verbs
 from tasks.pages.task import find_task, people_for
@@ -92,8 +94,11 @@ def _why_not_permitted(user: "User", verb: str, task: Task, run: Run | None) -> 
     return f"You may not {verb.replace('_', ' ')} {task.ref} now."
 
 
-def _begins(user: "User", task: Task, offers: list[str], refused: str) -> Move | Refusal:
-    """Start for oneself, or as a manager for a person. Whether the task is ready is the verb's own to say."""
+def _begins(user: "User", task: Task, offers: list[str], refused: str, now: datetime) -> Move | Refusal:
+    """Start for oneself, or as a manager for a person."""
+    if not refused and not task.is_ready(now):
+        blockers = open_blocker_refs(task)
+        refused = NotReady(task.ref, blocked_by=blockers, start_after=task.deferred_until).detail
     if "start" in offers:
         return Move(Status.IN_PROGRESS, "start")
     if "start_for" in offers:
@@ -119,7 +124,8 @@ def moves_of(user: "User", task: Task, assignees: list[Agent], held: Run | None)
             found.append(Refusal(target, _why_no_verb(task, target)))
         elif legal[0] == "start":
             is_open = "start" in verbs.open_verbs(user, task)
-            found.append(_begins(user, task, offers, "" if is_open else _why_not_permitted(user, "start", task, None)))
+            refused = "" if is_open else _why_not_permitted(user, "start", task, None)
+            found.append(_begins(user, task, offers, refused, now))
         elif usable:
             found.append(Move(target, usable[0]))
         else:

@@ -1,8 +1,10 @@
 """Where a card may be moved to, by whom, and the sentence for every place where it may not."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from tasks.actions import claims, lifecycle, runs
 from tasks.models import Task
@@ -90,13 +92,21 @@ def test_moves_of_what_has_ended(cast, new_task, ways):
     )
 
 
-def test_moves_leave_it_to_the_verb_to_say_that_a_task_waits(client, cast, new_task, ways):
+def test_moves_of_a_task_that_is_not_ready_say_what_it_waits_for(cast, new_task, ways):
     first = new_task()
     task = new_task(depends_on=[first])
+    assert ways(cast.hugo.user, task)["in_progress"].startswith("OPS-2 waits for OPS-1")
+    later = new_task(start_after=timezone.now() + timedelta(days=1))
+    assert ways(cast.ada.user, later)["in_progress"].startswith("OPS-3 may not start before")
+
+
+def test_moves_leave_a_lost_race_to_the_verb(client, cast, new_task, ways):
+    task = new_task()
     assert ways(cast.hugo.user, task)["in_progress"] == "start"
+    claims.claim_task(actor=cast.atlas.user, task=task)
     answer = client.post(f"/tasks/{task.ref}", {"verb": "start"})
     assert answer.status_code == 409
-    assert "OPS-2 waits for OPS-1" in answer.content.decode()
+    assert "OPS-1 is held by atlas" in answer.content.decode()
 
 
 def test_every_move_that_is_offered_leads_to_its_column(client, cast, new_task, in_review, ways):
