@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-PATIENCE = 15_000
+PATIENCE = 30_000
 INTERACTIVE = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
 
 #: Text whose contrast with what lies behind it is below WCAG AA, as a list of words about it.

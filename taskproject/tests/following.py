@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 
 from messaging.stream import Cursor, present_cursor, read_all, read_events
-from tasks.models import Event, Task
+from tasks.models import Agent, AgentKind, Event, Task
 
 #: As follow.js has it.
 RESHAPES = re.compile(r"^task\.(created|edited|imported|reimported|deleted|dependencies_)")
@@ -100,13 +100,16 @@ def concerns(event: Event, page: str, ref: str) -> bool:
 
 @contextmanager
 def everybody_follows(client: Client, user: User) -> Iterator[None]:
-    """Boards, task pages and the agents' page are open; afterwards each is as a fresh one, by what events told it."""
+    """Boards, task pages and pages of agents are open; afterwards each is as a fresh one, by what events told it."""
     client.force_login(user)
     boards = [OpenBoard(client, user, query) for query in ("", "?assignee=atlas", "?q=task&priority=normal")]
     cursor: Cursor = present_cursor()
     refs = [task.ref for task in Task.objects.visible_to(user).select_related("project")]
     pages = {ref: client.get(f"/tasks/{ref}").content.decode() for ref in refs}
-    agents = client.get("/agents/").content.decode()
+    slugs = Agent.objects.visible_to(user).filter(kind=AgentKind.LLM).distinct().values_list("slug", flat=True)
+    of_agents = {
+        path: client.get(path).content.decode() for path in ("/agents/", *(f"/agents/{slug}" for slug in slugs))
+    }
     yield
     for board in boards:
         board.follow()
@@ -116,5 +119,7 @@ def everybody_follows(client: Client, user: User) -> Iterator[None]:
         fresh = client.get(f"/tasks/{ref}").content.decode()
         if "</main>" not in fresh or regions_of(fresh) != regions_of(page):
             assert any(concerns(event, page, ref) for event in events), f"the page of {ref} is out of date"
-    if regions_of(client.get("/agents/").content.decode()) != regions_of(agents):
-        assert events, "the agents' page is out of date"
+    for path, page in of_agents.items():
+        fresh = client.get(path).content.decode()
+        if "</main>" not in fresh or regions_of(fresh) != regions_of(page):
+            assert events, f"{path} is out of date"

@@ -40,9 +40,9 @@ def test_bell_counts_up_on_an_open_page_and_survives_a_reload(server, open_page,
     page.evaluate("window.stayed = true")
     assert page.locator("[data-notifications-shown]").is_hidden()
     assignments.assign_task(actor=cast.ada.user, task=first, agents=[cast.hugo])
-    page.wait_for_selector(bell(1), timeout=5000)
+    page.wait_for_selector(bell(1))
     assignments.assign_task(actor=cast.ada.user, task=second, agents=[cast.hugo])
-    page.wait_for_selector(bell(2), timeout=5000)
+    page.wait_for_selector(bell(2))
     assert page.inner_text("[data-notifications-shown]") == "2"
     assert page.evaluate("window.stayed") is True
     page.reload()

@@ -99,6 +99,6 @@ function unknownIn(fresh) {
 export function follow() {
   const article = document.querySelector("article.task[data-ref]");
   if (article) followTask(article);
-  else if (document.querySelector("[data-live='agents']")) followAgents();
+  else if (document.querySelector("[data-live='agents'], [data-live='agent-work']")) followAgents();
   else if (document.querySelector("[data-live='board']")) followBoard();
 }
