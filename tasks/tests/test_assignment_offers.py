@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tasks import clock, engine
 from tasks.actions import assignments, claims, lifecycle, reviews, runs
@@ -407,16 +409,26 @@ def test_agents_shared_by_projects_are_never_overfilled(auto, new_task):
     assert Assignment.objects.filter(task__project=crew).count() == 3
 
 
-def test_serve_costs_the_same_queries_for_more_tasks_and_agents(auto, new_task, django_assert_max_num_queries):
-    for number in range(8):
-        extra = make_agent(f"extra{number}", skills={"docs": 3})
-        join(auto.ops, extra.user, "worker")
-    Agent.objects.filter(kind="llm").update(last_seen_at=clock.now(), max_concurrent=1)
-    for _ in range(30):
-        new_task(required_skills=[("docs", 2)])
-    Agent.objects.update(availability=Availability.PAUSED)
-    with django_assert_max_num_queries(45):
-        match_now(auto)
+def test_serve_costs_queries_for_what_it_offers_not_for_tasks_and_agents(auto, new_task):
+    def cost(able, others, tasks):
+        for number in range(able + others):
+            skill = "docs" if number < able else "python"
+            join(auto.ops, make_agent(f"extra{able}-{others}-{number}", skills={skill: 3}).user, "worker")
+        Agent.objects.filter(kind="llm").update(last_seen_at=clock.now(), max_concurrent=1)
+        for _ in range(tasks):
+            new_task(required_skills=[("docs", 2)])
+        before = Assignment.objects.count()
+        with CaptureQueriesContext(connection) as asked:
+            match_now(auto)
+        return len(asked), Assignment.objects.count() - before
+
+    Agent.objects.filter(slug__in=("atlas", "bert")).update(availability=Availability.PAUSED)
+    (few, two), (more, also_two), (offering, twelve) = cost(2, 1, 10), cost(2, 10, 40), cost(12, 0, 0)
+    assert (two, also_two, twelve) == (2, 2, 12)
+    # Nearly five times the tasks: not a query each, at most another batch of rows here and there.
+    assert more <= few + 10
+    # What is written for each offer, and nothing beyond.
+    assert offering - more <= 14 * (twelve - two)
 
 
 def test_matchmaker_hears_news_and_matches_when_it_is_due(auto, new_task):
@@ -430,15 +442,25 @@ def test_matchmaker_hears_news_and_matches_when_it_is_due(auto, new_task):
     assert len(assignee(task)) == 1
 
 
-def test_matchmaker_finds_news_of_other_processes_and_agents_that_woke(auto, new_task):
-    Agent.objects.filter(slug__in=("atlas", "bert")).update(last_seen_at=None)
+def test_matchmaker_finds_news_of_other_processes(auto, new_task):
     maker = Matchmaker()
     maker.tick(always=True)
     maker._poll()
     task = new_task()
+    maker._rest_until = 0
+    assert maker.tick() == 0, "nobody rang"
     maker._poll()
+    assert maker.tick() == 1
+    assert len(assignee(task)) == 1
+
+
+def test_matchmaker_notices_agents_that_woke(auto, new_task):
+    Agent.objects.filter(slug__in=("atlas", "bert")).update(last_seen_at=None)
+    maker = Matchmaker()
+    task = new_task()
+    assert maker.tick(always=True) == 0
+    maker._rest_until = 0
     assert maker.tick() == 0
     Agent.objects.filter(slug="bert").update(last_seen_at=clock.now())
-    maker._rest_until = 0
     assert maker.tick() == 1
     assert assignee(task) == ["bert"]
