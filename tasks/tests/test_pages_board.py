@@ -185,7 +185,8 @@ def test_board_queries_do_not_grow_with_the_tasks(client, cast, new_task, django
     fill(24)
     with django_assert_num_queries(len(few)):
         client.get(f"/{query}")
-    assert len(few) <= 19
+    # PostgreSQL is asked for its clock and for the horizon of the stream besides.
+    assert len(few) <= (19 if connection.vendor == "sqlite" else 22)
 
 
 def test_board_shows_the_first_of_a_long_column_and_counts_to_the_cap(see, cast, new_task, monkeypatch):
