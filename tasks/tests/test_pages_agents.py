@@ -122,4 +122,5 @@ def test_agents_page_queries_do_not_grow(client, cast, new_task, django_assert_n
         claims.claim_task(actor=agent.user, task=new_task())
     with django_assert_num_queries(len(few)):
         client.get("/agents/")
-    assert len(few) <= 12
+    # PostgreSQL is asked for its clock and for the horizon of the stream besides.
+    assert len(few) <= (12 if connection.vendor == "sqlite" else 15)
