@@ -14,6 +14,7 @@ from tasks.models import Agent, AgentToken
 
 # Being seen is written at most so often: a write on every read would make readers wait for writers.
 SEEN_EVERY = timedelta(seconds=15)
+ASK_FOR_ANOTHER = "ask a manager of your project for a new one."
 
 
 def digest_of(secret: str) -> str:
@@ -22,13 +23,13 @@ def digest_of(secret: str) -> str:
 
 
 def why_refused(token: AgentToken, now: datetime) -> str | None:
-    """What is wrong with a token at ``now``, in words; None where it is good."""
+    """What is wrong with a token at ``now`` and what to do, in a sentence; None where it is good."""
     if token.revoked_at is not None:
-        return "The token was revoked"
+        return f"The token was revoked; {ASK_FOR_ANOTHER}"
     if token.expires_at is not None and token.expires_at <= now:
-        return "The token has expired"
+        return f"The token has expired; {ASK_FOR_ANOTHER}"
     if not token.agent.enabled or not token.agent.user.is_active:
-        return "The agent of this token is disabled"
+        return "The agent of this token is disabled; ask a manager of your project to enable it."
     return None
 
 
@@ -39,9 +40,9 @@ def token_of(secret: str) -> AgentToken:
     """
     tokens = AgentToken.objects.select_related("agent__user").annotate(now=Now())
     token = tokens.filter(digest=digest_of(secret)).order_by().first()
-    reason = "The token is unknown" if token is None else why_refused(token, token.now)
+    reason = f"The token is unknown; {ASK_FOR_ANOTHER}" if token is None else why_refused(token, token.now)
     if token is None or reason:
-        raise NotAuthenticated(f"{reason}; ask a manager of your project for a new one.")
+        raise NotAuthenticated(str(reason))
     if token.last_used_at is None or token.last_used_at < token.now - SEEN_EVERY:
         unseen = AgentToken.objects.filter(_unseen_since(token.now - SEEN_EVERY), pk=token.pk)
         if unseen.update(last_used_at=token.now):

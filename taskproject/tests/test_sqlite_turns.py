@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from taskproject.sqlite.turns import Turns
 from tasks.tests.racing import at_once
 
-only_on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has many writers")
+only_on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="Only on SQLite: PostgreSQL has many writers")
 
 
 def wait_until_queued(turns, count):

@@ -105,7 +105,10 @@ def _begins(user: "User", task: Task, offers: list[str], refused: str, now: date
         people = people_for(task)
         if people:
             return Move(Status.IN_PROGRESS, "start", people)
-        return Refusal(Status.IN_PROGRESS, f"Nobody in {task.project.key} could be the one who starts {task.ref}.")
+        return Refusal(
+            Status.IN_PROGRESS,
+            f"No person of {task.project.key} can start {task.ref}; LLM agents begin by claiming it themselves.",
+        )
     if refused:
         return Refusal(Status.IN_PROGRESS, refused)
     return Move(Status.IN_PROGRESS, "start")

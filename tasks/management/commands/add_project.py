@@ -61,7 +61,10 @@ class Command(BaseCommand):
         if options["json"]:
             self.print_json({name: _of(project, name) for name in ("key", "name", *rules)} | {"created": created})
         elif created:
-            self.say(f"{project.key} is there; add who works in it: manage.py add_agent SLUG --project {project.key}")
+            self.say(
+                f"{project.key} is there; add who works in it: manage.py add_agent SLUG --project {project.key}\n"
+                f"Who is to hear what happens there must be its manager: admin, Projects, {project.key}, Members."
+            )
         else:
             self.say(f"{project.key} exists already with these settings; nothing changed.")
 
