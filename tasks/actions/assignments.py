@@ -4,10 +4,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import F
-
 from tasks import clock
-from tasks.actions.funnel import LostRace, active_run, end_records_of_nobody, end_run, load_task, move, run_ended, verb
+from tasks.actions.funnel import (
+    LostRace,
+    active_run,
+    end_records_of_nobody,
+    end_run,
+    load_task,
+    move,
+    run_ended,
+    touch,
+    verb,
+)
 from tasks.errors import IllegalTransition, Invalid
 from tasks.events import event, record
 from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Event, Membership, Role, RunStatus, Task
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 
 def _touch(task: Task, now: datetime) -> None:
     """Assignees are part of a task's representation, so its version moves with them."""
-    Task.objects.filter(pk=task.pk).update(updated_at=now, version=F("version") + 1)
+    touch([task.pk], now)
     task.updated_at, task.version = now, task.version + 1
 
 

@@ -94,7 +94,8 @@ def open_blocker_refs(task: Task) -> list[str]:
     return list(dict.fromkeys(blocker.ref for blocker in found))
 
 
-def _require_ready(task: Task, now: datetime) -> None:
+def require_ready(task: Task, now: datetime) -> None:
+    """Raise ``NotReady`` with what ``task`` waits for."""
     if task.open_blockers:
         raise NotReady(task.ref, blocked_by=open_blocker_refs(task))
     if task.is_deferred(now):
@@ -198,7 +199,7 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
             raise LostRace
         raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
     require_legal("claim", task)
-    _require_ready(task, now)
+    require_ready(task, now)
     _require_may_take(agent, task)
     if _free_slots(agent) <= 0:
         raise AtCapacity(agent.slug, agent.max_concurrent)
@@ -250,7 +251,7 @@ def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
             return run
         raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
     require_legal("start", task)
-    _require_ready(task, now)
+    require_ready(task, now)
     if not for_other:
         _require_may_take(agent, task)
     if _free_slots(agent) <= 0:

@@ -7,10 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from django.db.models import F
-
 from tasks import clock
-from tasks.actions.funnel import Moved, load_task, lock_tasks, shift_blockers, verb
+from tasks.actions.funnel import Moved, load_task, lock_tasks, shift_blockers, touch, verb
 from tasks.errors import DependencyCycle, IllegalTransition, Invalid
 from tasks.events import event, record
 from tasks.models import Dependency, Project, Task
@@ -138,7 +136,7 @@ def _blockers_changed(task: Task, delta: int, now: "datetime", actor: "User | No
     """Count the blockers; where their number stays, the edge still is news for the task's version."""
     if delta:
         return shift_blockers({task.pk: delta}, now=now, actor=actor)
-    Task.objects.filter(pk=task.pk).update(updated_at=now, version=F("version") + 1)
+    touch([task.pk], now)
     return Moved()
 
 

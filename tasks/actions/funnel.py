@@ -182,6 +182,11 @@ def _revive_assignments(task: Task) -> None:
         Assignment.objects.filter(pk=assignment.pk).update(ended_at=None, end_reason="")
 
 
+def touch(ids: Iterable[int], now: datetime) -> None:
+    """Move the version of these tasks: something that is shown with them has changed beside their own row."""
+    Task.objects.filter(pk__in=list(ids)).update(updated_at=now, version=F("version") + 1)
+
+
 def end_records_of_nobody(tasks: Iterable[int] | QuerySet[Task], now: datetime) -> None:
     """These tasks (by id) wait for nobody to be found any more: what was kept of why nobody was is history."""
     of_nobody = AssignmentDecision.objects.filter(agent__isnull=True, ended_at__isnull=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 
 from tasks import clock
-from tasks.actions.funnel import end_records_of_nobody, load_task, lock_tasks, verb
+from tasks.actions.funnel import end_records_of_nobody, load_task, lock_tasks, touch, verb
 from tasks.errors import IllegalTransition, Invalid, NotAssignee, NotPermitted
 from tasks.events import event, record
 from tasks.models import (
@@ -44,11 +44,6 @@ class Offer:
     version: int
     accept_by: datetime
     decision: AssignmentDecision
-
-
-def _touch(ids: Sequence[int], now: datetime) -> None:
-    """Assignees are part of a task's representation, so its version moves with them."""
-    Task.objects.filter(pk__in=ids).update(updated_at=now, version=F("version") + 1)
 
 
 @verb
@@ -106,7 +101,7 @@ def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) ->
     for decision in decisions:
         decision.at, decision.agent = now, locked
     AssignmentDecision.objects.bulk_create(decisions)
-    _touch(ids, now)
+    touch(ids, now)
     record(*events)
     return decisions
 
@@ -169,7 +164,7 @@ def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecisio
             decision.save(force_update=True)
     AssignmentDecision.objects.bulk_create(new)
     # The warning stands on the task's card, so its version moves with it.
-    _touch(changed, now)
+    touch(changed, now)
     record(*events)
 
 
@@ -196,7 +191,7 @@ def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
         raise Invalid({"reason": "Say why, so that the next choice is better."})
     now = clock.now()
     mine.active().update(ended_at=now, end_reason=AssignmentEnd.DECLINED, end_note=reason[:500])
-    _touch([task.pk], now)
+    touch([task.pk], now)
     task.updated_at, task.version = now, task.version + 1
     record(event("task.declined", at=now, actor=actor, task=task, agent=agent, note=reason))
     return task
@@ -234,6 +229,6 @@ def _lapse(limit: int) -> list[int]:
         if ended:
             events.append(event("task.offer_lapsed", at=now, actor=None, task=assignment.task, agent=assignment.agent))
     ids = [one.task_id for one in events if one.task_id is not None]
-    _touch(ids, now)
+    touch(ids, now)
     record(*events)
     return ids

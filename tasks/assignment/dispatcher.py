@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from tasks import clock
-from tasks.actions.claims import open_blocker_refs
+from tasks.actions.claims import require_ready
 from tasks.actions.offering import Offer, offer_tasks, record_nobody
 from tasks.assignment import words
 from tasks.assignment.candidates import accept_within, is_waiting, read_snapshot
@@ -23,7 +23,7 @@ from tasks.assignment.matching import Matching, match
 from tasks.assignment.policies import DEFAULT, Policy, named
 from tasks.assignment.records import record_of, verdict_of
 from tasks.assignment.working_hours import after_working, parse, zone_named
-from tasks.errors import Contended, DomainError, IllegalTransition, Invalid, NotReady
+from tasks.errors import Contended, DomainError, IllegalTransition, Invalid
 from tasks.models import (
     Agent,
     AgentKind,
@@ -170,10 +170,7 @@ def require_waiting(task: Task, now: datetime) -> None:
     """Raise why nobody is to be found for ``task``: it is not ready, or somebody is assigned."""
     if task.status != Status.NOT_STARTED:
         raise IllegalTransition("auto_assign", task.ref, task.status, allowed(task.status))
-    if task.open_blockers:
-        raise NotReady(task.ref, blocked_by=open_blocker_refs(task))
-    if task.is_deferred(now):
-        raise NotReady(task.ref, start_after=task.deferred_until)
+    require_ready(task, now)
     if not is_waiting(task, now):
         raise Invalid({"task": f"{task.ref} is assigned already; unassign it first."})
 
