@@ -173,6 +173,8 @@ class Matchmaker:
         self._alive = alive
 
     def _match(self, projects: list[Project]) -> int:
+        # What the bell told is in the table too: heard by a later poll, it would be matched a second time.
+        self._poll()
         self._news.clear()
         started = time.monotonic()
         with self._lock:

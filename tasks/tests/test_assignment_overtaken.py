@@ -165,3 +165,15 @@ def test_matching_that_fails_forgets_nothing(auto, new_task, monkeypatch):
     with pytest.raises(ArithmeticError):
         one._match([auto.ops])
     assert (one._passed_on, one._learned) == ({1}, {2})
+
+
+def test_news_that_was_matched_is_not_heard_again_by_the_poll(auto, new_task):
+    one = Matchmaker()
+    one.catch_up()
+    new_task(required_skills=[("python", 3)])
+    assert one.tick(always=True) == 1
+    one._poll()
+    assert not one._news.is_set()
+    new_task()
+    one._poll()
+    assert one._news.is_set()
