@@ -61,6 +61,25 @@ class Ringer:
 ringer = Ringer()
 
 
+async def listen(heard: Callable[[], None]) -> None:
+    """Call ``heard`` at each news of another process, for ever; an outage of the layer is logged once."""
+    away = False
+    while True:
+        try:
+            layer = get_channel_layer()
+            channel = await layer.new_channel()
+            await layer.group_add(GROUP, channel)
+            away = False
+            while True:
+                await layer.receive(channel)
+                heard()
+        except Exception as error:
+            if not away:
+                logger.warning("The bell of other processes is away (%s); looking by myself.", error)
+            away = True
+            await asyncio.sleep(2)
+
+
 class Ears:
     """Hears the news of other processes, for those that have no event loop: calls ``heard`` from a thread of its own.
 
@@ -68,9 +87,8 @@ class Ears:
     """
 
     def __init__(self, heard: Callable[[], None]) -> None:
-        self._heard = heard
         self._loop = asyncio.new_event_loop()
-        self._listening: asyncio.Task[None] = self._loop.create_task(self._listen())
+        self._listening: asyncio.Task[None] = self._loop.create_task(listen(heard))
         self._thread = threading.Thread(target=self._run, name="ears", daemon=True)
         self._thread.start()
 
@@ -81,23 +99,6 @@ class Ears:
     def _run(self) -> None:
         with suppress(asyncio.CancelledError), closing(self._loop):
             self._loop.run_until_complete(self._listening)
-
-    async def _listen(self) -> None:
-        layer = get_channel_layer()
-        away = False
-        while True:
-            try:
-                channel = await layer.new_channel()
-                await layer.group_add(GROUP, channel)
-                away = False
-                while True:
-                    await layer.receive(channel)
-                    self._heard()
-            except Exception as error:
-                if not away:
-                    logger.warning("The bell of other processes is away (%s); looking by myself.", error)
-                away = True
-                await asyncio.sleep(2)
 
 
 def connect() -> None:

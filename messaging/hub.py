@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 
 import orjson
 from asgiref.sync import sync_to_async
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, connection, connections
 
-from messaging.bell import GROUP
+from messaging.bell import listen
 from messaging.narrowing import Narrowing
 from messaging.stream import Cursor, event_output, present_cursor, read_all, read_events
 from messaging.visitors import Visitor, audit, standing
@@ -203,7 +202,7 @@ class Hub:
         self._news = asyncio.Event()
         bell.connect(self._hear, dispatch_uid="messaging.hub", weak=False)
         self._reader = self._loop.create_task(self._run())
-        self._ears = self._loop.create_task(self._listen()) if settings.REDIS_URL else None
+        self._ears = self._loop.create_task(listen(self._news.set)) if settings.REDIS_URL else None
 
     def _hear(self, **_: Any) -> None:
         """A commit of this process, told in whatever thread committed."""
@@ -211,23 +210,6 @@ class Hub:
         if loop is not None and news is not None and not loop.is_closed():
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(news.set)
-
-    async def _listen(self) -> None:
-        """Hear commits of other processes; while the layer is away the poll does."""
-        assert self._news is not None
-        while True:
-            try:
-                layer = get_channel_layer()
-                channel = await layer.new_channel()
-                await layer.group_add(GROUP, channel)
-                while True:
-                    await layer.receive(channel)
-                    self._news.set()
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                logger.warning("The bell of other processes is away (%s); looking by myself.", error)
-                await asyncio.sleep(2)
 
     async def _run(self) -> None:
         assert self._news is not None
