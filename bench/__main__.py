@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import cluster, cycle, fanout, matching, reads
+from bench.processes import SERVERS
 from bench.table import Figure, as_text, write_json
 
 Bench = Callable[[str, argparse.Namespace], list[Figure]]
@@ -86,6 +87,8 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHES]:
         parser.error(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(BENCHES)}")
+    if unknown := [kind for kind in options.servers.split(",") if kind not in SERVERS]:
+        parser.error(f"--servers: there is no {unknown[0]!r}; choose from {', '.join(SERVERS)}")
     try:
         return _run(options)
     except cluster.NoPostgres as error:
