@@ -1,15 +1,14 @@
-"""What *Auto-assign…* would do, before anything is written; and the latest decision on a task, in words."""
+"""What *Auto-assign…* would do, before anything is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tasks import clock
 from tasks.assignment import words
 from tasks.assignment.dispatcher import preview, require_waiting
 from tasks.assignment.records import record_of
 from tasks.errors import DomainError
-from tasks.models import AssignmentDecision, Task
+from tasks.models import Task
 from tasks.transitions import Status
 
 #: Tasks that a preview shows one by one.
@@ -63,12 +62,3 @@ def preview_of(tasks: Sequence[Task]) -> Preview:
     shown.lines += refused[: max(0, SHOWN - len(shown.lines))]
     shown.more = len(tasks) - len(shown.lines)
     return shown
-
-
-def latest_decision(task: Task) -> dict[str, Any] | None:
-    """The latest decision on ``task`` with its title and sentences."""
-    made = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
-    if made is None:
-        return None
-    title = f"Why {made.agent.slug}?" if made.agent else "Why nobody?"
-    return {"made": made, "title": title, "said": words.sentences(made.candidates, made.others)}

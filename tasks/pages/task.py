@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from tasks import clock
+from tasks.decisions import decision_that_holds
 from tasks.errors import DomainError, Invalid
 from tasks.models import Agent, AgentKind, Assignment, Membership, Priority, Role, Run, RunStatus, Task
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
-from tasks.pages.decisions import read_decision
 from tasks.permissions import may
 from tasks.timeline import read_timeline
 from tasks.transitions import Status
@@ -179,7 +179,7 @@ def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "estimate": (task.estimate_minutes or 0) * 60,
         "marks": marks_of(task, active, now),
         "assignments": assignments,
-        "decision": read_decision(task),
+        "decision": decision_that_holds(task),
         "labels": list(task.labels.all()),
         "skills": list(task.required_skills.select_related("skill")),
         "neighbours": _neighbours(task),

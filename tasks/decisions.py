@@ -1,4 +1,4 @@
-"""The latest decision of automatic assignment on a task, in words."""
+"""The latest decision of automatic assignment on a task, in words; for the pages and the admin."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,21 @@ class Decision:
     warning: str = ""
 
 
-def read_decision(task: Task) -> Decision | None:
-    """Why the task was offered to whom, or why it waits; None where nothing was decided, or it no longer matters."""
+def latest_decision(task: Task) -> Decision | None:
+    """Why the task was offered to whom, or why it waited; None where nothing was decided."""
     made = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
-    if made is None or (made.agent is None and (made.ended_at is not None or task.status != Status.NOT_STARTED)):
+    if made is None:
         return None
     said = words.sentences(made.candidates, made.others)
     if made.agent is not None:
         return Decision(made, f"Why {made.agent.slug}?", said)
     return Decision(made, "Why nobody?", said, made.warning)
+
+
+def decision_that_holds(task: Task) -> Decision | None:
+    """The same, but for why nobody was found where that no longer matters."""
+    decision = latest_decision(task)
+    if decision is None or decision.made.agent is not None:
+        return decision
+    overtaken = decision.made.ended_at is not None or task.status != Status.NOT_STARTED
+    return None if overtaken else decision
