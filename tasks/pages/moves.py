@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from tasks import clock
-from tasks.actions.claims import open_blocker_refs
+from tasks.actions.claims import require_ready
 from tasks.actions.reviews import authored_run
 from tasks.errors import NotPermitted, NotReady
 from tasks.models import Agent, Run, Task
@@ -96,9 +96,10 @@ def _why_not_permitted(user: "User", verb: str, task: Task, run: Run | None) -> 
 
 def _begins(user: "User", task: Task, offers: list[str], refused: str, now: datetime) -> Move | Refusal:
     """Start for oneself, or as a manager for a person."""
-    if not refused and not task.is_ready(now):
-        blockers = open_blocker_refs(task)
-        refused = NotReady(task.ref, blocked_by=blockers, start_after=task.deferred_until).detail
+    try:
+        require_ready(task, now)
+    except NotReady as error:
+        refused = refused or error.detail
     if "start" in offers:
         return Move(Status.IN_PROGRESS, "start")
     if "start_for" in offers:
