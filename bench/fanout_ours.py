@@ -22,7 +22,7 @@ numbers = itertools.count(1)
 
 def record_events(count: int, per_second: float) -> dict[str, object]:
     from tasks import clock
-    from tasks.events import event, record
+    from tasks.events.recording import event, record
     from tasks.models import Event, Project
 
     project = Project.objects.first()

@@ -7,10 +7,10 @@ from statistics import median
 from bench.cluster import drop_database, fresh_database
 from bench.processes import run_module
 from bench.table import Figure
-from tasks.assignment.facts import AgentFacts, Evidence, Snapshot, TaskFacts, excluded_by
-from tasks.assignment.matching import match, quantised
-from tasks.assignment.policies import named
-from tasks.assignment.simulation import simulate, synthetic
+from tasks.matching.facts import AgentFacts, Evidence, Snapshot, TaskFacts, excluded_by
+from tasks.matching.matching import match, quantised
+from tasks.matching.policies import named
+from tasks.matching.simulation import simulate, synthetic
 
 LIMIT_SECONDS = 2.0
 OFFER_SECONDS = 1.0

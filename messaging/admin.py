@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from messaging.models import FollowerCursor, Notification
-from messaging.sentences import sentence
+from messaging.notifications.sentences import sentence
 
 
 class RecordAdmin(admin.ModelAdmin):

@@ -6,8 +6,9 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
-        from messaging import bell, notifications
+        from messaging.notifications.reading import count_unread
+        from messaging.stream import bell
         from tasks import unread
 
         bell.connect()
-        unread.counters.append(notifications.count_unread)
+        unread.counters.append(count_unread)

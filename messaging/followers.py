@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from messaging.bell import Ears
 from messaging.models import FollowerCursor
-from messaging.stream import Cursor, present_cursor, read_kinds
+from messaging.stream.bell import Ears
 from tasks import clock
-from tasks.events import bell, carry_order_over
+from tasks.events.reading import Cursor, present_cursor, read_kinds
+from tasks.events.recording import bell, carry_order_over
 from tasks.models import Event
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from messaging.pages import notifications
+from messaging.notifications.pages import notifications
 
 urlpatterns = [
     path("notifications/", notifications, name="notifications"),

@@ -6,9 +6,9 @@ class TaskprojectConfig(AppConfig):
     verbose_name = "taskproject"
 
     def ready(self) -> None:
-        from messaging import notifications
+        from messaging.notifications.making import follower
         from taskproject import checks  # noqa: F401 - importing registers them
         from tasks import engine
 
         # The engine belongs to tasks, which knows nothing of messaging; here they meet.
-        engine.companions.append(notifications.follower)
+        engine.companions.append(follower)

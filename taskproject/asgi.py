@@ -22,9 +22,9 @@ from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from messaging.hub import hub  # noqa: E402
-from messaging.routing import websocket_urlpatterns  # noqa: E402
-from messaging.sse import event_stream  # noqa: E402
+from messaging.stream.hub import hub  # noqa: E402
+from messaging.stream.routing import websocket_urlpatterns  # noqa: E402
+from messaging.stream.sse import event_stream  # noqa: E402
 from taskproject.server.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
 
 #: Paths (without a trailing slash) that answer with an event stream when one is asked for.

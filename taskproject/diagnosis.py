@@ -15,7 +15,7 @@ from django.core import checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from messaging import notifications
+from messaging.notifications import making as notifications
 from taskproject import sqlite
 from tasks import clock
 from tasks.actions.tasks import recount_blockers, repair_blockers

@@ -159,7 +159,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "messaging.middleware.StreamCursorMiddleware",
+    "messaging.stream.middleware.StreamCursorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "taskproject.idempotency.IdempotencyMiddleware",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tasks.events import bell
+from tasks.events.recording import bell
 from tasks.models import AssignmentSource, Event
 from tasks.transitions import Status
 

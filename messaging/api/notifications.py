@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from messaging.models import Notification, NotificationKind, NotificationQuerySet
-from messaging.notifications import count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
-from messaging.sentences import note, sentence
+from messaging.notifications.reading import count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
+from messaging.notifications.sentences import note, sentence
 from taskproject.api.pagination import CursorPagination
 from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
 from tasks.errors import Invalid, unknown_name

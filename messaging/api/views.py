@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from messaging.narrowing import narrowing_of
-from messaging.stream import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
-from messaging.visitors import standing, visitor_of
+from messaging.stream.visitors import standing, visitor_of
 from tasks.errors import Invalid, NotAuthenticated, unknown_name
+from tasks.events.narrowing import narrowing_of
+from tasks.events.reading import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
 from tasks.models import AgentToken, Event
 from tasks.waiting import Places, wait_until
 

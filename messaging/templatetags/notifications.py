@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.contrib.auth.models import User
 
-from messaging.notifications import COUNTED, count_unread
+from messaging.notifications.reading import COUNTED, count_unread
 
 register = template.Library()
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from messaging.models import Notification
-from messaging.notifications import prepare
+from messaging.notifications.making import prepare
 from tasks.actions import assignments
 from tasks.models import AgentKind, Event, Role, Task
 from tasks.tests.cast import join, make_agent

@@ -12,7 +12,7 @@ def main() -> None:
     import django
 
     django.setup()
-    from messaging.notifications import follower
+    from messaging.notifications.making import follower
 
     follower.catch_up()
     print("ready", flush=True)  # noqa: T201

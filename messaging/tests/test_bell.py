@@ -8,12 +8,12 @@ import threading
 
 from django.conf import settings
 
-from messaging import bell
+from messaging.stream import bell
 
 RING_AND_END = """
 import django
 django.setup()
-from messaging import bell
+from messaging.stream import bell
 bell.ringer.ring()
 while not bell.ringer._thread.is_alive():
     pass

@@ -8,8 +8,8 @@ from django.db import OperationalError, connections
 
 from messaging.followers import Follower
 from messaging.models import FollowerCursor, Notification
-from messaging.notifications import follower, prepare
-from messaging.rules import KINDS
+from messaging.notifications.making import follower, prepare
+from messaging.notifications.rules import KINDS
 from tasks.actions import assignments
 from tasks.models import Event
 from tasks.tests.racing import at_once

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connections
 
 from messaging.models import Notification
-from messaging.notifications import follower
+from messaging.notifications.making import follower
 from tasks.actions import assignments
 from tasks.models import Event, Task
 from tasks.tests.racing import process_environment

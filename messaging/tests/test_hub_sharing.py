@@ -2,12 +2,12 @@
 
 import pytest
 
-from messaging.hub import Follower, Hub
-from messaging.narrowing import Narrowing
-from messaging.stream import Cursor
-from messaging.visitors import Visitor
+from messaging.stream.hub import Follower, Hub
+from messaging.stream.visitors import Visitor
 from tasks import clock
-from tasks.events import event, record
+from tasks.events.narrowing import Narrowing
+from tasks.events.reading import Cursor
+from tasks.events.recording import event, record
 from tasks.models import Event
 
 pytestmark = pytest.mark.django_db

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from messaging import pages
 from messaging.models import Notification, NotificationKind
-from messaging.notifications import count_unread, muted_kinds
+from messaging.notifications import pages
+from messaging.notifications.reading import count_unread, muted_kinds
 from messaging.templatetags import notifications as tags
 from tasks.actions import assignments, projects
 from tasks.actions.tasks import delete_task

@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 
 from messaging.models import Notification, NotificationKind
-from messaging.notifications import mute_kinds
-from messaging.rules import RULES
-from messaging.sentences import ICONS, sentence
+from messaging.notifications.reading import mute_kinds
+from messaging.notifications.rules import RULES
+from messaging.notifications.sentences import ICONS, sentence
 from tasks import clock, engine
 from tasks.actions import assignments, claims, lifecycle, offering, projects, reviews, runs
 from tasks.actions.tasks import delete_task
 from tasks.errors import LeaseLost
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Assignment, AssignmentSource, Event, Role, Run, Task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("manager_mia")]
@@ -199,7 +199,7 @@ def test_event_for_the_recipients_eyes_says_which_notification(cast, new_task, n
 
 
 def test_batch_of_many_events_costs_the_same_queries_as_one(cast, new_task, django_assert_max_num_queries):
-    from messaging.notifications import wanted
+    from messaging.notifications.making import wanted
 
     for _ in range(40):
         new_task(assignees=[cast.hugo, cast.atlas])

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from messaging.api.notifications import NotificationOutput
 from messaging.models import MutedKind, Notification
-from messaging.notifications import count_unread
+from messaging.notifications.reading import count_unread
 from tasks.actions import projects, tasks
 from tasks.models import Event, Role
 

@@ -5,9 +5,9 @@ from django.db import connection
 from django.db.models import F
 
 from messaging.models import FollowerCursor, Notification
-from messaging.notifications import follower
-from messaging.stream import START, Cursor, read_all, require_kept
+from messaging.notifications.making import follower
 from tasks.errors import CursorExpired
+from tasks.events.reading import START, Cursor, read_all, require_kept
 from tasks.models import Event
 
 pytestmark = [

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from messaging.stream import Cursor, read_events
+from tasks.events.reading import Cursor, read_events
 from tasks.pages import board
 
 pytestmark = pytest.mark.django_db(transaction=True)

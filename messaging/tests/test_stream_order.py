@@ -5,9 +5,9 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from messaging.stream import HORIZON, START, Cursor, present_cursor, read_events
 from tasks import clock
-from tasks.events import event, record
+from tasks.events.reading import HORIZON, START, Cursor, present_cursor, read_events
+from tasks.events.recording import event, record
 from tasks.tests.racing import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)

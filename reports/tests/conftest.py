@@ -11,7 +11,7 @@ from reports import exports, parameters
 from reports.predefined import REPORTS
 from tasks import clock
 from tasks.actions import claims, runs
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Task
 from tasks.transitions import Status
 

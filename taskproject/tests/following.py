@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.test import Client
 
-from messaging.stream import Cursor, present_cursor, read_all, read_events
+from tasks.events.reading import Cursor, present_cursor, read_all, read_events
 from tasks.models import Agent, AgentKind, Event, Task
 
 #: As follow.js has it.

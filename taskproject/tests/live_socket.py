@@ -10,11 +10,11 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
 
-from messaging.hub import hub
+from messaging.stream.hub import hub
 from taskproject.asgi import application
 from tasks import clock
 from tasks.actions.agents import create_token
-from tasks.events import event, record
+from tasks.events.recording import event, record
 
 #: Seconds.
 PATIENCE = 15

@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from messaging import notifications
 from messaging.models import FollowerCursor
+from messaging.notifications import making as notifications
 from taskproject import diagnosis
 from tasks import engine
 from tasks.actions import claims

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from messaging.notifications import follower
+from messaging.notifications.making import follower
 from tasks.actions import assignments
 from tasks.actions.agents import create_token
 from tasks.tests.server_process import ServerProcess

@@ -5,12 +5,12 @@ import json
 import pytest
 from django.contrib.sessions.models import Session
 
-from messaging import hub as hub_module
-from messaging.hub import hub
-from messaging.stream import START
+from messaging.stream import hub as hub_module
+from messaging.stream.hub import hub
 from taskproject.tests.live_socket import PATIENCE, Socket, bearer, later, run, session_of, write
 from tasks.actions.agents import create_token, revoke_token
 from tasks.actions.projects import remove_member, set_member
+from tasks.events.reading import START
 from tasks.models import Role
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,14 +9,14 @@ from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from messaging import hub as hub_module
-from messaging.hub import hub
-from messaging.stream import START, Cursor, read_events
-from messaging.visitors import Visitor
+from messaging.stream import hub as hub_module
+from messaging.stream.hub import hub
+from messaging.stream.visitors import Visitor
 from taskproject.asgi import application
 from taskproject.tests.live_socket import PATIENCE, Socket, bearer, later, run, session_of, write
 from tasks import clock
-from tasks.events import event, record
+from tasks.events.reading import START, Cursor, read_events
+from tasks.events.recording import event, record
 from tasks.models import Agent, AgentToken, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from messaging.stream import Cursor, present_cursor, read_events
 from taskproject.tests.redis_server import RedisServer
 from tasks import clock
 from tasks.actions.agents import create_token
-from tasks.events import event, record
+from tasks.events.reading import Cursor, present_cursor, read_events
+from tasks.events.recording import event, record
 from tasks.models import Agent, Event
 from tasks.tests.racing import in_thread
 from tasks.tests.server_process import ServerProcess, wait_until

@@ -12,7 +12,7 @@ from tasks import clock
 from tasks.actions.funnel import verb
 from tasks.actions.names import skills_named
 from tasks.errors import Invalid, NotPermitted
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Skill
 from tasks.permissions import is_llm, is_staff_somewhere, may_issue_token, may_manage_agent, may_stop_agent
 from tasks.tokens import digest_of

@@ -17,7 +17,7 @@ from tasks.actions.funnel import (
     verb,
 )
 from tasks.errors import IllegalTransition, Invalid
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Event, Membership, Role, RunStatus, Task
 from tasks.permissions import require
 from tasks.transitions import TERMINAL, Status, allowed

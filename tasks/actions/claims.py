@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 from tasks import clock
 from tasks.actions.funnel import LostRace, active_run, load_task, move_all, require_legal, verb
 from tasks.errors import AlreadyClaimed, AtCapacity, Invalid, MissingSkill, NotAssignee, NotPermitted, NotReady
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import (
     Agent,
     AgentKind,

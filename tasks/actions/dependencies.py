@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tasks import clock
 from tasks.actions.funnel import Moved, load_task, lock_tasks, shift_blockers, touch, verb
 from tasks.errors import DependencyCycle, IllegalTransition, Invalid
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Dependency, Project, Task
 from tasks.permissions import require
 from tasks.transitions import TERMINAL, allowed, satisfies_dependency, settles_child

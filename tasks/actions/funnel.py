@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 
 from tasks.errors import Contended, IllegalTransition, NotFound
-from tasks.events import event
+from tasks.events.recording import event
 from tasks.models import (
     Agent,
     Assignment,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tasks import clock
 from tasks.actions.funnel import LostRace, active_run, load_task, move, require_legal, stop_active_run, verb
 from tasks.actions.runs import Fenced, give_back
-from tasks.events import record
+from tasks.events.recording import record
 from tasks.models import RunStatus, Task
 from tasks.permissions import require
 from tasks.transitions import Status

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from tasks import clock
 from tasks.actions.funnel import end_records_of_nobody, load_task, lock_tasks, touch, verb
 from tasks.errors import IllegalTransition, Invalid, NotAssignee, NotPermitted
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import (
     Agent,
     Assignment,

@@ -6,7 +6,7 @@ from django.db.models import Case, F, Q, QuerySet, When
 
 from tasks import clock
 from tasks.actions.funnel import backoff, give_back_pulled, move, run_ended, verb
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Assignment, EngineState, IdempotencyKey, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
 

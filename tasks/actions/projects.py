@@ -8,7 +8,7 @@ from tasks import clock
 from tasks.actions.assignments import unassign_task
 from tasks.actions.funnel import end_records_of_nobody, lock_tasks, verb
 from tasks.errors import Invalid, NotPermitted
-from tasks.events import event, name_of, record
+from tasks.events.recording import event, name_of, record
 from tasks.models import Agent, AssignmentMode, Membership, Project, Role, Run, Task
 from tasks.permissions import agent_of, is_llm, is_staff_somewhere, may_in_project
 from tasks.transitions import OPEN, Status

@@ -10,7 +10,7 @@ from tasks.actions.assignments import add_assignments
 from tasks.actions.funnel import load_task, move, require_legal, stop_active_run, verb
 from tasks.actions.runs import Finished, finish
 from tasks.errors import IllegalTransition, Invalid
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import AssignmentSource, Review, Role, Run, RunStatus, Task, Verdict
 from tasks.permissions import require, role_in
 from tasks.transitions import Status, allowed

@@ -18,7 +18,7 @@ from tasks import clock
 from tasks.actions.claims import check_lease
 from tasks.actions.funnel import backoff, end_run, give_back_pulled, lock_all_around, move, run_ended, verb
 from tasks.errors import DomainError, LeaseLost, NotFound
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Run, RunStatus, Task
 from tasks.permissions import agent_of, require
 from tasks.transitions import Status

@@ -14,7 +14,7 @@ from tasks.actions.dependencies import change_parent, connect, lock_graph
 from tasks.actions.funnel import load_task, lock_tasks, shift_blockers, verb
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.errors import IllegalTransition, Invalid, NotPermitted, VersionMismatch
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Agent, Dependency, Priority, Project, Role, Task
 from tasks.permissions import has_role, require, require_in_project
 from tasks.transitions import OPEN, Status, allowed, satisfies_dependency, settles_child

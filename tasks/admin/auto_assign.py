@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tasks import clock
-from tasks.assignment import words
 from tasks.assignment.dispatcher import preview, require_waiting
-from tasks.assignment.records import record_of
 from tasks.errors import DomainError
+from tasks.matching import words
+from tasks.matching.records import record_of
 from tasks.models import Task
 from tasks.transitions import Status
 

@@ -14,8 +14,8 @@ from typing import Any
 from tasks.actions import assignments, lifecycle, reviews
 from tasks.actions import tasks as task_verbs
 from tasks.assignment.dispatcher import auto_assign_all
-from tasks.assignment.words import why_nobody
 from tasks.errors import DomainError
+from tasks.matching.words import why_nobody
 from tasks.models import Agent, Task
 
 #: Tasks that one action takes at most.

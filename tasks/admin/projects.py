@@ -18,7 +18,7 @@ from tasks.admin.members import MOST_INLINE, MemberInline
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_ids, managed_projects, manages
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin, kept_rows
-from tasks.assignment.policies import DEFAULT, named, names
+from tasks.matching.policies import DEFAULT, named, names
 from tasks.models import Label, Project, Role, Skill, Task
 from tasks.permissions import is_llm
 

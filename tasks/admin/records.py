@@ -14,8 +14,8 @@ from tasks.admin.filters import NameFilter, ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ReadOnlyAdmin, managed_agents, managed_projects, told_to
 from tasks.admin.task_list import REF
+from tasks.events.words import sentence
 from tasks.models import Event, Project, Review, Run, RunStatus, Task, Verdict
-from tasks.timeline import sentence
 
 
 def link_to_task(task: Task) -> SafeString:

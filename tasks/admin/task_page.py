@@ -15,7 +15,7 @@ from tasks.actions.funnel import active_run
 from tasks.admin.columns import marks_of, status_badge
 from tasks.admin.scope import ScopedAdmin, told_to
 from tasks.admin.task_verbs import PAGE_VERBS, may_adopt, verb_form, verbs_now
-from tasks.decisions import latest_decision
+from tasks.assignment.decisions import latest_decision
 from tasks.errors import DomainError
 from tasks.models import Agent, Event, Run, Task
 from tasks.permissions import may

@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tasks.assignment import words
-from tasks.assignment.matching import Matching, Row
-from tasks.assignment.records import record_of
+from tasks.matching import words
+from tasks.matching.matching import Matching, Row
+from tasks.matching.records import record_of
 from tasks.models import AssignmentDecision, DecisionMode
 
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from taskproject.api.serializers import Boolean, Decimals, Integer, PlainText, StrictSerializer
 from tasks.actions.runs import Usage
 from tasks.api.task_output import PRIORITIES
-from tasks.assignment import policies
+from tasks.matching import policies
 from tasks.models import AgentKind, AssignmentMode, Availability, Role
 from tasks.models.project import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from tasks.api.task_output import AnyJSON, Progress, TaskOutput, task_outputs
 from tasks.briefing import contexts_of
-from tasks.events import name_of
+from tasks.events.recording import name_of
 from tasks.models import (
     Agent,
     AgentKind,

@@ -11,10 +11,10 @@ from typing import Any, Final
 from django.conf import settings
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 
-from tasks.assignment import facts
 from tasks.assignment.experience import Experience
-from tasks.assignment.facts import AgentFacts, Snapshot, TaskFacts
-from tasks.assignment.working_hours import is_working, parse, zone_named
+from tasks.matching import facts
+from tasks.matching.facts import AgentFacts, Snapshot, TaskFacts
+from tasks.matching.working_hours import is_working, parse, zone_named
 from tasks.models import (
     Agent,
     AgentKind,

@@ -15,15 +15,15 @@ from django.conf import settings
 from tasks import clock
 from tasks.actions.claims import require_ready
 from tasks.actions.offering import Offer, offer_tasks, record_nobody
-from tasks.assignment import words
 from tasks.assignment.candidates import accept_within, is_waiting, read_snapshot
 from tasks.assignment.experience import Experience
-from tasks.assignment.facts import AgentFacts
-from tasks.assignment.matching import Matching, match
-from tasks.assignment.policies import DEFAULT, Policy, named
-from tasks.assignment.records import record_of, verdict_of
-from tasks.assignment.working_hours import after_working, parse, zone_named
 from tasks.errors import Contended, DomainError, IllegalTransition, Invalid
+from tasks.matching import words
+from tasks.matching.facts import AgentFacts
+from tasks.matching.matching import Matching, match
+from tasks.matching.policies import DEFAULT, Policy, named
+from tasks.matching.records import record_of, verdict_of
+from tasks.matching.working_hours import after_working, parse, zone_named
 from tasks.models import (
     Agent,
     AgentKind,

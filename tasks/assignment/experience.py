@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, Subquery
 
-from tasks.assignment.facts import Evidence
+from tasks.matching.facts import Evidence
 from tasks.models import Agent, RequiredSkill, Review, Run, RunStatus, Task, Verdict
 from tasks.transitions import Status
 

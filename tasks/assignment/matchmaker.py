@@ -19,7 +19,7 @@ from tasks.assignment.candidates import ALIVE_FOR
 from tasks.assignment.dispatcher import auto_assign, serve
 from tasks.assignment.experience import Experience
 from tasks.errors import DomainError
-from tasks.events import bell
+from tasks.events.recording import bell
 from tasks.models import Agent, AgentKind, AssignmentMode, AssignmentSource, Event, Project, Task
 
 logger = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from tasks.assignment.candidates import patience
 from tasks.assignment.experience import Experience
-from tasks.assignment.facts import GENERAL_LEVEL, NOTHING, AgentFacts, TaskFacts
-from tasks.assignment.simulation import Load
+from tasks.matching.facts import GENERAL_LEVEL, NOTHING, AgentFacts, TaskFacts
+from tasks.matching.simulation import Load
 from tasks.models import Agent, AgentSkill, Membership, Project, RequiredSkill, Role, Run, RunStatus, Skill, Task
 
 MOST_TASKS = 5_000

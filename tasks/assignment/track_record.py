@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.assignment.experience import Experience
-from tasks.assignment.facts import GENERAL_LEVEL, NOTHING, Evidence, prior
+from tasks.matching.facts import GENERAL_LEVEL, NOTHING, Evidence, prior
 from tasks.models import Agent, Skill
 
 

@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 
-from tasks.assignment.working_hours import parse, zone_named
+from tasks.matching.working_hours import parse, zone_named
 from tasks.querysets import AgentQuerySet
 
 SLUG = RegexValidator(r"^[a-z0-9][a-z0-9_.-]*$", "Use small letters, digits, dots, dashes and underscores.")

@@ -6,8 +6,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 
-from tasks.assignment.policies import DEFAULT, named, names
 from tasks.errors import unknown_name
+from tasks.matching.policies import DEFAULT, named, names
 from tasks.querysets import OfProjectQuerySet, ProjectQuerySet
 
 LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 60 * 60

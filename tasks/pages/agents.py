@@ -13,7 +13,7 @@ from django.shortcuts import render
 
 from tasks import clock
 from tasks.assignment.candidates import ALIVE_FOR, barred
-from tasks.assignment.facts import OFF_HOURS
+from tasks.matching.facts import OFF_HOURS
 from tasks.models import Agent, AgentKind, Assignment, Availability, Project, Run, Task
 from tasks.permissions import is_staff_somewhere
 from tasks.transitions import Status

@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tasks import clock
-from tasks.assignment.policies import named, names
 from tasks.assignment.replay import replay_of
-from tasks.assignment.simulation import Load, Outcome, simulate, synthetic
+from tasks.matching.policies import named, names
+from tasks.matching.simulation import Load, Outcome, simulate, synthetic
 from tasks.models import Membership, Project, Role
 from tasks.permissions import is_llm, is_staff_somewhere
 

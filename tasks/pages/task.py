@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from tasks import clock
-from tasks.decisions import decision_that_holds
+from tasks.assignment.decisions import decision_that_holds
 from tasks.errors import DomainError, Invalid
+from tasks.events.words import read_timeline
 from tasks.models import Agent, AgentKind, Assignment, Membership, Priority, Role, Run, RunStatus, Task
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
 from tasks.permissions import may
-from tasks.timeline import read_timeline
 from tasks.transitions import Status
 
 NEIGHBOURS = 50

@@ -9,8 +9,8 @@ from tasks.actions import claims, lifecycle, reviews, runs
 from tasks.actions.names import agents_named
 from tasks.actions.offering import decline_task
 from tasks.assignment.dispatcher import auto_assign
-from tasks.assignment.words import why_nobody
 from tasks.errors import Invalid
+from tasks.matching.words import why_nobody
 from tasks.models import Agent, AgentKind, Run, Task
 from tasks.offers import open_verbs
 from tasks.pages.forms import CompleteForm, FailForm, NoteForm, ProgressForm, ReleaseForm, StartForm

@@ -3,7 +3,7 @@
 from django import template
 
 from tasks.admin.columns import when
-from tasks.timeline import sentence
+from tasks.events.words import sentence
 
 register = template.Library()
 register.filter("sentence", sentence)

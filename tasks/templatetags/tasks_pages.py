@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from tasks.events import name_of
+from tasks.events.recording import name_of
 from tasks.markdown import render_markdown
 from tasks.models import Agent, AgentKind
 from tasks.permissions import agent_of

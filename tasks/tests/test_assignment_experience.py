@@ -8,8 +8,8 @@ import pytest
 from tasks import clock
 from tasks.actions import claims, reviews, runs
 from tasks.assignment.experience import Experience
-from tasks.assignment.facts import Evidence, prior
-from tasks.assignment.working_hours import after_working, is_working, parse
+from tasks.matching.facts import Evidence, prior
+from tasks.matching.working_hours import after_working, is_working, parse
 from tasks.models import Agent, Run, Skill
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.assignment.facts import AgentFacts, Evidence, Snapshot, TaskFacts, excluded_by
-from tasks.assignment.matching import QUANTUM, choice, margin, match, quantised
-from tasks.assignment.policies import named, names
-from tasks.assignment.records import record_of
-from tasks.assignment.words import sentences, why_nobody
+from tasks.matching.facts import AgentFacts, Evidence, Snapshot, TaskFacts, excluded_by
+from tasks.matching.matching import QUANTUM, choice, margin, match, quantised
+from tasks.matching.policies import named, names
+from tasks.matching.records import record_of
+from tasks.matching.words import sentences, why_nobody
 
 THOROUGH = int(os.environ.get("ASSIGNMENT_INSTANCES", "300"))
 VALUE = named("value")

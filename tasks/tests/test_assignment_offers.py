@@ -11,9 +11,9 @@ from tasks.actions import assignments, claims, lifecycle, reviews, runs
 from tasks.actions.offering import decline_task, lapse_offers
 from tasks.assignment.dispatcher import auto_assign, preview, serve
 from tasks.assignment.experience import Experience
-from tasks.assignment.matching import choice
 from tasks.assignment.matchmaker import Matchmaker
 from tasks.errors import IllegalTransition, Invalid, NotAssignee, NotPermitted, NotReady
+from tasks.matching.matching import choice
 from tasks.models import (
     Agent,
     Assignment,

@@ -10,10 +10,10 @@ from django.core.management.base import CommandError
 
 from tasks import clock
 from tasks.actions import claims, runs
-from tasks.assignment.facts import AgentFacts, TaskFacts
-from tasks.assignment.policies import named, names
 from tasks.assignment.replay import replay_of
-from tasks.assignment.simulation import Load, gini, simulate, synthetic
+from tasks.matching.facts import AgentFacts, TaskFacts
+from tasks.matching.policies import named, names
+from tasks.matching.simulation import Load, gini, simulate, synthetic
 from tasks.models import Event, Run
 
 

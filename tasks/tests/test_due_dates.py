@@ -7,8 +7,8 @@ import pytest
 from tasks import clock, engine
 from tasks.actions.lifecycle import cancel_task
 from tasks.actions.tasks import edit_task
+from tasks.events.words import read_timeline
 from tasks.models import Event, Task
-from tasks.timeline import read_timeline
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ import pytest
 from tasks import clock
 from tasks.actions import assignments, claims, lifecycle, passing_time, reviews, runs
 from tasks.errors import AlreadyClaimed, DomainError, IllegalTransition, LeaseLost
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import Event, Run, RunStatus, Task
 from tasks.tests.invariants import assert_invariants
 from tasks.transitions import OPEN, TERMINAL, TRANSITIONS, Status, allowed, is_legal

@@ -7,8 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tasks import engine, timeline
+from tasks import engine
 from tasks.actions import assignments, claims, dependencies, lifecycle, reviews, runs
+from tasks.events import words as timeline
 from tasks.models import Event, Run
 from tasks.pages.task import show_result
 from tasks.tests.test_markdown import HOSTILE

@@ -12,7 +12,7 @@ from tasks.actions.imports.graph import in_order
 from tasks.actions.imports.node import COLUMNS, Fate, Node, batches, count_blockers
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.actions.tasks import next_number
-from tasks.events import event, record
+from tasks.events.recording import event, record
 from tasks.models import (
     Agent,
     Assignment,

@@ -7,12 +7,12 @@ from django.core.management.base import CommandParser
 from tqdm import tqdm
 
 from tasks import clock
-from tasks.assignment.policies import Policy, named, names
 from tasks.assignment.replay import replay_of
-from tasks.assignment.simulation import Load, Outcome, mean_of, simulate, synthetic
 from tasks.errors import unknown_name
 from tasks.management.command import Command as BaseCommand
 from tasks.management.command import Problem, WrongUse, project_named
+from tasks.matching.policies import Policy, named, names
+from tasks.matching.simulation import Load, Outcome, mean_of, simulate, synthetic
 
 COLUMNS = (
     ("policy", "policy", "{:<14}"),

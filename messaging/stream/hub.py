@@ -19,11 +19,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, connection, connections
 
-from messaging.bell import listen
-from messaging.narrowing import Narrowing
-from messaging.stream import Cursor, event_output, present_cursor, read_all, read_events
-from messaging.visitors import Visitor, audit, standing
-from tasks.events import bell
+from messaging.stream.bell import listen
+from messaging.stream.visitors import Visitor, audit, standing
+from tasks.events.narrowing import Narrowing
+from tasks.events.reading import Cursor, event_output, present_cursor, read_all, read_events
+from tasks.events.recording import bell
 from tasks.models import Event
 
 logger = logging.getLogger(__name__)
@@ -181,7 +181,7 @@ class Hub:
 
     def stop(self) -> None:
         """End the reader; the next follower starts it anew."""
-        bell.disconnect(dispatch_uid="messaging.hub")
+        bell.disconnect(dispatch_uid="messaging.stream.hub")
         for task in (self._reader, self._ears):
             if task is not None:
                 task.cancel()
@@ -200,7 +200,7 @@ class Hub:
             return
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        bell.connect(self._hear, dispatch_uid="messaging.hub", weak=False)
+        bell.connect(self._hear, dispatch_uid="messaging.stream.hub", weak=False)
         self._reader = self._loop.create_task(self._run())
         self._ears = self._loop.create_task(listen(self._news.set)) if settings.REDIS_URL else None
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from tasks.assignment.facts import AT_CAPACITY, AgentFacts, Snapshot, TaskFacts, excluded_by
-from tasks.assignment.policies import Part, Policy
-from tasks.assignment.solver import NOBODY, solve
+from tasks.matching.facts import AT_CAPACITY, AgentFacts, Snapshot, TaskFacts, excluded_by
+from tasks.matching.policies import Part, Policy
+from tasks.matching.solver import NOBODY, solve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ class Matching:
     agent_of: dict[int, int] = field(default_factory=dict)
     tiers: list[list[int]] = field(default_factory=list)
     shift: int = 0
-    #: Kept by ``tasks.assignment.records`` from one task of a kind to the next.
+    #: Kept by ``tasks.matching.records`` from one task of a kind to the next.
     ranked: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property

@@ -13,8 +13,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from messaging.models import Notification, NotificationKind
-from messaging.notifications import COUNTED, count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
-from messaging.sentences import ICONS, note, sentence
+from messaging.notifications.reading import (
+    COUNTED,
+    count_unread,
+    mute_kinds,
+    muted_kinds,
+    notifications_of,
+    read_notifications,
+)
+from messaging.notifications.sentences import ICONS, note, sentence
 from tasks.errors import DomainError, Invalid, unknown_name
 from tasks.models import Project
 

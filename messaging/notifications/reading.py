@@ -1,19 +1,17 @@
-"""Notifications: made from events by a follower, exactly once; read and muted by whom they are for."""
+"""Notifications as their recipients use them: list, count, read, mute."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from messaging import rules
-from messaging.followers import Effect, Follower
 from messaging.models import MutedKind, Notification, NotificationKind, NotificationQuerySet
 from tasks import clock
 from tasks.errors import Invalid, unknown_name
-from tasks.events import event, record
-from tasks.models import Event, Membership, Project, Task
+from tasks.events.recording import event, record
+from tasks.models import Membership, Project
 
 #: Unread ones are counted up to here.
 COUNTED = 1000
@@ -30,65 +28,6 @@ SELECT COUNT(*) FROM (
     LIMIT %s
 ) AS counted
 """  # noqa: S608 - our own names
-
-
-def wanted(events: Sequence[Event]) -> list[Notification]:
-    """The notifications that the rules ask for, not yet stored: members', not muted, none that is there already."""
-    scene = rules.Scene(events)
-    found = [
-        (one, kind, user)
-        for one in events
-        for kind, users in rules.concerned(one, scene).items()
-        for user in sorted(users)
-    ]
-    if not found:
-        return []
-    users = {user for _, _, user in found}
-    members = rules.members_among((one.project_id, user) for one, _, user in found)
-    muted = set(MutedKind.objects.filter(user__in=users).values_list("user", "kind"))
-    # The cursor keeps a batch from being handled twice; this is for one that somebody set back by hand.
-    present = set(
-        Notification.objects.filter(event__in={one.pk for one, _, _ in found}).values_list("event", "recipient", "kind")
-    )
-    return [
-        Notification(recipient_id=user, kind=kind, event=one, project_id=one.project_id, task_id=one.task_id, at=one.at)
-        for one, kind, user in found
-        if (one.project_id, user) in members and (user, kind) not in muted and (one.pk, user, kind) not in present
-    ]
-
-
-def prepare(events: Sequence[Event]) -> Effect | None:
-    """What the follower does with a batch: the notifications, each with an event for its recipient's eyes alone."""
-    new = wanted(events)
-    if not new:
-        return None
-    recipients = User.objects.in_bulk({one.recipient_id for one in new})
-    tasks = Task.objects.select_related("project").in_bulk({one.task_id for one in new if one.task_id})
-
-    def store() -> int:
-        now = clock.now()
-        Notification.objects.bulk_create(new, batch_size=500)
-        record(
-            *(
-                event(
-                    "notification.created",
-                    at=now,
-                    actor=None,
-                    task=tasks[one.task_id],
-                    recipient=recipients[one.recipient_id],
-                    notification=one.pk,
-                    notification_kind=one.kind,
-                )
-                for one in new
-                if one.task_id in tasks and one.recipient_id in recipients
-            )
-        )
-        return len(new)
-
-    return store
-
-
-follower = Follower("notifications", kinds=rules.KINDS, prepare=prepare)
 
 
 def notifications_of(user: User) -> NotificationQuerySet:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from tasks.assignment.facts import FAILED, NOTHING, AgentFacts, Evidence, Snapshot, TaskFacts, prior
-from tasks.assignment.matching import match
-from tasks.assignment.policies import Policy
+from tasks.matching.facts import FAILED, NOTHING, AgentFacts, Evidence, Snapshot, TaskFacts, prior
+from tasks.matching.matching import match
+from tasks.matching.policies import Policy
 
 HOUR: Final = 3600.0
 ATTEMPTS: Final = 3

@@ -8,7 +8,7 @@ which slot comes first. Imports nothing of ours but the facts.
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeVar
 
-from tasks.assignment.facts import AgentFacts, TaskFacts
+from tasks.matching.facts import AgentFacts, TaskFacts
 
 DEFAULT: Final = "value"
 

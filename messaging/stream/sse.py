@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from messaging.admission import admit_follower
-from messaging.hub import Batch, Follower, hub
-from messaging.stream import Cursor
+from messaging.stream.admission import admit_follower
+from messaging.stream.hub import Batch, Follower, hub
 from taskproject.api.problems import CONTENT_TYPE, problem_of
 from taskproject.api.renderers import JSONRenderer
 from tasks.errors import DomainError
+from tasks.events.reading import Cursor
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]

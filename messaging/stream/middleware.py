@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from messaging.stream import present_cursor
+from tasks.events.reading import present_cursor
 
 #: Answers below these carry no page that follows the stream from before its rows were read.
 APART = ("/api/", "/admin/")

@@ -17,9 +17,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Q
 
-from messaging.narrowing import Narrowing
 from tasks import clock
 from tasks.errors import CursorExpired, Invalid
+from tasks.events.narrowing import Narrowing
 from tasks.models import Event
 from tasks.querysets import EventQuerySet
 

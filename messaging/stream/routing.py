@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, re_path
 
-from messaging.consumers import EventsConsumer
+from messaging.stream.consumers import EventsConsumer
 
 websocket_urlpatterns: list[URLPattern] = [
     re_path(r"^ws/events/?$", EventsConsumer.as_asgi()),

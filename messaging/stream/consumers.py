@@ -10,10 +10,10 @@ from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.http.request import validate_host
 
-from messaging.admission import admit_follower
-from messaging.hub import Follower, hub
-from messaging.stream import Cursor
+from messaging.stream.admission import admit_follower
+from messaging.stream.hub import Follower, hub
 from tasks.errors import CursorExpired, DomainError, NotAuthenticated, NotFound
+from tasks.events.reading import Cursor
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Final
 #: (skill id, least level), ordered: what a task requires.
 Needs = tuple[tuple[int, int], ...]
 
-#: Why an agent is not offered a task: stable codes. ``tasks.assignment.words`` has the sentences.
+#: Why an agent is not offered a task: stable codes. ``tasks.matching.words`` has the sentences.
 DISABLED: Final = "disabled"
 PAUSED: Final = "paused"
 SILENT: Final = "silent"

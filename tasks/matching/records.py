@@ -4,8 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tasks.assignment.facts import AT_CAPACITY, Snapshot, excluded_by
-from tasks.assignment.matching import Matching, Row, margin
+from tasks.matching.facts import AT_CAPACITY, Snapshot, excluded_by
+from tasks.matching.matching import Matching, Row, margin
 
 #: Agents that a record tells in full: the best, and those that were nearest to being eligible.
 IN_FULL: Final = 25

@@ -5,11 +5,11 @@ from urllib.parse import parse_qsl
 
 from django.contrib.auth.models import User
 
-from messaging.hub import Follower
-from messaging.narrowing import narrowing_of
-from messaging.stream import Cursor, first_kept, require_kept
-from messaging.visitors import admit
+from messaging.stream.hub import Follower
+from messaging.stream.visitors import admit
 from tasks.errors import Invalid, unknown_name
+from tasks.events.narrowing import narrowing_of
+from tasks.events.reading import Cursor, first_kept, require_kept
 
 QUERY_NAMES = ("after", "project", "task", "kinds")
 

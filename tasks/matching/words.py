@@ -6,8 +6,8 @@ Reads the rows of a record and nothing else. Slugs and skills are the team's own
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.assignment import facts
-from tasks.assignment.matching import Row
+from tasks.matching import facts
+from tasks.matching.matching import Row
 
 #: Agents that a sentence names; the others are counted.
 NAMED = 12

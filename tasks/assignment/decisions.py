@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.assignment import words
+from tasks.matching import words
 from tasks.models import AssignmentDecision, Task
 from tasks.transitions import Status
 

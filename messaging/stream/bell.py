@@ -14,7 +14,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from tasks.events import bell
+from tasks.events.recording import bell
 
 logger = logging.getLogger(__name__)
 
@@ -104,4 +104,4 @@ class Ears:
 def connect() -> None:
     """Ring for other processes where there is a layer that reaches them; this process hears itself anyway."""
     if settings.REDIS_URL:
-        bell.connect(ringer.ring, dispatch_uid="messaging.bell")
+        bell.connect(ringer.ring, dispatch_uid="messaging.stream.bell")

@@ -1,0 +1,1 @@
+"""Who should do what: facts, policies, solver, explanation, simulation. Pure: it sees neither database nor Django."""
