@@ -282,7 +282,7 @@ def test_raw_requests_are_bounded_and_connections_last(folder):
             fits = client.post("/api/v1/tasks", content=b"x" * (1024 * 1024))
             assert fits.status_code == 401
             assert client.head("/login/").content == b""
-            assert client.get("/static/tasks/base.css").status_code == 200
+            assert client.get("/static/taskproject/base.css").status_code == 200
     finally:
         assert up.end() == (0, "")
 

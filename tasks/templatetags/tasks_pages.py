@@ -32,7 +32,9 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 def icon(name: str, label: str = "") -> SafeString:
     """The icon ``name`` of icons.svg; hidden from screen readers unless ``label`` says what it means."""
     told = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
-    return format_html('<svg class="icon" {}><use href="{}#{}"></use></svg>', told, static("tasks/icons.svg"), name)
+    return format_html(
+        '<svg class="icon" {}><use href="{}#{}"></use></svg>', told, static("taskproject/icons.svg"), name
+    )
 
 
 @register.simple_tag

@@ -1,9 +1,9 @@
 // The bell counts what is unread, on every page; the page of notifications follows too. Events only say that something
 // changed: the number is asked for, so that it is right whatever came in between.
 
-import { paced } from "../tasks/pace.js";
-import { refreshPage } from "../tasks/refresh.js";
-import { onEvents, onReset } from "./live.js";
+import { onEvents, onReset } from "../taskproject/live.js";
+import { paced } from "../taskproject/pace.js";
+import { refreshPage } from "../taskproject/refresh.js";
 
 const CONCERNS = /^(notification\.|member\.)/;
 const MOST_SHOWN = 99;

@@ -1,9 +1,9 @@
-// Which events concern this page, and what it does about them.
+// Which events concern this page of tasks or agents, and what it does about them.
 
-import { onEvents, onReset } from "../messaging/live.js";
+import { onEvents, onReset } from "../taskproject/live.js";
+import { paced } from "../taskproject/pace.js";
+import { fetchPage, refreshPage, swapRegions } from "../taskproject/refresh.js";
 import { letMove } from "./move.js";
-import { paced } from "./pace.js";
-import { fetchPage, refreshPage, swapRegions } from "./refresh.js";
 
 // What has no event (a lease that was renewed, an agent's last call) is looked at so often.
 const LOOK_EVERY = 15_000;
@@ -67,6 +67,10 @@ function followBoard() {
     ask();
   };
 
+  // A folded column at the edge of the board opens into view.
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.open && target.matches(".folded")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, true);
   letMove((ref) => {
     changed.add(ref);
     ask();
@@ -96,9 +100,7 @@ function unknownIn(fresh) {
   return refs.filter((ref) => !region.querySelector(`[data-ref="${CSS.escape(ref)}"]`));
 }
 
-export function follow() {
-  const article = document.querySelector("article.task[data-ref]");
-  if (article) followTask(article);
-  else if (document.querySelector("[data-live='agents'], [data-live='agent-work']")) followAgents();
-  else if (document.querySelector("[data-live='board']")) followBoard();
-}
+const article = document.querySelector("article.task[data-ref]");
+if (article) followTask(article);
+else if (document.querySelector("[data-live='agents'], [data-live='agent-work']")) followAgents();
+else if (document.querySelector("[data-live='board']")) followBoard();

@@ -1,6 +1,5 @@
-// Manners of every page: local times, menus that close, regions that follow the server.
+// Manners of every page: local times, menus that close.
 
-import { follow } from "./follow.js";
 import { localise } from "./times.js";
 
 localise();
@@ -21,10 +20,3 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
-
-// A folded column at the edge of the board opens into view.
-document.addEventListener("toggle", (event) => {
-  if (event.target.open && event.target.matches(".folded")) event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
-}, true);
-
-follow();
