@@ -15,7 +15,7 @@ from tasks.actions.offering import decline_task, lapse_offers
 from tasks.assignment.dispatcher import auto_assign, serve
 from tasks.assignment.experience import Experience
 from tasks.errors import LeaseLost
-from tasks.importers import json_list
+from tasks.formats import json_list
 from tasks.models import (
     Agent,
     AgentKind,

@@ -11,7 +11,7 @@ from tasks.actions.imports import Imported, PlanRefused, import_plan
 from tasks.actions.tasks import edit_task, recount_blockers
 from tasks.errors import NotPermitted
 from tasks.events.words import read_timeline
-from tasks.importers import beads, csv_table, json_list
+from tasks.formats import beads, csv_table, json_list
 from tasks.models import Event, Task
 from tasks.tests.import_helpers import count_all_rows, everything_of
 

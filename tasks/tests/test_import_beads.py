@@ -9,7 +9,7 @@ from django.conf import settings
 
 from tasks.actions.imports import PlanRefused, import_plan
 from tasks.actions.tasks import recount_blockers
-from tasks.importers import beads
+from tasks.formats import beads
 from tasks.models import Dependency, Event, Label, Priority, Task, TaskLink
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from tasks.actions import claims, runs
 from tasks.actions.imports import import_plan
 from tasks.actions.tasks import recount_blockers
-from tasks.importers import json_list
+from tasks.formats import json_list
 from tasks.models import Dependency, Event, Project, Task
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.racing import at_once

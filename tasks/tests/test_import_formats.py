@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.actions.imports import Plan, PlanRefused, import_plan
-from tasks.importers import READERS, Unreadable, csv_table, decoded, json_list, recognised
-from tasks.importers.fields import CONVERTERS
+from tasks.formats import READERS, Unreadable, csv_table, decoded, json_list, recognised
+from tasks.formats.fields import CONVERTERS
 from tasks.models import Task
 from tasks.tests.import_helpers import everything_of
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tasks.actions.imports import PlanRefused, import_plan
 from tasks.actions.imports.graph import MOST_CYCLES, find_cycles, in_order
 from tasks.actions.tasks import recount_blockers
-from tasks.importers import json_list
+from tasks.formats import json_list
 from tasks.models import Dependency, Task
 
 

@@ -9,8 +9,8 @@ from django.core.management.base import CommandParser
 from tqdm import tqdm
 
 from tasks.actions.imports import Imported, Plan, PlanRefused, import_plan, shown
-from tasks.importers import READERS, Unreadable, decoded, recognised
-from tasks.importers.fields import CONVERTERS
+from tasks.formats import READERS, Unreadable, decoded, recognised
+from tasks.formats.fields import CONVERTERS
 from tasks.management.command import Command as BaseCommand
 from tasks.management.command import Problem, WrongUse, project_named
 

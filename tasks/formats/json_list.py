@@ -8,8 +8,8 @@ from json import JSONDecodeError
 from typing import Any, NoReturn
 
 from tasks.actions.imports import Plan, shown
-from tasks.importers.entries import Entries
-from tasks.importers.fields import CONVERTERS, unknown_field
+from tasks.formats.entries import Entries
+from tasks.formats.fields import CONVERTERS, unknown_field
 
 NAME = "json"
 

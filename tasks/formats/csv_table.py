@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from tasks.actions.imports import Plan, shown
-from tasks.importers.entries import Entries
-from tasks.importers.fields import CONVERTERS, Wrong, unknown_field
+from tasks.formats.entries import Entries
+from tasks.formats.fields import CONVERTERS, Wrong, unknown_field
 
 NAME = "csv"
 

@@ -10,9 +10,9 @@ from collections import Counter
 from typing import Any
 
 from tasks.actions.imports import Plan, shown
-from tasks.importers.entries import Entries
-from tasks.importers.fields import LABEL_LENGTH, TITLE_LENGTH, Wrong, name
-from tasks.importers.json_list import refuse_constant, undecodable
+from tasks.formats.entries import Entries
+from tasks.formats.fields import LABEL_LENGTH, TITLE_LENGTH, Wrong, name
+from tasks.formats.json_list import refuse_constant, undecodable
 
 NAME = "beads"
 

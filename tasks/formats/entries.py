@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tasks.actions.imports import Plan, PlannedTask, Problem
-from tasks.importers.fields import CONVERTERS, EMPTY, Wrong
+from tasks.formats.fields import CONVERTERS, EMPTY, Wrong
 
 #: A field of an entry: its name, its value, the line it stands on.
 Field = tuple[str, Any, int]

@@ -1,10 +1,10 @@
-"""Readers: one module per format, each turning a file's text into a ``Plan``. To add a format, add its module here."""
+"""Formats: one module each, which reads a file's text into a ``Plan``. To add a format, add its module here."""
 
 from collections.abc import Iterable
 from typing import Protocol
 
 from tasks.actions.imports import Plan
-from tasks.importers import beads, csv_table, json_list
+from tasks.formats import beads, csv_table, json_list
 
 
 class Reader(Protocol):
