@@ -48,7 +48,10 @@ def token_of(agent: Agent) -> str:
 
 
 class Follower:
-    """A client of /ws/events that leaves and comes back at random, with its cursor, and keeps what it was told."""
+    """A client of /ws/events that leaves ``leaves`` times at random, returns with its cursor, and keeps what it hears.
+
+    It returns after its last leave too, even where it has heard everything by then.
+    """
 
     def __init__(self, urls: list[str], token: str, after: Cursor, dice: random.Random, leaves: int) -> None:
         self.urls, self.token, self.cursor, self.dice, self.leaves = urls, token, str(after), dice, leaves
@@ -56,12 +59,15 @@ class Follower:
         self.connections = 0
 
     async def follow(self, last: str) -> None:
-        while last not in self.words or self.leaves > 0:
+        """Until ``last`` was heard and nothing is left to leave; whatever ends a connection, another one follows."""
+        stayed = False
+        while not stayed:
             with contextlib.suppress(OSError, TimeoutError, exceptions.WebSocketException, EOFError):
-                await self._listen(last)
+                stayed = await self._listen(last)
             await asyncio.sleep(self.dice.uniform(0, 0.1))
 
-    async def _listen(self, last: str) -> None:
+    async def _listen(self, last: str) -> bool:
+        """One connection: True where it ended because all was heard, and not by leaving."""
         # Any of the servers will do: the cursor is good for all.
         address = self.dice.choice(self.urls).replace("http", "ws", 1)
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -74,12 +80,16 @@ class Follower:
             proxy=None,
         )
         self.connections += 1
+        leaving = self.leaves > 0
+        self.leaves -= leaving
         try:
-            async with asyncio.timeout(self.dice.uniform(0.01, 0.6) if self.leaves > 0 else None):
-                while last not in self.words or self.leaves > 0:
+            async with asyncio.timeout(self.dice.uniform(0.01, 0.6) if leaving else None):
+                # The first frame is the server's hello, also to one that has heard all.
+                while True:
                     self._hear(json.loads(await wire.recv()))
+                    if last in self.words and not leaving:
+                        return True
         finally:
-            self.leaves -= 1
             if self.dice.random() < 0.5:
                 wire.transport.abort()
             else:
@@ -160,7 +170,7 @@ def test_followers_that_are_cut_off_miss_and_repeat_nothing(cast, servers, redis
     assert len(table) == BURST + 1
     for number, follower in enumerate(followers):
         assert follower.words == table, f"follower {number} has another sequence"
-        assert follower.connections > DISCONNECTS
+        assert follower.connections > DISCONNECTS, f"follower {number} did not come back each time"
     # Written side by side, yet in one order: the one in which they were committed is the same for all.
     assert Event.objects.filter(kind="task.noted").count() == len(table)
 
