@@ -104,4 +104,7 @@ class Ears:
 def connect() -> None:
     """Ring for other processes where there is a layer that reaches them; this process hears itself anyway."""
     if settings.REDIS_URL:
+        # Loads the layer here: the first bell's thread would import Redis while a request does, and one of them
+        # would see it half made.
+        get_channel_layer()
         bell.connect(ringer.ring, dispatch_uid="messaging.stream.bell")
