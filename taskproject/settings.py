@@ -4,6 +4,7 @@ import os
 import secrets
 import warnings
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import environ
@@ -189,7 +190,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The channel layer only rings the bell ("there is news"); the event table is the truth.
 CHANNEL_LAYERS = {
     "default": (
-        {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+        {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            # Redis's channels know no database numbers: without it two sites on one Redis would ring for each other.
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": f"taskproject{urlsplit(REDIS_URL).path}"},
+        }
         if REDIS_URL
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     )
