@@ -5,21 +5,16 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["tasks.tests.cast", "tasks.tests.api_client", "taskproject.tests.browser"]
+pytest_plugins = [
+    "taskproject.tests.database",
+    "taskproject.tests.workers",
+    "taskproject.tests.browser",
+    "tasks.tests.cast",
+    "tasks.tests.api_client",
+]
 
 #: What a skip's reason begins with where a test makes sense on one database alone.
 ONE_DATABASE = "Only on "
-
-
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Keep the SQLite test database in a file, as in life: threads and other processes can open it."""
-    from django.db import connection
-
-    if connection.vendor == "sqlite":
-        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
 @pytest.hookimpl(wrapper=True)
