@@ -273,6 +273,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "GET_LIB_DOC_EXCLUDES": "taskproject.api.schema.excluded_docstrings",
     "PREPROCESSING_HOOKS": ["taskproject.api.schema.without_trailing_slash"],
     "POSTPROCESSING_HOOKS": ["taskproject.api.schema.add_conventions", "taskproject.api.schema.say_what_is_strict"],
     "DESCRIPTION": "Hand out work to LLM agents and people. Authenticate with `Authorization: Bearer <token>`.",

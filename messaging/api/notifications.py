@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from messaging.models import Notification, NotificationKind, NotificationQuerySet
 from messaging.notifications.reading import count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
 from messaging.notifications.sentences import note, sentence
-from taskproject.api.pagination import CursorPagination
+from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.errors import Invalid, unknown_name
 
 MOST_IDS = 1000
@@ -90,23 +89,6 @@ def notification_output(one: Notification) -> dict[str, Any]:
     }
 
 
-def user_of(request: Request) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def only_known(request: Request, *known: str) -> None:
-    """Refuse other query parameters: a dropped filter shows the wrong rows."""
-    for name in request.query_params:
-        if name not in known:
-            raise Invalid({name: unknown_name(name, sorted(known), what="parameter")})
-
-
-def body_of(request: Request, serializer: type[serializers.Serializer]) -> dict[str, Any]:
-    checked: dict[str, Any] = serializer().run_validation(request.data)
-    return checked
-
-
 def narrowed(rows: NotificationQuerySet, unread: str | None, kinds: str | None) -> NotificationQuerySet:
     """``rows`` by the filters of a query: ``unread`` true or false, kinds with commas between. Raises ``Invalid``.
 
@@ -125,52 +107,48 @@ def narrowed(rows: NotificationQuerySet, unread: str | None, kinds: str | None) 
     return rows
 
 
-class NotificationsView(APIView):
-    pagination_class = CursorPagination
+class NotificationsView(ListView):
+    query_names = (*LIST_QUERY_NAMES, "unread", "kind")
     orderings = {"id": "pk"}
     default_ordering = "-id"
 
-    @extend_schema(
-        tags=["notifications"],
-        operation_id="list_notifications",
-        summary="My notifications, the newest first",
-        description="About the projects you are a member of now. New ones also come over the stream of events, as "
+    @operation(
+        "notifications",
+        "list_notifications",
+        "My notifications, the newest first",
+        "About the projects you are a member of now. New ones also come over the stream of events, as "
         "`notification.created`, for your eyes alone.",
         parameters=[
             OpenApiParameter("unread", OpenApiTypes.BOOL, description="Only those not read yet, or only read ones."),
             OpenApiParameter("kind", OpenApiTypes.STR, description="Kinds with commas between them."),
         ],
         responses=NotificationOutput(many=True),
-        examples=[OpenApiExample("Answer", value=ROW_EXAMPLE, response_only=True)],
+        response_example=ROW_EXAMPLE,
     )
     def get(self, request: Request) -> Response:
-        only_known(request, "unread", "kind", "limit", "cursor", "ordering")
         params = request.query_params
-        rows = narrowed(notifications_of(user_of(request)), params.get("unread"), params.get("kind"))
-        pages = CursorPagination()
-        page = pages.paginate_queryset(rows.with_what_is_told(), request, self)
-        return pages.get_paginated_response([notification_output(one) for one in page])
+        rows = narrowed(notifications_of(self.actor), params.get("unread"), params.get("kind"))
+        return self.show_each(rows.with_what_is_told(), notification_output)
 
 
-class UnreadView(APIView):
-    @extend_schema(
-        tags=["notifications"],
-        operation_id="count_unread_notifications",
-        summary="How many I have not read",
+class UnreadView(View):
+    @operation(
+        "notifications",
+        "count_unread_notifications",
+        "How many I have not read",
         responses=UnreadOutput,
-        examples=[OpenApiExample("Answer", value={"unread": 3}, response_only=True)],
+        response_example={"unread": 3},
     )
     def get(self, request: Request) -> Response:
-        only_known(request)
-        return Response({"unread": count_unread(user_of(request))})
+        return Response({"unread": count_unread(self.actor)})
 
 
-class ReadView(APIView):
-    @extend_schema(
-        tags=["notifications"],
-        operation_id="read_notifications",
-        summary="Mark notifications as read",
-        description="Those with these ids, or all. Repeating it changes nothing. An id that is not yours is refused, "
+class ReadView(View):
+    @operation(
+        "notifications",
+        "read_notifications",
+        "Mark notifications as read",
+        "Those with these ids, or all. Repeating it changes nothing. An id that is not yours is refused, "
         "and then none is marked.",
         request=ReadInput,
         responses=ReadOutput,
@@ -181,34 +159,30 @@ class ReadView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        body = body_of(request, ReadInput)
-        user = user_of(request)
-        read = read_notifications(user=user, ids=body.get("ids"))
-        return Response({"read": read, "unread": count_unread(user)})
+        read = read_notifications(user=self.actor, ids=self.read(ReadInput).get("ids"))
+        return Response({"read": read, "unread": count_unread(self.actor)})
 
 
-class PreferencesView(APIView):
-    @extend_schema(
-        tags=["notifications"],
-        operation_id="get_notification_preferences",
-        summary="The kinds I muted",
+class PreferencesView(View):
+    @operation(
+        "notifications",
+        "get_notification_preferences",
+        "The kinds I muted",
         responses=PreferencesOutput,
-        examples=[OpenApiExample("Answer", value={"muted": ["completed"]}, response_only=True)],
+        response_example={"muted": ["completed"]},
     )
     def get(self, request: Request) -> Response:
-        only_known(request)
-        return Response({"muted": muted_kinds(user_of(request))})
+        return Response({"muted": muted_kinds(self.actor)})
 
-    @extend_schema(
-        tags=["notifications"],
-        operation_id="patch_notification_preferences",
-        summary="Mute kinds of notifications",
-        description="From now on you get none of these kinds; the list replaces the present one. What you have stays.",
+    @operation(
+        "notifications",
+        "patch_notification_preferences",
+        "Mute kinds of notifications",
+        "From now on you get none of these kinds; the list replaces the present one. What you have stays.",
         request=PreferencesInput,
         responses=PreferencesOutput,
         examples=[OpenApiExample("Body", value={"muted": ["completed"]})],
     )
     def patch(self, request: Request) -> Response:
-        user = user_of(request)
-        mute_kinds(user=user, kinds=body_of(request, PreferencesInput)["muted"])
-        return Response({"muted": muted_kinds(user)})
+        mute_kinds(user=self.actor, kinds=self.read(PreferencesInput)["muted"])
+        return Response({"muted": muted_kinds(self.actor)})

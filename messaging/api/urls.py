@@ -2,14 +2,13 @@
 
 from django.urls import re_path
 
+from messaging.api.events import EventsView, TaskEventsView
 from messaging.api.notifications import NotificationsView, PreferencesView, ReadView, UnreadView
-from messaging.api.views import EventsView, TaskEventsView
-
-REF = r"(?P<ref>[A-Za-z][A-Za-z0-9]{0,11}-[0-9]{1,9})"
+from tasks.refs import PATTERN
 
 urlpatterns = [
     re_path(r"^events/?$", EventsView.as_view(), name="api-events"),
-    re_path(rf"^tasks/{REF}/events/?$", TaskEventsView.as_view(), name="api-task-events"),
+    re_path(rf"^tasks/(?P<ref>{PATTERN})/events/?$", TaskEventsView.as_view(), name="api-task-events"),
     re_path(r"^notifications/?$", NotificationsView.as_view(), name="api-notifications"),
     re_path(r"^notifications/unread/?$", UnreadView.as_view(), name="api-notifications-unread"),
     re_path(r"^notifications/read/?$", ReadView.as_view(), name="api-notifications-read"),

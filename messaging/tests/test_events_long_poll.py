@@ -6,7 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.db import connections
 
-from messaging.api import views
+from messaging.api import events
 from tasks.actions.agents import revoke_token
 from tasks.actions.projects import remove_member
 from tasks.models import AgentToken
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def meanwhile(monkeypatch):
     """``meanwhile(*steps)``: they happen, in another thread, once the request has begun to wait."""
-    wait_until = views.wait_until
+    wait_until = events.wait_until
 
     def arrange(*steps) -> None:
         def happen() -> None:
@@ -35,7 +35,7 @@ def meanwhile(monkeypatch):
             finally:
                 thread.join()
 
-        monkeypatch.setattr(views, "wait_until", begin_to_wait)
+        monkeypatch.setattr(events, "wait_until", begin_to_wait)
 
     return arrange
 
@@ -80,5 +80,5 @@ def test_long_poll_of_a_client_that_went_away_ends(cast, api):
         asked.append(True)
         return True
 
-    answer = api.atlas.client.get(f"/api/v1/events?after={cursor}&wait=30", **{views.CLIENT_GONE: gone})
+    answer = api.atlas.client.get(f"/api/v1/events?after={cursor}&wait=30", **{events.CLIENT_GONE: gone})
     assert (answer.status_code, len(asked)) == (200, 1)

@@ -2,9 +2,9 @@
 
 from django.urls import re_path
 
-from reports.api import views
+from reports.api.reports import ReportsView, ReportView
 
 urlpatterns = [
-    re_path(r"^reports/?$", views.ReportList.as_view(), name="report-list"),
-    re_path(r"^reports/(?P<slug>[^/]+)/?$", views.ReportDetail.as_view(), name="report-detail"),
+    re_path(r"^reports/?$", ReportsView.as_view(), name="report-list"),
+    re_path(r"^reports/(?P<slug>[^/]+)/?$", ReportView.as_view(), name="report-detail"),
 ]

@@ -2,11 +2,19 @@
 
 from typing import Any
 
+from drf_spectacular.plumbing import get_lib_doc_excludes
+
 from taskproject.api.problems import CODES
+from taskproject.api.views import ListView, View
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _KEY = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]([ -~]*[!-~])?$"}
 _ANYTHING_OR_NULL: list[dict[str, Any]] = [{}, {"type": "null"}]
+
+
+def excluded_docstrings() -> list[type]:
+    """The classes whose docstrings are for readers of the code, not of the description."""
+    return [*get_lib_doc_excludes(), View, ListView]
 
 
 def without_trailing_slash(endpoints: list[Any], **_: Any) -> list[Any]:

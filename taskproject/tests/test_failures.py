@@ -2,7 +2,7 @@
 
 from django.test import Client
 
-from tasks.api.views.team import MeView
+from tasks.api.me import MeView
 
 
 def fail(*args, **kwargs):

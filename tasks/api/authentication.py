@@ -1,7 +1,10 @@
 """Bearer tokens of agents, for DRF."""
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -31,3 +34,13 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="taskproject"'
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How the token is described in OpenAPI."""
+
+    target_class = TokenAuthentication
+    name = "agentToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "A token of an agent, made by staff; shown once."}

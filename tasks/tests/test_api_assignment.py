@@ -3,7 +3,7 @@
 import pytest
 
 from tasks import clock
-from tasks.api import assignment_output
+from tasks.api import assignment
 from tasks.models import Agent, Assignment, AssignmentDecision, Availability, Event
 
 pytestmark = pytest.mark.django_db
@@ -21,11 +21,11 @@ def test_candidates_show_every_agent_and_write_nothing(alive, api, new_task):
     task = new_task(required_skills=[("python", 3)])
     events = Event.objects.count()
     shown = api.ada.get(f"/tasks/{task.ref}/candidates").json()
-    assert set(shown) == set(assignment_output.CandidatesOutput().fields)
+    assert set(shown) == set(assignment.CandidatesOutput().fields)
     assert shown["chosen"] == "atlas"
     by_agent = {row["agent"]: row for row in shown["candidates"]}
     assert set(by_agent) == {"ada", "rita", "hugo", "atlas", "bert"}
-    assert set(by_agent["atlas"]) == set(assignment_output.CandidateOutput().fields)
+    assert set(by_agent["atlas"]) == set(assignment.CandidateOutput().fields)
     assert by_agent["bert"]["excluded_by"] == ["missing_skill"]
     assert by_agent["bert"]["words"] == "bert: not offered, lacks python"
     assert by_agent["atlas"]["terms"]["probability"] == pytest.approx(0.78)
@@ -36,7 +36,7 @@ def test_candidates_show_every_agent_and_write_nothing(alive, api, new_task):
 def test_auto_assign_offers_and_a_repeat_is_the_same_decision(alive, api, new_task):
     task = new_task(required_skills=[("python", 3)])
     made = api.ada.post(f"/tasks/{task.ref}/auto_assign").json()
-    assert set(made) == set(assignment_output.DecisionOutput().fields)
+    assert set(made) == set(assignment.DecisionOutput().fields)
     assert (made["agent"], made["mode"], made["policy"]) == ("atlas", "on_demand", "value")
     assert made["words"][0].startswith("atlas: python 4 of 3 needed, 0 of 10 busy, 78 % accepted")
     assert api.ada.post(f"/tasks/{task.ref}/auto_assign").json() == made

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.api.views.work import CLIENT_GONE
+from tasks.api.claims import CLIENT_GONE
 from tasks.models import Run
 
 pytestmark = pytest.mark.django_db

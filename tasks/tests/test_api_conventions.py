@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from taskproject.api import throttling
 from tasks.actions import assignments, claims, runs
-from tasks.api import outputs
-from tasks.api.task_output import TaskOutput
+from tasks.api import agents, me, projects
+from tasks.api import runs as run_api
+from tasks.api.tasks.output import TaskOutput
 from tasks.models import IdempotencyKey, Membership, Skill
 
 
@@ -21,17 +22,17 @@ def names_of(serializer) -> set[str]:
 def test_outputs_have_exactly_the_declared_members(cast, api, new_task):
     task = new_task(labels=["docs"], assignees=[cast.atlas])
     run = api.atlas.post(f"/tasks/{task.ref}/claim").json()
-    assert set(run) == names_of(outputs.RunOutput)
+    assert set(run) == names_of(run_api.RunOutput)
     assert set(run["task"]) == names_of(TaskOutput)
     assert set(run["task"]["active_run"]) == set(TaskOutput().fields["active_run"].fields)
-    assert set(run["context"]) == names_of(outputs.RunContext)
+    assert set(run["context"]) == names_of(run_api.RunContext)
     brief = api.atlas.post(f"/runs/{run['id']}/heartbeat").json()
-    assert set(brief) == names_of(outputs.RunBriefOutput)
+    assert set(brief) == names_of(run_api.RunBriefOutput)
     public = api.ada.get(f"/tasks/{task.ref}/runs").json()["results"][0]
-    assert set(public) == names_of(outputs.PublicRunOutput)
-    assert set(api.atlas.get("/agents/atlas").json()) == names_of(outputs.AgentOutput)
-    assert set(api.atlas.get("/projects/OPS").json()) == names_of(outputs.ProjectOutput)
-    assert set(api.atlas.get("/me").json()) == names_of(outputs.MeOutput)
+    assert set(public) == names_of(run_api.PublicRunOutput)
+    assert set(api.atlas.get("/agents/atlas").json()) == names_of(agents.AgentOutput)
+    assert set(api.atlas.get("/projects/OPS").json()) == names_of(projects.ProjectOutput)
+    assert set(api.atlas.get("/me").json()) == names_of(me.MeOutput)
 
 
 def test_task_output_tells_all_that_hangs_on_it(cast, api, new_task):

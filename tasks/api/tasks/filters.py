@@ -9,10 +9,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from tasks.api.task_output import PRIORITIES
+from tasks.api.tasks.output import PRIORITIES
 from tasks.errors import Invalid, unknown_name
 from tasks.models import Agent, Assignment, Project, RequiredSkill, Task
 from tasks.querysets import TaskQuerySet
+from tasks.refs import parse_ref
 from tasks.transitions import Status
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -154,16 +155,17 @@ class TaskFilter(AskedFilterSet):
     def by_parent(self, queryset: TaskQuerySet, name: str, ref: str) -> QuerySet:
         if ref == "none":
             return queryset.filter(parent__isnull=True)
-        key, _, number = ref.rpartition("-")
-        if not key or not (number.isascii() and number.isdecimal()) or len(number) > 9:
+        parsed = parse_ref(ref)
+        if parsed is None:
             raise Invalid({"parent": "Must be a ref such as OPS-42, or none."})
-        return queryset.filter(parent__project__key=key.upper(), parent__number=int(number))
+        key, number = parsed
+        return queryset.filter(parent__project__key=key, parent__number=number)
 
     def by_text(self, queryset: TaskQuerySet, name: str, text: str) -> QuerySet:
         if "\0" in text:
             raise Invalid({"q": "Must be a text."})
-        found = Q(title__icontains=text) | Q(description__icontains=text)
-        key, _, number = text.strip().rpartition("-")
-        if number.isascii() and number.isdecimal() and len(number) < 10:
-            found |= Q(project__in=Project.objects.filter(key=key.upper()), number=int(number))
-        return queryset.filter(found)
+        matches = Q(title__icontains=text) | Q(description__icontains=text)
+        if parsed := parse_ref(text.strip()):
+            key, number = parsed
+            matches |= Q(project__in=Project.objects.filter(key=key), number=number)
+        return queryset.filter(matches)

@@ -1,13 +1,23 @@
-"""How candidates and decisions are shown."""
+"""Automatic assignment: who could do a task, offering it, declining it, and why it was decided so."""
 
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from taskproject.api.operations import operation
+from taskproject.api.serializers import PlainText, StrictSerializer
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
+from tasks.actions.offering import decline_task
+from tasks.api.tasks.output import TaskOutput, task_response
+from tasks.assignment.dispatcher import auto_assign, preview
+from tasks.finding import find_task
 from tasks.matching import words
 from tasks.matching.matching import Matching, Row
 from tasks.matching.records import record_of
 from tasks.models import AssignmentDecision, DecisionMode
+from tasks.permissions import require
 
 
 class CandidateSkill(serializers.Serializer):
@@ -95,3 +105,69 @@ def decision_output(decision: AssignmentDecision) -> dict[str, Any]:
         "others": decision.others,
         "words": words.sentences(decision.candidates, decision.others),
     }
+
+
+class DeclineInput(StrictSerializer):
+    reason = PlainText(allow_blank=False, max_length=500)
+
+
+class CandidatesView(View):
+    """A dry run: nothing is written."""
+
+    @operation(
+        "assignment",
+        "list_candidates",
+        "Who could do a task",
+        "Managers only. Every agent of the project with its score, or with what excludes it. Nothing is written.",
+        responses=CandidatesOutput,
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        task = find_task(self.actor, ref)
+        require(self.actor, "assign", task)
+        return Response(candidates_output(preview([task])[0]))
+
+
+class AutoAssignView(View):
+    @operation(
+        "assignment",
+        "auto_assign_task",
+        "Offer a task to the best agent",
+        "Managers only, in projects of any mode. Nobody found is an answer too: `agent` is null. Repeating it is safe.",
+        request=None,
+        responses=DecisionOutput,
+    )
+    def post(self, request: Request, ref: str) -> Response:
+        return Response(decision_output(auto_assign(actor=self.actor, task=find_task(self.actor, ref))))
+
+
+class DeclineView(View):
+    @operation(
+        "assignment",
+        "decline_task",
+        "Decline an assignment",
+        "For an assignee, before the task begins. It is not offered to you again.",
+        request=DeclineInput,
+        responses=TaskOutput,
+        request_example={"reason": "Needs access that I do not have."},
+    )
+    def post(self, request: Request, ref: str) -> Response:
+        task = find_task(self.actor, ref)
+        reason = self.read(DeclineInput)["reason"]
+        return task_response(decline_task(actor=self.actor, task=task, reason=reason))
+
+
+class DecisionsView(ListView):
+    query_names = LIST_QUERY_NAMES
+    orderings = {"at": "pk"}
+    default_ordering = "-at"
+
+    @operation(
+        "assignment",
+        "list_decisions",
+        "Why a task was assigned so",
+        "Decisions of automatic assignment, the latest first.",
+        responses=DecisionOutput(many=True),
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        decisions = AssignmentDecision.objects.filter(task=find_task(self.actor, ref)).select_related("agent")
+        return self.show_each(decisions, decision_output)

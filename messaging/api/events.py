@@ -4,16 +4,16 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from messaging.stream.visitors import standing, visitor_of
-from tasks.errors import Invalid, NotAuthenticated, unknown_name
+from taskproject.api.operations import operation
+from taskproject.api.views import View
+from tasks.errors import Invalid, NotAuthenticated
 from tasks.events.narrowing import narrowing_of
 from tasks.events.reading import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
 from tasks.models import AgentToken, Event
@@ -30,6 +30,7 @@ PARAMETERS = {
     "limit": "At most 1000; 100 by default.",
     "wait": "Seconds to wait for the next event, at most 30.",
 }
+TASK_PARAMETERS = ("after", "kinds", "limit", "wait")
 
 
 class EventOutput(serializers.Serializer):
@@ -50,10 +51,11 @@ class EventsOutput(serializers.Serializer):
     cursor = serializers.CharField(help_text="Send it as `after` next time.")
 
 
-def _require_still_let_in(request: Request, user: User) -> None:
+def _require_still_let_in(view: View) -> None:
     """Raise ``NotAuthenticated`` where the token was revoked or the session ended while the request waited."""
+    request = view.request
     token = request.auth if isinstance(request.auth, AgentToken) else None
-    visitor = visitor_of(user, token=token, session_key=request._request.session.session_key)
+    visitor = visitor_of(view.actor, token=token, session_key=request._request.session.session_key)
     if standing([visitor])[visitor] is None:
         raise NotAuthenticated("What let you in has ended while you waited; sign in again or send another token.")
 
@@ -79,15 +81,15 @@ def _parameters(*names: str) -> list[OpenApiParameter]:
     ]
 
 
-class EventsView(APIView):
-    """The stream as pages; a reader that follows ``cursor`` misses nothing and reads nothing twice."""
-
+class EventsView(View):
+    query_names = tuple(PARAMETERS)
     places = Places(most=max(1, settings.HTTP_WAITING // 2))
 
-    @extend_schema(
-        tags=["events"],
-        operation_id="list_events",
-        summary="Events after a cursor",
+    @operation(
+        "events",
+        "list_events",
+        "Events after a cursor",
+        "The stream as pages; a reader that follows ``cursor`` misses nothing and reads nothing twice.",
         parameters=_parameters(*PARAMETERS),
         responses=EventsOutput,
     )
@@ -97,15 +99,10 @@ class EventsView(APIView):
     def answer(self, request: Request, ref: str | None = None) -> Response:
         """The page that the query asks for; with ``ref`` of that task alone."""
         params = request.query_params
-        user = request.user
-        assert isinstance(user, User)
-        for name in params:
-            if name not in PARAMETERS or (ref and name in ("task", "project")):
-                raise Invalid({name: unknown_name(name, list(PARAMETERS), what="parameter")})
         limit = _number(params, "limit", default=100, least=1, most=LIMIT)
         wait = _number(params, "wait", default=0, least=0, most=WAIT)
         narrowing = narrowing_of(
-            user, project=params.get("project"), task=ref or params.get("task"), kinds=params.get("kinds", "")
+            self.actor, project=params.get("project"), task=ref or params.get("task"), kinds=params.get("kinds", "")
         )
         text = params.get("after", "")
         if text == "now":
@@ -120,7 +117,7 @@ class EventsView(APIView):
 
         def look() -> bool:
             nonlocal found, cursor
-            found, cursor = read_events(user=user, after=cursor, limit=limit, narrowing=narrowing)
+            found, cursor = read_events(user=self.actor, after=cursor, limit=limit, narrowing=narrowing)
             return bool(found)
 
         if not look() and wait:
@@ -128,18 +125,19 @@ class EventsView(APIView):
             with self.places.taken() as taken:
                 if taken:
                     wait_until(lambda: gone() or look(), time.monotonic() + wait)
-            _require_still_let_in(request, user)
+            _require_still_let_in(self)
         return Response({"events": [event_output(event) for event in found], "cursor": str(cursor)})
 
 
 class TaskEventsView(EventsView):
-    """The life of one task."""
+    query_names = TASK_PARAMETERS
 
-    @extend_schema(
-        tags=["events"],
-        operation_id="list_task_events",
-        summary="Events of one task",
-        parameters=_parameters("after", "kinds", "limit", "wait"),
+    @operation(
+        "events",
+        "list_task_events",
+        "Events of one task",
+        "The life of one task.",
+        parameters=_parameters(*TASK_PARAMETERS),
         responses=EventsOutput,
     )
     def get(self, request: Request, ref: str) -> Response:  # type: ignore[override]

@@ -9,20 +9,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypedDict
 
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.response import Response
 
 from tasks import clock
+from tasks.api.fields import AnyJSON
+from tasks.finding import no_task, task_named
 from tasks.models import AssignmentEnd, Priority, Run, Task
 from tasks.transitions import Status, is_overdue, is_ready, satisfies_dependency, settles_child
 
 PRIORITY_NAMES = {priority.value: priority.name.lower() for priority in Priority}
 PRIORITIES = {name: value for value, name in PRIORITY_NAMES.items()}
-
-AnyJSON = extend_schema_field(OpenApiTypes.ANY)(serializers.JSONField)
 
 
 class SkillLevel(serializers.Serializer):
@@ -266,3 +266,62 @@ def task_outputs(tasks: Iterable[Task]) -> list[dict[str, Any]]:
     ids = [task.pk for task in tasks]
     rows = {row["id"]: row for row in task_rows(Task.objects.filter(pk__in=ids).order_by())}
     return show_tasks([rows[pk] for pk in ids])
+
+
+TASK_EXAMPLE: dict[str, Any] = {
+    "ref": "OPS-42",
+    "project": "OPS",
+    "title": "Rotate the signing keys",
+    "description": "The old ones expire on Friday.",
+    "status": "not_started",
+    "priority": "high",
+    "labels": ["security"],
+    "due_at": "2026-11-27T17:00:00Z",
+    "start_after": None,
+    "estimate_minutes": 30,
+    "required_skills": [{"skill": "python", "min_level": 3}],
+    "assignees": ["atlas"],
+    "depends_on": ["OPS-1"],
+    "blocked_by": [],
+    "is_ready": True,
+    "is_overdue": False,
+    "parent": None,
+    "criteria": ["old keys are refused"],
+    "progress": {"percent": 0, "note": "", "at": None},
+    "active_run": None,
+    "attempts": 0,
+    "max_attempts": 3,
+    "review_required": False,
+    "result": None,
+    "summary": "",
+    "created_by": "ada",
+    "external_id": None,
+    "created_at": "2026-11-22T10:00:00Z",
+    "updated_at": "2026-11-22T10:00:00Z",
+    "started_at": None,
+    "completed_at": None,
+    "version": 1,
+}
+DONE_EXAMPLE = {**TASK_EXAMPLE, "status": "completed", "summary": "Rotated; old keys are refused"}
+
+
+def find_task_output(actor: User, ref: str) -> dict[str, Any]:
+    """``TaskOutput`` of the task with this ref, without an instance. Raises ``NotFound``."""
+    shown = show_tasks(task_rows(task_named(actor, ref)))
+    if not shown:
+        raise no_task(ref)
+    return shown[0]
+
+
+def etag_of(output: dict[str, Any]) -> str:
+    return f'"{output["version"]}"'
+
+
+def output_response(output: dict[str, Any], *, status: int = 200) -> Response:
+    """A ``TaskOutput`` with its version as ``ETag``."""
+    return Response(output, status=status, headers={"ETag": etag_of(output)})
+
+
+def task_response(task: Task, *, status: int = 200) -> Response:
+    """The task as it is now, with its version as ``ETag``."""
+    return output_response(task_outputs([task])[0], status=status)

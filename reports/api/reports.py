@@ -1,21 +1,25 @@
-"""GET /reports and GET /reports/{slug}: the predefined reports for machines."""
+"""The predefined reports: a list of them, and one of them for a project and a period.
+
+The values come from ``reports.exports.as_json``; the shapes here are for the schema.
+"""
 
 from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from reports.api.serializers import ReportListOutput, ReportOutput
 from reports.downloads import file_response
 from reports.exports import CONTENT_TYPES, OUTPUTS, answer, as_json, as_json_head
-from reports.parameters import read_question, refuse_parameters
+from reports.parameters import NAMES, read_question
 from reports.periods import BucketSize
 from reports.predefined import REPORTS
+from taskproject.api.operations import operation
+from taskproject.api.views import View
 from tasks import clock
 from tasks.errors import NotFound, unknown_name
 
@@ -75,6 +79,44 @@ EXAMPLE = OpenApiExample(
 )
 
 
+class ColumnOutput(serializers.Serializer):
+    name = serializers.CharField(help_text="The key in rows and total.")
+    label = serializers.CharField()  # type: ignore[assignment]
+    unit = serializers.CharField(help_text="tasks, runs, seconds, percent, ratio, date, time, text or flag.")
+
+
+class FigureOutput(ColumnOutput):
+    value = serializers.FloatField(allow_null=True)
+
+
+class ReportHeadOutput(serializers.Serializer):
+    slug = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    columns = ColumnOutput(many=True)
+
+
+class ReportListOutput(serializers.Serializer):
+    results = ReportHeadOutput(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class ReportOutput(ReportHeadOutput):
+    project = serializers.CharField(allow_null=True, help_text="The key asked for; null: all projects of the caller.")
+    to = serializers.DateTimeField(help_text="End of the period, not included.")
+    bucket = serializers.CharField()
+    tz = serializers.CharField(help_text="The time zone whose midnights cut the buckets.")
+    generated_at = serializers.DateTimeField()
+    rows = serializers.ListField(child=serializers.DictField(), help_text="A value per column, by its name.")
+    total = serializers.DictField(help_text="The same over all rows; percentiles over all tasks, not over the rows.")
+    figures = FigureOutput(many=True)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        # ``from`` is a word of Python, so the class body cannot name it.
+        return {**super().get_fields(), "from": serializers.DateTimeField(help_text="Start of the period.")}
+
+
 class OneForm(BaseContentNegotiation):
     """The form of the answer is chosen by ``output``, so an ``Accept: text/csv`` is no reason to refuse."""
 
@@ -85,13 +127,12 @@ class OneForm(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class ReportList(APIView):
-    """The reports anyone may ask for."""
-
-    @extend_schema(
-        summary="List the predefined reports",
-        tags=["reports"],
-        operation_id="reports_list",
+class ReportsView(View):
+    @operation(
+        "reports",
+        "reports_list",
+        "List the predefined reports",
+        "The reports anyone may ask for.",
         responses={200: ReportListOutput},
         examples=[
             OpenApiExample(
@@ -113,20 +154,18 @@ class ReportList(APIView):
         ],
     )
     def get(self, request: Request) -> Response:
-        refuse_parameters(request.query_params)
         return Response({"results": [as_json_head(one) for one in REPORTS.values()], "next": None, "previous": None})
 
 
-class ReportDetail(APIView):
-    """One report for a project and a period."""
-
+class ReportView(View):
+    query_names = NAMES
     content_negotiation_class = OneForm
 
-    @extend_schema(
-        summary="Ask for a report",
-        description="Slugs: " + ", ".join(f"`{slug}`" for slug in REPORTS) + ". Durations are in seconds.",
-        tags=["reports"],
-        operation_id="reports_retrieve",
+    @operation(
+        "reports",
+        "reports_retrieve",
+        "Ask for a report",
+        "Slugs: " + ", ".join(f"`{slug}`" for slug in REPORTS) + ". Durations are in seconds.",
         parameters=[OpenApiParameter("slug", str, OpenApiParameter.PATH, enum=list(REPORTS)), *PARAMETERS],
         responses={
             (200, "application/json"): ReportOutput,
@@ -139,7 +178,7 @@ class ReportDetail(APIView):
         if slug not in REPORTS:
             raise NotFound(unknown_name(slug[:60], REPORTS, what="report"))
         now = clock.now()
-        question = read_question(request.query_params, user=request.user, now=now)
+        question = read_question(request.query_params, user=self.actor, now=now)
         given = answer(REPORTS[slug], question.scope, question.period, now=now)
         if question.output != "json":
             return file_response(given, question.output)

@@ -1,0 +1,40 @@
+"""How an operation of the API is described: its words and examples stand beside the view that answers it."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def operation(
+    tag: str,
+    operation_id: str,
+    summary: str,
+    description: str = "",
+    *,
+    request_example: Any = None,
+    response_example: Any = None,
+    **schema: Any,
+) -> Callable[[Method], Method]:
+    """Describe a view's method in OpenAPI.
+
+    ``schema`` goes to drf-spectacular's ``extend_schema`` as it is: ``request``, ``responses``, ``parameters``, further
+    ``examples``. An example of the response is one of the first status in ``responses``.
+    """
+    examples = [*schema.pop("examples", ())]
+    if request_example is not None:
+        examples.append(OpenApiExample("Request", value=request_example, request_only=True))
+    if response_example is not None:
+        responses = schema.get("responses")
+        status = str(next(iter(responses))) if isinstance(responses, dict) else "200"
+        examples.append(OpenApiExample("Answer", value=response_example, response_only=True, status_codes=[status]))
+    return extend_schema(
+        tags=[tag],
+        operation_id=operation_id,
+        summary=summary,
+        description=description,
+        examples=examples,
+        **schema,
+    )

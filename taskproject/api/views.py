@@ -1,0 +1,64 @@
+"""The base of every view of the API: who calls, strict queries and bodies, pages."""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from taskproject.api.pagination import CursorPagination
+from tasks.errors import Invalid, unknown_name
+
+LIST_QUERY_NAMES = ("limit", "cursor", "ordering")
+
+
+class View(GenericAPIView):
+    """An endpoint whose caller is authenticated; ``actor`` is their user."""
+
+    pagination_class: Any = None
+    filter_backends: Sequence[Any] = ()
+    #: Query parameters that are understood; any other is refused, because a dropped filter shows the wrong rows.
+    query_names: ClassVar[Sequence[str]] = ()
+
+    @property
+    def actor(self) -> User:
+        user = self.request.user
+        assert isinstance(user, User)
+        return user
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        for name in request.query_params:
+            if name not in self.query_names:
+                raise Invalid({name: unknown_name(name, sorted(self.query_names), what="parameter")})
+
+    def read(self, serializer: type[serializers.Serializer]) -> Any:
+        """The body as ``serializer`` understands it. Raises DRF's ``ValidationError`` with the fields."""
+        return _shared(serializer).run_validation(self.request.data)
+
+
+@functools.cache
+def _shared(serializer: type[serializers.Serializer]) -> serializers.Serializer:
+    """One instance for all requests: validation keeps no state, and making the fields costs more than using them."""
+    return serializer()
+
+
+class ListView(View):
+    """A list in pages."""
+
+    pagination_class = CursorPagination
+
+    def show_page(self, queryset: QuerySet, show_all: Callable[[list[Any]], Iterable[Any]]) -> Response:
+        """The page that the query asks for, its rows shown together by ``show_all``."""
+        page = self.paginate_queryset(queryset)
+        assert page is not None
+        return self.get_paginated_response(list(show_all(list(page))))
+
+    def show_each(self, queryset: QuerySet, show: Callable[[Any], dict[str, Any]]) -> Response:
+        """The page that the query asks for, each row shown by ``show``."""
+        return self.show_page(queryset, lambda rows: [show(row) for row in rows])

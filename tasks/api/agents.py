@@ -1,0 +1,247 @@
+"""Agents, and the tokens they come with."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from taskproject.api.operations import operation
+from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
+from tasks.actions import agents as agent_verbs
+from tasks.errors import NotFound, NotPermitted
+from tasks.finding import find_agent
+from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability
+from tasks.permissions import may_stop_agent
+from tasks.querysets import AgentQuerySet
+
+
+class AgentSkillOutput(serializers.Serializer):
+    skill = serializers.CharField()
+    level = serializers.IntegerField(min_value=1, max_value=5)
+
+
+class Load(serializers.Serializer):
+    active_runs = serializers.IntegerField()
+    open_assignments = serializers.IntegerField(help_text="Assigned and not begun.")
+    capacity = serializers.IntegerField()
+
+
+class AgentOutput(serializers.Serializer):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(AgentKind.choices)
+    enabled = serializers.BooleanField()
+    availability = serializers.ChoiceField(Availability.choices)
+    version = serializers.CharField()
+    working_hours = serializers.CharField()
+    time_zone = serializers.CharField()
+    skills = AgentSkillOutput(many=True)
+    load = Load()
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+
+
+def agent_output(agent: Agent) -> dict[str, Any]:
+    """One agent; it comes from ``with_load()`` with its skills prefetched."""
+    return {
+        "slug": agent.slug,
+        "name": agent.name,
+        "kind": agent.kind,
+        "enabled": agent.enabled,
+        "availability": agent.availability,
+        "version": agent.version,
+        "working_hours": agent.working_hours,
+        "time_zone": agent.time_zone,
+        "skills": [{"skill": has.skill.name, "level": has.level} for has in agent.skills.all()],
+        "load": {
+            "active_runs": agent.active_runs,  # type: ignore[attr-defined]
+            "open_assignments": agent.open_assignments,  # type: ignore[attr-defined]
+            "capacity": agent.max_concurrent,
+        },
+        "last_seen_at": agent.last_seen_at,
+    }
+
+
+def _for_output(agents: AgentQuerySet) -> AgentQuerySet:
+    skills = AgentSkill.objects.select_related("skill")
+    return agents.with_load().prefetch_related(Prefetch("skills", skills))
+
+
+def show_agent(agent: Agent) -> dict[str, Any]:
+    return agent_output(_for_output(Agent.objects.all()).get(pk=agent.pk))
+
+
+class SkillLevelInput(StrictSerializer):
+    skill = PlainText(allow_blank=False, max_length=60)
+    level = Integer(min_value=1, max_value=5, default=3)
+
+
+class AgentPatch(StrictSerializer):
+    name = PlainText(allow_blank=False, max_length=120, required=False)
+    enabled = Boolean(required=False)
+    availability = serializers.ChoiceField(Availability.choices, required=False)
+    max_concurrent = Integer(min_value=1, max_value=100, required=False)
+    version = PlainText(max_length=120, required=False)
+    working_hours = PlainText(max_length=200, required=False, help_text="As in Mon-Fri 09:00-17:00; empty: always.")
+    time_zone = PlainText(max_length=60, required=False, help_text="As in Europe/Vienna; empty: the server's.")
+    skills = SkillLevelInput(many=True, required=False)
+
+
+class AgentInput(StrictSerializer):
+    slug = PlainText(allow_blank=False, max_length=60)
+    name = PlainText(max_length=120, required=False, default="")
+    kind = serializers.ChoiceField(AgentKind.choices, default=AgentKind.LLM)
+    max_concurrent = Integer(min_value=1, max_value=100, default=1)
+    skills = SkillLevelInput(many=True, required=False)
+
+
+class AgentsView(ListView):
+    query_names = LIST_QUERY_NAMES
+    orderings = {"slug": "slug", "created_at": "created_at"}
+
+    @operation(
+        "team",
+        "list_agents",
+        "Agents I share a project with, with their load",
+        responses=AgentOutput(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        return self.show_each(_for_output(Agent.objects.visible_to(self.actor)), agent_output)
+
+    @operation(
+        "team",
+        "create_agent",
+        "Create an agent",
+        "Staff only. Make it a member of a project next, and give it a token.",
+        request=AgentInput,
+        responses={201: AgentOutput},
+        request_example={"slug": "atlas", "max_concurrent": 2, "skills": [{"skill": "python", "level": 4}]},
+    )
+    def post(self, request: Request) -> Response:
+        fields = self.read(AgentInput)
+        skills = [(has["skill"], has["level"]) for has in fields.pop("skills", [])]
+        agent = agent_verbs.create_agent(actor=self.actor, skills=skills, **fields)
+        return Response(show_agent(agent), status=status.HTTP_201_CREATED)
+
+
+class AgentView(View):
+    @operation(
+        "team",
+        "get_agent",
+        "One agent with its load",
+        responses=AgentOutput,
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(show_agent(find_agent(self.actor, slug)))
+
+    @operation(
+        "team",
+        "patch_agent",
+        "Change an agent",
+        request=AgentPatch,
+        responses=AgentOutput,
+        request_example={"max_concurrent": 3},
+    )
+    def patch(self, request: Request, slug: str) -> Response:
+        agent = find_agent(self.actor, slug)
+        changes = self.read(AgentPatch)
+        listed = changes.pop("skills", None)
+        skills = [(has["skill"], has["level"]) for has in listed] if listed is not None else None
+        agent_verbs.edit_agent(actor=self.actor, agent=agent, changes=changes, skills=skills)
+        return Response(show_agent(agent))
+
+
+class TokenOutput(serializers.Serializer):
+    """A token as it is listed: never the token itself."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    hint = serializers.CharField(help_text="Its first characters.")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+def token_output(token: AgentToken) -> dict[str, Any]:
+    return {
+        "id": token.pk,
+        "name": token.name,
+        "hint": token.hint,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+        "revoked_at": token.revoked_at,
+    }
+
+
+class NewTokenOutput(serializers.Serializer):
+    token = serializers.CharField(
+        allow_null=True, help_text="Shown this once; keep it safe. Null when the answer is repeated for the same key."
+    )
+    name = serializers.CharField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class TokenInput(StrictSerializer):
+    name = PlainText(allow_blank=False, max_length=80)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class TokensView(ListView):
+    """Tokens of an agent, for those who manage it."""
+
+    query_names = LIST_QUERY_NAMES
+    orderings = {"created_at": "created_at"}
+
+    def _tokens(self, slug: str) -> QuerySet[AgentToken]:
+        agent = find_agent(self.actor, slug)
+        if not may_stop_agent(self.actor, agent):
+            raise NotPermitted(f"Only a manager of a project of {slug} may see its tokens.")
+        return AgentToken.objects.filter(agent=agent)
+
+    @operation(
+        "team",
+        "list_tokens",
+        "Tokens of an agent",
+        "For managers of its projects; the tokens themselves are not kept.",
+        responses=TokenOutput(many=True),
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        return self.show_each(self._tokens(slug), token_output)
+
+    @operation(
+        "team",
+        "create_token",
+        "Create a token",
+        "For managers of the agent's projects. The token is shown this once. Agents create no tokens.",
+        request=TokenInput,
+        responses={201: NewTokenOutput},
+        request_example={"name": "laptop", "expires_at": "2027-01-01T00:00:00Z"},
+        response_example={"token": "tp_…", "name": "laptop", "expires_at": "2027-01-01T00:00:00Z"},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        agent = find_agent(self.actor, slug)
+        fields = self.read(TokenInput)
+        token, secret = agent_verbs.create_token(actor=self.actor, agent=agent, **fields)
+        answer = {"token": secret, "name": token.name, "expires_at": token.expires_at}
+        return Response(answer, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+
+class TokenView(View):
+    @operation(
+        "team",
+        "revoke_token",
+        "Revoke a token",
+        "It is refused from now on.",
+        responses={204: None},
+    )
+    def delete(self, request: Request, slug: str, id: str) -> Response:
+        agent = find_agent(self.actor, slug)
+        token = AgentToken.objects.filter(agent=agent, pk=int(id)).select_related("agent").first()
+        if token is None:
+            raise NotFound(f"{slug} has no token with that id.")
+        agent_verbs.revoke_token(actor=self.actor, token=token)
+        return Response(status=status.HTTP_204_NO_CONTENT)

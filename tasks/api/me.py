@@ -1,0 +1,74 @@
+"""The caller: agent, projects, open runs."""
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from taskproject.api.operations import operation
+from taskproject.api.serializers import PlainText, StrictSerializer
+from taskproject.api.views import View
+from tasks.actions import agents as agent_verbs
+from tasks.api.agents import AgentOutput, show_agent
+from tasks.api.runs import RunOutput, run_outputs
+from tasks.errors import NotPermitted
+from tasks.models import Availability, Membership, Run
+from tasks.permissions import agent_of
+from tasks.unread import count_unread
+
+
+class MeOutput(serializers.Serializer):
+    agent = AgentOutput(allow_null=True)
+    username = serializers.CharField()
+    projects = serializers.ListField(child=serializers.DictField(), help_text="key, name, role")
+    runs = RunOutput(many=True, help_text="Your active runs, so that a restarted agent can go on.")
+    unread = serializers.IntegerField(help_text="Your unread notifications, counted up to 1000.")
+
+
+class MePatch(StrictSerializer):
+    availability = serializers.ChoiceField(Availability.choices, required=False)
+    version = PlainText(max_length=120, required=False)
+
+
+class MeView(View):
+    """The caller: agent, projects, open runs."""
+
+    @operation(
+        "team",
+        "get_me",
+        "Who am I",
+        "The caller's agent, projects and active runs: where a restarted agent begins.",
+        responses=MeOutput,
+    )
+    def get(self, request: Request) -> Response:
+        agent = agent_of(self.actor)
+        memberships = Membership.objects.filter(user=self.actor).select_related("project").order_by("project__key")
+        unread = count_unread(self.actor)
+        runs: list[Run] = []
+        if agent is not None:
+            active = Run.objects.active().filter(agent=agent).select_related("task__project", "agent")
+            runs = list(active.order_by("started_at")[:100])
+        return Response(
+            {
+                "agent": show_agent(agent) if agent else None,
+                "username": self.actor.get_username(),
+                "projects": [{"key": m.project.key, "name": m.project.name, "role": m.role} for m in memberships],
+                "runs": run_outputs(runs, unread=unread),
+                "unread": unread,
+            }
+        )
+
+    @operation(
+        "team",
+        "patch_me",
+        "Change my availability or version",
+        request=MePatch,
+        responses=MeOutput,
+        request_example={"availability": "paused", "version": "model-2"},
+    )
+    def patch(self, request: Request) -> Response:
+        changes = self.read(MePatch)
+        agent = agent_of(self.actor)
+        if agent is None:
+            raise NotPermitted("Only agents have an availability; your account has no agent profile.")
+        agent_verbs.edit_agent(actor=self.actor, agent=agent, changes=changes)
+        return self.get(request)

@@ -1,0 +1,54 @@
+"""Skills, which agents have and tasks require."""
+
+from typing import Any
+
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from taskproject.api.operations import operation
+from taskproject.api.serializers import PlainText, StrictSerializer
+from taskproject.api.views import LIST_QUERY_NAMES, ListView
+from tasks.actions import agents as agent_verbs
+from tasks.models import Skill
+
+
+class SkillOutput(serializers.Serializer):
+    name = serializers.CharField()
+    description = serializers.CharField()
+
+
+def skill_output(skill: Skill) -> dict[str, Any]:
+    return {"name": skill.name, "description": skill.description}
+
+
+class SkillInput(StrictSerializer):
+    name = PlainText(allow_blank=False, max_length=60)
+    description = PlainText(max_length=300, required=False, default="")
+
+
+class SkillsView(ListView):
+    query_names = LIST_QUERY_NAMES
+    orderings = {"name": "name"}
+
+    @operation(
+        "team",
+        "list_skills",
+        "Skills",
+        responses=SkillOutput(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        return self.show_each(Skill.objects.all(), skill_output)
+
+    @operation(
+        "team",
+        "create_skill",
+        "Add a skill",
+        "Staff only.",
+        request=SkillInput,
+        responses={201: SkillOutput},
+        request_example={"name": "security"},
+    )
+    def post(self, request: Request) -> Response:
+        skill = agent_verbs.create_skill(actor=self.actor, **self.read(SkillInput))
+        return Response(skill_output(skill), status=status.HTTP_201_CREATED)

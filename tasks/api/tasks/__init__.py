@@ -1,0 +1,1 @@
+"""Tasks as resources, and the verbs that are used on one task."""

@@ -1,0 +1,200 @@
+"""Tasks as resources: list, create, read, change, delete."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from taskproject.api.operations import operation
+from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
+from tasks.actions import tasks as task_verbs
+from tasks.actions.names import agents_named, tasks_named
+from tasks.api.fields import Texts
+from tasks.api.tasks.filters import TaskFilter
+from tasks.api.tasks.output import (
+    PRIORITIES,
+    TASK_EXAMPLE,
+    TaskOutput,
+    find_task_output,
+    output_response,
+    show_tasks,
+    task_outputs,
+    task_response,
+    task_rows,
+)
+from tasks.errors import VersionMismatch
+from tasks.finding import find_project, find_task
+from tasks.models import Project, Task
+
+
+class RequiredSkillInput(StrictSerializer):
+    skill = PlainText(allow_blank=False, max_length=60)
+    min_level = Integer(min_value=1, max_value=5, default=1)
+
+
+class TaskFields(StrictSerializer):
+    """The fields of a task that a request may set."""
+
+    title = PlainText(allow_blank=False, max_length=300)
+    description = PlainText(required=False)
+    priority = serializers.ChoiceField(list(PRIORITIES), required=False)
+    labels = Texts(required=False)
+    due_at = serializers.DateTimeField(required=False, allow_null=True)
+    start_after = serializers.DateTimeField(required=False, allow_null=True)
+    estimate_minutes = Integer(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
+    required_skills = RequiredSkillInput(many=True, required=False)
+    parent = PlainText(  # type: ignore[assignment]  # DRF has a method of that name
+        required=False, allow_null=True, help_text="Ref of a task in the same project."
+    )
+    criteria = Texts(required=False)
+    max_attempts = Integer(min_value=1, max_value=20, required=False)
+    review_required = Boolean(required=False)
+    external_id = PlainText(allow_blank=False, max_length=200, required=False, allow_null=True)
+
+    def validate_title(self, value: str) -> str:
+        if not value.strip():
+            raise serializers.ValidationError("May not be blank.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "priority" in attrs:
+            attrs["priority"] = PRIORITIES[attrs["priority"]]
+        if "required_skills" in attrs:
+            attrs["required_skills"] = [(need["skill"], need["min_level"]) for need in attrs["required_skills"]]
+        return attrs
+
+
+class TaskInput(TaskFields):
+    """A new task."""
+
+    project = PlainText(allow_blank=False, max_length=12)
+    assignees = Texts(required=False, help_text="Slugs; only managers assign.")
+    depends_on = Texts(required=False, help_text="Refs of tasks in the same project.")
+
+
+class TaskPatch(TaskFields):
+    """Changes to a task. Status, assignees and dependencies have endpoints of their own."""
+
+    title = PlainText(allow_blank=False, max_length=300, required=False)
+
+
+class TasksView(ListView):
+    queryset = Task.objects.none()
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = TaskFilter
+    query_names = (*LIST_QUERY_NAMES, *TaskFilter.base_filters)
+    orderings = {
+        "created_at": "pk",
+        "updated_at": "updated_at",
+        "priority": "priority",
+        "due_at": "due_order",
+    }
+    default_ordering = "-created_at"
+
+    def get_queryset(self) -> QuerySet[Task]:
+        return Task.objects.visible_to(self.actor)
+
+    @operation(
+        "tasks",
+        "list_tasks",
+        "Tasks of my projects",
+        "Filters may be combined; several values by comma.",
+        responses=TaskOutput(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        return self.show_page(task_rows(self.filter_queryset(self.get_queryset())), show_tasks)
+
+    @operation(
+        "tasks",
+        "create_task",
+        "Create a task",
+        "Managers; other members where the project lets workers create. Only managers assign.",
+        request=TaskInput,
+        responses={201: TaskOutput},
+        filters=False,
+        request_example={
+            "project": "OPS",
+            "title": "Rotate the signing keys",
+            "priority": "high",
+            "required_skills": [{"skill": "python", "min_level": 3}],
+            "depends_on": ["OPS-1"],
+        },
+        response_example=TASK_EXAMPLE,
+    )
+    def post(self, request: Request) -> Response:
+        fields = self.read(TaskInput)
+        project = find_project(self.actor, fields.pop("project"))
+        fields["assignees"] = agents_named(fields.get("assignees", ()), project=project, field="assignees")
+        fields["depends_on"] = tasks_named(fields.get("depends_on", ()), project=project, field="depends_on")
+        fields["parent"] = _parent(fields.get("parent"), project)
+        new = task_verbs.NewTask(**fields)
+        task = task_verbs.create_task(actor=self.actor, project=project, new=new)
+        response = task_response(task, status=status.HTTP_201_CREATED)
+        response.headers["Location"] = f"/api/v1/tasks/{task.ref}"
+        return response
+
+
+def _parent(ref: str | None, project: Project) -> Task | None:
+    return tasks_named([ref], project=project, field="parent")[0] if ref else None
+
+
+class TaskView(View):
+    @operation(
+        "tasks",
+        "get_task",
+        "One task",
+        "The `ETag` is its version.",
+        responses=TaskOutput,
+        response_example=TASK_EXAMPLE,
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        response = output_response(find_task_output(self.actor, ref))
+        if request.headers.get("If-None-Match") == response.headers["ETag"]:
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": response.headers["ETag"]})
+        return response
+
+    @operation(
+        "tasks",
+        "patch_task",
+        "Change a task",
+        "Its creator and managers. With `If-Match`, only if nobody wrote it since.",
+        request=TaskPatch,
+        responses=TaskOutput,
+        request_example={"priority": "urgent", "due_at": "2026-11-27T17:00:00Z"},
+        response_example=TASK_EXAMPLE,
+    )
+    def patch(self, request: Request, ref: str) -> Response:
+        task = find_task(self.actor, ref)
+        changes: dict[str, Any] = self.read(TaskPatch)
+        if "parent" in changes:
+            changes["parent"] = _parent(changes["parent"], task.project)
+        try:
+            task_verbs.edit_task(actor=self.actor, task=task, changes=changes, expected_version=read_if_match(request))
+        except VersionMismatch as mismatch:
+            mismatch.data["current"] = task_outputs([task])[0]
+            raise
+        return task_response(task)
+
+    @operation(
+        "tasks",
+        "delete_task",
+        "Delete a task",
+        "Managers only; not while it is in progress.",
+        responses={204: None},
+    )
+    def delete(self, request: Request, ref: str) -> Response:
+        task_verbs.delete_task(actor=self.actor, task=find_task(self.actor, ref))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def read_if_match(request: Request) -> int | None:
+    """The version that ``If-Match`` asks for; None where it is left out or ``*``; -1 where it can match nothing."""
+    header = request.headers.get("If-Match", "").strip()
+    if header in ("", "*"):
+        return None
+    version = header.removeprefix("W/").strip('"')
+    return int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else -1

@@ -1,0 +1,15 @@
+"""Refs, the names of tasks: the key of the project and the number in it, as in ``OPS-42``. Imports nothing of ours."""
+
+import re
+
+#: A ref in a path; case does not matter.
+PATTERN = r"[A-Za-z][A-Za-z0-9]{0,11}-[0-9]{1,9}"
+_REF = re.compile(PATTERN)
+
+
+def parse_ref(text: str) -> tuple[str, int] | None:
+    """``("OPS", 42)`` for ``OPS-42`` or ``ops-42``; None for what is not a ref."""
+    if not _REF.fullmatch(text):
+        return None
+    key, _, number = text.partition("-")
+    return key.upper(), int(number)
