@@ -1,4 +1,4 @@
-"""A careful client of the API: it repeats what may have got lost, and never does a thing twice."""
+"""A careful client of the API: it retries what may have been lost, and nothing takes effect twice."""
 
 import random
 import time
@@ -8,15 +8,15 @@ from typing import Any
 import httpx
 
 BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.2, 10.0
-#: A long poll is answered after its wait; the answer gets this much longer.
+#: A long poll is answered after its wait; allow this much more for the answer.
 PATIENCE_SECONDS = 20.0
-#: This machine is never reached through a proxy, whatever the environment says of proxies.
+#: This machine is never reached through a proxy, whatever the environment says about proxies.
 NO_PROXY = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 UNAVAILABLE = frozenset({429, 500, 502, 503, 504})
 
 
 class Refused(Exception):
-    """The API said no: ``status``, the stable ``code``, and the sentence that says what to do."""
+    """The API refused: ``status``, the stable ``code``, and the sentence that says what to do."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         self.status = status
@@ -30,10 +30,10 @@ class Unreachable(Exception):
 
 
 class Client:
-    """The API at ``url`` for the owner of ``token``; without one it asks as nobody.
+    """The API at ``url`` for the owner of ``token``; without one, requests are anonymous.
 
-    Network errors, 5xx and 429 are retried with growing pauses, for ever or for ``give_up_after`` seconds; a POST that
-    is repeated carries the same Idempotency-Key, so it has one effect.
+    Network errors, 5xx and 429 are retried with growing pauses, forever or for ``give_up_after`` seconds; a repeated
+    POST carries the same Idempotency-Key, so it takes effect once.
     """
 
     def __init__(self, url: str, token: str | None, *, transport: httpx.BaseTransport | None = None) -> None:
@@ -55,9 +55,9 @@ class Client:
     def post(
         self, path: str, body: dict[str, Any], *, wait: float = 0, once: bool = True, give_up_after: float | None = None
     ) -> Any:
-        """POST ``body``. ``wait``: seconds the server may take by design; ``once``: the effect must not be repeated.
+        """POST ``body``. ``wait``: seconds the server may take by design; ``once``: it must not take effect twice.
 
-        Raises ``Refused`` for what no repetition would change, ``Unreachable``.
+        Raises ``Refused`` where a retry would not help, ``Unreachable``.
         """
         return self._call("POST", path, body, wait=wait, once=once, give_up_after=give_up_after)
 
@@ -95,7 +95,7 @@ class Client:
 
 
 def backoff(attempt: int) -> float:
-    """Seconds to pause after the n-th failure (from 0): U(0.5, 1) × min(cap, base × 2^n)."""
+    """Seconds to pause after the n-th failure (counted from 0): U(0.5, 1) × min(cap, base × 2^n)."""
     return random.uniform(0.5, 1.0) * min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** min(attempt, 32))
 
 

@@ -1,4 +1,4 @@
-"""Demo agents as processes of their own: start, tend, stop; and none of them outlives whoever started it."""
+"""Demo agents as separate processes: start, tend, stop; none of them outlives the process that started it."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-#: Of the environment a worker gets what Python itself needs, none of the server's secrets.
+#: The part of the environment that a worker gets: what Python itself needs, and none of the server's secrets.
 KEPT_ENVIRONMENT = (
     "PATH",
     "HOME",
@@ -34,8 +34,8 @@ RESTART_SECONDS = 5.0
 class Fleet:
     """A worker process for each token, all with the same ``options`` (arguments of ``tasks.demo.worker``).
 
-    ``first_options`` are for the first worker alone. Tokens travel through the workers' standard input, which stays
-    open as a lifeline: when this process dies, however it dies, the workers see its end and stop.
+    ``first_options`` are for the first worker only. Tokens travel through the workers' standard input, which stays
+    open as a lifeline: however this process dies, the workers see their input end and stop.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Fleet:
             cwd=BASE_DIR,
             env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
             stdin=subprocess.PIPE,
-            # A Ctrl-C at the terminal is for the starter, which then stops its workers in order.
+            # Ctrl-C at the terminal goes to this process alone, which then stops its workers in order.
             start_new_session=True,
         )
         assert worker.stdin is not None
@@ -77,11 +77,11 @@ class Fleet:
         return sum(worker.poll() is None for worker in self._workers)
 
     def wait(self) -> int:
-        """Until every worker has ended by itself; 0 where all ended well."""
+        """Wait until every worker has ended by itself; return 0 if all of them succeeded."""
         return max((1 if worker.wait() else 0 for worker in self._workers), default=0)
 
     def tend(self) -> None:
-        """Start a worker again that was killed, after a pause; one that ended by itself stays ended."""
+        """Restart a killed worker after a pause; one that ended by itself stays ended."""
         if self._stopping:
             return
         now = time.monotonic()
@@ -101,7 +101,7 @@ class Fleet:
                 worker.terminate()
 
     def stop(self, seconds: float = 3.0) -> None:
-        """Ask all to stop, and end those by force that have not after ``seconds``."""
+        """Ask all workers to stop, and kill those still running after ``seconds``."""
         self.ask_to_stop()
         until = time.monotonic() + seconds
         for worker in self._workers:

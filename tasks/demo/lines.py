@@ -1,4 +1,4 @@
-"""What demo agents say: notes on the way, outcomes, failures, and the small tasks that they create when idle."""
+"""What demo agents say: progress notes, outcomes, failures, and the small tasks they create when idle."""
 
 NOTES = [
     "Read the description and the criteria",
@@ -7,8 +7,8 @@ NOTES = [
     "Checked the draft against the criteria",
     "Split the work into smaller steps",
     "Ran the tests, two fail",
-    "Mended what the tests found",
-    "Compared two ways, took the simpler one",
+    "Fixed what the tests found",
+    "Compared two approaches and took the simpler one",
     "Cleaned up and named things",
     "Wrote down what is left open",
     "Looked at the edge cases",
@@ -18,17 +18,17 @@ NOTES = [
 OUTCOMES = [
     "Done as described, all criteria hold",
     "Done, with a short note on what was left out",
-    "Done, tests added beside it",
-    "Done in the simplest way that holds",
+    "Done, with tests",
+    "Done in the simplest way that works",
 ]
 
 FAILURES = [
-    ("tool_error", "The build tool ended without an answer."),
-    ("missing_input", "A file that the description names was not there yet."),
-    ("timeout", "An outside service took too long to answer."),
+    ("tool_error", "The build tool exited without output."),
+    ("missing_input", "A file named in the description does not exist yet."),
+    ("timeout", "An external service took too long to answer."),
 ]
 
-#: Title, and the skill it asks for.
+#: Title, and the skill it requires.
 FOLLOW_UPS = [
     ("Look through yesterday's error log", "ops"),
     ("Answer the question about group discounts", "docs"),

@@ -24,13 +24,13 @@ SKILLS = {
     "python": "Server code",
     "sql": "Queries and data models",
     "frontend": "Pages in the browser",
-    "design": "Look and words of the pages",
+    "design": "How the pages look and read",
     "testing": "Finding what breaks",
-    "docs": "Texts for people",
+    "docs": "Writing for people",
     "ops": "Running it",
 }
 
-#: What the demo agents are good at, in turn; in the rest they have level 2.
+#: What the demo agents are good at, in turn; every other skill is at level 2.
 PROFILES: list[tuple[str, dict[str, int]]] = [
     ("Demo coder", {"python": 5, "sql": 4, "testing": 3}),
     ("Demo tester", {"testing": 5, "frontend": 4, "design": 3}),
@@ -73,7 +73,7 @@ PLAN: list[Planned] = [
     Planned(
         "export",
         "Collect last season's tours from the spreadsheets",
-        "Twelve files, one a month; the columns changed in June.",
+        "Twelve files, one per month; the columns changed in June.",
         HIGH,
         (("sql", 2),),
         labels=("data",),
@@ -82,7 +82,7 @@ PLAN: list[Planned] = [
     Planned(
         "booking",
         "Guests can book a tour online",
-        "The whole way from the list of tours to the ticket in the mail. Its parts are below.",
+        "Everything from the list of tours to the ticket in the mail; its subtasks are the parts.",
         HIGH,
         labels=("booking",),
         due_in=timedelta(days=14),
@@ -146,14 +146,14 @@ PLAN: list[Planned] = [
     ),
     Planned(
         "payment",
-        "Take payments through the test account of the bank",
+        "Take payments through the bank's test account",
         "",
         HIGH,
         (("python", 4),),
         ("model",),
         "booking",
         ("booking",),
-        ("A payment that comes twice is one payment",),
+        ("A payment sent twice is charged once",),
         150,
         due_in=timedelta(days=7),
     ),
@@ -190,9 +190,7 @@ PLAN: list[Planned] = [
         minutes=45,
         review=True,
     ),
-    Planned(
-        "faq", "Answer the ten most frequent questions of guests", "", LOW, (("docs", 2),), ("refund",), minutes=45
-    ),
+    Planned("faq", "Answer the guests' ten most frequent questions", "", LOW, (("docs", 2),), ("refund",), minutes=45),
     Planned("hosting", "Prepare the server and its backups", "", NORMAL, (("ops", 3),), labels=("ops",), minutes=90),
     Planned(
         "restore",
@@ -202,13 +200,13 @@ PLAN: list[Planned] = [
         (("ops", 2),),
         ("hosting",),
         labels=("ops",),
-        criteria=("The steps are written down",),
+        criteria=("The steps are documented",),
         minutes=60,
     ),
     Planned("load", "Measure the search with 50,000 tours", "", LOW, (("sql", 2),), ("search", "import"), minutes=45),
     Planned(
         "words",
-        "Say every error in words that a guest understands",
+        "Word every error so that guests understand it",
         "",
         NORMAL,
         (("design", 2), ("docs", 2)),
@@ -293,7 +291,7 @@ def create_demo_agents(project: Project, count: int) -> list[Agent]:
     for name, description in SKILLS.items():
         if name not in known:
             create_skill(actor=None, name=name, description=description)
-    found = []
+    agents = []
     for number in range(1, count + 1):
         slug = f"{AGENT_PREFIX}{number}"
         agent = Agent.objects.select_related("user").filter(slug=slug).first()
@@ -305,8 +303,8 @@ def create_demo_agents(project: Project, count: int) -> list[Agent]:
             )
         if not agent.user.memberships.filter(project=project).exists():
             set_member(actor=None, project=project, user=agent.user, role=Role.WORKER)
-        found.append(agent)
-    return found
+        agents.append(agent)
+    return agents
 
 
 @transaction.atomic

@@ -1,9 +1,9 @@
-"""One demo agent, its own process: claims, keeps the lease, tells its progress, and finishes, fails or goes silent.
+"""One demo agent in its own process: claims, keeps the lease, reports progress, and finishes, fails or goes silent.
 
     echo TOKEN | python -m tasks.demo.worker --url http://127.0.0.1:8000
 
 The token comes on the first line of standard input, never as an argument. With ``--lifeline`` the worker ends when
-that input is closed: when whoever started it has died.
+that input is closed: when the process that started it has died.
 """
 
 import argparse
@@ -25,22 +25,22 @@ from tasks.demo.lines import FAILURES, FOLLOW_UPS, NOTES, OUTCOMES
 
 LEASE_SECONDS = 30
 WAIT_SECONDS = 10
-#: Between two tasks that an idle agent creates.
+#: Pause between two tasks that an idle agent creates.
 FOLLOW_UP_SECONDS = 8.0
 FORCED_END_SECONDS = 4.0
 STANDARD_INPUT = 0
 
 
 class Stopped(Exception):
-    """The worker was told to end; raised wherever it is."""
+    """The worker was asked to stop; raised wherever it is."""
 
 
 class LeaseLost(Exception):
-    """The run is over; nothing may be written any more."""
+    """The run is over; nothing more may be written to it."""
 
 
 class Lease:
-    """Keeps a run's lease by a heartbeat each third of it, in a thread, until it is left or lost."""
+    """Renews a run's lease from a thread, with a heartbeat every third of it, until the block ends or it is lost."""
 
     def __init__(self, client: Client, run: dict[str, Any], lease_seconds: float = LEASE_SECONDS) -> None:
         self.client = client
@@ -61,7 +61,7 @@ class Lease:
     def heed(self, reply: Any) -> None:
         """Read what comes back with every call on a run."""
         directives = reply.get("directives") if isinstance(reply, dict) else None
-        if any(isinstance(one, dict) and one.get("kind") == "stop" for one in directives or ()):
+        if any(isinstance(directive, dict) and directive.get("kind") == "stop" for directive in directives or ()):
             self.stop_asked = True
 
     def _beat(self) -> None:
@@ -76,12 +76,12 @@ class Lease:
 
 
 class Worker:
-    """An agent with a token. ``tell(event, **data)`` gets every step; ``pace`` stretches or shrinks its seconds."""
+    """An agent with a token. ``report(event, **data)`` is called at every step; ``pace`` scales its pauses."""
 
     def __init__(
         self,
         client: Client,
-        tell: Callable[..., None],
+        report: Callable[..., None],
         *,
         seed: int = 0,
         pace: float = 1.0,
@@ -91,7 +91,7 @@ class Worker:
         until_idle: float | None = None,
     ) -> None:
         self.client = client
-        self.tell = tell
+        self.report = report
         self.seed = seed
         self.pace = pace
         self.failures = failures
@@ -103,12 +103,14 @@ class Worker:
         self.run_id: str | None = None
 
     def live(self) -> None:
-        """Work until stopped, or until nothing was to do for ``until_idle`` seconds."""
+        """Work until stopped, or until there was nothing to do for ``until_idle`` seconds."""
         me = self.client.get("me")
         agent = me.get("agent") or {}
         self.name = agent.get("slug", "") if isinstance(agent, dict) else str(agent)
-        self.projects = [one["key"] if isinstance(one, dict) else str(one) for one in me.get("projects") or []]
-        self.tell("started")
+        self.projects = [
+            project["key"] if isinstance(project, dict) else str(project) for project in me.get("projects") or []
+        ]
+        self.report("started")
         idle_since = time.monotonic()
         created_at = idle_since
         wait = WAIT_SECONDS if self.until_idle is None else min(WAIT_SECONDS, int(self.until_idle))
@@ -122,7 +124,7 @@ class Worker:
                 continue
             now = time.monotonic()
             if self.until_idle is not None and now - idle_since >= self.until_idle:
-                self.tell("idle", reason=answer.get("reason"))
+                self.report("idle", reason=answer.get("reason"))
                 return
             due = now - max(created_at, idle_since) > FOLLOW_UP_SECONDS
             if self.follow_ups and due and answer.get("reason") == "no_ready_task":
@@ -135,18 +137,18 @@ class Worker:
         task = run["task"]
         fate = self.fate_of(task, run["number"])
         self.run_id = run["id"]
-        self.tell("claimed", task=task["ref"], number=run["number"], title=task["title"])
+        self.report("claimed", task=task["ref"], number=run["number"], title=task["title"])
         try:
             with Lease(self.client, run) as lease:
                 left_silently = self.go_through(run, fate, lease)
             if left_silently:
                 self.be_silent(run)
         except LeaseLost as lost:
-            self.tell("lease_lost", task=task["ref"], detail=str(lost))
+            self.report("lease_lost", task=task["ref"], detail=str(lost))
         except Refused as refused:
             if refused.status == 401:
                 raise
-            self.tell(
+            self.report(
                 "lease_lost" if refused.code == "lease_lost" else "refused", task=task["ref"], detail=str(refused)
             )
         self.run_id = None
@@ -156,32 +158,32 @@ class Worker:
         return random.Random(f"{self.seed}/{self.name}/{task['ref']}/{number}")
 
     def go_through(self, run: dict[str, Any], fate: random.Random, lease: Lease) -> bool:
-        """Progress and the end of a run; True where the agent falls silent on the way."""
+        """Report progress and end the run; True if the agent falls silent on the way."""
         task = run["task"]
         steps = fate.randint(3, 5)
         roll, breaks_at = fate.random(), fate.randint(1, steps - 1)
-        # Once only: the demo's plan should not end in failed tasks.
+        # First runs only: the demo's plan should not end in failed tasks.
         fresh = run["number"] == 1
         fails, silent = fresh and roll < self.failures, fresh and 1 - roll <= self.silences
         notes = fate.sample(NOTES, steps)
         for step in range(steps):
             if (fails or silent) and step == breaks_at:
                 if silent:
-                    self.tell("silent", task=task["ref"])
+                    self.report("silent", task=task["ref"])
                     return True
                 code, detail = fate.choice(FAILURES)
                 self.post(lease, run, "fail", {"code": code, "detail": detail, "retryable": True, "usage": usage(fate)})
-                self.tell("failed", task=task["ref"], code=code)
+                self.report("failed", task=task["ref"], code=code)
                 return False
             self.pause(fate.uniform(1.5, 4.0), lease)
             if lease.stop_asked:
-                self.post(lease, run, "release", {"reason": "Told to stop."})
-                self.tell("released", task=task["ref"])
+                self.post(lease, run, "release", {"reason": "Asked to stop."})
+                self.report("released", task=task["ref"])
                 return False
             percent = round(100 * (step + 1) / (steps + 1))
             body = {"percent": percent, "note": notes[step], "usage": usage(fate)}
             self.post(lease, run, "progress", body)
-            self.tell("progressed", task=task["ref"], percent=percent, note=notes[step])
+            self.report("progressed", task=task["ref"], percent=percent, note=notes[step])
         self.pause(fate.uniform(0.5, 1.5), lease)
         done = {
             "summary": f"{fate.choice(OUTCOMES)} ({task['title']})",
@@ -190,7 +192,7 @@ class Worker:
             "usage": usage(fate),
         }
         answer = self.post(lease, run, "complete", done)
-        self.tell("completed", task=task["ref"], unblocked=answer.get("unblocked", []))
+        self.report("completed", task=task["ref"], unblocked=answer.get("unblocked", []))
         return False
 
     def post(self, lease: Lease, run: dict[str, Any], verb: str, body: dict[str, Any]) -> Any:
@@ -211,11 +213,11 @@ class Worker:
             time.sleep(min(left, 0.25))
 
     def be_silent(self, run: dict[str, Any]) -> None:
-        """Without a word until the lease is over; then wake up and learn that the result comes too late."""
+        """Make no calls until the lease is over; then wake up and learn that the result comes too late."""
         self.run_id = None
         time.sleep(LEASE_SECONDS + 8)
         self.client.post(f"runs/{run['id']}/complete", {"summary": "Finished, but much too late.", "result": None})
-        self.tell("completed", task=run["task"]["ref"], late=True)
+        self.report("completed", task=run["task"]["ref"], late=True)
 
     def create_follow_up(self) -> None:
         if not self.projects:
@@ -230,12 +232,12 @@ class Worker:
             created = self.client.post("tasks", body)
         except Refused as refused:
             self.follow_ups = 0
-            self.tell("refused", detail=str(refused))
+            self.report("refused", detail=str(refused))
             return
-        self.tell("created", task=created["ref"], title=title)
+        self.report("created", task=created["ref"], title=title)
 
     def let_go(self) -> None:
-        """Give back what is in hand, in one short try; where it fails, the lease ends by itself."""
+        """Release the current run, in one short try; if that fails, the lease runs out by itself."""
         if self.run_id is None:
             return
         with contextlib.suppress(Refused, Unreachable):
@@ -248,7 +250,7 @@ def usage(fate: random.Random) -> dict[str, Any]:
 
 
 def _read_token() -> str:
-    """The first line of standard input, read past Python's buffer, which a thread that waits would hold at the end."""
+    """The first line of standard input, read without Python's buffer: a waiting thread would still hold it at exit."""
     line = b""
     while (character := os.read(STANDARD_INPUT, 1)) not in (b"", b"\n"):
         line += character
@@ -256,7 +258,7 @@ def _read_token() -> str:
 
 
 def _follow_lifeline() -> None:
-    """End when standard input does: only the starter holds its other end."""
+    """Stop when standard input ends: only the parent process holds its other end."""
     with contextlib.suppress(OSError):
         while os.read(STANDARD_INPUT, 1):
             pass
@@ -265,15 +267,15 @@ def _follow_lifeline() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, signal.SIG_IGN)
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, signal.SIG_IGN)
     raise Stopped
 
 
-def make_tell(worker_name: Callable[[], str], as_json: bool, quiet: bool) -> Callable[..., None]:
-    """How a worker's steps are printed: a line each, or a JSON object a line."""
+def make_reporter(worker_name: Callable[[], str], as_json: bool, quiet: bool) -> Callable[..., None]:
+    """How a worker's steps are printed: one line each, as text or as a JSON object."""
 
-    def tell(event: str, **data: Any) -> None:
+    def report(event: str, **data: Any) -> None:
         if quiet:
             return
         if as_json:
@@ -285,7 +287,7 @@ def make_tell(worker_name: Callable[[], str], as_json: bool, quiet: bool) -> Cal
         with contextlib.suppress(BrokenPipeError):
             print(line, flush=True)  # noqa: T201 - this is a program
 
-    return tell
+    return report
 
 
 def _shown(value: Any) -> str:
@@ -316,14 +318,14 @@ def main() -> int:
             signal.signal(number, _stop)
         return _live(options, token)
     except Stopped:
-        return 0  # told to before there was anything to let go
+        return 0  # stopped before there was anything to release
 
 
 def _live(options: argparse.Namespace, token: str) -> int:
     client = Client(options.url, token)
     worker = Worker(
         client,
-        make_tell(lambda: worker.name, options.json, options.quiet),
+        make_reporter(lambda: worker.name, options.json, options.quiet),
         seed=options.seed,
         pace=options.pace,
         failures=options.failures,
@@ -337,7 +339,7 @@ def _live(options: argparse.Namespace, token: str) -> int:
         worker.live()
     except Stopped:
         worker.let_go()
-        worker.tell("stopped")
+        worker.report("stopped")
     except (Refused, Unreachable) as error:
         sys.stderr.write(f"The agent {worker.name or 'of this token'} stops: {error}\n")
         return 1

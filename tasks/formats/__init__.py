@@ -14,17 +14,17 @@ class Reader(Protocol):
     NAME: str
 
     def recognises(self, text: str) -> bool:
-        """Whether ``text`` looks like this format; asked in the order of ``READERS``."""
+        """Whether ``text`` looks like this format; tried in the order of ``READERS``."""
 
     def read(self, text: str) -> Plan:
-        """The plan that ``text`` holds, with every problem found on the way; never raises for what a file holds."""
+        """The plan in ``text``, with every problem found on the way; no content makes it raise."""
 
 
 READERS: dict[str, Reader] = {reader.NAME: reader for reader in (beads, json_list, csv_table)}
 
 
 class Unreadable(Exception):
-    """The file cannot be read as text at all; the message is the sentence to show."""
+    """The file cannot be read as text at all; the message is ready to show."""
 
 
 def decoded(data: bytes) -> str:

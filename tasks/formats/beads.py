@@ -1,7 +1,7 @@
-"""beads' ``issues.jsonl``: one issue a line, with typed dependencies.
+"""beads' ``issues.jsonl``: one issue per line, with typed dependencies.
 
-Field names and statuses as in ``internal/types/types.go`` of the beads project. What a task has no field for lives on
-as a label (``type:bug``, ``status:deferred``), as a part of the description (design, notes), or is named in a note.
+Field names and statuses as in ``internal/types/types.go`` of the beads project. What a task has no field for becomes
+a label (``type:bug``, ``status:deferred``) or part of the description (design, notes), or is listed in a note.
 """
 
 import json
@@ -17,11 +17,11 @@ from tasks.formats.json_list import refuse_constant, undecodable
 NAME = "beads"
 
 PRIORITIES = ("urgent", "high", "normal", "low", "low")
-#: Statuses that say no more than ours do. All others become a label as well.
+#: Statuses that say no more than ours do. All others also become a label.
 STATUSES = {"open": "not_started", "in_progress": "in_progress", "closed": "completed"}
 #: A removed issue that beads keeps as a marker.
 TOMBSTONE = "tombstone"
-#: Fields that become a field of the task: the same words, but for these.
+#: Fields that become a field of the task under the same name, except these.
 FIELD_NAMES = {
     "key": "id",
     "completed_at": "closed_at",
@@ -34,9 +34,9 @@ FIELD_NAMES = {
     "parent": "dependencies",
     "links": "dependencies",
 }
-#: Parts of the description that beads keeps apart.
+#: Parts of the description that beads keeps in fields of their own.
 PARTS = ("design", "notes")
-#: Fields that tell nothing about the work itself.
+#: Fields that say nothing about the work itself.
 SILENT = frozenset(
     {"_type", "content_hash", "source_repo", "compaction_level", "compacted_at", "compacted_at_commit", "original_size"}
     | {"dependency_count", "dependent_count", "comment_count", "created_by", "closed_by_session", "owner"}
@@ -53,7 +53,7 @@ _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])?\s*(?:\[[ xX]\])?\s*")
 
 
 def recognises(text: str) -> bool:
-    """The first line is an object of its own with an id."""
+    """Whether the first line is a complete object with an id."""
     first = text.lstrip().partition("\n")[0]
     try:
         issue = json.loads(first) if first.startswith("{") else None
@@ -65,7 +65,7 @@ def recognises(text: str) -> bool:
 def read(text: str) -> Plan:
     plan = Plan(NAME)
     issues = Issues(plan)
-    # Not splitlines: it would also split at characters that may stand inside a text.
+    # Not splitlines: it would also split at characters that are legal inside a text.
     for line, source in enumerate(text.split("\n"), start=1):
         if source.strip():
             issues.read_line(line, source)
@@ -74,7 +74,7 @@ def read(text: str) -> Plan:
 
 
 class Issues:
-    """Reads issues line by line into ``plan``. A line holds the whole issue: what it does not mention is empty."""
+    """Reads issues line by line into ``plan``. Each line is the whole issue: a field it leaves out is empty."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -86,19 +86,19 @@ class Issues:
     def notes(self) -> list[str]:
         notes = []
         if self.removed:
-            notes.append(f"Left out: {self.removed} removed issues (tombstones).")
+            notes.append(f"Left out: removed issues, or tombstones ({self.removed}).")
         for kind, times in sorted(self.other_kinds.items()):
-            notes.append(f"Left out: {times} lines of type {kind}, which are no issues.")
+            notes.append(f"Left out: lines of type {kind} ({times}), which are not issues.")
         if self.left_out:
             fields = ", ".join(f"{field} ({times})" for field, times in sorted(self.left_out.items()))
-            notes.append(f"Left out, as a task has no such field: {fields}.")
+            notes.append(f"Left out, because a task has no such field: {fields}.")
         return notes
 
     def read_line(self, line: int, source: str) -> None:
         try:
             issue = json.loads(source, parse_constant=refuse_constant)
         except json.JSONDecodeError as error:
-            self._unread(line, f"This is no JSON: {error.msg} at column {error.colno}.")
+            self._unread(line, f"This is not JSON: {error.msg} at column {error.colno}.")
             return
         except (RecursionError, ValueError) as error:
             self._unread(line, undecodable(error))
@@ -111,7 +111,7 @@ class Issues:
             self.other_kinds[shown(str(kind))] += 1
         elif issue.get("status") == TOMBSTONE:
             self.removed += 1
-            # What still refers to it must not stumble over it.
+            # Issues that still refer to it must not fail because of it.
             self.plan.gone.add(str(issue.get("id")))
         else:
             self._read_issue(line, issue)
@@ -157,7 +157,7 @@ class Issues:
         planned.places["links"] = (line, "dependencies")
 
     def _status(self, line: int, issue: dict[str, Any]) -> tuple[str, list[str]]:
-        """Our status, and labels for what it does not say."""
+        """Our status, and labels for what it cannot express."""
         status = issue.get("status") or "open"
         if not isinstance(status, str):
             self.entries.refuse(line, "status", "Must be a text.")
@@ -218,7 +218,7 @@ class Issues:
 
 
 def _title_and_description(issue: dict[str, Any]) -> tuple[Any, Any]:
-    """A title that is longer than ours may be is cut, and stands in full before the description."""
+    """Cut a title that exceeds our limit, and put it in full before the description."""
     title, description = issue.get("title"), issue.get("description")
     parts = [
         (part.capitalize(), issue[part]) for part in PARTS if isinstance(issue.get(part), str) and issue[part].strip()
@@ -233,7 +233,7 @@ def _title_and_description(issue: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _criteria(value: Any) -> Any:
-    """beads keeps them as one text, mostly a list of lines."""
+    """Split the criteria, which beads keeps as one text, usually one per line."""
     if not isinstance(value, str):
         return value
     return [text for line in value.splitlines() if (text := _BULLET.sub("", line).strip())]

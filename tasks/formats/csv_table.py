@@ -1,4 +1,4 @@
-"""CSV: a header line with the names of fields, then one task a row. Lists are separated by ``;``."""
+"""CSV: a header line with the names of fields, then one task per row. Lists are separated by ``;``."""
 
 import csv
 import io
@@ -17,15 +17,15 @@ NAME = "csv"
 LISTS = frozenset({"labels", "required_skills", "assignees", "depends_on", "criteria"})
 NUMBERS = frozenset({"estimate_minutes", "max_attempts"})
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-#: More than the longest description, less than what would fill the memory.
+#: More than the longest description, less than what would exhaust memory.
 MOST_CHARACTERS = 1_000_000
-#: Of the first line so much is looked at to tell whether it is a header.
+#: How much of the first line is examined to decide whether it is a header.
 HEADER_READ = 2000
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def recognises(text: str) -> bool:
-    """The first line names a column ``title``, or several of which one is nearly ours: its typo is then told."""
+    """Whether the first line has a column ``title``, or several columns, one of them almost ours (a typo to report)."""
     header = text.lstrip().partition("\n")[0][:HEADER_READ]
     cells = {cell.strip().strip('"').lower() for cell in re.split(r"[,;\t]", header)}
     return "title" in cells or (
@@ -36,7 +36,7 @@ def recognises(text: str) -> bool:
 def read(text: str) -> Plan:
     plan = Plan(NAME)
     entries = Entries(plan)
-    # The limit is the whole process's, so it is put back.
+    # The limit applies to the whole process, so restore it.
     before = csv.field_size_limit(MOST_CHARACTERS)
     try:
         _read_rows(text, entries)
@@ -46,7 +46,7 @@ def read(text: str) -> Plan:
 
 
 def _delimiter(text: str) -> str:
-    """The comma; spreadsheets in some countries write semicolons or tabs, which their header shows."""
+    """The comma, or the semicolon or tab that spreadsheets in some countries write, as the header shows."""
     header = text.lstrip().partition("\n")[0]
     return next((sign for sign in ",;\t" if sign in header), ",")
 
@@ -62,7 +62,7 @@ def _read_rows(text: str, entries: Entries) -> None:
                     columns = _columns(cells, line, entries)
                 else:
                     _read_row(cells, columns, line, entries)
-            # A row may run over several lines; the next one begins behind it.
+            # A row may span several lines; the next one begins after it.
             line = rows.line_num + 1
     except csv.Error as error:
         entries.plan.complete = False
@@ -74,10 +74,10 @@ def _read_rows(text: str, entries: Entries) -> None:
 def _sentence(error: csv.Error) -> str:
     text = str(error)
     if "unexpected end of data" in text:
-        return "A quotation mark opens here and is never closed."
+        return "A quotation mark is opened here and never closed."
     if "field larger than" in text:
         return f"A cell has more than {MOST_CHARACTERS} characters."
-    return f"This row is no CSV: {text}."
+    return f"This row is not CSV: {text}."
 
 
 def _columns(cells: list[str], line: int, entries: Entries) -> list[str]:
@@ -101,7 +101,7 @@ def _read_row(cells: list[str], columns: list[str], line: int, entries: Entries)
             except Wrong as error:
                 entries.refuse(line, column, str(error))
     if any(cell.strip() for cell in cells[len(columns) :]):
-        entries.refuse(line, "", f"This row has {len(cells)} cells, the header names {len(columns)} columns.")
+        entries.refuse(line, "", f"This row has {len(cells)} cells, but the header names {len(columns)} columns.")
     for column in columns:
         if column == "title":
             fields.setdefault(column, (column, None, line))

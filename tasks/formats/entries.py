@@ -1,4 +1,4 @@
-"""From the fields of one entry of a file to a planned task, whatever the format."""
+"""Turns the fields of one entry of a file into a planned task, whatever the format."""
 
 import hashlib
 from collections import Counter
@@ -13,8 +13,8 @@ Field = tuple[str, Any, int]
 
 
 class Entries:
-    """Collects the tasks of ``plan``. What names an entry is taken even where other fields of it are wrong, so that one
-    mistake is told once and not again by all who refer to the entry.
+    """Collects the tasks of ``plan``. What names an entry is accepted even if its other fields are wrong, so that one
+    mistake is reported once and not again by everything that refers to the entry.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -27,7 +27,7 @@ class Entries:
     def add(self, line: int, fields: Iterable[Field], names: dict[str, str] | None = None) -> PlannedTask:
         """Convert known ``fields`` (None is an empty value) and add the task.
 
-        ``names``: what the file calls a field, where it is not called as the task's.
+        ``names``: what the file calls a field, where its name differs from the task's.
         """
         values: dict[str, Any] = {}
         places: dict[str, tuple[int, str]] = {}
@@ -52,9 +52,9 @@ class Entries:
         return planned
 
     def _from_title(self, title: str) -> str:
-        """An id for a task that has none: from its title and, where the title repeats, from how often it came before.
+        """An id for a task that has none: from its title and, if the title repeats, from how often it occurred before.
 
-        So the order of a file and all else in it may change, and the task is known again.
+        So the order of the file and everything else in it may change, and the task is still recognised.
         """
         self._titles[title] += 1
         return "title-" + hashlib.sha256(f"{title}\0{self._titles[title]}".encode()).hexdigest()[:24]

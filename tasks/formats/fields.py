@@ -1,4 +1,4 @@
-"""From what a file holds for a field to what a task takes. Each converter raises ``Wrong`` with one sentence."""
+"""Converts what a file holds for a field into what a task takes. Each converter raises ``Wrong`` with one sentence."""
 
 import math
 import re
@@ -27,7 +27,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Wrong(ValueError):
-    """A value that the field does not take; the message says why."""
+    """A value that the field does not accept; the message says why."""
 
 
 def _kind(value: Any) -> str:
@@ -53,7 +53,7 @@ def _text(value: Any, *, limit: int) -> str:
 
 
 def require_storable(value: Any) -> None:
-    """Raise ``Wrong`` for what a database cannot keep: NUL characters, halves of characters, endless numbers."""
+    """Raise ``Wrong`` for what a database cannot store: NUL characters, lone surrogates, infinite numbers and NaN."""
     stack = [value]
     while stack:
         item = stack.pop()
@@ -62,12 +62,12 @@ def require_storable(value: Any) -> None:
         elif isinstance(item, list):
             stack += item
         elif isinstance(item, float) and not math.isfinite(item):
-            raise Wrong("Holds a number that is too large.")
+            raise Wrong("Contains a number that is too large.")
         elif isinstance(item, str):
             if "\x00" in item:
-                raise Wrong("Holds a NUL character.")
+                raise Wrong("Contains a NUL character.")
             if not item.isascii() and _LONE_SURROGATE.search(item):
-                raise Wrong("Holds half a character (a lone surrogate).")
+                raise Wrong("Contains half a character (a lone surrogate).")
 
 
 def _title(value: Any) -> str:
@@ -82,7 +82,7 @@ def _long_text(value: Any) -> str:
 
 
 def name(value: Any) -> str:
-    """A key, an external id or a ref; numbers are taken as their digits."""
+    """A key, an external id or a ref; a number counts as its digits."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     text = _text(value, limit=KEY_LENGTH)
@@ -105,7 +105,7 @@ def _choice(value: Any, known: Iterable[str], what: str) -> str:
 
 def _status(value: Any) -> Status:
     status = Status(_choice(value, Status.values, "status"))
-    # What was under way elsewhere has no holder here.
+    # What was in progress elsewhere has no holder here.
     under_way = status in (Status.IN_PROGRESS, Status.WAITING, Status.IN_REVIEW)
     return Status.NOT_STARTED if under_way else status
 
@@ -152,7 +152,7 @@ def _names(of: str) -> Callable[[Any], list[str]]:
 
 
 def _skill(value: Any) -> tuple[str, int]:
-    """``python:3``, or ``{"skill": "python", "min_level": 3}``; a level that is left out is 1."""
+    """``python:3``, or ``{"skill": "python", "min_level": 3}``; the level defaults to 1."""
     level: Any = 1
     if isinstance(value, str):
         skill, colon, digits = value.strip().rpartition(":")
@@ -183,7 +183,7 @@ def _skills(value: Any) -> list[tuple[str, int]]:
 
 
 def moment(value: Any, *, end_of_day: bool = False) -> datetime:
-    """A time in UTC. Without a zone it is the server's; a date alone is its start, or with ``end_of_day`` its end."""
+    """A time in UTC. The zone defaults to the server's; a date alone means its start (with ``end_of_day`` its end)."""
     if not isinstance(value, str):
         raise Wrong(f"Must be a time such as 2026-11-22T10:00:00Z, not {_kind(value)}.")
     text = value.strip()
@@ -193,7 +193,7 @@ def moment(value: Any, *, end_of_day: bool = False) -> datetime:
         try:
             parsed = datetime.fromisoformat(text)
         except ValueError:
-            raise Wrong(f"{shown(text)!r} is no time; write 2026-11-22T10:00:00Z or 2026-11-22.") from None
+            raise Wrong(f"{shown(text)!r} is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.") from None
     else:
         parsed = datetime.combine(day, time(23, 59, 59) if end_of_day else time())
     try:
@@ -203,7 +203,7 @@ def moment(value: Any, *, end_of_day: bool = False) -> datetime:
     except (OverflowError, ValueError):
         parsed = datetime.min.replace(tzinfo=UTC)
     if not 1970 <= parsed.year <= 9998:
-        raise Wrong(f"{shown(text)!r} is too far away; years from 1970 to 9998 are taken.")
+        raise Wrong(f"{shown(text)!r} is out of range; years from 1970 to 9998 are accepted.")
     return parsed
 
 
@@ -212,7 +212,7 @@ def _json(value: Any) -> Any:
     return value
 
 
-#: Every field that a file may give, and what turns its value into the task's.
+#: Every field that a file may have, and what converts its value into the task's.
 CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "title": _title,
     "key": name,
@@ -239,7 +239,7 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "completed_at": moment,
 }
 
-#: What an empty value means, for the fields where it means something; elsewhere it is as if it were not given.
+#: What an empty value means for the fields where it means something; for the others it counts as not given.
 EMPTY: dict[str, Any] = {
     "description": "",
     "status": Status.NOT_STARTED,

@@ -1,4 +1,4 @@
-"""JSON: a list of tasks, or ``{"tasks": [...]}``. Read piece by piece, so that a problem can name its line."""
+"""JSON: a list of tasks, or ``{"tasks": [...]}``. Read piece by piece, so that each problem can name its line."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def read(text: str) -> Plan:
         entries.refuse(scanner.line(error.position), "", str(error))
     except JSONDecodeError as error:
         plan.complete = False
-        entries.refuse(error.lineno, "", f"This is no JSON: {error.msg} at column {error.colno}.")
+        entries.refuse(error.lineno, "", f"This is not JSON: {error.msg} at column {error.colno}.")
     except (RecursionError, ValueError) as error:
         plan.complete = False
         entries.refuse(scanner.line(), "", undecodable(error))
@@ -66,22 +66,22 @@ class NoTasks(ValueError):
 
 
 class NoNumber(ValueError):
-    """``NaN`` and the infinities, which Python would take and JSON does not have."""
+    """``NaN`` and the infinities, which Python would accept and JSON does not have."""
 
 
 def refuse_constant(text: str) -> NoReturn:
-    raise NoNumber(f"{text} is no JSON.")
+    raise NoNumber(f"{text} is not JSON.")
 
 
 def undecodable(error: Exception) -> str:
-    """The sentence for what Python's decoder gave up on without saying where."""
+    """The sentence for an error whose position Python's decoder does not give."""
     if isinstance(error, NoNumber):
         return str(error)
-    return "Is nested too deeply." if isinstance(error, RecursionError) else "Holds a number with too many digits."
+    return "Is nested too deeply." if isinstance(error, RecursionError) else "Contains a number with too many digits."
 
 
 class Scanner:
-    """Walks over the outer layers of JSON by position and leaves the values inside to Python's decoder."""
+    """Walks the outer layers of JSON by position and leaves the values inside to Python's decoder."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -102,7 +102,7 @@ class Scanner:
         return self.text[position : position + 1]
 
     def value(self, start: int) -> Any:
-        """Decode the value at ``start``; ``end`` is then behind it."""
+        """Decode the value at ``start``; ``end`` is then just past it."""
         self.end = start
         value, self.end = self._decode(self.text, start)
         return value
@@ -113,12 +113,12 @@ class Scanner:
         return position + 1
 
     def members(self, start: int) -> Iterator[tuple[str, Any, int]]:
-        """Name, value and position of each member of the object at ``start``; ``end`` is then behind it."""
+        """Name, value and position of each member of the object at ``start``; ``end`` is then just past it."""
         for name, name_at, value_at in self._names(start):
             yield name, self.value(value_at), name_at
 
     def _names(self, start: int) -> Iterator[tuple[str, int, int]]:
-        """Each member's name, where it stands and where its value does; the caller moves ``end`` behind the value."""
+        """Each member's name, its position and that of its value; the caller moves ``end`` past the value."""
         position = self.skip(self.expect("{", start))
         if self.at(position) == "}":
             self.end = position + 1
@@ -135,7 +135,7 @@ class Scanner:
             position = self.skip(self.expect(",", after))
 
     def items(self, start: int) -> Iterator[int]:
-        """The position of each item of the list at ``start``; the caller moves ``end`` behind the item."""
+        """The position of each item of the list at ``start``; the caller moves ``end`` past the item."""
         position = self.skip(self.expect("[", start))
         if self.at(position) == "]":
             self.end = position + 1
@@ -154,16 +154,16 @@ class Scanner:
         """The position of each task of the file."""
         start = self.skip(0)
         if self.at(start) == "{":
-            found = False
+            has_tasks = False
             for name, name_at, value_at in self._names(start):
                 if name == "tasks":
                     if self.at(value_at) != "[":
                         raise NoTasks('"tasks" must be a list.', name_at)
-                    found = True
+                    has_tasks = True
                     yield from self.items(value_at)
                 else:
                     self.value(value_at)
-            if not found:
+            if not has_tasks:
                 raise NoTasks('Write a list of tasks, or {"tasks": [...]}.', start)
         elif self.at(start) == "[":
             yield from self.items(start)

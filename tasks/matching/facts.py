@@ -1,13 +1,13 @@
-"""What automatic assignment knows: plain values read once, so that what is decided depends on nothing else.
+"""What automatic assignment knows: plain values read once, so that a decision depends on nothing else.
 
-Imports nothing of ours; times are seconds since the epoch, hours are floats.
+Imports nothing from this project; times are seconds since the epoch, hours are floats.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-#: (skill id, least level), ordered: what a task requires.
+#: What a task requires: (skill id, minimum level), ordered.
 Needs = tuple[tuple[int, int], ...]
 
 #: Why an agent is not offered a task: stable codes. ``tasks.matching.words`` has the sentences.
@@ -27,18 +27,18 @@ SOLE_REVIEWER: Final = "sole_reviewer"
 
 #: Strength of the prior belief, in outcomes.
 PRIOR_STRENGTH = 4.0
-#: The level that is believed of an agent for work that requires no skill.
+#: The level that an agent is assumed to have for work that requires no skill.
 GENERAL_LEVEL = 3
 
 
 def prior(level: int) -> float:
-    """How probable it is that work is accepted, of somebody known only by the declared level (1 to 5)."""
+    """The probability that work is accepted, for an agent known only by its declared level (1 to 5)."""
     return 0.3 + 0.12 * level
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Past outcomes of an agent, each weighted by its age: for one skill, or in general.
+    """An agent's past outcomes, each weighted by its age: for one skill, or in general.
 
     ``pace`` adds up hours taken ÷ hours expected over ``paced`` (weighted) finished runs.
     """
@@ -49,13 +49,13 @@ class Evidence:
     paced: float = 0.0
 
     def probability(self, level: int) -> float:
-        """Mean of the Beta distribution that began as ``prior(level)`` and saw these outcomes."""
+        """Mean of the Beta distribution that starts from ``prior(level)`` and has seen these outcomes."""
         seen = self.accepted + self.rejected
         return (PRIOR_STRENGTH * prior(level) + self.accepted) / (PRIOR_STRENGTH + seen)
 
     @property
     def slowness(self) -> float:
-        """Hours taken for each hour expected, shrunk towards 1 while little is known."""
+        """Hours taken per hour expected, shrunk towards 1 while there is little evidence."""
         return (PRIOR_STRENGTH + self.pace) / (PRIOR_STRENGTH + self.paced)
 
 
@@ -64,7 +64,7 @@ NOTHING: Final = Evidence()
 
 @dataclass(frozen=True, slots=True)
 class AgentFacts:
-    """An agent as it is now. ``barred`` is what keeps it from any work: a code, or empty.
+    """An agent as it is now. ``barred``: the code of what keeps it from any work, or empty.
 
     ``projects``: where it may work. ``idle_since``: when it last began something; 0 for never.
     """
@@ -92,17 +92,17 @@ class AgentFacts:
         return max(0, self.capacity - self.load)
 
     def lacks(self, needs: Needs) -> list[tuple[int, int]]:
-        """The required skills that it has not, or not well enough."""
+        """The required skills that it does not have, or not at the required level."""
         return [(skill, level) for skill, level in needs if self.skills.get(skill, 0) < level]
 
     def probability(self, needs: Needs) -> float:
-        """How probable it is that its work is accepted: that of the required skill it is weakest in."""
+        """The probability that its work is accepted: that of the required skill it is weakest in."""
         if not needs:
             return self.evidence.get(None, NOTHING).probability(GENERAL_LEVEL)
         return min(self.evidence.get(skill, NOTHING).probability(self.skills.get(skill, 1)) for skill, _ in needs)
 
     def slowness(self, needs: Needs) -> float:
-        """Hours it takes for each hour expected: of the required skill it is slowest in."""
+        """Hours it takes per hour expected, in the required skill it is slowest in."""
         if not needs:
             return self.evidence.get(None, NOTHING).slowness
         return max(self.evidence.get(skill, NOTHING).slowness for skill, _ in needs)
@@ -110,11 +110,11 @@ class AgentFacts:
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """A task that waits for somebody. ``hours``: its estimate, or what tasks of its project take.
+    """A task that waits for an agent. ``hours``: its estimate, or what tasks of its project take on average.
 
-    ``waiting_since``: since when it could have begun; ``patience_hours``: how long that may last, by its priority.
-    ``barred``: agents (by id) kept from it, with the code. ``continuity``: who knows it already, as a share added to
-    the score.
+    ``waiting_since``: when it became ready; ``patience_hours``: how long it may wait, by its priority.
+    ``barred``: agents (by id) kept from it, with the code. ``continuity``: agents (by id) that know it already, with
+    the share added to their score.
     """
 
     id: int
@@ -138,13 +138,13 @@ class TaskFacts:
         return (self.project, self.needs, self.needs_review)
 
     def is_starving(self, now: float) -> bool:
-        """Past five times its allowed age: it takes the next slot that can do it."""
+        """Whether it waited over five times as long as it may: it then takes the next feasible slot."""
         return now - self.waiting_since > 5 * self.patience_hours * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that a matching is made from."""
+    """Everything that a matching is computed from."""
 
     now: float
     tasks: tuple[TaskFacts, ...]
@@ -153,7 +153,7 @@ class Snapshot:
 
 
 def excluded_by(task: TaskFacts, agent: AgentFacts, *, ignore_capacity: bool = False) -> list[str]:
-    """The hard constraints that keep ``agent`` from ``task``, as codes; none where it is eligible."""
+    """The codes of the hard constraints that keep ``agent`` from ``task``; empty if it is eligible."""
     codes = [agent.barred] if agent.barred else []
     if task.project not in agent.projects:
         codes.append(NOT_MEMBER)

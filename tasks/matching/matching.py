@@ -1,4 +1,4 @@
-"""From a snapshot to who gets what: score the eligible pairs, solve, and say of each task how it came about. Pure."""
+"""From a snapshot to who gets what: score the eligible pairs, solve, and explain each task's outcome. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from tasks.matching.solver import NOBODY, solve
 if TYPE_CHECKING:
     import numpy as np
 
-#: A score counts in steps of this; smaller differences are ties.
+#: Scores are rounded to steps of this; smaller differences are ties.
 QUANTUM: Final = 1e-6
 HIGHEST: Final = 1e9
 
@@ -22,9 +22,9 @@ Row = dict[str, Any]
 
 @dataclass
 class Matching:
-    """Who is offered which of the snapshot's tasks, by index; and what it takes to explain it.
+    """Which of the snapshot's tasks is offered to which agent, by index; and what it takes to explain it.
 
-    ``tiers``: the tasks by the order in which they chose: those that starve first, then the others.
+    ``tiers``: the tasks in the order in which they were matched: the starving ones first, then the others.
     """
 
     snapshot: Snapshot
@@ -32,12 +32,12 @@ class Matching:
     agent_of: dict[int, int] = field(default_factory=dict)
     tiers: list[list[int]] = field(default_factory=list)
     shift: int = 0
-    #: Kept by ``tasks.matching.records`` from one task of a kind to the next.
+    #: What ``tasks.matching.records`` keeps from one task of a kind to the next.
     ranked: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def _given(self) -> list[Counter[int]]:
-        """Slots given, by agent, up to and with each tier."""
+        """Slots given away, by agent, up to and including each tier."""
         sums, total = [], Counter[int]()
         for tier in self.tiers:
             total = total + Counter(self.agent_of[task] for task in tier if task in self.agent_of)
@@ -50,7 +50,7 @@ class Matching:
 
     @property
     def total(self) -> float:
-        """What all chosen pairs score together."""
+        """The sum of the scores of all chosen pairs."""
         return sum(self.score(task, agent) for task, agent in self.agent_of.items())
 
     def score(self, task: int, agent: int) -> float:
@@ -63,7 +63,7 @@ class Matching:
         return (max(1, quantised(raw) >> self.shift) << self.shift) * QUANTUM if raw > 0 else 0.0
 
     def rows(self, task: int, *, agents: Iterable[int] | None = None) -> list[Row]:
-        """Every agent with its figures, or with what excluded it; best first. ``choice`` repeats the choice from it."""
+        """Every agent with its figures or what excluded it, best first. ``choice`` repeats the choice from them."""
         given = self._given[self._tier_of[task]] if task in self._tier_of else Counter[int]()
         mine = self.agent_of.get(task)
         among = range(len(self.snapshot.agents)) if agents is None else agents
@@ -111,14 +111,14 @@ def _raw(weight: float, fit: float, continuity: float) -> float:
 
 
 def quantised(score: float) -> int:
-    """A score in whole steps of ``QUANTUM``; what is worth anything is worth at least one."""
+    """A score in whole steps of ``QUANTUM``; any positive score is at least one step."""
     return max(1, round(min(score, HIGHEST) / QUANTUM)) if score > 0 else 0
 
 
 def choice(rows: Iterable[Row]) -> str | None:
-    """Who is chosen, from the recorded rows of one decision alone: the best score of those with a slot left.
+    """The agent chosen, from the recorded rows of one decision alone: the best score among those with a slot left.
 
-    It is what the solver found: where the other tasks' agents stay as they are, no other choice could be better.
+    This is what the solver chose: as long as the other tasks keep their agents, no other choice could be better.
     """
     left = [row for row in rows if row["eligible"] and row["left"] > 0 and row["score"] > 0]
     best = min(left, key=lambda row: (-round(row["score"] / QUANTUM), row["tie"]), default=None)
@@ -126,7 +126,7 @@ def choice(rows: Iterable[Row]) -> str | None:
 
 
 def margin(rows: Iterable[Row], chosen: str) -> float | None:
-    """How much better ``chosen`` scored than the next best with a slot left; None where there was no other."""
+    """How much better ``chosen`` scored than the next best agent with a slot left; None if there was no other."""
     scores = {row["agent"]: row["score"] for row in rows if row["eligible"] and row["left"] > 0}
     others = [score for agent, score in scores.items() if agent != chosen]
     return round(scores[chosen] - max(others), 6) if others and chosen in scores else None
@@ -135,7 +135,7 @@ def margin(rows: Iterable[Row], chosen: str) -> float | None:
 def match(snapshot: Snapshot, policy: Policy) -> Matching:
     """Match all tasks of the snapshot to all free slots of its agents at once; tasks may be left waiting.
 
-    Those that starve choose first. The same snapshot has the same answer.
+    Starving tasks are matched first. The same snapshot always gives the same answer.
     """
     starving = [n for n, task in enumerate(snapshot.tasks) if task.is_starving(snapshot.now)]
     hungry = set(starving)
@@ -149,10 +149,10 @@ def match(snapshot: Snapshot, policy: Policy) -> Matching:
         left = {n: slots - taken[n] for n, slots in free.items() if slots > taken[n]}
         if not tier or not left:
             continue
-        found, shift = _solve_tier(pairs, tier, left, taken)
+        chosen, shift = _solve_tier(pairs, tier, left, taken)
         matching.shift = max(matching.shift, shift)
-        matching.agent_of |= found
-        taken.update(found.values())
+        matching.agent_of |= chosen
+        taken.update(chosen.values())
     return matching
 
 
@@ -171,7 +171,7 @@ class _Pairs:
                 self._with_skill[skill].append(candidate)
 
     def fits(self, task: TaskFacts) -> tuple[list[int], list[float]]:
-        """The agents (by index) that may do tasks of this kind, and how well each fits."""
+        """The agents (by index) that may do tasks of this kind, and the fit of each."""
         kind = task.kind
         if kind not in self._fits:
             agents, fits = [], []
@@ -192,7 +192,7 @@ class _Pairs:
 def _solve_tier(
     pairs: _Pairs, tier: Sequence[int], left: dict[int, int], taken: Counter[int]
 ) -> tuple[dict[int, int], int]:
-    """Agents (by index) for tasks (by index), and the bits of the scores that were cut."""
+    """Agents (by index) for tasks (by index), and how many bits of the scores were cut."""
     import numpy as np
 
     tasks, now = pairs.snapshot.tasks, pairs.snapshot.now
@@ -224,7 +224,7 @@ def _solve_tier(
         still = [(agent, fit) for agent, fit in zip(agents, fits, strict=True) if agent in left]
         room = sum(left[agent] for agent, _ in still)
         if room:
-            # Of tasks that differ in their weight alone, no more than there are slots can be served, and the heaviest.
+            # Of tasks that differ only in weight, no more than there are slots can be served: the heaviest.
             numbers = sorted(numbers, key=lambda number: (-weights[number], number))[:room]
             add(sorted(numbers), [agent for agent, _ in still], np.array([fit for _, fit in still]))
     if not parts:
@@ -243,12 +243,12 @@ def _solve_tier(
         column[1][worth].astype(np.int64),
         np.maximum(scores[worth], 1),
     )
-    found = {order[n]: agent for n, agent in enumerate(solved.agents) if agent != NOBODY}
-    return found, solved.shift
+    agent_of = {order[n]: agent for n, agent in enumerate(solved.agents) if agent != NOBODY}
+    return agent_of, solved.shift
 
 
 def _slots(pairs: _Pairs, left: dict[int, int], taken: Counter[int], most: int) -> list[int]:
-    """The agent (by index) of each free slot, in the order in which the policy would fill them."""
+    """The agent (by index) of each free slot, in the order in which the policy fills them."""
     agents = pairs.snapshot.agents
     keyed = [
         (pairs.policy.slot_key(agents[number], taken[number] + step), number)

@@ -1,8 +1,8 @@
-"""Policies: how much it is worth that this task goes to that agent. Small classes; add yours with ``@register``.
+"""Policies: what it is worth to give this task to that agent. Small classes; add yours with ``@register``.
 
 A score is ``weight(task) × fit(task, agent) × (1 + continuity)``. The fit is the same for all tasks of one kind (same
 project, same skills), so that ten thousand tasks cost a few hundred fits. Where scores are equal, ``slot_key`` says
-which slot comes first. Imports nothing of ours but the facts.
+which slot comes first. Imports nothing from this project but the facts.
 """
 
 from dataclasses import dataclass, field
@@ -14,37 +14,37 @@ DEFAULT: Final = "value"
 
 PRIORITY_WEIGHT: Final = {1: 1.0, 2: 2.0, 3: 4.0, 4: 8.0}
 MOST_GROWTH = 8.0
-#: Of a task whose due date can no longer be met: what still can be in time goes first, then age decides.
+#: Growth of a task whose due date can no longer be met: tasks that can still be on time go first, then age decides.
 LATE_GROWTH = 1.0
-#: Nobody is believed to finish in less.
+#: No agent is expected to finish in less.
 LEAST_HOURS = 1 / 60
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One factor of a score, and the figures behind it for those who ask why."""
+    """One factor of a score, and the figures that explain it."""
 
     value: float
     terms: dict[str, float] = field(default_factory=dict)
 
 
 class Policy:
-    """What all policies share; a policy says at least what a task weighs and how an agent fits."""
+    """What all policies share; a policy defines at least the weight of a task and the fit of an agent."""
 
     name: ClassVar[str]
     version: ClassVar[str] = "1"
     label: ClassVar[str]
 
     def weight(self, task: TaskFacts, now: float) -> Part:
-        """How much it matters that ``task`` is served now; > 0, and no less for a higher priority."""
+        """How much it matters to serve ``task`` now; > 0, and never less for a higher priority."""
         raise NotImplementedError
 
     def fit(self, task: TaskFacts, agent: AgentFacts) -> Part:
-        """How well ``agent`` would do tasks of this kind; ≥ 0. Reads of ``task`` only what its kind has."""
+        """How well ``agent`` would do tasks of this kind; ≥ 0. Reads only what makes up the kind of ``task``."""
         raise NotImplementedError
 
     def slot_key(self, agent: AgentFacts, taken: int) -> tuple[float, ...]:
-        """Orders free slots for ties: lower load, longest idle, lower id. ``taken``: slots of the agent before it."""
+        """Orders free slots for ties: lower load, longest idle, lower id. ``taken``: the agent's slots before this."""
         return ((agent.load + taken) / agent.capacity, agent.idle_since, agent.id)
 
 
@@ -53,7 +53,7 @@ _KNOWN: dict[str, Policy] = {}
 
 
 def register(policy: P) -> P:
-    """Class decorator: makes a policy one that projects can choose, by its ``name``."""
+    """Class decorator: lets projects choose the policy by its ``name``."""
     _KNOWN[policy.name] = policy()
     return policy
 
@@ -64,12 +64,12 @@ def names() -> list[str]:
 
 
 def named(name: str) -> Policy | None:
-    """The policy with this name, if there is one."""
+    """The policy with this name, or None."""
     return _KNOWN.get(name)
 
 
 def growth(task: TaskFacts, now: float) -> float:
-    """How a task's urgency grows, from 1 to 8: with its age, and as the last moment to begin in time comes near."""
+    """How a task's urgency grows, from 1 to 8: with its age, and as the latest time to start approaches."""
     patience = task.patience_hours * 3600
     by_age = 1.0 + max(0.0, now - task.waiting_since) / patience
     by_due = LATE_GROWTH
@@ -99,11 +99,11 @@ class Value(Policy):
 
 
 class _InTurn(Policy):
-    """Tasks in the order of priority, then of age; who gets them is for the subclass to say."""
+    """Tasks in order of priority, then age; the subclass decides who gets them."""
 
     def weight(self, task: TaskFacts, now: float) -> Part:
         waited = max(0.0, now - task.waiting_since) / 3600
-        # Within one priority the longest waiting: 1 - 1/(1 + h) grows for ever and never reaches the next priority.
+        # Within a priority, the longest waiting first: 1 - 1/(1 + h) always grows and never reaches the next priority.
         return Part(task.priority + 1.0 - 1.0 / (1.0 + waited), {"hours_waited": waited})
 
     def fit(self, task: TaskFacts, agent: AgentFacts) -> Part:
@@ -112,7 +112,7 @@ class _InTurn(Policy):
 
 @register
 class LeastLoaded(_InTurn):
-    """To whoever has the most room, in turn: what most routers do."""
+    """To the agent with the most free capacity, in turn: what most routers do."""
 
     name = "least_loaded"
     label = "Least loaded"
@@ -120,7 +120,7 @@ class LeastLoaded(_InTurn):
 
 @register
 class RoundRobin(_InTurn):
-    """To whoever got something longest ago."""
+    """To the agent whose last offer is longest ago."""
 
     name = "round_robin"
     label = "Round robin"
@@ -131,7 +131,7 @@ class RoundRobin(_InTurn):
 
 @register
 class BestSkill(_InTurn):
-    """To whoever has the highest levels in the skills that are required, whatever their load."""
+    """To the agent with the highest levels in the required skills, whatever its load."""
 
     name = "best_skill"
     label = "Best skill"

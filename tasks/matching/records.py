@@ -7,16 +7,16 @@ from typing import Any, Final
 from tasks.matching.facts import AT_CAPACITY, Snapshot, excluded_by
 from tasks.matching.matching import Matching, Row, margin
 
-#: Agents that a record tells in full: the best, and those that were nearest to being eligible.
+#: Agents that a record describes in full: the best, and those closest to being eligible.
 IN_FULL: Final = 25
-#: In a bigger team the others are counted, not named.
+#: In a larger team the others are counted, not named.
 NAMED: Final = 300
 ELIGIBLE: Final = "eligible"
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of a decision. ``others``: slugs (or, in a big team, how many) by the codes that excluded them."""
+    """What is kept of a decision. ``others``: slugs (or, in a large team, a count) by the codes that excluded them."""
 
     agent: int | None
     slug: str | None
@@ -47,7 +47,7 @@ def record_of(matching: Matching, task: int) -> Record:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """The agents of a task's project (by index): the first are told in full, the rest by what excludes them."""
+    """The agents of a task's project (by index): the first are described in full, the rest by what excludes them."""
 
     first: list[int]
     rest: dict[str, list[int]]
@@ -55,14 +55,14 @@ class _Ranked:
 
 
 def _ranked(matching: Matching, task: int) -> _Ranked:
-    """The same for all tasks of one kind, but for those with a history of their own; so it is worked out once."""
+    """The ranking; the same for all tasks of one kind, except those with a history, so computed once per kind."""
     facts = matching.snapshot.tasks[task]
     if facts.barred or facts.continuity:
         return _rank(matching, task)
     if facts.kind not in matching.ranked:
         matching.ranked[facts.kind] = _rank(matching, task)
-    found: _Ranked = matching.ranked[facts.kind]
-    return found
+    ranked: _Ranked = matching.ranked[facts.kind]
+    return ranked
 
 
 def _rank(matching: Matching, task: int) -> _Ranked:
@@ -82,19 +82,19 @@ def _rank(matching: Matching, task: int) -> _Ranked:
 
 
 def _others(snapshot: Snapshot, ranked: _Ranked, *, without: int | None) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    others: dict[str, Any] = {}
     for code, numbers in ranked.rest.items():
         if ranked.count > NAMED:
             left = len(numbers) - (without in numbers)
-            found |= {code: left} if left else {}
+            others |= {code: left} if left else {}
         elif slugs := [snapshot.agents[number].slug for number in numbers if number != without]:
-            found[code] = slugs
-    return found
+            others[code] = slugs
+    return others
 
 
 def verdict_of(rows: list[Row], others: dict[str, Any]) -> frozenset[Any]:
-    """What became of each agent, without the figures that move from second to second: two equal ones tell the same."""
-    told: set[Any] = {(row["agent"], *row["excluded_by"]) for row in rows}
-    for code, them in others.items():
-        told |= {(code, them)} if isinstance(them, int) else {(slug, *code.split("+")) for slug in them}
-    return frozenset(told)
+    """What became of each agent, without the figures that change every second: equal verdicts say the same."""
+    verdict: set[Any] = {(row["agent"], *row["excluded_by"]) for row in rows}
+    for code, excluded in others.items():
+        verdict |= {(code, excluded)} if isinstance(excluded, int) else {(slug, *code.split("+")) for slug in excluded}
+    return frozenset(verdict)

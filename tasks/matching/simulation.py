@@ -1,8 +1,8 @@
-"""What a policy would have done: a discrete-event loop in memory that runs the same policies and the same matching.
+"""What a policy would have done: a discrete-event simulation in memory with the same policies and the same matching.
 
-Work arrives, is matched, takes as long as the agent is slow, and is accepted as often as the agent is good; what an
-agent shows is learned as in life. Chance is drawn for each task and agent, not in the order of events, so that all
-policies meet the same luck (common random numbers; Law, *Simulation Modeling and Analysis*, chapter 11).
+Work arrives, is matched, takes time by the agent's slowness and is accepted by its quality; evidence accumulates as
+it does in production. Chance is drawn for each task and agent, not in the order of events, so that all policies have
+the same luck (common random numbers; Law, *Simulation Modeling and Analysis*, chapter 11).
 """
 
 import heapq
@@ -18,15 +18,15 @@ from tasks.matching.policies import Policy
 
 HOUR: Final = 3600.0
 ATTEMPTS: Final = 3
-#: Changes that come so close together are served by one matching, as in life, if a little more coarsely.
+#: Changes this close together are served by one matching, as in production but a little more coarsely.
 GATHER_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Load:
-    """Work, in the order in which it arrives, and who does it.
+    """Work in order of arrival, and the team that does it.
 
-    ``slowness`` and ``quality`` are the truth, by agent (and skill), that policies do not see.
+    ``slowness`` and ``quality``, by agent (and skill), are the true values, which policies do not see.
     """
 
     tasks: tuple[TaskFacts, ...]
@@ -37,7 +37,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a load under one policy. Times in hours; shares from 0 to 1."""
+    """The outcome of a load under one policy. Times in hours; shares from 0 to 1."""
 
     policy: str
     tasks: int
@@ -78,8 +78,8 @@ class _World:
         return self.luck(f"quality-{self.attempts.get(task.id, 0)}", task.id, agent).random() < quality
 
 
-def simulate(load: Load, policy: Policy, *, seed: int = 0, tell: Callable[[int], Any] | None = None) -> Outcome:
-    """Run all of ``load`` under ``policy``; ``tell`` is called with the number of tasks that came to an end."""
+def simulate(load: Load, policy: Policy, *, seed: int = 0, report: Callable[[int], Any] | None = None) -> Outcome:
+    """Run all of ``load`` under ``policy``; ``report`` is called with the number of tasks that have ended."""
     world = _World(load, seed, {agent.id: agent for agent in load.agents})
     order = itertools.count()
     events: list[tuple[float, int, TaskFacts, int | None]] = []
@@ -95,11 +95,11 @@ def simulate(load: Load, policy: Policy, *, seed: int = 0, tell: Callable[[int],
                 world.waiting[task.id] = task
             else:
                 ended += _finish(world, task, agent, at)
-        if tell is not None and ended:
-            tell(ended)
+        if report is not None and ended:
+            report(ended)
         for task, agent in _assign(world, policy, now):
             took = world.hours(task, agent) * HOUR
-            # Counted while work still arrives: what happens while the last odd tasks trickle out says little.
+            # Counted while work still arrives: the time in which the last few tasks trickle out says little.
             world.busy[agent] = world.busy.get(agent, 0.0) + max(0.0, min(took, end - now))
             heapq.heappush(events, (now + took, next(order), task, agent))
     return _outcome(world, policy, start, end)
@@ -120,7 +120,7 @@ def _assign(world: _World, policy: Policy, now: float) -> list[tuple[TaskFacts, 
 
 
 def _finish(world: _World, task: TaskFacts, agent: int, at: float) -> bool:
-    """End a run; whether the task has come to its end with it."""
+    """End a run; returns whether the task ended with it."""
     accepted = world.is_accepted(task, agent)
     held = world.free[agent]
     learned = dict(held.evidence)
@@ -159,7 +159,7 @@ def _outcome(world: _World, policy: Policy, start: float, end: float) -> Outcome
 
 
 def gini(values: list[float]) -> float:
-    """How unevenly ``values`` are spread: 0 where all are equal, towards 1 where one has all (Gini, 1912)."""
+    """How unevenly ``values`` are spread: 0 if all are equal, towards 1 if one has everything (Gini, 1912)."""
     ranked, total = sorted(values), sum(values)
     if not ranked or total <= 0:
         return 0.0
@@ -172,8 +172,8 @@ def synthetic(
 ) -> Load:
     """A made-up team and ``tasks`` over ``hours``, whose work is ``load`` times what the team can do in that time.
 
-    Estimates are spread as they are in life, many short and some long; due dates leave four to twelve times the
-    estimate, and an hour at least.
+    Estimates are spread realistically, many short and some long; due dates leave four to twelve times the estimate,
+    and at least an hour.
     """
     dice = random.Random(seed)
     team: list[AgentFacts] = []
@@ -187,7 +187,7 @@ def synthetic(
         for skill, level in levels.items():
             quality[number, skill] = min(0.99, max(0.2, prior(level) + dice.uniform(-0.15, 0.15)))
     sizes = [dice.lognormvariate(0, 1.0) for _ in range(tasks)]
-    # Work that the team can do: slots x hours, slower and repeated as it is on average.
+    # Work that the team can do: slots x hours, less average slowness and repeats.
     able = sum(agent.capacity / slowness[agent.id] for agent in team) * hours * 0.75
     scale = load * able / sum(sizes)
     work = []
@@ -215,11 +215,13 @@ def synthetic(
 
 
 def mean_of(outcomes: list[Outcome]) -> Outcome:
-    """The mean over runs of one policy with different luck."""
+    """The mean of several runs of one policy with different luck."""
     count = len(outcomes)
     shares = {
-        name: sum(getattr(one, name) for one in outcomes) / count
+        name: sum(getattr(outcome, name) for outcome in outcomes) / count
         for name in ("mean_hours", "p95_hours", "overdue_share", "utilisation", "gini")
     }
-    tasks, finished = (round(sum(getattr(one, name) for one in outcomes) / count) for name in ("tasks", "finished"))
+    tasks, finished = (
+        round(sum(getattr(outcome, name) for outcome in outcomes) / count) for name in ("tasks", "finished")
+    )
     return Outcome(policy=outcomes[0].policy, tasks=tasks, finished=finished, **shares)

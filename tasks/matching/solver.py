@@ -1,7 +1,7 @@
-"""The exact matching of tasks to free slots: min-cost flow with capacities, by OR-Tools.
+"""Exact matching of tasks to free slots: min-cost flow with capacities, by OR-Tools.
 
-Each task is a source of one unit that flows through an agent's slot or past all of them (it waits); what flows costs
-minus its score. Ahuja, Magnanti, Orlin, *Network Flows* (1993), chapter 12. Imports nothing of ours.
+Each task is a source of one unit that flows through an agent's slot or past all of them (the task waits); a unit costs
+its negative score. Ahuja, Magnanti, Orlin, *Network Flows* (1993), chapter 12. Imports nothing from this project.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ def solve(
     agents: "np.ndarray",
     scores: "np.ndarray",
 ) -> Solved:
-    """Match so that the scores add up to the most; among equals so that the earliest slots and tasks are used.
+    """Match so that the sum of scores is maximal; ties go to the earliest slots and tasks.
 
-    ``slots``: the agent's index for each free slot, the slot to prefer first. ``tasks``, ``agents`` and ``scores``
-    (integers > 0) are the eligible pairs, as arrays of one length. The same input has the same answer.
+    ``slots``: the agent's index for each free slot, the preferred slot first. ``tasks``, ``agents`` and ``scores``
+    (integers > 0) are the eligible pairs, as arrays of equal length. The same input always gives the same answer.
     """
     import numpy as np
     from ortools.graph.python import min_cost_flow
@@ -44,7 +44,7 @@ def solve(
     agent_count = max(int(agents.max()), max(slots)) + 1
     sink, nodes = task_count + agent_count, task_count + agent_count + 1
     filled = min(task_count, len(slots))
-    # One step of score outweighs all that ties can add up to.
+    # One step of score outweighs everything that ties can add up to.
     step = filled * (task_count + len(slots)) + 1
     room = (1 << COST_BITS) // (nodes + 1) // step
     shift = max(0, (int(scores.max()) // max(1, room)).bit_length())
@@ -66,6 +66,6 @@ def solve(
     if status != flow.OPTIMAL:
         raise ArithmeticError(f"The matching could not be solved: {status}.")
     used = flow.flows(pairs) > 0
-    found = np.full(task_count, NOBODY, dtype=np.int64)
-    found[tasks[used]] = agents[used]
-    return Solved(found.tolist(), shift)
+    chosen = np.full(task_count, NOBODY, dtype=np.int64)
+    chosen[tasks[used]] = agents[used]
+    return Solved(chosen.tolist(), shift)

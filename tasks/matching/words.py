@@ -1,6 +1,6 @@
 """Decisions in words: "atlas: python 4 of 3 needed, 1 of 2 busy, 92 % accepted → 0.81; bert: not offered, lacks docs".
 
-Reads the rows of a record and nothing else. Slugs and skills are the team's own names; whoever shows them escapes.
+Reads the rows of a record and nothing else. Slugs and skills are the team's own names; the caller escapes them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,13 @@ from typing import Any
 from tasks.matching import facts
 from tasks.matching.matching import Row
 
-#: Agents that a sentence names; the others are counted.
+#: How many agents are named; the others are counted.
 NAMED = 12
 
 REASONS = {
     facts.DISABLED: "is disabled",
     facts.PAUSED: "is paused",
-    facts.SILENT: "does not call",
+    facts.SILENT: "has not called lately",
     facts.OFF_HOURS: "is outside working hours",
     facts.NOT_MEMBER: "does not work in the project",
     facts.MISSING_SKILL: "lacks a skill",
@@ -27,12 +27,12 @@ REASONS = {
     facts.TAKEN_OFF: "was taken off it",
     facts.SOLE_REVIEWER: "would have nobody to review the result",
 }
-#: Constraints that pass by themselves; where only these keep all agents away, the task just waits its turn.
+#: Constraints that pass by themselves; if only these exclude the agents, the task just waits its turn.
 PASSING = frozenset({facts.AT_CAPACITY, facts.SILENT, facts.OFF_HOURS, facts.LAPSED, facts.GAVE_BACK})
 
 
 def lacks(row: Row) -> str:
-    """``lacks security``, ``lacks python 4 (has 2)``: the required skills that the agent of ``row`` has not."""
+    """``lacks security``, ``lacks python 4 (has 2)``: the required skills that the agent of ``row`` does not have."""
     missing = [
         f"{need['skill']} {need['needs']} (has {need['has']})" if need["has"] else need["skill"]
         for need in row["skills"]
@@ -42,7 +42,7 @@ def lacks(row: Row) -> str:
 
 
 def reason(code: str, row: Row) -> str:
-    """Why the agent of ``row`` was excluded, as words that follow its name."""
+    """Why the agent of ``row`` was excluded, phrased to follow its name."""
     if code == facts.MISSING_SKILL:
         return lacks(row)
     if code == facts.AT_CAPACITY:
@@ -52,16 +52,16 @@ def reason(code: str, row: Row) -> str:
 
 def figures(row: Row) -> str:
     """``python 4 of 3 needed, 1 of 2 busy, 92 % accepted``."""
-    said = [f"{need['skill']} {need['has']} of {need['needs']} needed" for need in row["skills"]]
-    said.append(f"{row['load']} of {row['capacity']} busy")
+    parts = [f"{need['skill']} {need['has']} of {need['needs']} needed" for need in row["skills"]]
+    parts.append(f"{row['load']} of {row['capacity']} busy")
     terms = row["terms"]
     if "probability" in terms:
-        said.append(f"{terms['probability']:.0%} accepted".replace("%", " %"))
+        parts.append(f"{terms['probability']:.0%} accepted".replace("%", " %"))
     if "hours" in terms:
-        said.append(f"about {_hours(terms['hours'])}")
+        parts.append(f"about {_hours(terms['hours'])}")
     if terms.get("continuity"):
-        said.append(f"knows it (+{terms['continuity']:.0%})".replace("%", " %"))
-    return ", ".join(said)
+        parts.append(f"knows it (+{terms['continuity']:.0%})".replace("%", " %"))
+    return ", ".join(parts)
 
 
 def candidate(row: Row) -> str:
@@ -73,17 +73,17 @@ def candidate(row: Row) -> str:
 
 
 def sentences(rows: Iterable[Row], others: dict[str, Any], *, most: int = NAMED) -> list[str]:
-    """Every agent of a record, one sentence each; those beyond ``most`` are counted by reason."""
+    """Every agent of a record, one sentence each; agents beyond ``most`` are counted by reason."""
     rows = list(rows)
-    said = [candidate(row) for row in rows[:most]]
+    lines = [candidate(row) for row in rows[:most]]
     counts: dict[str, int] = {}
     for row in rows[most:]:
         code = row["excluded_by"][0] if row["excluded_by"] else "eligible"
         counts[code] = counts.get(code, 0) + 1
-    for codes, them in others.items():
+    for codes, excluded in others.items():
         code = codes.split("+")[0]
-        counts[code] = counts.get(code, 0) + (them if isinstance(them, int) else len(them))
-    return said + [_counted(code, count) for code, count in sorted(counts.items())]
+        counts[code] = counts.get(code, 0) + (excluded if isinstance(excluded, int) else len(excluded))
+    return lines + [_counted(code, count) for code, count in sorted(counts.items())]
 
 
 def _counted(code: str, count: int) -> str:
@@ -94,24 +94,24 @@ def _counted(code: str, count: int) -> str:
 
 
 def why_nobody(rows: Sequence[Row], others: dict[str, Any], *, most: int = 4) -> str:
-    """Why no agent was found, short enough for a card; names a constraint for each agent or each group of them."""
+    """Why no agent was found, short enough for a card; names a constraint for each agent or group of agents."""
     if not rows and not others:
         return "Nobody works in this project."
     able = [row for row in rows if row["eligible"]]
     if able or "eligible" in others:
-        return "All who can do it are busy with other tasks."
+        return "Everyone who can do it is busy with other tasks."
     by_reason: dict[str, list[str]] = {}
     for row in rows:
         by_reason.setdefault(_listed([reason(code, row) for code in _weighty(row["excluded_by"])]), []).append(
             row["agent"]
         )
-    for codes, them in others.items():
+    for codes, excluded in others.items():
         words = _listed([REASONS.get(code, code.replace("_", " ")) for code in _weighty(codes.split("+"))])
-        by_reason.setdefault(words, []).extend(them if isinstance(them, list) else ["?"] * them)
-    said = []
+        by_reason.setdefault(words, []).extend(excluded if isinstance(excluded, list) else ["?"] * excluded)
+    parts = []
     for words, agents in sorted(by_reason.items(), key=lambda item: -len(item[1])):
-        said.append(f"{agents[0]} {words}" if len(agents) == 1 else f"{len(agents)} agents: each {words}")
-    shown = said[:most]
+        parts.append(f"{agents[0]} {words}" if len(agents) == 1 else f"{len(agents)} agents: each {words}")
+    shown = parts[:most]
     rest = sum(map(len, by_reason.values())) - sum(
         len(agents) for _, agents in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:most]
     )
@@ -119,12 +119,12 @@ def why_nobody(rows: Sequence[Row], others: dict[str, Any], *, most: int = 4) ->
 
 
 def _weighty(codes: Sequence[str]) -> list[str]:
-    """Those of the codes that do not pass by themselves, or all where they all do."""
+    """The codes that do not pass by themselves, or all of them if they all do."""
     return [code for code in codes if code not in PASSING] or list(codes)
 
 
 def is_lasting(rows: Iterable[Row], others: dict[str, Any]) -> bool:
-    """Whether waiting alone will not help: each agent is kept away by something that somebody has to change."""
+    """Whether waiting alone will not help: every agent is excluded by something that somebody has to change."""
     if any(set(row["excluded_by"]) <= PASSING for row in rows):
         return False
     return not any(set(codes.split("+")) <= PASSING | {"eligible"} for codes in others)

@@ -1,4 +1,4 @@
-"""When a person works: ``Mon-Thu 09:00-17:00; Fri 09:00-13:00``, read and counted in. Imports nothing of ours."""
+"""When a person works: ``Mon-Thu 09:00-17:00; Fri 09:00-13:00``, parsed and counted in. Imports nothing of ours."""
 
 import functools
 import itertools
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"([a-z]{3})(?:\s*-\s*([a-z]{3}))?\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
-#: Nobody is looked for further ahead than this.
+#: Working time is counted no further ahead than this.
 HORIZON_DAYS = 60
 
 
@@ -24,27 +24,27 @@ class Span(NamedTuple):
 
 @functools.lru_cache(maxsize=1024)
 def parse(text: str) -> tuple[Span, ...]:
-    """The spans of a week, in order; none for an empty text, which means always. Raises ``ValueError`` in words."""
+    """The spans of a week, in order; none for an empty text, which means always. Raises ``ValueError``."""
     spans = []
     for part in filter(None, (part.strip().lower() for part in text.split(";"))):
-        found = _SPAN.fullmatch(part)
-        if not found or found[1] not in DAYS or (found[2] or found[1]) not in DAYS:
-            raise ValueError(f"{part!r} is no working time; write it as Mon-Fri 09:00-17:00.")
-        first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
-        start, end = int(found[3]) * 60 + int(found[4]), int(found[5]) * 60 + int(found[6])
-        if not 0 <= start < end <= 24 * 60 or int(found[4]) > 59 or int(found[6]) > 59:
-            raise ValueError(f"{part!r} must end after it begins, on the same day.")
+        match = _SPAN.fullmatch(part)
+        if not match or match[1] not in DAYS or (match[2] or match[1]) not in DAYS:
+            raise ValueError(f"{part!r} is not a working time; write it as Mon-Fri 09:00-17:00.")
+        first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])
+        start, end = int(match[3]) * 60 + int(match[4]), int(match[5]) * 60 + int(match[6])
+        if not 0 <= start < end <= 24 * 60 or int(match[4]) > 59 or int(match[6]) > 59:
+            raise ValueError(f"{part!r} must end after it starts, on the same day.")
         spans += [Span((first + step) % 7, start, end) for step in range((last - first) % 7 + 1)]
     spans.sort()
-    for one, other in itertools.pairwise(spans):
-        if one.day == other.day and other.start < one.end:
-            raise ValueError(f"{DAYS[one.day].capitalize()} has working times that overlap.")
+    for earlier, later in itertools.pairwise(spans):
+        if earlier.day == later.day and later.start < earlier.end:
+            raise ValueError(f"{DAYS[earlier.day].capitalize()} has overlapping working times.")
     return tuple(spans)
 
 
 @functools.lru_cache(maxsize=1024)
 def zone_named(name: str, *, default: str) -> ZoneInfo:
-    """The time zone ``name``, or ``default`` where it is empty. Raises ``ValueError`` in words."""
+    """The time zone ``name``, or ``default`` if it is empty. Raises ``ValueError``."""
     try:
         return ZoneInfo(name or default)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -71,7 +71,7 @@ def after_working(spans: tuple[Span, ...], zone: ZoneInfo, at: datetime, seconds
         for span in spans:
             if span.day != date.weekday():
                 continue
-            # Wall clock first, then UTC: so a day on which the clock changes has the hours that people live.
+            # Wall clock first, then UTC, so that a day on which the clocks change has its real hours.
             begins = _moment(date, span.start, zone, at)
             ends = _moment(date, span.end, zone, at)
             begins = max(begins, at)

@@ -42,8 +42,8 @@ def test_three_agents_and_the_guest_can_finish_the_whole_plan_but_reviews():
     left = {title for title, status in statuses.items() if status != "completed"}
     assert left == {
         "Write the rules for refunds",
-        "Answer the ten most frequent questions of guests",
-        "Say every error in words that a guest understands",
+        "Answer the guests' ten most frequent questions",
+        "Word every error so that guests understand it",
     }
     assert recount_blockers() == {}
 

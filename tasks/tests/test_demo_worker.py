@@ -7,7 +7,7 @@ import pytest
 
 from tasks.demo import worker as demo_worker
 from tasks.demo.client import Refused
-from tasks.demo.worker import Lease, Stopped, Worker, make_tell
+from tasks.demo.worker import Lease, Stopped, Worker, make_reporter
 
 
 class API:
@@ -164,12 +164,12 @@ def test_stopped_agent_gives_its_task_back(told):
 
 
 def test_printed_line_holds_no_control_characters(capsys):
-    make_tell(lambda: "demo-1", False, False)("claimed", task="DEMO-1", title="a\x1b[2Jb\nc")
+    make_reporter(lambda: "demo-1", False, False)("claimed", task="DEMO-1", title="a\x1b[2Jb\nc")
     assert capsys.readouterr().out == "demo-1     claimed    DEMO-1 a?[2Jb?c\n"
 
 
 def test_printed_json_is_one_object_a_line(capsys):
-    make_tell(lambda: "demo-1", True, False)("claimed", task="DEMO-1", title="a\nb")
+    make_reporter(lambda: "demo-1", True, False)("claimed", task="DEMO-1", title="a\nb")
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     assert '"event": "claimed"' in out

@@ -157,9 +157,9 @@ def test_import_beads_texts_find_their_place(cast):
     assert told.created == 3
     assert labels("b-4") == set()
     assert told.notes == [
-        "Left out: 1 removed issues (tombstones).",
-        "Left out: 1 lines of type memory, which are no issues.",
-        "Left out, as a task has no such field: comments (1), external_ref (1).",
+        "Left out: removed issues, or tombstones (1).",
+        "Left out: lines of type memory (1), which are not issues.",
+        "Left out, because a task has no such field: comments (1), external_ref (1).",
     ]
 
 
@@ -184,7 +184,7 @@ def test_import_beads_lists_every_problem_with_line_and_field(cast):
         "line 4, dependencies: There is no task lost in this file or in OPS.",
         "line 4, dependencies: depends_on_id and type: Must not be empty.",
         "line 5, id: a is the task of line 1 already.",
-        "line 6, created_at: 'yesterday' is no time; write 2026-11-22T10:00:00Z or 2026-11-22.",
+        "line 6, created_at: 'yesterday' is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.",
         "line 6, estimated_minutes: Must be a whole number, not 'long'.",
         "line 6, labels: Must be a list, not a text.",
         "line 6, priority: Must be a number from 0 to 4, not 9.",
@@ -209,11 +209,11 @@ def test_import_beads_with_broken_lines_names_each_and_no_names_that_may_stand_t
         '{"id": "e", "priority": ' + "9" * 5000 + "}",
     )
     assert found == [
-        "line 1: This is no JSON: Expecting value at column 22.",
+        "line 1: This is not JSON: Expecting value at column 22.",
         "line 3: An issue must be an object.",
-        "line 4: NaN is no JSON.",
+        "line 4: NaN is not JSON.",
         "line 5: Is nested too deeply.",
-        "line 6: Holds a number with too many digits.",
+        "line 6: Contains a number with too many digits.",
     ]
 
 

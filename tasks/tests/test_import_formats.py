@@ -146,7 +146,7 @@ def test_import_json_names_every_mistake_with_line_and_field(cast):
         "line 6, priority: There is no priority 'hgih'; did you mean 'high'; known are low, normal, high, urgent.",
         f"line 7, status: There is no status 'done'; known are {known}.",
         "line 8, labels: Must be a list, not a text.",
-        "line 9, due_at: 'tomorrow' is no time; write 2026-11-22T10:00:00Z or 2026-11-22.",
+        "line 9, due_at: 'tomorrow' is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.",
         "line 10, estimate_minutes: Must be a whole number, not '30'.",
         "line 11, required_skills: The level of python must be from 1 to 5.",
         "line 12, assignees: There is no agent in OPS named 'atlsa'; did you mean 'atlas'?",
@@ -168,9 +168,9 @@ def test_import_json_names_every_mistake_with_line_and_field(cast):
         "line 22, title: Must be a text, not a number.",
         "line 23, external_id: Must be a text, not an object.",
         "line 23, key: Must not be empty.",
-        "line 23, labels: Holds half a character (a lone surrogate).",
-        "line 23, result: Holds a number that is too large.",
-        "line 23, summary: Holds a NUL character.",
+        "line 23, labels: Contains half a character (a lone surrogate).",
+        "line 23, result: Contains a number that is too large.",
+        "line 23, summary: Contains a NUL character.",
         "line 23, title: Is missing; every task needs a title.",
     ]
     assert not Task.objects.exists()
@@ -179,19 +179,19 @@ def test_import_json_names_every_mistake_with_line_and_field(cast):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('[{"title": "a"},\n {"title": "b"]', "line 2: This is no JSON: Expecting ',' at column 15."),
-        ('[{"title": "a"}\n', "line 2: This is no JSON: Expecting ',' at column 1."),
-        ('[{"title": "a"},', "line 1: This is no JSON: Expecting a value at column 17."),
-        ('[{"title": "a"}] x', "line 1: This is no JSON: Extra data at column 18."),
-        ('[{title: "a"}]', "line 1: This is no JSON: Expecting a name in double quotes at column 3."),
-        ('[{"title" "a"}]', "line 1: This is no JSON: Expecting ':' at column 11."),
-        ('[\n{"title": "a", "result": NaN}]', "line 2: NaN is no JSON."),
+        ('[{"title": "a"},\n {"title": "b"]', "line 2: This is not JSON: Expecting ',' at column 15."),
+        ('[{"title": "a"}\n', "line 2: This is not JSON: Expecting ',' at column 1."),
+        ('[{"title": "a"},', "line 1: This is not JSON: Expecting a value at column 17."),
+        ('[{"title": "a"}] x', "line 1: This is not JSON: Extra data at column 18."),
+        ('[{title: "a"}]', "line 1: This is not JSON: Expecting a name in double quotes at column 3."),
+        ('[{"title" "a"}]', "line 1: This is not JSON: Expecting ':' at column 11."),
+        ('[\n{"title": "a", "result": NaN}]', "line 2: NaN is not JSON."),
         ("[" + "\n[" * 100_000, "line 2: Is nested too deeply."),
-        ('[{"title": "a", "result": ' + "9" * 5000 + "}]", "line 1: Holds a number with too many digits."),
+        ('[{"title": "a", "result": ' + "9" * 5000 + "}]", "line 1: Contains a number with too many digits."),
         ('\n{"title": "a"}', 'line 2: Write a list of tasks, or {"tasks": [...]}.'),
         ('{"x": 1,\n"tasks": 3}', 'line 2: "tasks" must be a list.'),
         ("3", 'line 1: Write a list of tasks, or {"tasks": [...]}.'),
-        ("", "line 1: This is no JSON: Expecting value at column 1."),
+        ("", "line 1: This is not JSON: Expecting value at column 1."),
     ],
 )
 def test_read_json_that_breaks_off_says_where(text, complaint):
@@ -222,7 +222,7 @@ def test_read_csv_names_every_mistake_with_the_line_the_row_begins_on():
         "line 4, priority: There is no priority 'higher'; did you mean 'high'; known are low, normal, high, urgent.",
         "line 4, result: Must be JSON.",
         "line 4, review_required: Must be true or false, not 'perhaps'.",
-        "line 6: This row has 9 cells, the header names 8 columns.",
+        "line 6: This row has 9 cells, but the header names 8 columns.",
         "line 6, title: Is missing; every task needs a title.",
     ]
     assert plan.tasks[0].values["labels"] == ["a", "b"]
@@ -231,8 +231,8 @@ def test_read_csv_names_every_mistake_with_the_line_the_row_begins_on():
 @pytest.mark.parametrize(
     ("text", "complaint", "complete"),
     [
-        ('title\nok\n"never closed\nx', "line 3: A quotation mark opens here and is never closed.", False),
-        ('title\n"a"b\n', "line 2: This row is no CSV: ',' expected after '\"'.", False),
+        ('title\nok\n"never closed\nx', "line 3: A quotation mark is opened here and never closed.", False),
+        ('title\n"a"b\n', "line 2: This row is not CSV: ',' expected after '\"'.", False),
         ("title\n" + "x" * 1_000_001, "line 2: A cell has more than 1000000 characters.", False),
         ("title\n" + "x" * 301, "line 2, title: Has 301 characters; at most 300 fit.", True),
         ("title,labels\na," + ";".join(map(str, range(51))), "line 2, labels: Has 51 entries; at most 50 fit.", True),
@@ -259,7 +259,7 @@ def test_read_csv_without_a_time_zone_means_the_servers():
     assert plan.tasks[0].values["start_after"].isoformat() == "2026-06-30T22:00:00+00:00"
     assert plan.tasks[1].values["due_at"].isoformat() == "2026-07-01T08:00:00+00:00"
     assert complaints(plan) == [
-        "line 3, start_after: '9999-12-31' is too far away; years from 1970 to 9998 are taken.",
+        "line 3, start_after: '9999-12-31' is out of range; years from 1970 to 9998 are accepted.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""``manage.py simulate_assignment``: what each policy would have done with the same work, side by side."""
+"""``manage.py simulate_assignment``: what each policy would have done with the same work, compared."""
 
 import sys
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     help = (
         "Run assignment policies over the same work and compare them: time from arrival to acceptance (mean and 95th "
         "percentile, in hours), share of due dates missed, share of slots in use while work arrives, and how unevenly "
-        "that is spread over the agents (Gini). The work is made up, or with --project what that project completed. "
+        "that is spread over the agents (Gini). The work is synthetic, or with --project what that project completed. "
         "Nothing is written."
     )
     examples = (
@@ -39,14 +39,16 @@ class Command(BaseCommand):
     option_of: ClassVar[dict[str, str]] = {}
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--policy", action="append", metavar="NAME", help="Which; all where left out.")
+        parser.add_argument("--policy", action="append", metavar="NAME", help="A policy to run (default: all).")
         parser.add_argument("--project", metavar="KEY", help="Replay what this project completed, with its team.")
         parser.add_argument("--days", type=int, default=30, help="How far the replay goes back (default: 30).")
-        parser.add_argument("--tasks", type=int, default=600, help="Made-up tasks (default: 600).")
-        parser.add_argument("--agents", type=int, default=12, help="Made-up agents (default: 12).")
-        parser.add_argument("--hours", type=float, default=24.0, help="In which the tasks arrive (default: 24).")
-        parser.add_argument("--load", type=float, default=1.0, help="Work beside what the team can do (default: 1).")
-        parser.add_argument("--seed", type=int, default=0, help="Of all chance (default: 0).")
+        parser.add_argument("--tasks", type=int, default=600, help="Synthetic tasks (default: 600).")
+        parser.add_argument("--agents", type=int, default=12, help="Synthetic agents (default: 12).")
+        parser.add_argument("--hours", type=float, default=24.0, help="The time over which tasks arrive (default: 24).")
+        parser.add_argument(
+            "--load", type=float, default=1.0, help="Work relative to what the team can do (default: 1)."
+        )
+        parser.add_argument("--seed", type=int, default=0, help="Random seed (default: 0).")
         parser.add_argument("--seeds", type=int, default=1, help="Runs with different luck to average (default: 1).")
 
     def run(self, **options: Any) -> None:
@@ -65,7 +67,8 @@ class Command(BaseCommand):
             for policy in policies:
                 bar.set_description(policy.name)
                 runs = [
-                    simulate(load, policy, seed=seed, tell=bar.update) for seed, load in zip(seeds, loads, strict=True)
+                    simulate(load, policy, seed=seed, report=bar.update)
+                    for seed, load in zip(seeds, loads, strict=True)
                 ]
                 outcomes.append(mean_of(runs))
         if options["json"]:
