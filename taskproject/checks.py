@@ -1,4 +1,4 @@
-"""System checks: what would endanger the data, open a debugging server, or let news get lost between processes."""
+"""System checks: what would endanger data, expose a debugging server, or lose news between processes."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ def _version() -> str:
 def check_sqlite(
     app_configs: Sequence[AppConfig] | None = None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """WAL only with a library that cannot corrupt it; looks into the file where ``databases`` may be opened."""
+    """WAL only with a library that cannot corrupt it; reads the file's mode if ``databases`` may be opened."""
     if sqlite.wal_is_safe():
         return []
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     for alias, config in settings.DATABASES.items():
         if config["ENGINE"] not in sqlite.ENGINES:
             continue
@@ -35,26 +35,26 @@ def check_sqlite(
                 cursor.execute("PRAGMA journal_mode")
                 wal = cursor.fetchone()[0] == "wal"
         if wal:
-            found.append(
+            messages.append(
                 Error(
                     f"The database is in WAL mode, which SQLite {_version()} can corrupt.",
-                    hint="Install pysqlite3 0.6 or newer, or an SQLite from 3.51.3 on.",
+                    hint="Install pysqlite3 0.6 or newer, or SQLite 3.51.3 or newer.",
                     id="taskproject.E001",
                 )
             )
         else:
-            found.append(
+            messages.append(
                 Info(
                     f"SQLite {_version()} is older than 3.51.3, so WAL mode stays off: safe, but slower.",
                     hint="Install pysqlite3 0.6 or newer.",
                     id="taskproject.I001",
                 )
             )
-    return found
+    return messages
 
 
 def is_local(host: str) -> bool:
-    """Whether only this machine answers to ``host``."""
+    """Whether ``host`` names only this machine."""
     name = host.strip("[]").lstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -66,14 +66,14 @@ def is_local(host: str) -> bool:
 
 @register(Tags.security)
 def check_debug(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """DEBUG shows source code and settings to whoever can make a page fail."""
+    """DEBUG shows source code and settings to anyone who can make a page fail."""
     public = [host for host in settings.ALLOWED_HOSTS if not is_local(host)]
     if not settings.DEBUG or not public:
         return []
     return [
         Warning(
-            f"DEBUG is on while others may reach the server as {', '.join(public)}.",
-            hint="Set DEBUG=false, or take the names out of ALLOWED_HOSTS.",
+            f"DEBUG is on, but other machines can reach the server as {', '.join(public)}.",
+            hint="Set DEBUG=false, or remove the names from ALLOWED_HOSTS.",
             id="taskproject.W002",
         )
     ]
@@ -81,14 +81,14 @@ def check_debug(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -
 
 @register(Tags.compatibility)
 def check_channel_layer(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """PostgreSQL suggests several processes, and the in-memory layer does not reach from one to another."""
+    """PostgreSQL suggests several processes, and the in-memory layer does not span processes."""
     layer = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND")
     if layer != IN_MEMORY_LAYER or settings.DATABASES["default"]["ENGINE"] in sqlite.ENGINES:
         return []
     return [
         Info(
-            "Without REDIS_URL news does not pass from process to process at once; readers find it when they poll.",
-            hint="Set REDIS_URL where more than one process serves.",
+            "Without REDIS_URL, news does not reach other processes at once; they find it when they poll.",
+            hint="Set REDIS_URL if more than one process serves.",
             id="taskproject.I003",
         )
     ]

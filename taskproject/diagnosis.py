@@ -1,4 +1,4 @@
-"""What ``manage.py doctor`` looks at: each examination says in one sentence what it found."""
+"""What ``manage.py doctor`` examines: each examination reports its findings in one sentence each."""
 
 import asyncio
 import secrets
@@ -24,9 +24,9 @@ from tasks.transitions import Status
 
 #: An engine ticks once a second.
 ENGINE_SILENT_AFTER = timedelta(seconds=15)
-#: What an engine should have done for so long is a problem.
+#: Work that an engine should have done this long ago is a problem.
 LATE_AFTER = timedelta(seconds=30)
-#: Those that `engine` runs.
+#: The examinations of the engine.
 FOLLOWERS = (notifications.follower,)
 CHANNEL_SECONDS = 3.0
 SHOWN_REFS = 10
@@ -46,7 +46,7 @@ class Finding:
 
 
 def examine(*, fix: bool = False) -> Iterator[Finding]:
-    """All findings, one after the other; ``fix`` corrects counters that are wrong. Never raises for a database away."""
+    """All findings in turn; ``fix`` corrects wrong counters. Never raises because the database is down."""
     yield from _configuration()
     yield from _guarded("channels", _channels)
     answers = False
@@ -67,7 +67,7 @@ def examine(*, fix: bool = False) -> Iterator[Finding]:
 
 
 def _guarded(name: str, examination: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """An examination that cannot be made is a finding, not a traceback."""
+    """An examination that fails is a finding, not a traceback."""
     try:
         yield from examination()
     except Exception as error:
@@ -80,17 +80,17 @@ def _first_line(error: Exception) -> str:
 
 
 def _configuration() -> Iterator[Finding]:
-    found = False
+    has_findings = False
     for message in checks.run_checks():
-        found = True
+        has_findings = True
         level = Level.PROBLEM if message.level >= checks.WARNING else Level.NOTE
         yield Finding("configuration", level, f"{message.msg} {message.hint or ''}".strip())
     key = settings.DATA_DIR / "secret_key"
     if key.exists() and stat.S_IMODE(key.stat().st_mode) & 0o077:
-        found = True
+        has_findings = True
         yield Finding("configuration", Level.PROBLEM, f"Others can read {key}; run `chmod 600 {key}`.")
-    if not found:
-        yield Finding("configuration", Level.OK, "The system checks find nothing.")
+    if not has_findings:
+        yield Finding("configuration", Level.OK, "The system checks found nothing.")
 
 
 def _database() -> Iterator[Finding]:
@@ -114,7 +114,7 @@ def _database() -> Iterator[Finding]:
     if journal == "wal" and not sqlite.wal_is_safe():
         yield Finding("database", Level.PROBLEM, f"WAL mode, which SQLite {version} can corrupt; see the README.")
         return
-    why = "safe from SQLite 3.51.3 on" if journal == "wal" else "safe"
+    why = "safe since SQLite 3.51.3" if journal == "wal" else "safe"
     yield Finding("database", Level.OK, f"SQLite {version}, journal mode {journal} ({why}), {took}.")
 
 
@@ -128,7 +128,7 @@ def _migrations() -> Iterator[Finding]:
             "migrations", Level.PROBLEM, f"Not applied: {names}{more}; run `python manage.py migrate` or start `up`."
         )
     else:
-        yield Finding("migrations", Level.OK, "All are applied.")
+        yield Finding("migrations", Level.OK, "All applied.")
 
 
 def _channels() -> Iterator[Finding]:
@@ -137,7 +137,7 @@ def _channels() -> Iterator[Finding]:
     try:
         asyncio.run(asyncio.wait_for(_round_trip(), CHANNEL_SECONDS))
     except TimeoutError:
-        yield Finding("channels", Level.PROBLEM, f"The channel layer ({name}) loses messages, or takes over 3 s.")
+        yield Finding("channels", Level.PROBLEM, f"The channel layer ({name}) loses messages or takes over 3 s.")
     except Exception as error:
         yield Finding("channels", Level.PROBLEM, f"The channel layer ({name}) fails: {_first_line(error)}.")
     else:
@@ -163,14 +163,14 @@ def _engine() -> Iterator[Finding]:
     late_runs = Run.objects.expired(now - LATE_AFTER).count()
     late_tasks = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lt=now - LATE_AFTER).count()
     if late_runs or late_tasks:
-        detail = f"Waiting for an engine: {late_runs} ended leases, {late_tasks} tasks to wake; start one."
+        detail = f"Waiting for an engine: {late_runs} expired leases, {late_tasks} tasks to wake; start one."
         yield Finding("engine", Level.PROBLEM, detail)
     if state is None:
-        detail = "None has run yet; `python manage.py up` runs one, or `python manage.py engine`."
+        detail = "None has run yet; start one with `python manage.py up` or `python manage.py engine`."
         yield Finding("engine", Level.NOTE, detail)
     elif now - state.last_tick_at > ENGINE_SILENT_AFTER:
         age = timedelta(seconds=round((now - state.last_tick_at).total_seconds()))
-        yield Finding("engine", Level.NOTE, f"None has run for {age}; leases do not end meanwhile.")
+        yield Finding("engine", Level.NOTE, f"None has run for {age}; leases do not expire meanwhile.")
     else:
         age_seconds = max(0.0, (now - state.last_tick_at).total_seconds())
         yield Finding("engine", Level.OK, f"The last tick was {age_seconds:.1f} s ago.")
@@ -185,20 +185,20 @@ def _followers() -> Iterator[Finding]:
             continue
         age = timedelta(seconds=round((now - since).total_seconds()))
         level = Level.PROBLEM if now - since > LATE_AFTER else Level.NOTE
-        detail = f"The follower of {follower.name} is behind by {age}; start an engine, or see its log."
+        detail = f"The follower of {follower.name} is behind by {age}; start an engine, or read its log."
         yield Finding("followers", level, detail)
 
 
 def _counters(fix: bool) -> Iterator[Finding]:
     wrong = recount_blockers()
     if not wrong:
-        yield Finding("counters", Level.OK, "The counted blockers of all open tasks are right.")
+        yield Finding("counters", Level.OK, "The blocker counts of all open tasks are correct.")
         return
     shown = ", ".join(f"{ref} ({stored}, is {counted})" for ref, (stored, counted) in list(wrong.items())[:SHOWN_REFS])
     more = f" and {len(wrong) - SHOWN_REFS} more" if len(wrong) > SHOWN_REFS else ""
     if fix:
         repaired = repair_blockers()
-        yield Finding("counters", Level.NOTE, f"Corrected the blockers of {len(repaired)} tasks: {shown}{more}.")
+        yield Finding("counters", Level.NOTE, f"Corrected the blocker counts of {len(repaired)} tasks: {shown}{more}.")
     else:
-        detail = f"Wrong number of open blockers: {shown}{more}; run `python manage.py doctor --fix`."
+        detail = f"Wrong blocker counts: {shown}{more}; run `python manage.py doctor --fix`."
         yield Finding("counters", Level.PROBLEM, detail)

@@ -1,4 +1,4 @@
-"""The readable page of the API: how to begin, the table of error codes, every operation to try out."""
+"""The API's documentation page: how to start, the table of error codes, every operation to try out."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from taskproject.api.problems import CODES
 
 
 class DocsView(SpectacularSwaggerSplitView):
-    """Swagger UI from our own files, under the same strict policy as every page: nothing inline, nothing foreign."""
+    """Swagger UI from our own files, under the same strict policy as every page: nothing inline, nothing external."""
 
     template_name = "api/docs.html"
 

@@ -1,4 +1,4 @@
-"""Headers that every answer carries."""
+"""Headers of every response."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ POLICY = "; ".join(
 
 
 class ContentSecurityPolicyMiddleware:
-    """Only our own files run or load; no inline script or style, whatever a text from an agent holds."""
+    """Only our own files run or load; no inline script or style, whatever an agent's text contains."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

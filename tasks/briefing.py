@@ -1,6 +1,6 @@
-"""What the next run receives of what came before: attempts, checkpoint, feedback, results of what the task waited for.
+"""Context for the next run: what earlier runs left behind (attempts, checkpoint, feedback), and dependencies' results.
 
-All of it is data that agents wrote: callers put it in fields marked as data, never among instructions.
+Agents wrote all of it, so callers put it in fields marked as data, never among instructions.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ def empty_context() -> dict[str, Any]:
 
 
 def contexts_of(runs: Iterable[Run]) -> dict[Any, dict[str, Any]]:
-    """For each run (by id) its ``context`` as ``api.md`` shapes it; a fixed number of queries for all of them."""
+    """The ``context`` of each run (by id), as its agent gets it; a fixed number of queries for all of them."""
     runs = list(runs)
     contexts = {run.pk: empty_context() for run in runs}
     _add_earlier_runs([run for run in runs if run.number > 1], contexts)
@@ -58,7 +58,7 @@ def _add_earlier_runs(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> N
 
 
 def _add_dependencies(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> None:
-    """Summaries and results of what each task waited for: its dependencies, and its children."""
+    """Summaries and results of what each task waited for: its dependencies and its children."""
     by_task = {run.task_id: run for run in runs}
     waited_for: dict[int, list[int]] = defaultdict(list)
     for task_id, other in Dependency.objects.filter(task__in=by_task).values_list("task_id", "depends_on_id"):
@@ -75,7 +75,7 @@ def _add_dependencies(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> N
 
 
 def summary_of(run: Run) -> str:
-    """One line on what an ended run came to."""
+    """One line on the outcome of an ended run."""
     if run.summary:
         return run.summary
     if run.failure:

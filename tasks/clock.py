@@ -1,4 +1,4 @@
-"""The database's clock: leases and due dates are judged by it, never by the clock of an application host."""
+"""The database's clock decides on leases and due dates, never the clock of an application host."""
 
 from datetime import UTC, datetime
 

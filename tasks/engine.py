@@ -1,7 +1,7 @@
 """What happens by time: leases end, deferred tasks wake, runs stall, due dates pass.
 
 Any number of engines may run, in any number of processes: each step is a verb that changes a row only if it still is
-what was read. One ``tick`` does what is due; ``run`` ticks about once a second until it is told to stop.
+as it was read. One ``tick`` does what is due; ``run`` ticks about once a second until it is stopped.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ COMPANION_SECONDS = 5.0
 
 @dataclass
 class Ticked:
-    """How many of each kind one tick took care of."""
+    """How many of each kind one tick handled."""
 
     expired: int = 0
     undeferred: int = 0
@@ -39,15 +39,15 @@ class Ticked:
 
 
 class Companion(Protocol):
-    """What another app lets every engine do beside its ticks; as safe beside others of its kind as a tick is."""
+    """What another app adds to every engine beside its ticks; like a tick, safe beside others of its kind."""
 
     name: str
 
     def catch_up(self) -> int:
-        """Do all there is to do now; returns how much that was."""
+        """Do everything that is due now; returns how much that was."""
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until ``stop`` is set, in a thread of its own; outages are waited for."""
+        """Go on until ``stop`` is set, in a thread of its own; waits out outages."""
 
 
 #: Filled by the project, which knows all apps.
@@ -55,7 +55,7 @@ companions: list[Companion] = []
 
 
 def tick() -> Ticked:
-    """Do all that is due now. Safe beside other engines; raises ``DatabaseError`` where the database is away."""
+    """Do everything that is due now. Safe beside other engines; raises ``DatabaseError`` if the database is down."""
     passing_time.begin_tick()
     done = Ticked()
     while runs := passing_time.expired_runs():
@@ -71,7 +71,7 @@ def tick() -> Ticked:
 
 
 def _expire(run: Run) -> bool:
-    """One run that cannot be handled must not keep the leases of all others from ending."""
+    """End leases one by one: a run that fails must not keep the leases of all others from ending."""
     try:
         return passing_time.expire_run(run=run)
     except DatabaseError:
@@ -89,39 +89,39 @@ def _until_few(step: Callable[[], int]) -> int:
 
 
 def catch_up() -> dict[str, int]:
-    """Let each companion do what there is now; by name, how much that was."""
+    """Let each companion do what is due now; returns how much that was, by name."""
     return {companion.name: companion.catch_up() for companion in companions}
 
 
-def run(stop: threading.Event, *, tell: Callable[[Ticked], None] | None = None) -> None:
-    """Tick until ``stop`` is set, with the companions beside; ``tell`` gets what each tick did.
+def run(stop: threading.Event, *, report: Callable[[Ticked], None] | None = None) -> None:
+    """Tick until ``stop`` is set, with the companions beside; ``report`` is called with what each tick did.
 
-    An outage of the database is logged once and waited for.
+    An outage of the database is logged once and waited out.
     """
     beside = [
         threading.Thread(target=companion.run, args=(stop,), name=companion.name, daemon=True)
         for companion in companions
     ]
-    # An outage is made good before anything ends because of it.
+    # Make up for an outage before anything ends because of it.
     with contextlib.suppress(DatabaseError):
         passing_time.begin_tick()
     for thread in beside:
         thread.start()
     try:
-        _tick_until(stop, tell)
+        _tick_until(stop, report)
     finally:
         for thread in beside:
             thread.join(COMPANION_SECONDS)
 
 
-def _tick_until(stop: threading.Event, tell: Callable[[Ticked], None] | None) -> None:
+def _tick_until(stop: threading.Event, report: Callable[[Ticked], None] | None) -> None:
     away = False
     ticks = 0
     while not stop.is_set():
         try:
             done = tick()
-            if tell is not None:
-                tell(done)
+            if report is not None:
+                report(done)
             if ticks % SLOW_AFTER == 0:
                 passing_time.forget_idempotency_keys()
             ticks += 1

@@ -1,7 +1,7 @@
 """Untrusted text as HTML: Markdown without images, scripts or raw HTML, sanitised by an allow list.
 
-Titles, descriptions, summaries and notes come from agents. Two nets hold: the parser knows no raw HTML, and what it
-renders passes nh3 (ammonia), which keeps only the tags and URL schemes named here.
+Titles, descriptions, summaries and notes come from agents. Two safeguards: the parser accepts no raw HTML, and its
+output passes through nh3 (ammonia), which keeps only the tags and URL schemes named here.
 """
 
 import functools
@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 
-#: Longer texts are shown as they are: parsing hostile input must stay cheap.
+#: Longer texts are shown as plain text: parsing hostile input must stay cheap.
 LONGEST = 20_000
 
 TAGS = {
@@ -26,7 +26,7 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 
 
 def _image(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    """An image's alternative text and nothing that would fetch it."""
+    """An image's alternative text, and nothing that would fetch the image."""
     return escapeHtml(tokens[index].content)
 
 

@@ -1,4 +1,4 @@
-"""Bearer tokens: how a secret is looked up, and when it is refused."""
+"""Bearer tokens: how a secret is looked up, and when a token is refused."""
 
 import hashlib
 from collections.abc import Collection
@@ -12,18 +12,18 @@ from tasks import clock
 from tasks.errors import NotAuthenticated
 from tasks.models import Agent, AgentToken
 
-# Being seen is written at most so often: a write on every read would make readers wait for writers.
+# `last_seen_at` is written no more often than this: a write on every read would make readers wait for writers.
 SEEN_EVERY = timedelta(seconds=15)
 ASK_FOR_ANOTHER = "ask a manager of your project for a new one."
 
 
 def digest_of(secret: str) -> str:
-    """How a token is stored and looked up: SHA-256, in hex. Tokens carry 256 random bits, so no salt is needed."""
+    """How a token is stored and looked up: SHA-256 in hex. Tokens carry 256 random bits, so no salt is needed."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def why_refused(token: AgentToken, now: datetime) -> str | None:
-    """What is wrong with a token at ``now`` and what to do, in a sentence; None where it is good."""
+    """What is wrong with a token at ``now`` and what to do, in one sentence; None if it is valid."""
     if token.revoked_at is not None:
         return f"The token was revoked; {ASK_FOR_ANOTHER}"
     if token.expires_at is not None and token.expires_at <= now:
@@ -34,7 +34,7 @@ def why_refused(token: AgentToken, now: datetime) -> str | None:
 
 
 def token_of(secret: str) -> AgentToken:
-    """The valid token with this secret, its agent and user loaded; notes that the agent was seen.
+    """The valid token with this secret, with its agent and user loaded; records that the agent was seen.
 
     Raises ``NotAuthenticated`` with the reason.
     """
@@ -56,9 +56,9 @@ def _unseen_since(when: datetime) -> Q:
 
 
 def note_seen(tokens: Collection[int]) -> None:
-    """Note that the agents of these valid tokens (by id) are here now, where that was not noted within ``SEEN_EVERY``.
+    """Record that the agents of these valid tokens (by id) are here, at most every ``SEEN_EVERY``.
 
-    For those who stay without asking again: who listens to the stream is alive.
+    For agents that stay connected without further requests: an agent listening to the stream is alive.
     """
     now = clock.now()
     unseen = AgentToken.objects.filter(_unseen_since(now - SEEN_EVERY), pk__in=tokens).order_by()
@@ -66,7 +66,7 @@ def note_seen(tokens: Collection[int]) -> None:
     if not agents:
         return
     with transaction.atomic():
-        # Another process may write the same, in another order: who is locked is written by it, or at the next call.
+        # Another process may write the same rows in another order: it writes what it has locked, or the next call does.
         rows = Agent.objects.select_for_update(skip_locked=True, no_key=True).filter(pk__in=agents).order_by("pk")
         free = list(rows.values_list("pk", flat=True))
         Agent.objects.filter(pk__in=free).update(last_seen_at=now)

@@ -1,8 +1,8 @@
-"""Which SQLite library the process uses, and what is safe to do with it.
+"""Which SQLite library the process uses, and what is safe with it.
 
 SQLite before 3.51.3 can corrupt a database in WAL mode when two connections meet at a checkpoint
-(https://sqlite.org/wal.html). The ``pysqlite3`` wheel carries a newer library than most systems do, so it
-stands in for the standard module where it is newer; where neither is fixed, WAL stays off.
+(https://sqlite.org/wal.html). The ``pysqlite3`` wheel carries a newer library than most systems, so it
+replaces the standard module where it is newer; if neither is fixed, WAL stays off.
 """
 
 import sqlite3
@@ -17,14 +17,14 @@ ENGINES = (ENGINE, "django.db.backends.sqlite3")
 
 
 def use_newest_library() -> None:
-    """Let ``import sqlite3`` mean the newest SQLite at hand. Call before Django loads its backend."""
+    """Make ``import sqlite3`` load the newest SQLite available. Call before Django loads its backend."""
     try:
         import pysqlite3
         from pysqlite3 import dbapi2
     except ImportError:
         return
     if django.VERSION >= (6, 1) and not hasattr(dbapi2.Connection, "getlimit"):
-        return  # Django 6.1 reads the library's limits, which the wheel does not tell.
+        return  # Django 6.1 reads the library's limits, which the wheel does not expose.
     if dbapi2.sqlite_version_info > sqlite3.sqlite_version_info:
         sys.modules["sqlite3"] = pysqlite3
         sys.modules["sqlite3.dbapi2"] = dbapi2
@@ -42,6 +42,6 @@ def wal_is_safe() -> bool:
 
 
 def init_command() -> str:
-    """Pragmas for each new connection: WAL where it is safe, else the rollback journal."""
+    """Pragmas for each new connection: WAL if it is safe, else the rollback journal."""
     journal = "WAL" if wal_is_safe() else "TRUNCATE"
     return f"PRAGMA journal_mode={journal}; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;"

@@ -1,8 +1,8 @@
-"""Django's SQLite backend, with fair waiting for the one writer.
+"""Django's SQLite backend, with a fair queue for the single writer.
 
-SQLite itself waits by sleeping, longer each time (up to 100 ms), and whoever asks at the right moment goes first: with
-eight busy threads most of the time is slept away, and one of them can wait for seconds. Here the threads of a process
-queue (``turns``), and the first in line asks SQLite every few milliseconds, against other processes only.
+SQLite itself waits by sleeping, longer each time (up to 100 ms), and whoever retries at the right moment goes first:
+eight busy threads spend most of their time asleep, and one of them can wait for seconds. Here the threads of a process
+queue (``turns``), and the first in line retries every few milliseconds, competing only with other processes.
 """
 
 import random
@@ -15,13 +15,13 @@ from django.db.backends.utils import debug_transaction
 
 from taskproject.sqlite.turns import Turns, turns_at
 
-#: Between two tries against another process; a transaction of ours takes some milliseconds.
+#: Pause between tries while another process writes; one of our transactions takes a few milliseconds.
 PAUSE_SECONDS = 0.002
 DEFAULT_TIMEOUT_SECONDS = 5.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection whose transactions wait for their turn; the option ``timeout`` bounds the waiting, in seconds."""
+    """A connection whose transactions wait for their turn; the option ``timeout`` limits the wait, in seconds."""
 
     transaction_mode: str | None
 
@@ -36,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         timeout = float(self.settings_dict["OPTIONS"].get("timeout", DEFAULT_TIMEOUT_SECONDS))
         until = time.monotonic() + timeout
         turns = turns_at(str(self.settings_dict["NAME"]))
-        # Not having got it is no reason to fail: it is SQLite that decides, at the end of the same wait.
+        # Not getting the turn is no error yet: SQLite decides, within the same timeout.
         if turns.take(timeout):
             self._turns = turns
         try:
@@ -68,7 +68,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         super()._commit()  # type: ignore[misc]  # unknown to the stubs
-        # Not where it failed: the transaction is open until it is rolled back.
+        # Not if the commit failed: the transaction stays open until it is rolled back.
         self._pass_on()
 
     def _rollback(self) -> None:

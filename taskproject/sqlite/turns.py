@@ -6,9 +6,9 @@ from functools import cache
 
 
 class Turns:
-    """A lock that is handed from holder to next in line, so that none who waits is passed by.
+    """A lock that its holder hands to the next in line, so that no waiting thread is passed over.
 
-    ``threading.Lock`` lets whoever asks at the right moment take it, most often the thread that has just let go.
+    ``threading.Lock`` goes to whoever asks at the right moment, most often the thread that has just released it.
     """
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class Turns:
         self._taken = False
 
     def take(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds; whether the turn is now the caller's."""
+        """Wait up to ``timeout`` seconds; returns whether the caller now has the turn."""
         with self._mutex:
             if not self._taken:
                 self._taken = True
@@ -29,15 +29,15 @@ class Turns:
             if gate.acquire(timeout=timeout):
                 return True
         except BaseException:
-            # An interrupt: the turn must not be handed to one who has left.
+            # An interrupt: the turn must not be handed to a thread that has left.
             if not self._leave(gate):
                 self.pass_on()
             raise
-        # Else it was handed over at the last moment.
+        # Otherwise it was handed over at the last moment.
         return not self._leave(gate)
 
     def _leave(self, gate: threading.Lock) -> bool:
-        """Whether ``gate`` was still waiting, and so has left the queue; if not, the turn is its caller's."""
+        """Whether ``gate`` was still waiting and has now left the queue; if not, the caller has the turn."""
         with self._mutex:
             if gate in self._waiting:
                 self._waiting.remove(gate)
@@ -45,7 +45,7 @@ class Turns:
         return False
 
     def pass_on(self) -> None:
-        """Give the turn to the next in line; only its holder may."""
+        """Give the turn to the next in line; only the holder may do so."""
         with self._mutex:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -55,5 +55,5 @@ class Turns:
 
 @cache
 def turns_at(path: str) -> Turns:
-    """The queue of this process for the database file at ``path``."""
+    """This process's queue for the database file at ``path``."""
     return Turns()

@@ -1,6 +1,6 @@
-"""Reading what a matching is made from: the tasks that wait, the agents that could do them, and what keeps them apart.
+"""Reads what a matching is computed from: the waiting tasks, the agents that could do them, and what excludes them.
 
-A fixed number of queries for each project and each five thousand tasks, whatever the number of agents.
+A fixed number of queries per project and per five thousand tasks, whatever the number of agents.
 """
 
 from collections import Counter, defaultdict
@@ -38,15 +38,15 @@ from tasks.transitions import Status
 
 #: An LLM agent that called within this time is alive.
 ALIVE_FOR: Final = timedelta(minutes=2)
-#: Tasks of a project that one matching looks at: the first in the order of claims, and the longest waiting.
+#: Tasks of a project that one matching considers: the first in claim order, and the longest waiting.
 MOST_TASKS, OLDEST_TASKS = 10_000, 500
 #: Ids in one query.
 SLICE = 5_000
-#: How long a task may wait beside one of normal priority.
+#: How long a task may wait, relative to one of normal priority.
 PATIENCE: Final = {Priority.LOW: 2.0, Priority.NORMAL: 1.0, Priority.HIGH: 0.5, Priority.URGENT: 0.25}
-#: What is added to the score of who began the task before, and of who did what it depends on.
+#: Added to the score of an agent that began the task before, or that did what it depends on.
 BEGAN_IT, DID_WHAT_IT_NEEDS = 0.25, 0.1
-#: After so many times the time to accept, who let an offer lapse or gave the task back may get it again.
+#: An agent that let an offer lapse or gave the task back may get it again after this many times the time to accept.
 REST = 5
 
 _TASK_COLUMNS = (
@@ -56,7 +56,7 @@ _TASK_COLUMNS = (
 
 
 def waiting(project: Project, now: datetime) -> list[int]:
-    """The ids of the project's tasks that are ready and nobody's; so many at most, and the oldest always."""
+    """The ids of the project's ready, unassigned tasks: at most ``MOST_TASKS``, plus the oldest ones."""
     ready = Task.objects.ready(now).filter(project=project).unassigned()
     ids = list(ready.in_claim_order().values_list("pk", flat=True)[: MOST_TASKS + 1])
     if len(ids) > MOST_TASKS:
@@ -66,7 +66,7 @@ def waiting(project: Project, now: datetime) -> list[int]:
 
 
 def read_agents(projects: Collection[int], now: datetime, experience: Experience) -> tuple[AgentFacts, ...]:
-    """All who may work in these projects (by id), each as it is now; by id."""
+    """All agents that may work in these projects (by id) as they are now, ordered by id."""
     works_in: dict[int, set[int]] = defaultdict(set)
     members = Membership.objects.filter(project__in=projects, user__agent__isnull=False).exclude(role=Role.VIEWER)
     reviewers: dict[int, set[int]] = defaultdict(set)
@@ -86,16 +86,16 @@ def read_agents(projects: Collection[int], now: datetime, experience: Experience
     learned = experience.of(ids, now)
     latest_run = Run.objects.filter(agent=OuterRef("pk")).order_by("-started_at")
     latest_offer = Assignment.objects.filter(agent=OuterRef("pk")).order_by("-pk").values("created_at")[:1]
-    found = []
-    for some in _slices(ids):
-        agents: QuerySet[Any] = Agent.objects.filter(pk__in=some).order_by("pk")
+    rows = []
+    for batch in _slices(ids):
+        agents: QuerySet[Any] = Agent.objects.filter(pk__in=batch).order_by("pk")
         for agent in agents.annotate(
             began_at=Subquery(latest_run.values("started_at")[:1]),
             ended_as=Subquery(latest_run.values("status")[:1]),
             ended_at=Subquery(latest_run.values("ended_at")[:1]),
             offered_at=Subquery(latest_offer),
         ):
-            found.append(
+            rows.append(
                 AgentFacts(
                     id=agent.pk,
                     slug=agent.slug,
@@ -112,26 +112,26 @@ def read_agents(projects: Collection[int], now: datetime, experience: Experience
                     last_offered=agent.offered_at.timestamp() if agent.offered_at else 0.0,
                 )
             )
-    return tuple(found)
+    return tuple(rows)
 
 
 def _load(ids: Sequence[int]) -> tuple[Counter[int], Counter[int], dict[int, dict[int, int]]]:
-    """Active runs, assignments not begun, and skills (id → level) of these agents."""
+    """Active runs, unstarted assignments, and skills (id → level) of these agents."""
     active, unstarted = Counter[int](), Counter[int]()
     skills: dict[int, dict[int, int]] = defaultdict(dict)
-    for some in _slices(ids):
-        runs = Run.objects.active().filter(agent__in=some).order_by()
+    for batch in _slices(ids):
+        runs = Run.objects.active().filter(agent__in=batch).order_by()
         active.update(dict(runs.values_list("agent").annotate(n=Count("pk"))))
-        open_ones = Assignment.objects.unstarted().filter(agent__in=some).order_by()
-        unstarted.update(dict(open_ones.values_list("agent").annotate(n=Count("pk"))))
-        rows = AgentSkill.objects.filter(agent__in=some).order_by("skill")
+        assignments = Assignment.objects.unstarted().filter(agent__in=batch).order_by()
+        unstarted.update(dict(assignments.values_list("agent").annotate(n=Count("pk"))))
+        rows = AgentSkill.objects.filter(agent__in=batch).order_by("skill")
         for agent, skill, level in rows.values_list("agent", "skill", "level"):
             skills[agent][skill] = level
     return active, unstarted, skills
 
 
 def barred(agent: Agent, now: datetime) -> str:
-    """What keeps ``agent`` from any work now, as a code; empty where nothing does."""
+    """The code of what keeps ``agent`` from any work now; empty if nothing does."""
     if not agent.enabled:
         return facts.DISABLED
     if agent.availability != Availability.AVAILABLE:
@@ -144,7 +144,7 @@ def barred(agent: Agent, now: datetime) -> str:
 
 
 def _went_silent(agent: Any) -> str:
-    """An LLM agent that lost its last lease and has not called since is gone, however lately it called before."""
+    """An LLM agent that lost its last lease and has not called since is gone, however recently it called before."""
     lost = agent.kind == AgentKind.LLM and agent.ended_as == RunStatus.EXPIRED
     return facts.SILENT if lost and agent.last_seen_at <= agent.ended_at else ""
 
@@ -152,23 +152,23 @@ def _went_silent(agent: Any) -> str:
 def read_tasks(
     ids: Sequence[int], projects: Iterable[Project], now: datetime, experience: Experience
 ) -> tuple[TaskFacts, ...]:
-    """The tasks with these ids as they are now, in the order of claims."""
+    """The tasks with these ids as they are now, in claim order."""
     by_id = {project.pk: project for project in projects}
     hours = experience.hours_of(by_id)
-    found = []
-    for some in _slices(ids):
+    waiting_tasks = []
+    for batch in _slices(ids):
         needs: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        required = RequiredSkill.objects.filter(task__in=some).order_by("skill")
+        required = RequiredSkill.objects.filter(task__in=batch).order_by("skill")
         for task, skill, level in required.values_list("task", "skill", "min_level"):
             needs[task].append((skill, level))
-        rows = list(Task.objects.filter(pk__in=some, project__in=by_id).in_claim_order().values_list(*_TASK_COLUMNS))
+        rows = list(Task.objects.filter(pk__in=batch, project__in=by_id).in_claim_order().values_list(*_TASK_COLUMNS))
         began = [row[0] for row in rows if row[10]]
-        barred_from, continuity = _histories(some, began, by_id, now)
+        barred_from, continuity = _histories(batch, began, by_id, now)
         ready_since = _ready_since(rows, by_id, now)
         for pk, project_id, number, priority, created, not_before, due, estimate, reviewed, version, _ in rows:
             project = by_id[project_id]
             since = max(created, not_before or created, ready_since.get(pk, created))
-            found.append(
+            waiting_tasks.append(
                 TaskFacts(
                     id=pk,
                     ref=f"{project.key}-{number}",
@@ -186,7 +186,7 @@ def read_tasks(
                     continuity=continuity.get(pk, {}),
                 )
             )
-    return tuple(found)
+    return tuple(waiting_tasks)
 
 
 def patience(project: Project, priority: int) -> timedelta:
@@ -197,7 +197,7 @@ def patience(project: Project, priority: int) -> timedelta:
 def _histories(
     ids: Sequence[int], began: list[int], projects: dict[int, Project], now: datetime
 ) -> tuple[dict[int, dict[int, str]], dict[int, dict[int, float]]]:
-    """Who is kept from which task by what happened before, and who knows it from before."""
+    """Which agents earlier events exclude from which task, and which agents know a task from before."""
     barred_from: dict[int, dict[int, str]] = defaultdict(dict)
     continuity: dict[int, dict[int, float]] = defaultdict(dict)
     needed = Dependency.objects.filter(task__in=ids, depends_on__runs__status=RunStatus.COMPLETED)
@@ -221,7 +221,7 @@ def _histories(
         if reason == AssignmentEnd.DECLINED:
             barred_from[task].setdefault(agent, facts.DECLINED)
         elif reason == AssignmentEnd.UNASSIGNED:
-            # Staff had a reason; else the engine would give the task straight back.
+            # Staff had a reason; without this the engine would give the task straight back.
             barred_from[task].setdefault(agent, facts.TAKEN_OFF)
         elif at is not None and at > now - _rest(projects[project], kind):
             barred_from[task].setdefault(agent, facts.LAPSED)
@@ -229,7 +229,7 @@ def _histories(
 
 
 def accept_within(project: Project, kind: str) -> timedelta:
-    """How long an agent of this kind has to accept an offer; for people it is working time."""
+    """How long an agent of this kind has to accept an offer; for people this is working time."""
     human = kind == AgentKind.HUMAN
     return timedelta(seconds=project.accept_within_human_seconds if human else project.accept_within_llm_seconds)
 
@@ -239,7 +239,7 @@ def _rest(project: Project, kind: str) -> timedelta:
 
 
 def _ready_since(rows: list[Any], projects: dict[int, Project], now: datetime) -> dict[int, datetime]:
-    """Since when the old ones of these tasks could have begun; asked for them alone, for there it matters."""
+    """When the overdue-to-start ones of these tasks became ready; queried for them alone, where it matters."""
     old = [row[0] for row in rows if now - row[4] > patience(projects[row[1]], row[3])]
     if not old:
         return {}
@@ -251,17 +251,17 @@ def _ready_since(rows: list[Any], projects: dict[int, Project], now: datetime) -
 def read_snapshot(
     projects: Sequence[Project], now: datetime, experience: Experience, *, tasks: Sequence[int] | None = None
 ) -> Snapshot:
-    """All that waits in ``projects`` (or ``tasks``, by id), and all who may work there."""
+    """Everything that waits in ``projects`` (or ``tasks``, by id), and every agent that may work there."""
     ids = [pk for project in projects for pk in waiting(project, now)] if tasks is None else list(tasks)
-    found = read_tasks(ids, projects, now, experience) if ids else ()
+    waiting_tasks = read_tasks(ids, projects, now, experience) if ids else ()
     agents = read_agents([project.pk for project in projects], now, experience)
-    wanted = {skill for task in found for skill, _ in task.needs}
+    wanted = {skill for task in waiting_tasks for skill, _ in task.needs}
     names = dict(Skill.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
-    return Snapshot(now.timestamp(), found, agents, names)
+    return Snapshot(now.timestamp(), waiting_tasks, agents, names)
 
 
 def is_waiting(task: Task, now: datetime) -> bool:
-    """Whether somebody is to be found for ``task``: it is ready, and nobody is assigned."""
+    """Whether ``task`` needs an agent: it is ready, and nobody is assigned."""
     return task.is_ready(now) and not Assignment.objects.active().filter(task=task).exists()
 
 

@@ -1,4 +1,4 @@
-"""The latest decision of automatic assignment on a task, in words; for the pages and the admin."""
+"""The latest decision of automatic assignment on a task, in words, for the pages and the admin."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from tasks.transitions import Status
 
 @dataclass(frozen=True)
 class Decision:
-    """A decision to show. ``warning``: why nobody can be found, where somebody has to change something."""
+    """A decision to show. ``warning``: why nobody can be found, if somebody has to change something."""
 
     made: AssignmentDecision
     title: str
@@ -18,7 +18,7 @@ class Decision:
 
 
 def latest_decision(task: Task) -> Decision | None:
-    """Why the task was offered to whom, or why it waited; None where nothing was decided."""
+    """To whom the task was offered and why, or why it waited; None if nothing was decided."""
     made = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
     if made is None:
         return None
@@ -29,7 +29,7 @@ def latest_decision(task: Task) -> Decision | None:
 
 
 def decision_that_holds(task: Task) -> Decision | None:
-    """The same, but for why nobody was found where that no longer matters."""
+    """The latest decision, unless it says why nobody was found and that no longer matters."""
     decision = latest_decision(task)
     if decision is None or decision.made.agent is not None:
         return decision

@@ -1,6 +1,6 @@
-"""Automatic assignment as it is done: read, match, offer, keep why. Any number of dispatchers may run.
+"""Automatic assignment at work: read, match, offer, record why. Any number of dispatchers may run.
 
-What was read may be old when it is written: each offer is made only where all still is as it was matched.
+What was read may be out of date when it is written: an offer is made only if nothing changed since the matching.
 """
 
 import time
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
 
 #: Offers to one agent in one transaction.
 AT_ONCE = 50
-#: After so long the engine's offers are matched anew: what was read is old by then, and something urgent may have come.
+#: After this long the engine matches again: what it read is out of date, and something urgent may have arrived.
 OFFERING_SECONDS = 5.0
-#: Waiting tasks whose record one matching brings up to date; the others come with the next ones.
+#: Waiting tasks whose record one matching brings up to date; later matchings update the others.
 EXPLAINED = 50
-#: The same where somebody asked.
+#: The same for a matching on demand.
 MOST_EXPLAINED = 200
 
 
 @dataclass
 class Served:
-    """What one matching did. ``missed``: offers that came too late, because something had changed meanwhile."""
+    """What one matching did. ``missed``: offers that came too late because something had changed."""
 
     decisions: list[AssignmentDecision] = field(default_factory=list)
     missed: int = 0
@@ -60,7 +60,7 @@ class Served:
 
 
 def policy_of(project: Project) -> Policy:
-    """The project's policy; the default where its name is no longer known."""
+    """The project's policy; the default if its name is no longer known."""
     policy = named(project.policy) or named(DEFAULT)
     assert policy is not None
     return policy
@@ -75,19 +75,19 @@ def serve(
 ) -> Served:
     """Match what waits in ``projects`` and offer it. Projects of one policy are matched together, by their shares.
 
-    ``explained``: when which waiting task was last explained; those explained since ``explain_again`` are not again.
+    ``explained``: when each waiting task was last explained; those explained since ``explain_again`` are skipped.
     """
     served = Served()
     by_policy: dict[str, list[Project]] = defaultdict(list)
     for project in projects:
         by_policy[policy_of(project).name].append(project)
-    for _, some in sorted(by_policy.items(), key=lambda item: (-max(one.share_weight for one in item[1]), item[0])):
+    for _, group in sorted(by_policy.items(), key=lambda item: (-max(p.share_weight for p in item[1]), item[0])):
         now = clock.now()
-        snapshot = read_snapshot(some, now, experience)
+        snapshot = read_snapshot(group, now, experience)
         if not snapshot.tasks:
             continue
-        matching = match(snapshot, policy_of(some[0]))
-        _offer(matching, some, DecisionMode.AUTO, None, now, served)
+        matching = match(snapshot, policy_of(group[0]))
+        _offer(matching, group, DecisionMode.AUTO, None, now, served)
         known = explained if explained is not None else {}
         left = [n for n in range(len(snapshot.tasks)) if n not in matching.agent_of]
         served.waiting += len(left)
@@ -101,24 +101,24 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def preview(tasks: Sequence[Task], experience: Experience | None = None) -> list[Matching]:
-    """How these tasks would be matched now, one matching for each policy; nothing is written."""
+    """How these tasks would be matched now, one matching per policy; nothing is written."""
     experience, now = experience or Experience(), clock.now()
     by_policy: dict[str, list[Task]] = defaultdict(list)
     for task in tasks:
         by_policy[policy_of(task.project).name].append(task)
-    found = []
-    for _, some in sorted(by_policy.items()):
-        projects = list({task.project_id: task.project for task in some}.values())
-        snapshot = read_snapshot(projects, now, experience, tasks=[task.pk for task in some])
-        found.append(match(snapshot, policy_of(projects[0])))
-    return found
+    matchings = []
+    for _, group in sorted(by_policy.items()):
+        projects = list({task.project_id: task.project for task in group}.values())
+        snapshot = read_snapshot(projects, now, experience, tasks=[task.pk for task in group])
+        matchings.append(match(snapshot, policy_of(projects[0])))
+    return matchings
 
 
 def auto_assign(*, actor: "User | None", task: Task) -> AssignmentDecision:
-    """Find an agent for ``task`` now, whatever the mode of its project, and offer it; nobody is an answer too.
+    """Find an agent for ``task`` now, whatever the mode of its project, and offer it; the answer may be nobody.
 
-    A task that was offered already keeps that decision. Raises ``NotPermitted``, ``IllegalTransition`` for one that
-    is not waiting to be begun, ``NotReady``, ``Invalid`` for one that somebody was assigned to by hand.
+    A task that is offered already keeps that decision. Raises ``NotPermitted``, ``IllegalTransition`` if it cannot
+    be started, ``NotReady``, and ``Invalid`` if somebody was assigned to it by hand.
     """
     outcome = auto_assign_all(actor=actor, tasks=[task])[task.pk]
     if isinstance(outcome, DomainError):
@@ -127,7 +127,7 @@ def auto_assign(*, actor: "User | None", task: Task) -> AssignmentDecision:
 
 
 def auto_assign_all(*, actor: "User | None", tasks: Sequence[Task]) -> dict[int, AssignmentDecision | DomainError]:
-    """Match these tasks together now and offer them; for each (by id) the decision, or why it was refused."""
+    """Match these tasks together now and offer them; the decision for each (by id), or why it was refused."""
     now = clock.now()
     outcomes: dict[int, AssignmentDecision | DomainError] = {}
     chosen = []
@@ -155,7 +155,7 @@ def auto_assign_all(*, actor: "User | None", tasks: Sequence[Task]) -> dict[int,
 
 
 def _found_nobody(task: Task) -> AssignmentDecision | DomainError:
-    """The record of nobody; where there is none, somebody was faster, and that is the reason to say."""
+    """The record of nobody; if there is none, somebody was faster, and that is the reason to give."""
     waits = AssignmentDecision.objects.filter(task=task, agent__isnull=True, ended_at__isnull=True).first()
     if waits is not None:
         return waits
@@ -163,11 +163,11 @@ def _found_nobody(task: Task) -> AssignmentDecision | DomainError:
         require_waiting(Task.objects.select_related("project").get(pk=task.pk), clock.now())
     except DomainError as error:
         return error
-    return Contended(f"{task.ref} found no free slot at this moment; try again.")
+    return Contended(f"{task.ref} found no free slot just now; try again.")
 
 
 def require_waiting(task: Task, now: datetime) -> None:
-    """Raise why nobody is to be found for ``task``: it is not ready, or somebody is assigned."""
+    """Raise the reason why ``task`` needs no agent: it is not ready, or somebody is assigned."""
     if task.status != Status.NOT_STARTED:
         raise IllegalTransition("auto_assign", task.ref, task.status, allowed(task.status))
     require_ready(task, now)
@@ -192,7 +192,7 @@ def _offer(
     now: datetime,
     served: Served,
 ) -> None:
-    """Write the offers, those of one agent together, so that its row is locked once for each portion."""
+    """Write the offers grouped by agent, so that its row is locked once per portion."""
     by_id = {project.pk: project for project in projects}
     by_agent: dict[int, list[int]] = defaultdict(list)
     for task, agent in sorted(matching.agent_of.items()):
@@ -251,7 +251,7 @@ def decision_of(matching: Matching, task: int, mode: DecisionMode) -> Assignment
 
 
 def _explain(matching: Matching, numbers: Sequence[int], mode: DecisionMode, actor: "User | None") -> None:
-    """Keep why these tasks (by index) wait, where that differs from what is kept already."""
+    """Record why these tasks (by index) wait, if that differs from what is already recorded."""
     if not numbers:
         return
     ids = [matching.snapshot.tasks[n].id for n in numbers]

@@ -1,4 +1,4 @@
-"""What past runs and reviews say of agents: outcomes and pace per skill, each weighted by its age. Reads only."""
+"""What past runs and reviews say about agents: outcomes and pace per skill, weighted by age. Read-only."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -13,17 +13,17 @@ from tasks.models import Agent, RequiredSkill, Review, Run, RunStatus, Task, Ver
 from tasks.transitions import Status
 
 HALF_LIFE = timedelta(days=30)
-#: What a new model version of an agent keeps of what was learned before.
+#: The share of earlier evidence that a new model version of an agent keeps.
 KEPT_BY_NEW_VERSION = 0.3
-#: So many runs of an agent are looked at, and none older: what is older than six half-lives hardly counts.
+#: At most this many runs of an agent are read, and none older: what is older than six half-lives hardly counts.
 RUNS = 200
 OLDEST = timedelta(days=180)
-#: Agents read at a time, and ids that one query names.
+#: Agents read at a time, and ids in one query.
 AGENTS_AT_ONCE, SLICE = 100, 5_000
-#: Expected of a task without an estimate in a project that has completed nothing yet.
+#: Expected for a task without an estimate in a project that has completed nothing yet.
 HOURS = 1.0
 COMPLETED_TASKS = 200
-#: One odd run must not make an agent look a thousand times as fast or slow.
+#: One outlier must not make an agent look a thousand times as fast or slow.
 LEAST_PACE, MOST_PACE = 0.05, 20.0
 
 _COUNTED = Q(status__in=(RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.EXPIRED)) | Q(adopted_at__isnull=False)
@@ -44,9 +44,9 @@ class _Sums:
 
 @dataclass
 class Experience:
-    """Evidence of agents and hours of projects, kept in memory until forgotten; a tick then costs next to nothing.
+    """Evidence per agent and hours per project, cached until forgotten, so that a tick costs next to nothing.
 
-    With ``projects`` (ids) only runs there count: what somebody may know who manages these alone.
+    With ``projects`` (ids) only runs in them count: what a manager of only these projects may know.
     """
 
     projects: Collection[int] | None = None
@@ -55,21 +55,21 @@ class Experience:
     _read_at: datetime | None = None
 
     def forget(self, agents: Iterable[int] = (), projects: Iterable[int] = ()) -> None:
-        """Read these anew when they are next asked for, because a run of theirs ended or was judged."""
+        """Read these agents again when next needed, because a run of theirs ended or was judged."""
         for agent in agents:
             self._evidence.pop(agent, None)
         for project in projects:
             self._hours.pop(project, None)
 
     def forget_old(self, now: datetime, *, after: timedelta) -> None:
-        """Forget everything that often, so that nothing missed stays wrong and evidence goes on decaying."""
+        """Forget everything periodically, so that nothing missed stays wrong and evidence keeps decaying."""
         if self._read_at is None or now - self._read_at > after:
             self._evidence.clear()
             self._hours.clear()
             self._read_at = now
 
     def of(self, agents: Collection[int], now: datetime) -> Mapping[int, Learned]:
-        """Evidence per agent (by id) and skill (by id; None: of all runs)."""
+        """Evidence per agent (by id) and skill (by id; None: all runs)."""
         missing = [agent for agent in agents if agent not in self._evidence]
         for start in range(0, len(missing), AGENTS_AT_ONCE):
             self._evidence |= _read_evidence(missing[start : start + AGENTS_AT_ONCE], now, self)
@@ -100,9 +100,9 @@ def _read_evidence(agents: list[int], now: datetime, experience: Experience) -> 
     for pk, version_since, cut in known.values_list("pk", "version_since", "cut"):
         since[pk] = version_since
         which |= Q(agent=pk, started_at__gte=max(cut or now - OLDEST, now - OLDEST))
-    found: dict[int, Learned] = {agent: {} for agent in agents}
+    learned: dict[int, Learned] = {agent: {} for agent in agents}
     if not since:
-        return found
+        return learned
     columns = (
         "pk", "agent", "status", "adopted_at", "started_at", "ended_at", "task",
         "task__status", "task__review_required", "task__estimate_minutes", "task__project",
@@ -114,10 +114,10 @@ def _read_evidence(agents: list[int], now: datetime, experience: Experience) -> 
     verdicts: dict[Any, str] = {}
     skills: dict[int, set[int]] = defaultdict(set)
     for start in range(0, len(runs), SLICE):
-        some = runs[start : start + SLICE]
-        given = Review.objects.filter(run__in=[run[0] for run in some]).order_by("created_at")
+        batch = runs[start : start + SLICE]
+        given = Review.objects.filter(run__in=[run[0] for run in batch]).order_by("created_at")
         verdicts.update(given.values_list("run", "verdict"))
-        required = RequiredSkill.objects.filter(task__in={run[6] for run in some})
+        required = RequiredSkill.objects.filter(task__in={run[6] for run in batch})
         for task, skill in required.values_list("task", "skill"):
             skills[task].add(skill)
     hours = experience.hours_of({run[10] for run in runs})
@@ -141,8 +141,8 @@ def _read_evidence(agents: list[int], now: datetime, experience: Experience) -> 
                 of_skill.pace += weight * pace
                 of_skill.paced += weight
     for agent, by_skill in sums.items():
-        found[agent] = {skill: of_skill.as_evidence() for skill, of_skill in by_skill.items()}
-    return found
+        learned[agent] = {skill: of_skill.as_evidence() for skill, of_skill in by_skill.items()}
+    return learned
 
 
 def _was_accepted(status: str, adopted: bool, verdict: str | None, reviewed: bool, task_status: str) -> bool | None:

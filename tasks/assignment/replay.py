@@ -1,4 +1,4 @@
-"""The past of a project as a load to simulate: what arrived when, and what each agent has shown. Reads only."""
+"""A project's past as a load to simulate: what arrived when, and what each agent has shown. Read-only."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -13,10 +13,10 @@ MOST_TASKS = 5_000
 
 
 def replay_of(project: Project, now: datetime, *, days: int = 30, most: int = MOST_TASKS) -> Load:
-    """What ``project`` completed in the last ``days``, each task as big as it turned out, and its present team.
+    """What ``project`` completed in the last ``days``, each task as large as it turned out, and its present team.
 
-    How big a task is, is what its run took, divided by how slow its agent is; how good and how slow each agent is, is
-    what its runs have shown. The team may be one of nobody, and the past empty: then there is nothing to simulate.
+    The size of a task is the time its run took, divided by its agent's slowness; each agent's quality and slowness are
+    what its runs have shown. The team or the past may be empty: then there is nothing to simulate.
     """
     members = Membership.objects.filter(project=project).exclude(role=Role.VIEWER)
     agents = list(Agent.objects.filter(user__in=members.values("user"), enabled=True).order_by("pk"))
@@ -36,8 +36,10 @@ def replay_of(project: Project, now: datetime, *, days: int = 30, most: int = MO
             quality[pk, skill] = learned[pk].get(skill, NOTHING).probability(levels[pk].get(skill, 1))
     tasks = _tasks(project, now, days, most, slowness)
     team = tuple(
-        AgentFacts(one.pk, one.slug, one.max_concurrent, projects=frozenset({project.pk}), skills=levels[one.pk])
-        for one in agents
+        AgentFacts(
+            agent.pk, agent.slug, agent.max_concurrent, projects=frozenset({project.pk}), skills=levels[agent.pk]
+        )
+        for agent in agents
     )
     return Load(tasks, team, slowness, quality)
 
@@ -49,15 +51,15 @@ def _tasks(project: Project, now: datetime, days: int, most: int, slowness: dict
     needs: dict[int, list[tuple[int, int]]] = defaultdict(list)
     hours: dict[int, float] = {}
     for start in range(0, len(rows), 1000):
-        some = [task.pk for task in rows[start : start + 1000]]
-        required = RequiredSkill.objects.filter(task__in=some).order_by("skill")
+        batch = [task.pk for task in rows[start : start + 1000]]
+        required = RequiredSkill.objects.filter(task__in=batch).order_by("skill")
         for task, skill, level in required.values_list("task", "skill", "min_level"):
             needs[task].append((skill, level))
-        runs = Run.objects.filter(task__in=some, status=RunStatus.COMPLETED)
+        runs = Run.objects.filter(task__in=batch, status=RunStatus.COMPLETED)
         for task, agent, began, ended in runs.values_list("task", "agent", "started_at", "ended_at"):
             if ended is not None:
                 hours[task] = (ended - began).total_seconds() / 3600 / slowness.get(agent, 1.0)
-    found = [
+    arrivals = [
         TaskFacts(
             id=pk,
             ref=f"{project.key}-{task.number}",
@@ -72,4 +74,4 @@ def _tasks(project: Project, now: datetime, days: int, most: int, slowness: dict
         for pk, task in by_id.items()
         if pk in hours
     ]
-    return tuple(sorted(found, key=lambda one: (one.waiting_since, one.id)))
+    return tuple(sorted(arrivals, key=lambda task: (task.waiting_since, task.id)))

@@ -1,4 +1,4 @@
-"""What an agent has shown, as rows to read: for each skill the declared level, and what its runs and reviews say."""
+"""What an agent has shown, as rows to read: per skill the declared level, and what its runs and reviews say."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class Shown:
 
 
 def track_record(agent: Agent, now: datetime, projects: Collection[int] | None) -> list[Shown]:
-    """The agent's skills, and others in which it has shown something; first what it has shown in all.
+    """The agent's skills, and others in which it has a record; the first row covers all its work.
 
-    Only runs in ``projects`` (ids; None: everywhere) count, those that the reader manages.
+    Only runs in ``projects`` (ids; None: everywhere) count: those that the reader manages.
     """
     learned = Experience(projects).of([agent.pk], now)[agent.pk]
     levels = {has.skill_id: has.level for has in agent.skills.all()}

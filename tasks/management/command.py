@@ -1,4 +1,4 @@
-"""What all commands share: a help text with examples, ``--json``, one sentence for what went wrong, and exit codes.
+"""What all commands share: a help text with examples, ``--json``, one-sentence errors, and exit codes.
 
 0: done. 1: the command ran and found problems. 2: it was used wrongly (an argument, a file, a name).
 """
@@ -29,7 +29,7 @@ EXIT_CODES = "exit codes: 0 done, 1 found problems, 2 wrong use"
 
 
 class Problem(CommandError):
-    """The command ran and found something that must be looked at; exit code 1."""
+    """The command ran and found something that needs attention; exit code 1."""
 
     def __init__(self, sentence: str, *, code: str = "found_problems", data: dict[str, Any] | None = None) -> None:
         super().__init__(sentence, returncode=FOUND_PROBLEMS)
@@ -37,7 +37,7 @@ class Problem(CommandError):
 
 
 class WrongUse(CommandError):
-    """An argument that cannot be meant; exit code 2."""
+    """An invalid argument; exit code 2."""
 
     def __init__(self, sentence: str, *, code: str = "wrong_use", data: dict[str, Any] | None = None) -> None:
         super().__init__(sentence, returncode=WRONG_USE)
@@ -45,7 +45,7 @@ class WrongUse(CommandError):
 
 
 class _HelpFormatter(DjangoHelpFormatter):
-    """Django's order of options; the description is wrapped, the examples stay as they were written."""
+    """Django's order of options; the description is wrapped, the examples stay as written."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.endswith(EXIT_CODES):
@@ -54,7 +54,7 @@ class _HelpFormatter(DjangoHelpFormatter):
 
 
 class Command(BaseCommand):
-    """A command that says what went wrong in one sentence and ends with the exit codes above.
+    """A command that reports errors in one sentence and ends with the exit codes above.
 
     Subclasses set ``help`` and ``examples``, and write ``run``, which may return an exit code. ``option_of`` names the
     option behind a field that a verb refuses.
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         return "\n".join(f"  {line}" for line in text.strip().splitlines())
 
     def run(self, **options: Any) -> int | None:
-        """Do the work; what is returned becomes the exit code."""
+        """Do the work; the return value becomes the exit code."""
         raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -94,7 +94,7 @@ class Command(BaseCommand):
             raise SystemExit(code)
 
     def sentence(self, error: DomainError) -> str:
-        """The one sentence of ``error``, with the options of this command in place of the fields of the verb."""
+        """The sentence of ``error``, with this command's options in place of the verb's fields."""
         if isinstance(error, Invalid):
             field, texts = next(iter(error.data["errors"].items()))
             return f"{self.option_of.get(field, field)}: {texts[0]}"
@@ -110,11 +110,11 @@ class Command(BaseCommand):
         self.stdout.write(text)
 
     def print_json(self, value: Any) -> None:
-        """Print ``value`` for a program; only ASCII, so that no terminal acts on what a text holds."""
+        """Print ``value`` for a program; only ASCII, so that no terminal interprets what a text contains."""
         self.stdout.write(json.dumps(value, indent=2, default=str))
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """As Django's, but an error is its sentence alone, without the name of a Python class before it."""
+        """As Django's, but an error is printed without the name of its Python class."""
         self._called_from_command_line = True
         parser = self.create_parser(argv[0], argv[1])
         options = vars(parser.parse_args(argv[2:]))
@@ -138,7 +138,7 @@ class Command(BaseCommand):
 
 
 def database_sentence(error: DatabaseError) -> str:
-    """One sentence for a database that does not answer as it should."""
+    """One sentence for a database that does not answer properly."""
     text = str(error).strip().partition("\n")[0]
     if isinstance(error, OperationalError | ProgrammingError) and (
         "no such table" in text or "no such column" in text or "does not exist" in text
@@ -148,10 +148,10 @@ def database_sentence(error: DatabaseError) -> str:
 
 
 def project_named(key: str) -> Project:
-    """The project with this key, small letters allowed. Raises ``WrongUse`` with the nearest known key."""
-    found = Project.objects.filter(key=key).first() or Project.objects.filter(key=key.upper()).first()
-    if found is not None:
-        return found
+    """The project with this key, in any case. Raises ``WrongUse`` with the nearest known key."""
+    project = Project.objects.filter(key=key).first() or Project.objects.filter(key=key.upper()).first()
+    if project is not None:
+        return project
     keys = list(Project.objects.values_list("key", flat=True))
     if not keys:
         raise WrongUse(f"There is no project {key!r} yet; create it with `manage.py add_project {key!a} --name …`.")
@@ -159,16 +159,16 @@ def project_named(key: str) -> Project:
 
 
 def skill_levels(texts: list[str]) -> list[tuple[str, int]]:
-    """``python:3`` → ``("python", 3)``; a level that is left out is 3. Raises ``WrongUse``."""
-    found = []
+    """``python:3`` → ``("python", 3)``; the level defaults to 3. Raises ``WrongUse``."""
+    levels = []
     for text in texts:
         name, colon, level = text.strip().rpartition(":")
         if not colon:
             name, level = level, "3"
         if not (level.isascii() and level.isdigit() and 1 <= int(level) <= 5):
             raise WrongUse(f"--skill {text!r}: write a skill and its level from 1 to 5, such as python:3.")
-        found.append((_skill_name(name), int(level)))
-    return found
+        levels.append((_skill_name(name), int(level)))
+    return levels
 
 
 def _skill_name(text: str) -> str:

@@ -103,7 +103,7 @@ def test_add_project_sets_its_rules_and_repeating_changes_nothing():
 
 
 def test_add_project_with_other_settings_is_wrong_use(cast):
-    with pytest.raises(CommandError, match="OPS exists already with another name and lease seconds") as refused:
+    with pytest.raises(CommandError, match="OPS already exists with another name and lease seconds") as refused:
         call("add_project", "OPS", "--name", "Other", "--lease", "60")
     assert refused.value.returncode == 2
 
@@ -147,7 +147,7 @@ def test_add_agent_human_gets_no_token_unless_asked():
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (["atlas"], "There is an agent 'atlas' already; change it, or add a token to it, in the admin."),
+        (["atlas"], "There is already an agent 'atlas'; change it or give it a token in the admin."),
         (["root"], "SLUG: The name 'root' is taken."),
         (["nova", "--project", "OPX"], "There is no project 'OPX'; did you mean 'OPS'?"),
         (

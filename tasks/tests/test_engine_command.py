@@ -42,10 +42,10 @@ def test_run_tells_each_tick_until_it_is_stopped(cast, monkeypatch):
     monkeypatch.setattr(engine, "companions", [])
     stop, ticks = threading.Event(), []
 
-    def tell(done):
+    def report(done):
         ticks.append(done)
         if len(ticks) == 3:
             stop.set()
 
-    engine.run(stop, tell=tell)
+    engine.run(stop, report=report)
     assert [done.as_dict() for done in ticks] == [engine.Ticked().as_dict()] * 3

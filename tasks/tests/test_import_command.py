@@ -70,14 +70,14 @@ def test_import_tasks_lists_every_problem_and_exits_1(run):
     told = run("title,due_at\n,x\nB,y\n")
     assert told.code == 1
     assert told.err == [
-        "line 2, due_at: 'x' is no time; write 2026-11-22T10:00:00Z or 2026-11-22.",
+        "line 2, due_at: 'x' is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.",
         "line 2, title: Is missing; every task needs a title.",
-        "line 3, due_at: 'y' is no time; write 2026-11-22T10:00:00Z or 2026-11-22.",
+        "line 3, due_at: 'y' is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.",
         "Nothing was imported: 3 problems.",
     ]
     answer = json.loads(run("title\n\n,\n", "--format", "json", "--json").out)
     assert answer["code"] == "validation_error"
-    assert answer["problems"] == [{"line": 1, "field": "", "detail": "This is no JSON: Expecting value at column 1."}]
+    assert answer["problems"] == [{"line": 1, "field": "", "detail": "This is not JSON: Expecting value at column 1."}]
 
 
 def test_import_tasks_without_assignees_ignores_who_is_not_here(run):
@@ -97,7 +97,7 @@ def test_import_tasks_of_bytes_that_are_no_text_exits_1(run):
         (None, [], "FILE cannot be read: No such file or directory."),
         ("", [], "FILE is empty."),
         (" \n", ["--format", "csv"], "FILE is empty."),
-        ("Buy milk\n", [], "The format of FILE cannot be told; say --format beads, json, csv."),
+        ("Buy milk\n", [], "The format of FILE is not recognised; use --format beads, json, csv."),
         (CSV, ["--format", "taskmaster"], "Error: argument --format: invalid choice: 'taskmaster' (choose from"),
     ],
 )

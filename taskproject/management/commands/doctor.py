@@ -1,4 +1,4 @@
-"""``manage.py doctor``: is everything well?"""
+"""``manage.py doctor``: is everything in order?"""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         "its lag, and the counters that can be recounted."
     )
     examples = "python manage.py doctor\npython manage.py doctor --json"
-    # They are examined too, as findings.
+    # Their results are among the findings.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,6 +29,6 @@ class Command(BaseCommand):
                 self.say(f"{finding.level:<8} {finding.name:<14} {finding.detail}")
         problems = sum(finding.level is Level.PROBLEM for finding in findings)
         if options["json"]:
-            shown = [{"name": one.name, "level": str(one.level), "detail": one.detail} for one in findings]
+            shown = [{"name": f.name, "level": str(f.level), "detail": f.detail} for f in findings]
             self.print_json({"ok": not problems, "findings": shown})
         return FOUND_PROBLEMS if problems else DONE

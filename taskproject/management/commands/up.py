@@ -20,26 +20,26 @@ from tasks.models import AgentToken
 #: Tasks that the first demo agent may create when there is nothing left to do.
 FOLLOW_UPS = 200
 
-#: A token's row, and its secret.
+#: A token's row and its secret.
 IssuedToken = tuple[AgentToken, str]
 
 
 class Command(BaseCommand):
     help = (
-        "Run everything in one: checks, migrations, web server and engine. The first start creates the secret key, "
-        "the database, an admin login (printed once) and a demo project with agents; later starts change nothing. "
-        "Ctrl-C stops all."
+        "Run everything in one process: checks, migrations, web server and engine. The first start creates the secret "
+        "key, the database, an admin login (printed once) and a demo project with agents; later starts change nothing. "
+        "Ctrl-C stops everything."
     )
     examples = "python manage.py up\npython manage.py up --host 0.0.0.0 --port 80 --no-demo"
-    # Run by ``first_start``, which says what is wrong in one sentence.
+    # ``first_start`` runs the checks and reports problems in one sentence.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on (default: this machine only).")
-        parser.add_argument("--port", type=int, default=8000, help="Default: 8000; 0 takes a free one.")
+        parser.add_argument("--port", type=int, default=8000, help="Default: 8000; 0 picks a free one.")
         parser.add_argument("--demo", action="store_true", default=True, help="Demo project in an empty database.")
         parser.add_argument("--no-demo", dest="demo", action="store_false", help="No demo project, no demo agents.")
-        parser.add_argument("--agents", type=int, default=3, metavar="N", help="Demo agents that work (default: 3).")
+        parser.add_argument("--agents", type=int, default=3, metavar="N", help="Demo agents to run (default: 3).")
 
     def run(self, **options: Any) -> None:
         if not 0 <= options["port"] <= 65535:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         if not 0 <= options["agents"] <= MOST_AGENTS:
             raise WrongUse(f"--agents: Must be from 0 to {MOST_AGENTS}.")
         try:
-            # Before anything is written: a start that cannot serve leaves nothing behind.
+            # Before anything is written, so that a start that cannot serve leaves nothing behind.
             listener = listen(options["host"], options["port"])
         except AddressError as error:
             raise WrongUse(str(error)) from None
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         tokens: list[tuple[AgentToken, str]],
         options: dict[str, Any],
     ) -> None:
-        # Imported late: it loads the whole application.
+        # Imported late because it loads the whole application.
         from taskproject import asgi
 
         port = listener.getsockname()[1]
@@ -118,9 +118,9 @@ class Command(BaseCommand):
                 "-H 'Content-Type: application/json' -d '{}'"
             )
         if options["json"]:
-            told = {"url": url, "login": prepared.admin, "password": prepared.password, "agents": agents}
-            told |= {"agent": GUEST if claim else None, "token": prepared.guest_token, "claim": claim}
-            self.say(json.dumps(told))
+            started = {"url": url, "login": prepared.admin, "password": prepared.password, "agents": agents}
+            started |= {"agent": GUEST if claim else None, "token": prepared.guest_token, "claim": claim}
+            self.say(json.dumps(started))
         else:
             self.say("\n".join(self._lines(url, prepared, agents, claim, options["host"])))
         self.stdout.flush()
@@ -133,7 +133,7 @@ class Command(BaseCommand):
         else:
             lines += [
                 f"  Login     {prepared.admin}, with the password of the first start;",
-                f"            forgotten? python manage.py changepassword {prepared.admin}",
+                f"            forgotten? Run python manage.py changepassword {prepared.admin}",
             ]
         if claim:
             lines += [
@@ -141,15 +141,15 @@ class Command(BaseCommand):
                 f"  Agent     {GUEST}",
                 f"  Token     {prepared.guest_token}    (shown only now)",
                 "",
-                "Be an agent: this claims a task.",
+                "To be an agent yourself, claim a task:",
                 "",
                 f"  {claim}",
             ]
         elif prepared.demo is not None:
-            lines += ["", f"  Agents    new tokens for them: {url}/admin/tasks/agent/"]
+            lines += ["", f"  Agents    new tokens: {url}/admin/tasks/agent/"]
         if agents:
             lines += ["", f"{agents} demo agent{'s' if agents > 1 else ''} at work; see {url}/"]
         public = host not in ("127.0.0.1", "localhost", "::1")
         if public and set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
-            lines += ["", "Others reach it only by a name in ALLOWED_HOSTS; set that variable to this machine's name."]
+            lines += ["", "Other machines reach it only by a name in ALLOWED_HOSTS; set that to this machine's name."]
         return [*lines, "", "Ctrl-C stops everything."]

@@ -16,9 +16,9 @@ FIRST_TOKEN = "first"  # noqa: S105 - the name that tells the token from later o
 
 class Command(BaseCommand):
     help = (
-        "Add an agent, LLM or human. Unknown skills are created. An LLM agent gets a token, shown this once; a person "
-        "gets one only with --token, and logs in after `manage.py changepassword SLUG`. A slug that exists is an "
-        "error: its token could not be shown again."
+        "Add an agent, LLM or human. Unknown skills are created. An LLM agent gets a token, shown only once; a person "
+        "gets one only with --token, and logs in after `manage.py changepassword SLUG`. An existing slug is an "
+        "error, since its token could not be shown again."
     )
     examples = "python manage.py add_agent atlas --project OPS --skill python:3 docs:2 --capacity 2 --json"
     option_of: ClassVar[dict[str, str]] = {
@@ -30,12 +30,14 @@ class Command(BaseCommand):
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug", metavar="SLUG", help="Small letters, digits, dots, dashes and underscores.")
+        parser.add_argument("slug", metavar="SLUG", help="Lowercase letters, digits, dots, dashes and underscores.")
         parser.add_argument("--kind", choices=AgentKind.values, default=AgentKind.LLM.value, help="Default: llm.")
         parser.add_argument(
             "--project", nargs="+", action="extend", default=[], metavar="KEY", help="Projects it belongs to."
         )
-        parser.add_argument("--role", choices=Role.values, default=Role.WORKER.value, help="There (default: worker).")
+        parser.add_argument(
+            "--role", choices=Role.values, default=Role.WORKER.value, help="Role in them (default: worker)."
+        )
         parser.add_argument(
             "--skill", nargs="+", action="extend", default=[], metavar="SKILL:LEVEL", help="Level 1 to 5 (default: 3)."
         )
@@ -45,10 +47,10 @@ class Command(BaseCommand):
     def run(self, **options: Any) -> None:
         slug, kind = options["slug"], AgentKind(options["kind"])
         if Agent.objects.filter(slug=slug).exists():
-            raise WrongUse(f"There is an agent {slug!r} already; change it, or add a token to it, in the admin.")
+            raise WrongUse(f"There is already an agent {slug!r}; change it or give it a token in the admin.")
         skills = skill_levels(options["skill"])
         token = None
-        # All of it or nothing: half an agent would make the repeated command fail.
+        # All or nothing: with half an agent, repeating the command would fail.
         with transaction.atomic():
             projects = [project_named(key) for key in dict.fromkeys(options["project"])]
             known = set(Skill.objects.values_list("name", flat=True))
@@ -68,6 +70,6 @@ class Command(BaseCommand):
         where = ", ".join(project.key for project in projects) or "no project yet"
         self.say(f"{slug} ({kind.label}) belongs to {where}.")
         if token:
-            self.say(f"Its token, shown this once: {token}")
+            self.say(f"Its token, shown only once: {token}")
         if kind is AgentKind.HUMAN:
             self.say(f"To log in, set a password: manage.py changepassword {slug}")

@@ -1,4 +1,4 @@
-"""``manage.py add_project``: a new project, or the sentence that it is there already."""
+"""``manage.py add_project``: a new project, or a sentence that it already exists."""
 
 import argparse
 from typing import Any, ClassVar
@@ -13,14 +13,14 @@ from tasks.models import AssignmentMode, Project
 
 class Command(BaseCommand):
     help = (
-        "Add a project. A key that exists with the same settings is left as it is, so the command may be repeated; "
-        "one that exists with other settings is an error."
+        "Add a project. A project that exists with the same settings is left as it is, so the command may be repeated; "
+        "one with other settings is an error."
     )
     examples = "python manage.py add_project OPS --name Operations --mode manual --pull"
     option_of: ClassVar[dict[str, str]] = {"key": "KEY", "name": "--name", "lease_seconds": "--lease"}
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("key", metavar="KEY", help="Short and lasting, as in OPS-42: capital letters and digits.")
+        parser.add_argument("key", metavar="KEY", help="Short and permanent, as in OPS-42: capital letters and digits.")
         parser.add_argument("--name", required=True, help="What people call it.")
         parser.add_argument("--mode", choices=AssignmentMode.values, help="Who assigns its tasks (default: manual).")
         parser.add_argument(
@@ -55,18 +55,18 @@ class Command(BaseCommand):
             ]
             if differing:
                 raise WrongUse(
-                    f"{project.key} exists already with another {' and '.join(differing).replace('_', ' ')}; "
+                    f"{project.key} already exists with another {' and '.join(differing).replace('_', ' ')}; "
                     "change it in the admin."
                 )
         if options["json"]:
             self.print_json({name: _of(project, name) for name in ("key", "name", *rules)} | {"created": created})
         elif created:
             self.say(
-                f"{project.key} is there; add who works in it: manage.py add_agent SLUG --project {project.key}\n"
-                f"Who is to hear what happens there must be its manager: admin, Projects, {project.key}, Members."
+                f"{project.key} is ready; add its agents: manage.py add_agent SLUG --project {project.key}\n"
+                f"Its managers are notified of what happens; add them in the admin: Projects, {project.key}, Members."
             )
         else:
-            self.say(f"{project.key} exists already with these settings; nothing changed.")
+            self.say(f"{project.key} already exists with these settings; nothing changed.")
 
 
 def _of(project: Project, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""``manage.py demo_agents``: real clients of the API, each its own process, that work on tasks."""
+"""``manage.py demo_agents``: real clients of the API, one process each, that work on tasks."""
 
 import argparse
 import os
@@ -36,8 +36,8 @@ def _not_negative(text: str) -> float:
 
 class Command(BaseCommand):
     help = (
-        "Start demo agents: separate processes that claim tasks over HTTP, keep the lease, tell their progress, "
-        f"sometimes fail, sometimes stop without a word, and finish. Tokens come from {TOKENS_VARIABLE} (separated by "
+        "Start demo agents: separate processes that claim tasks over HTTP, keep the lease, report progress, "
+        f"sometimes fail, sometimes go silent, and finish. Tokens come from {TOKENS_VARIABLE} (separated by "
         "commas); without it, on the machine of the database, agents demo-1 to demo-N are created for --project."
     )
     examples: ClassVar[str] = (
@@ -49,13 +49,15 @@ class Command(BaseCommand):
         parser.add_argument("--url", required=True, help="Base URL of the server, such as http://127.0.0.1:8000.")
         parser.add_argument("--count", type=int, metavar="N", help=f"Agents (default: {DEFAULT_COUNT}, or the tokens).")
         parser.add_argument("--project", metavar="KEY", default=PROJECT_KEY, help=f"Default: {PROJECT_KEY}.")
-        parser.add_argument("--seed", type=int, default=0, help="The same seed, the same fates of tasks (default: 0).")
-        parser.add_argument("--pace", type=_not_negative, default=1.0, help="Stretch their seconds; 0: no pauses.")
+        parser.add_argument(
+            "--seed", type=int, default=0, help="The same seed gives tasks the same outcomes (default: 0)."
+        )
+        parser.add_argument("--pace", type=_not_negative, default=1.0, help="Scale their pauses; 0: no pauses.")
         parser.add_argument("--failures", type=_fraction, default=0.08, help="Share of first runs that fail.")
         parser.add_argument("--silences", type=_fraction, default=0.04, help="Share of first runs that go silent.")
-        parser.add_argument("--follow-ups", type=int, default=0, help="Tasks the first agent creates when idle.")
+        parser.add_argument("--follow-ups", type=int, default=0, help="Tasks that the first agent creates when idle.")
         parser.add_argument(
-            "--until-idle", type=_not_negative, metavar="SECONDS", help="End after so long without a task to do."
+            "--until-idle", type=_not_negative, metavar="SECONDS", help="Stop after this long without a task."
         )
 
     def run(self, **options: Any) -> int:
@@ -96,14 +98,14 @@ class Command(BaseCommand):
 
     @staticmethod
     def _worker_options(options: dict[str, Any]) -> list[str]:
-        found = [f"--{name}={options[name]}" for name in ("seed", "pace", "failures", "silences")]
+        arguments = [f"--{name}={options[name]}" for name in ("seed", "pace", "failures", "silences")]
         if options["until_idle"] is not None:
-            found.append(f"--until-idle={options['until_idle']}")
+            arguments.append(f"--until-idle={options['until_idle']}")
         if options["json"]:
-            found.append("--json")
+            arguments.append("--json")
         if options["verbosity"] == 0:
-            found.append("--quiet")
-        return found
+            arguments.append("--quiet")
+        return arguments
 
     @staticmethod
     def _first(options: dict[str, Any]) -> list[str]:
@@ -114,7 +116,7 @@ class Command(BaseCommand):
         try:
             parts = urlsplit(url)
             sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:  # an address or a port that is none
+        except ValueError:  # an invalid address or port
             sound = False
         if not sound:
             raise WrongUse(f"--url {url!r}: write a base URL such as http://127.0.0.1:8000.")
@@ -126,7 +128,7 @@ class Command(BaseCommand):
         try:
             client.get("me", give_up_after=3)
         except Refused:
-            pass  # without a token it has to refuse: it is there
+            pass  # a refusal without a token proves that it is up
         except Unreachable as error:
             raise Problem(f"No server answers at {url} ({error}); start one with `python manage.py up`.") from None
         finally:

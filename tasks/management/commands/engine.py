@@ -1,4 +1,4 @@
-"""``manage.py engine``: the work of time, as a process of its own."""
+"""``manage.py engine``: what happens by time, as a separate process."""
 
 import json
 import signal
@@ -14,8 +14,8 @@ from tasks.management.command import Command as BaseCommand
 
 class Command(BaseCommand):
     help = (
-        "Do what is due by time: end leases that ran out, wake deferred tasks, tell of stalled and overdue work. "
-        "Any number of engines may run beside each other; an outage of the database is waited for."
+        "Do what is due by time: end expired leases, wake deferred tasks, report stalled and overdue work. "
+        "Any number of engines may run side by side; they wait out an outage of the database."
     )
     examples = "python manage.py engine\npython manage.py engine --once --json"
 
@@ -23,23 +23,23 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="Do what is due now, then end.")
 
     def run(self, **options: Any) -> None:
-        def tell(counts: dict[str, int]) -> None:
+        def report(counts: dict[str, int]) -> None:
             if options["once"] or any(counts.values()):
                 shown = ", ".join(f"{count} {name}" for name, count in counts.items())
                 self.say(json.dumps(counts) if options["json"] else shown)
                 self.stdout.flush()
 
         if options["once"]:
-            tell(engine.tick().as_dict() | engine.catch_up())
+            report(engine.tick().as_dict() | engine.catch_up())
             return
         stop = threading.Event()
 
         def end(number: int, frame: FrameType | None) -> None:
             stop.set()
 
-        previous = {one: signal.signal(one, end) for one in (signal.SIGTERM, signal.SIGINT)}
+        previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            engine.run(stop, tell=lambda done: tell(done.as_dict()))
+            engine.run(stop, report=lambda done: report(done.as_dict()))
         finally:
-            for one, handler in previous.items():
-                signal.signal(one, handler)
+            for number, handler in previous.items():
+                signal.signal(number, handler)

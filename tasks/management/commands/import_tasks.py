@@ -17,15 +17,15 @@ from tasks.management.command import Problem, WrongUse, project_named
 
 class Command(BaseCommand):
     help = (
-        "Import tasks from CSV, JSON or beads (issues.jsonl): all of the file, or nothing and every problem with its "
+        "Import tasks from CSV, JSON or beads (issues.jsonl): the whole file, or nothing and every problem with its "
         "line and field. Importing a file again changes nothing; a changed file updates what has not started here. A "
-        "task is known by its external_id, or else its key, or else its title (with its place among equal titles). "
-        "A field that a file leaves out is not touched; an empty one is emptied. "
-        f"Fields: {', '.join(CONVERTERS)}; title is enough. depends_on and parent take keys or external ids of the "
-        "file and refs (OPS-1) or external ids of the project. CSV: lists separated by ;, skills as python:3. "
+        "task is identified by its external_id, else its key, else its title (with its place among equal titles). "
+        "A field that a file leaves out is not touched; an empty field is cleared. "
+        f"Fields: {', '.join(CONVERTERS)}; only title is required. depends_on and parent take keys or external ids of "
+        "the file and refs (OPS-1) or external ids of the project. CSV: lists separated by ;, skills as python:3. "
         f"Times without a zone are in TIME_ZONE (now {settings.TIME_ZONE}); a date alone means its start, for due_at "
-        "its end. What is in progress elsewhere comes in as not_started and keeps its first start. Unknown skills and "
-        "labels are created, unknown assignees are problems."
+        "its end. Tasks in progress elsewhere are imported as not_started and keep their first start. Unknown skills "
+        "and labels are created, unknown assignees are problems."
     )
     examples = (
         "python manage.py import_tasks plan.csv --project OPS --dry-run\n"
@@ -36,8 +36,8 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE", help="The file in UTF-8; - reads from standard input.")
         parser.add_argument("--project", required=True, metavar="KEY", help="The project that gets the tasks.")
         parser.add_argument("--format", choices=["auto", *sorted(READERS)], default="auto", help="Default: auto.")
-        parser.add_argument("--dry-run", action="store_true", help="Check and tell what would happen; write nothing.")
-        parser.add_argument("--without-assignees", action="store_true", help="Ignore who the file assigns tasks to.")
+        parser.add_argument("--dry-run", action="store_true", help="Check and report what would happen; write nothing.")
+        parser.add_argument("--without-assignees", action="store_true", help="Ignore the assignees in the file.")
 
     def run(self, **options: Any) -> None:
         project = project_named(options["project"])
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             plan = _plan(_text_of(options["file"]), options)
             bar = tqdm(total=len(plan.tasks), unit=" tasks", file=sys.stderr, disable=None, leave=False)
             with bar:
-                told = import_plan(
+                imported = import_plan(
                     actor=None, project=project, plan=plan, dry_run=options["dry_run"], progress=bar.update
                 )
         except Unreadable as error:
@@ -55,19 +55,19 @@ class Command(BaseCommand):
                 self.stderr.write(str(problem), lambda text: text)
             raise Problem(error.detail, code=error.code, data=error.data) from None
         if options["json"]:
-            self.print_json(told.as_dict())
+            self.print_json(imported.as_dict())
         else:
-            self._tell(told)
+            self._report(imported)
 
-    def _tell(self, told: Imported) -> None:
-        counts = f"{told.created} created, {told.updated} updated, {told.unchanged} unchanged"
-        start = "Dry run, nothing was written; it would be" if told.dry_run else f"{told.project}:"
+    def _report(self, imported: Imported) -> None:
+        counts = f"{imported.created} created, {imported.updated} updated, {imported.unchanged} unchanged"
+        start = "Dry run, nothing was written; it would be" if imported.dry_run else f"{imported.project}:"
         self.say(f"{start} {counts}.")
-        for one in told.left_alone:
-            self.say(f"Left alone, as it has started here: {one.ref} {one.name} ({', '.join(one.fields)} differ).")
-        if told.skills_created:
-            self.say(f"New skills: {', '.join(told.skills_created)}.")
-        for note in told.notes:
+        for task in imported.left_alone:
+            self.say(f"Not changed, as it has started here: {task.ref} {task.name} ({', '.join(task.fields)} differ).")
+        if imported.skills_created:
+            self.say(f"New skills: {', '.join(imported.skills_created)}.")
+        for note in imported.notes:
             self.say(note)
 
 
@@ -76,7 +76,7 @@ def _path(path: str) -> str:
 
 
 def _text_of(path: str) -> str:
-    """The text of the file. Raises ``WrongUse`` where it cannot be had, ``Unreadable`` where it is no text."""
+    """The text of the file. Raises ``WrongUse`` if it cannot be read, ``Unreadable`` if it is not text."""
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except (OSError, ValueError) as error:
@@ -90,7 +90,7 @@ def _text_of(path: str) -> str:
 def _plan(text: str, options: dict[str, Any]) -> Plan:
     reader = recognised(text) if options["format"] == "auto" else READERS[options["format"]]
     if reader is None:
-        raise WrongUse(f"The format of {_path(options['file'])} cannot be told; say --format {', '.join(READERS)}.")
+        raise WrongUse(f"The format of {_path(options['file'])} is not recognised; use --format {', '.join(READERS)}.")
     plan = reader.read(text)
     if options["without_assignees"]:
         for task in plan.tasks:
