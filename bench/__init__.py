@@ -1,4 +1,4 @@
-"""Benchmarks: how fast the project is beside a yardstick of the same work, in one run on one machine.
+"""Benchmarks: how fast the project is next to a yardstick doing the same work, in one run on one machine.
 
-``python -m bench --help``. Outside the tests, which never assert on time.
+``python -m bench --help``. Kept out of the tests, which never assert on time.
 """

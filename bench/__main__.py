@@ -74,16 +74,16 @@ def main() -> int:
         epilog=f"benchmarks:\n{named}\n\nexample:\n  python -m bench cycle batch --rounds 3 --json figures.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="name", help="Which; all where left out.")
+    parser.add_argument("names", nargs="*", metavar="name", help="A benchmark to run (default: all).")
     parser.add_argument("--quick", action="store_true", help="A smoke run: everything small and short.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="Also write the figures there.")
-    parser.add_argument("--postgres", metavar="URL", help="A server to make databases on; else a throwaway one.")
+    parser.add_argument("--postgres", metavar="URL", help="A server to create databases on (default: a throwaway one).")
     parser.add_argument("--redis", metavar="URL", help="For `fanout`: also measure across processes.")
     parser.add_argument("--servers", default="embedded,production", help="embedded, production or both.")
-    parser.add_argument("--seconds", type=float, help="Of a round of the claim cycle.")
-    parser.add_argument("--rounds", type=int, help="That take turns with the yardstick.")
-    parser.add_argument("--tasks", type=int, help="For `scale`; a million where left out.")
-    parser.add_argument("--jobs", type=int, help="Of a round of the yardstick.")
+    parser.add_argument("--seconds", type=float, help="Seconds per round of the claim cycle.")
+    parser.add_argument("--rounds", type=int, help="Rounds, alternating with the yardstick.")
+    parser.add_argument("--tasks", type=int, help="Tasks for `scale` (default: a million).")
+    parser.add_argument("--jobs", type=int, help="Jobs per round of the yardstick.")
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHES]:
         parser.error(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(BENCHES)}")
@@ -107,9 +107,9 @@ def _run(options: argparse.Namespace) -> int:
         }
         print(f"Python {about['python']}; PostgreSQL: {about['postgresql']}\n", flush=True)
         for name in options.names or BENCHES:
-            found = BENCHES[name][0](server, options)
-            figures += found
-            print(as_text(found), end="\n\n", flush=True)
+            measured = BENCHES[name][0](server, options)
+            figures += measured
+            print(as_text(measured), end="\n\n", flush=True)
     if options.json:
         write_json(options.json, figures, about)
     return 0

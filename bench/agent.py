@@ -1,8 +1,8 @@
-"""A light client that claims and completes tasks over one lasting connection, so that the server is what is measured.
+"""A light client that claims and completes tasks over one persistent connection, so that the server is measured.
 
 Only the standard library and a bare socket: an HTTP library would take more of the two cores than the server does.
-Run as a script: ``agent.py HOST PORT TOKEN BATCH`` prints ``ready``, begins at a line on its standard input that holds
-the seconds to work, and prints ``{"done", "calls", "seconds"}``.
+Run as a script: ``agent.py HOST PORT TOKEN BATCH`` prints ``ready``, starts when it reads the seconds to work from its
+standard input, and prints ``{"done", "calls", "seconds"}``.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Connection:
-    """One keep-alive connection that speaks as much HTTP/1.1 as the servers at hand answer with."""
+    """One keep-alive connection that understands just the HTTP/1.1 that these servers send."""
 
     def __init__(self, host: str, port: int, token: str | None = None) -> None:
         self.address = (host, port)
@@ -66,7 +66,7 @@ class Connection:
 
 
 def work(connection: Connection, seconds: float) -> int:
-    """Claim one task and complete it, again and again for ``seconds``. Returns how many."""
+    """Claim and complete one task at a time for ``seconds``. Returns how many."""
     done, until = 0, time.perf_counter() + seconds
     while time.perf_counter() < until:
         runs = connection.post("/api/v1/tasks/claim_next", b"{}")["runs"]
@@ -78,7 +78,7 @@ def work(connection: Connection, seconds: float) -> int:
 
 
 def work_in_batches(connection: Connection, seconds: float, batch: int) -> int:
-    """Claim ``batch`` tasks and complete them at once, again and again for ``seconds``. Returns how many tasks."""
+    """Claim ``batch`` tasks and complete them together, repeatedly for ``seconds``. Returns how many tasks."""
     done, until = 0, time.perf_counter() + seconds
     claim = json.dumps({"limit": batch}).encode()
     while time.perf_counter() < until:

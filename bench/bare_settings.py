@@ -1,4 +1,4 @@
-"""The project's settings with one more view: the yardstick of the reads, under the same middleware and server."""
+"""The project's settings plus one view: the yardstick for reads, under the same middleware and server."""
 
 from taskproject.settings import *  # noqa: F403
 

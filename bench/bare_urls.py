@@ -1,4 +1,4 @@
-"""A bare Django view that returns bytes it was given once: what a read costs when there is nothing to read."""
+"""A bare Django view that returns bytes stored earlier: the cost of a read when there is nothing to read."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path

@@ -1,4 +1,4 @@
-"""Databases to measure on: a throwaway PostgreSQL with its default durability, or one that is named; SQLite files."""
+"""Databases to measure on: a throwaway PostgreSQL with default durability, or a given one; SQLite files."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ NAME = "taskproject_bench"
 
 
 class NoPostgres(Exception):
-    """There is no PostgreSQL to measure on; says in one sentence what to do."""
+    """There is no PostgreSQL to measure on; the message says what to do."""
 
 
 def free_port() -> int:
@@ -28,8 +28,8 @@ def free_port() -> int:
 
 
 def _binaries() -> Path:
-    if found := shutil.which("initdb"):
-        return Path(found).parent
+    if initdb := shutil.which("initdb"):
+        return Path(initdb).parent
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if not versions:
         raise NoPostgres("No PostgreSQL is installed here; install it, or name a server with --postgres URL.")
@@ -38,7 +38,7 @@ def _binaries() -> Path:
 
 @contextlib.contextmanager
 def throwaway() -> Iterator[str]:
-    """The URL of a PostgreSQL of our own: default settings (fsync on), gone afterwards. Raises ``NoPostgres``."""
+    """The URL of a temporary PostgreSQL with default settings (fsync on). Raises ``NoPostgres``."""
     binaries, port = _binaries(), free_port()
     folder = Path(tempfile.mkdtemp(prefix="taskproject-bench-", dir=os.environ.get("BENCH_DIR")))
     owner: dict[str, str] = {}
@@ -90,7 +90,7 @@ def drop_database(server: str, url: str) -> None:
 
 
 def settings_of(server: str) -> str:
-    """One line that says what was measured on: version and durability."""
+    """One line about the server measured: version and durability."""
     with psycopg.connect(server) as connection:
         names = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
         values = [connection.execute("SELECT current_setting(%s)", [name]).fetchone() for name in names]

@@ -1,4 +1,4 @@
-"""The claim cycle over HTTP, one task or ten at a time, beside job queues that work in process without HTTP."""
+"""The claim cycle over HTTP, one task or ten at a time, next to job queues that run in process without HTTP."""
 
 import contextlib
 import tempfile
@@ -18,7 +18,7 @@ SERVER_NAMES = {"embedded": "embedded server", "production": "WSGI worker"}
 
 @dataclass(frozen=True)
 class Size:
-    """How long and how much: ``seconds`` a round, ``rounds`` that take turns, ``jobs`` for the yardstick a round."""
+    """How long and how much: ``seconds`` per round, alternating ``rounds``, ``jobs`` of the yardstick per round."""
 
     seconds: float
     rounds: int
@@ -27,12 +27,12 @@ class Size:
 
 QUICK = Size(seconds=2, rounds=1, jobs=500)
 FULL = Size(seconds=6, rounds=5, jobs=2500)
-#: More tasks a second than any server here finishes.
+#: More tasks per second than any server here finishes.
 MOST_A_SECOND = 1500
 
 
 def cycle(servers: list[str], database_server: str, size: Size) -> list[Figure]:
-    """claim_next and complete, one by one, beside a Procrastinate worker of the same concurrency."""
+    """claim_next and complete, one by one, next to a Procrastinate worker of the same concurrency."""
 
     def yardstick(url: str) -> float:
         return float(
@@ -45,7 +45,7 @@ def cycle(servers: list[str], database_server: str, size: Size) -> list[Figure]:
 
 
 def batch(servers: list[str], database_server: str, size: Size) -> list[Figure]:
-    """claim_next with a limit of 10 and complete_many, beside a PgQueuer worker with batches of 10."""
+    """claim_next with a limit of 10 and complete_many, next to a PgQueuer worker with batches of 10."""
 
     def yardstick(url: str) -> float:
         jobs = str(size.jobs * 4)
@@ -82,7 +82,7 @@ def _compare(
                     unit="tasks/s",
                     target=1.0,
                     better="higher",
-                    note=f"{cpu * 1000:.2f} ms of server CPU a task",
+                    note=f"{cpu * 1000:.2f} ms of server CPU per task",
                 )
             )
     finally:
@@ -106,7 +106,7 @@ def on_sqlite(size: Size) -> list[Figure]:
                 unit="tasks/s",
                 target=None,
                 better="higher",
-                note=f"{cpu * 1000:.2f} ms of server CPU a task",
+                note=f"{cpu * 1000:.2f} ms of server CPU per task",
             )
         )
     return figures
@@ -115,7 +115,7 @@ def on_sqlite(size: Size) -> list[Figure]:
 def _rounds(
     kind: str, url: str, size: Size, batch: int, yardstick: Callable[[], float] | None
 ) -> tuple[list[float], list[float], float]:
-    """Finished tasks a second of each round, ours and theirs in turn; and the server's CPU seconds a task."""
+    """Finished tasks per second in each round, ours and theirs alternating, and the server's CPU seconds per task."""
     tasks = int(MOST_A_SECOND * (WARM_UP_SECONDS + size.seconds * size.rounds))
     made = run_module("bench.dataset", "ready", "--tasks", str(tasks), "--agents", str(CLIENTS), database=url)
     ours, theirs = [], []

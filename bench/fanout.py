@@ -1,4 +1,4 @@
-"""One event to many sockets: deliveries a second beside Flask-SocketIO, and how long a commit takes to arrive."""
+"""One event to many sockets: deliveries per second next to Flask-SocketIO, and how long a commit takes to arrive."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ ASKED_P99 = 100
 
 @dataclass(frozen=True)
 class Size:
-    """``events`` a burst, ``rounds`` that take turns with the yardstick, ``seconds`` of 50 events/s for the latency."""
+    """``events`` per burst, ``rounds`` alternating with the yardstick, ``seconds`` of 50 events/s for the latency."""
 
     events: int
     rounds: int
@@ -36,7 +36,7 @@ FULL = Size(events=100, rounds=5, seconds=20)
 PER_SECOND = 50
 
 
-class Told:
+class Process:
     """A process that answers lines with JSON."""
 
     def __init__(self, command: list[str], variables: dict[str, str]) -> None:
@@ -49,7 +49,7 @@ class Told:
             text=True,
         )
 
-    def tell(self, line: str) -> None:
+    def send(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
@@ -58,12 +58,12 @@ class Told:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.process.args} broke off; its error is above")
+            raise RuntimeError(f"{self.process.args} stopped early; its error is above")
         return line
 
     def answer(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.line())
-        return found
+        answer: dict[str, Any] = json.loads(self.line())
+        return answer
 
     def end(self) -> None:
         for pipe in (self.process.stdin, self.process.stdout):
@@ -83,24 +83,26 @@ def _await_port(port: int) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"nobody listens within {START_SECONDS} s")
+    raise RuntimeError(f"nothing listened within {START_SECONDS} s")
 
 
 @contextlib.contextmanager
-def _side(kind: str, variables: dict[str, str], token: str, *, apart: bool = False) -> Iterator[tuple[Told, Told]]:
-    """Who sends, and the sockets that hear; ``apart``: the events are recorded in a process that serves nobody."""
+def _side(
+    kind: str, variables: dict[str, str], token: str, *, apart: bool = False
+) -> Iterator[tuple[Process, Process]]:
+    """The sender and the receiving sockets; ``apart``: events are recorded in a process that serves no sockets."""
     port = free_port()
-    started = [Told(["-m", f"bench.fanout_{kind}", str(port)], variables)]
+    started = [Process(["-m", f"bench.fanout_{kind}", str(port)], variables)]
     try:
         _await_port(port)
         if apart:
-            started.insert(0, Told(["-m", f"bench.fanout_{kind}", "0"], variables))
-        clients = Told(
+            started.insert(0, Process(["-m", f"bench.fanout_{kind}", "0"], variables))
+        clients = Process(
             ["-S", str(ROOT / "bench" / "fanout_clients.py"), kind, str(port), str(SOCKETS), token], variables
         )
         started.append(clients)
         if clients.line() != "ready\n":
-            raise RuntimeError("the sockets were not let in")
+            raise RuntimeError("the sockets were not accepted")
         yield started[0], clients
     finally:
         for process in reversed(started):
@@ -109,19 +111,19 @@ def _side(kind: str, variables: dict[str, str], token: str, *, apart: bool = Fal
 
 @dataclass(frozen=True)
 class Burst:
-    """Deliveries a second, from before the first event is sent to the last arrival; ``recorded``: as many as could be
-    made if only the recording took time.
+    """Deliveries per second, from before the first event is sent to the last arrival; ``recorded``: the rate if only
+    recording took time.
     """
 
     delivered: float
     recorded: float
 
 
-def _burst(side: tuple[Told, Told], events: int, *, at_once: bool = False) -> Burst:
-    """``events`` to every socket; ``at_once``: ours all in one transaction."""
+def _burst(side: tuple[Process, Process], events: int, *, at_once: bool = False) -> Burst:
+    """``events`` to every socket; ``at_once``: all in one transaction (ours only)."""
     sender, clients = side
-    clients.tell(str(events))
-    sender.tell(f"{events} {-1 if at_once else 0}")
+    clients.send(str(events))
+    sender.send(f"{events} {-1 if at_once else 0}")
     sent = sender.answer()
     began, deliveries = sent["began"], events * SOCKETS
     recorded = max(sent.get("commits", {}).values(), default=began)
@@ -129,12 +131,12 @@ def _burst(side: tuple[Told, Told], events: int, *, at_once: bool = False) -> Bu
     return Burst(deliveries / taken, deliveries / max(recorded - began, 1e-6))
 
 
-def _latency(side: tuple[Told, Told], seconds: int) -> tuple[float, float]:
+def _latency(side: tuple[Process, Process], seconds: int) -> tuple[float, float]:
     """The median and the 99th percentile, in ms, from the return of a commit to a frame's arrival at a socket."""
     sender, clients = side
     count = PER_SECOND * seconds
-    clients.tell(str(count))
-    sender.tell(f"{count} {PER_SECOND}")
+    clients.send(str(count))
+    sender.send(f"{count} {PER_SECOND}")
     commits = sender.answer()["commits"]
     arrived = clients.answer()["arrived"]
     taken = [max(0.0, moment - commits[number]) * 1000 for number, moments in arrived.items() for moment in moments]
@@ -143,7 +145,7 @@ def _latency(side: tuple[Told, Told], seconds: int) -> tuple[float, float]:
 
 
 def fanout(database_server: str, size: Size, redis: str | None = None) -> list[Figure]:
-    """Bursts beside Flask-SocketIO, in turns, then the latency; on both databases, with ``redis`` across processes."""
+    """Bursts alternating with Flask-SocketIO, then the latency; on both databases, with ``redis`` across processes."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="taskproject-bench-") as folder:
         figures += _one_layout(f"sqlite:///{Path(folder) / 'bench.sqlite3'}", "one process, SQLite", size)
@@ -191,7 +193,7 @@ def _one_layout(url: str, words: str, size: Size, redis: str | None = None) -> l
         of_rounds(
             ours,
             theirs,
-            work=f"{size.events} events of as many transactions to {SOCKETS} sockets, {words}",
+            work=f"{size.events} events, one transaction each, to {SOCKETS} sockets, {words}",
             yardstick_name=YARDSTICK,
             unit="deliveries/s",
             target=1.0,

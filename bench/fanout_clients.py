@@ -1,7 +1,7 @@
-"""Two hundred sockets in one light process that count what arrives, so that the server is what is measured.
+"""Two hundred sockets in one light process that count what arrives, so that the server is measured.
 
 Only the standard library. Run as a script: ``fanout_clients.py KIND PORT SOCKETS TOKEN`` (KIND: ours, flask) prints
-``ready`` once all are connected. Each line on its standard input is a number of events to wait for on every socket; the
+``ready`` once all are connected. Each line on standard input is the number of events to wait for on every socket; the
 answer is ``{"last": …, "arrived": {number: [seconds, …]}}``, by the clock of the machine.
 """
 
@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 
-#: What our events and theirs hold alike: the number of the event.
+#: What our events and theirs have in common: the event's number.
 MARK = re.compile(rb'"bench":(\d+)[,}]')
 LONGEST_MARK = 32
 PATIENCE = 120
@@ -22,15 +22,15 @@ PATHS = {"ours": "/ws/events", "flask": "/socket.io/?EIO=4&transport=websocket"}
 
 
 def text_frame(text: str) -> bytes:
-    """A short text as a client's websocket frame: masked, here with zeros."""
+    """A short text as a client's websocket frame, masked with zeros."""
     raw = text.encode()
     return bytes([0x81, 0x80 | len(raw), 0, 0, 0, 0]) + raw
 
 
 def connect(kind: str, port: int, token: str) -> socket.socket:
-    """A socket that has been let in and gets every event from now on."""
-    one = socket.create_connection(("127.0.0.1", port), timeout=60)
-    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    """An accepted socket that receives every event from now on."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     key = base64.b64encode(os.urandom(16)).decode()
     head = [
         f"GET {PATHS[kind]} HTTP/1.1",
@@ -42,21 +42,21 @@ def connect(kind: str, port: int, token: str) -> socket.socket:
     ]
     if kind == "ours":
         head.append(f"Authorization: Bearer {token}")
-    one.sendall("\r\n".join([*head, "", ""]).encode())
+    connection.sendall("\r\n".join([*head, "", ""]).encode())
     if kind == "ours":
-        wait_for(one, b'"hello"')
+        wait_for(connection, b'"hello"')
     else:
-        wait_for(one, b'"sid"')
-        one.sendall(text_frame("40"))
-        wait_for(one, b"40{")
-    one.setblocking(False)
-    return one
+        wait_for(connection, b'"sid"')
+        connection.sendall(text_frame("40"))
+        wait_for(connection, b"40{")
+    connection.setblocking(False)
+    return connection
 
 
-def wait_for(one: socket.socket, word: bytes) -> None:
+def wait_for(connection: socket.socket, word: bytes) -> None:
     data = b""
     while word not in data:
-        more = one.recv(65536)
+        more = connection.recv(65536)
         if not more:
             raise ConnectionError(f"the server closed the connection: {data[:500]!r}")
         data += more
@@ -77,10 +77,10 @@ def collect(sockets: dict[int, socket.socket], poll: select.epoll, events: int) 
                 raise ConnectionError("the server closed a connection")
             data = rests[number] + data
             end = 0
-            for found in MARK.finditer(data):
-                arrived.setdefault(int(found[1]), []).append(now)
+            for match in MARK.finditer(data):
+                arrived.setdefault(int(match[1]), []).append(now)
                 missing -= 1
-                end = found.end()
+                end = match.end()
             rests[number] = data[max(end, len(data) - LONGEST_MARK) :]
     return {"last": now, "arrived": arrived}
 
@@ -88,7 +88,7 @@ def collect(sockets: dict[int, socket.socket], poll: select.epoll, events: int) 
 def main() -> None:
     kind, port, count, token = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     opened = [connect(kind, port, token) for _ in range(count)]
-    sockets = {one.fileno(): one for one in opened}
+    sockets = {connection.fileno(): connection for connection in opened}
     poll = select.epoll()
     for number in sockets:
         poll.register(number, select.EPOLLIN)

@@ -1,7 +1,7 @@
-"""The yardstick of the fan-out: Flask-SocketIO with gevent, which broadcasts from its own process when told to.
+"""The yardstick of the fan-out: Flask-SocketIO with gevent, which broadcasts from its own process on command.
 
-``python -m bench.fanout_flask PORT``. A line ``COUNT PER_SECOND`` on its standard input broadcasts so many events, of
-the shape of ours and as fast as it goes; the answer is ``{"began": seconds}``.
+``python -m bench.fanout_flask PORT``. A line ``COUNT PER_SECOND`` on standard input broadcasts COUNT events, shaped
+like ours, as fast as possible; the answer is ``{"began": seconds}``.
 """
 
 from gevent import monkey
@@ -25,7 +25,7 @@ numbers = itertools.count(1)
 def broadcast(count: int) -> float:
     began = time.time()
     for number in itertools.islice(numbers, count):
-        told = {
+        payload = {
             "id": f"0-{number}",
             "at": "2026-11-22T10:00:00.000000Z",
             "kind": "task.progressed",
@@ -35,7 +35,7 @@ def broadcast(count: int) -> float:
             "actor": None,
             "data": {"bench": number},
         }
-        server.emit("event", told)
+        server.emit("event", payload)
     return began
 
 

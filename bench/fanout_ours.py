@@ -1,8 +1,8 @@
-"""Our side of the fan-out: a server whose own process records events when told to, or only the part that records.
+"""Our side of the fan-out: a server whose own process records events on command, or only the recording part.
 
 ``python -m bench.fanout_ours PORT`` serves; ``… 0`` records for servers in other processes. A line ``COUNT PER_SECOND``
-on its standard input records so many events, each in a transaction of its own: as fast as it goes where PER_SECOND is
-0, all in one transaction where it is -1. The answer is ``{"began", "commits": {number: seconds}}``.
+on standard input records COUNT events, each in its own transaction: as fast as possible if PER_SECOND is 0, all in
+one transaction if it is -1. The answer is ``{"began", "commits": {number: seconds}}``.
 """
 
 import itertools
@@ -28,18 +28,18 @@ def record_events(count: int, per_second: float) -> dict[str, object]:
     project = Project.objects.first()
     chosen = list(itertools.islice(numbers, count))
 
-    def told(number: int) -> Event:
+    def progressed(number: int) -> Event:
         return event("task.progressed", at=clock.now(), actor=None, project=project, bench=number)
 
     began = time.time()
     if per_second < 0:
-        record(*(told(number) for number in chosen))
+        record(*(progressed(number) for number in chosen))
         return {"began": began, "commits": dict.fromkeys(chosen, time.time())}
     commits = {}
     for turn, number in enumerate(chosen):
         if per_second:
             time.sleep(max(0.0, began + turn / per_second - time.time()))
-        record(told(number))
+        record(progressed(number))
         commits[number] = time.time()
     return {"began": began, "commits": commits}
 

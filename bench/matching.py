@@ -1,4 +1,4 @@
-"""Matching beside the optimum and a limit of time; policies under overload; a new task until it is offered."""
+"""Matching next to the optimum and a time limit; policies under overload; the time until a new task is offered."""
 
 import random
 import time
@@ -17,7 +17,7 @@ OFFER_SECONDS = 1.0
 
 
 def crowd(tasks: int, agents: int, *, skills: int = 30, kinds: int = 300, seed: int = 1) -> Snapshot:
-    """Agents with three of thirty skills, tasks of some hundred kinds that each about a hundred agents can do."""
+    """Agents with three of thirty skills, and tasks of some hundred kinds, each feasible for about a hundred agents."""
     dice = random.Random(seed)
     team = tuple(
         AgentFacts(
@@ -56,7 +56,7 @@ def crowd(tasks: int, agents: int, *, skills: int = 30, kinds: int = 300, seed: 
 
 
 def optimum(snapshot: Snapshot) -> int:
-    """The best total in whole quanta: every pair handed to the solver, nothing left out and no ties broken."""
+    """The best total in whole quanta: every pair goes to the solver, with no pruning and no tie-breaking."""
     import numpy as np
     from ortools.graph.python import min_cost_flow
 
@@ -88,18 +88,18 @@ def optimum(snapshot: Snapshot) -> int:
     flow.set_nodes_supplies(np.arange(sink + 1), np.array([1] * tasks + [0] * agents + [-tasks]))
     if flow.solve() != flow.OPTIMAL:
         raise RuntimeError("the yardstick could not be solved")
-    print(f"{len(sources):,} pairs, {len(sources) / tasks:.0f} a task", flush=True)
+    print(f"{len(sources):,} pairs, {len(sources) / tasks:.0f} per task", flush=True)
     return -flow.optimal_cost()
 
 
 def matching(*, tasks: int, agents: int, rounds: int) -> list[Figure]:
-    """The whole of a matching, from the facts to who gets what, beside the optimum and the limit."""
+    """A complete matching, from the facts to who gets what, next to the optimum and the limit."""
     snapshot, policy = crowd(tasks, agents), named("value")
     best = optimum(snapshot)
     taken, cpu = [], []
     for _ in range(rounds):
         began, begun = time.perf_counter(), time.process_time()
-        found = match(snapshot, policy)
+        matched = match(snapshot, policy)
         taken.append(time.perf_counter() - began)
         cpu.append(time.process_time() - begun)
     ours = sum(
@@ -108,7 +108,7 @@ def matching(*, tasks: int, agents: int, rounds: int) -> list[Figure]:
             * policy.fit(snapshot.tasks[task], snapshot.agents[agent]).value
             * (1.0 + snapshot.tasks[task].continuity.get(snapshot.agents[agent].id, 0.0))
         )
-        for task, agent in found.agent_of.items()
+        for task, agent in matched.agent_of.items()
     )
     size = f"{tasks:,} tasks × {agents:,} agents"
     return [
@@ -119,7 +119,7 @@ def matching(*, tasks: int, agents: int, rounds: int) -> list[Figure]:
 
 
 def overload(*, seeds: int, tasks: int) -> list[Figure]:
-    """Due dates missed by the default policy beside least_loaded, with twice the work that the team can do."""
+    """Due dates missed by the default policy and by least_loaded, with twice the work that the team can do."""
     figures = []
     for hours in (24.0, 72.0):
         for seed in range(seeds):
@@ -146,11 +146,11 @@ def offering(database_server: str, *, tasks: int, agents: int, times: int) -> li
     url = fresh_database(database_server, "offers")
     try:
         arguments = ("--tasks", str(tasks), "--agents", str(agents), "--times", str(times))
-        found = run_module("bench.offer_probe", *arguments, database=url)
+        measured = run_module("bench.offer_probe", *arguments, database=url)
     finally:
         drop_database(database_server, url)
     size = f"{tasks:,} tasks, {agents:,} agents"
     return [
-        Figure(f"new task offered, p50, {size}", found["p50"], OFFER_SECONDS, "the limit", "s", None, "lower"),
-        Figure(f"new task offered, p99, {size}", found["p99"], OFFER_SECONDS, "the limit", "s", 1.0, "lower"),
+        Figure(f"new task offered, p50, {size}", measured["p50"], OFFER_SECONDS, "the limit", "s", None, "lower"),
+        Figure(f"new task offered, p99, {size}", measured["p99"], OFFER_SECONDS, "the limit", "s", 1.0, "lower"),
     ]

@@ -1,4 +1,4 @@
-"""New tasks, one after the other, until each is offered; prints the seconds as JSON. Run with ``DATABASE_URL`` set."""
+"""Creates tasks one by one and waits until each is offered; prints the seconds as JSON. Needs ``DATABASE_URL``."""
 
 import argparse
 import json
@@ -31,7 +31,7 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     (project,), _ = make_team(1, options.agents, 100)
     add_tasks(options.tasks, [project], ready=False)
-    # What waits already is nobody's to do now: a queue that is served would hide what a single task costs.
+    # Nobody can do what already waits: a queue being served would hide the cost of a single task.
     Task.objects.filter(status="not_started").update(deferred_until=None, open_blockers=1)
     Project.objects.update(mode="auto", last_number=options.tasks + 1)
     Agent.objects.update(last_seen_at=clock.now())

@@ -1,4 +1,4 @@
-"""Yardstick: jobs a second of a PgQueuer worker that takes them in batches, for jobs that do nothing."""
+"""Yardstick: jobs per second of a PgQueuer worker that takes no-op jobs in batches."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from pgqueuer.types import QueueExecutionMode
 
 
 async def measure(url: str, jobs: int, batch: int) -> float:
-    """Enqueue ``jobs``, then let one manager work them off in batches of ``batch``. Returns jobs a second."""
+    """Enqueue ``jobs``, then let one manager process them in batches of ``batch``. Returns jobs per second."""
     connection = await asyncpg.connect(url)
     try:
         queries = Queries(AsyncpgDriver(connection))

@@ -1,4 +1,4 @@
-"""The processes of a run: HTTP servers, clients and yardsticks, each started, waited for and ended by us."""
+"""The processes of a run: HTTP servers, clients and yardsticks, each started, awaited and stopped here."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 TICKS = os.sysconf("SC_CLK_TCK")
 
-#: How each server is started on ``{port}``; one process answers.
+#: How each server is started on ``{port}``, with one process.
 SERVERS = {
     "embedded": (
         "-m", "uvicorn", "taskproject.asgi:application", "--host", "127.0.0.1", "--port", "{port}",
@@ -34,7 +34,7 @@ SERVERS = {
 
 
 def environment(database: str) -> dict[str, str]:
-    """The settings of the project under measurement; nothing of the caller's own but the path."""
+    """The environment of the project being measured; only PATH comes from the caller's."""
     folder = Path(tempfile.gettempdir()) / "taskproject-bench-data"
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "LANG") if name in os.environ}
     return {
@@ -42,13 +42,13 @@ def environment(database: str) -> dict[str, str]:
         "DATABASE_URL": database,
         "DATA_DIR": str(folder),
         "SECRET_KEY": "only-for-measurements-on-this-machine",
-        # The limit is counted as always; eight clients without a pause would run into it.
+        # Requests are still counted, but eight clients without pauses would exceed the default limit.
         "API_RATE_LIMIT": "100000000/minute",
     }
 
 
 def run_module(module: str, *arguments: str, database: str) -> Any:
-    """Run ``python -m module …`` to its end. Returns the JSON on its last line; its errors go to ours."""
+    """Run ``python -m module …`` to its end. Returns the JSON on its last line; its stderr is ours."""
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment(database), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -76,7 +76,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(kind: str, database: str, *, settings: str = "taskproject.settings") -> Iterator[Server]:
-    """The project's ``kind`` of server over ``database`` with these settings, ended afterwards."""
+    """A ``kind`` server of the project on ``database`` with these settings, stopped afterwards."""
     port = free_port()
     command = [sys.executable, *(part.format(port=port) for part in SERVERS[kind])]
     variables = {**environment(database), "DJANGO_SETTINGS_MODULE": settings}
@@ -97,7 +97,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise RuntimeError(f"the server ended at once with code {process.returncode}")
+            raise RuntimeError(f"the server exited at once with code {process.returncode}")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/me", timeout=5)
         except urllib.error.HTTPError:
@@ -108,7 +108,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 class Clients:
-    """Client processes, one a token, that all begin at the same moment."""
+    """Client processes, one per token, that all start at the same moment."""
 
     def __init__(self, port: int, tokens: list[str], *, batch: int = 1) -> None:
         script = str(ROOT / "bench" / "agent.py")
@@ -129,11 +129,11 @@ class Clients:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError("a client broke off; its error is above")
+            raise RuntimeError("a client stopped early; its error is above")
         return line
 
     def work(self, seconds: float) -> float:
-        """All work for ``seconds``. Returns finished tasks a second, over all of them."""
+        """Let all clients work for ``seconds``. Returns their total of finished tasks per second."""
         for process in self.processes:
             assert process.stdin is not None
             process.stdin.write(f"{seconds}\n")

@@ -1,4 +1,4 @@
-"""Yardstick: jobs a second of a Procrastinate worker, in process, for jobs that do nothing."""
+"""Yardstick: jobs per second of a Procrastinate worker, in process, with no-op jobs."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ from procrastinate import App, PsycopgConnector
 
 
 async def measure(url: str, jobs: int, concurrency: int) -> float:
-    """Defer ``jobs``, then let one worker work them off. Returns jobs a second of the work alone."""
+    """Defer ``jobs``, then let one worker process them. Returns jobs per second of the processing alone."""
     app = App(connector=PsycopgConnector(conninfo=url, max_size=concurrency + 2))
 
     @app.task(name="nothing")

@@ -1,4 +1,4 @@
-"""Reads: one task and a list of 50 beside a bare view of the same bytes; and the same work on many tasks as on few."""
+"""Reads: one task and a list of 50 next to a bare view of the same bytes; and the same work with many and few tasks."""
 
 import http.client
 import time
@@ -14,7 +14,7 @@ WARM_UP = 20
 
 
 def over_http(servers: list[str], database_server: str, *, rounds: int, requests: int) -> list[Figure]:
-    """GET one task and a list of 50 with a token, each beside a bare Django view that returns the same bytes."""
+    """GET one task and a list of 50 with a token, each next to a bare Django view that returns the same bytes."""
     figures = []
     for kind in servers:
         url = fresh_database(database_server, "reads")
@@ -62,7 +62,7 @@ def _ask(
 
 
 def _milliseconds(work: Callable[[], object], times: int) -> float:
-    """The median of ``times`` calls, after some that do not count."""
+    """The median of ``times`` calls, after a few that are not counted."""
     taken = []
     for turn in range(WARM_UP + times):
         began = time.perf_counter()
@@ -73,7 +73,7 @@ def _milliseconds(work: Callable[[], object], times: int) -> float:
 
 
 def scale(database_server: str, *, many: int, requests: int) -> list[Figure]:
-    """claim_next, task list, board and admin list with ``many`` tasks beside the same with a thousand."""
+    """claim_next, task list, board and admin list with ``many`` tasks, next to the same with a thousand."""
     medians = []
     for tasks in (many, FEW):
         url = fresh_database(database_server, "scale")

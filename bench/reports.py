@@ -3,7 +3,7 @@
     DATA_DIR=data/bench python bench/reports.py 1000000
 
 seeds the database of the settings (which must hold no tasks, or those of an earlier run) and prints, per report, both
-times and their ratio. ``quality.md`` asks for at most 1.5 with 1,000,000 tasks.
+times and their ratio. The target is at most 1.5 with 1,000,000 tasks.
 """
 
 import argparse
@@ -54,14 +54,14 @@ def copies(model: type[models.Model], template: models.Model, rows: str, **chang
 
 
 def moment(seconds: str) -> str:
-    """``START`` plus ``seconds`` (an SQL expression), as both databases keep times."""
+    """``START`` plus ``seconds`` (an SQL expression), as both databases store times."""
     if IS_POSTGRESQL:
         return f"(TIMESTAMPTZ '{START.isoformat()}' + ({seconds}) * INTERVAL '1 second')"
     return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%S', {int(START.timestamp())} + ({seconds}), 'unixepoch')"
 
 
 def seed(count: int) -> None:
-    """``count`` tasks over a year, 90 % of them completed: five events and a run each; written by SQL alone."""
+    """``count`` tasks over a year, 90 % of them completed: five events and a run each; written in pure SQL."""
     user = User.objects.create_superuser("bench")
     project = Project.objects.create(key="BENCH", name="Benchmark", last_number=count)
     agents = []
@@ -245,7 +245,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def measure(slug: str, bucket: str, times: int) -> tuple[float, float]:
-    """The shortest of ``times`` runs of each, taken in turns: what disturbs a run only ever makes it longer."""
+    """The shortest of ``times`` alternating runs of each: interference only ever makes a run longer."""
     user = User.objects.get(username="bench")
 
     def ours() -> None:
@@ -259,7 +259,7 @@ def measure(slug: str, bucket: str, times: int) -> tuple[float, float]:
 
     seconds(by_hand)
     both = [(seconds(ours), seconds(by_hand)) for _ in range(times)]
-    return min(one for one, _ in both), min(one for _, one in both)
+    return min(mine for mine, _ in both), min(other for _, other in both)
 
 
 def main() -> None:
@@ -271,7 +271,7 @@ def main() -> None:
     if not Project.objects.filter(key="BENCH").exists():
         seed(given.tasks)
     tasks, events = Task.objects.filter(status=Status.COMPLETED).count(), Event.objects.count()
-    print(f"{connection.vendor}: {tasks:,} completed tasks, {events:,} events; best of {given.times} runs in turns")
+    print(f"{connection.vendor}: {tasks:,} completed tasks, {events:,} events; best of {given.times} alternating runs")
     print(f"{'report':<18}{'bucket':<8}{'ours':>10}{'by hand':>10}{'ratio':>8}")
     for slug in BY_HAND:
         for bucket in ("day", "week", "month") if slug != "workload" else ("week",):

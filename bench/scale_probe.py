@@ -1,4 +1,4 @@
-"""Medians of some requests in this process, in milliseconds; prints them as JSON. Run with ``DATABASE_URL`` set."""
+"""Median times of requests in this process, in milliseconds, as JSON. Needs ``DATABASE_URL``."""
 
 import argparse
 import json
@@ -52,7 +52,7 @@ def main() -> None:
         return claim()
 
     times = options.times
-    # The completion in between is timed with it, and costs the same whatever the size.
+    # The completion in between is included, and costs the same at any size.
     figures = {
         "claim_next + complete": timed(claim_and_free, times),
         "task list": timed(lambda: agent.get("/api/v1/tasks"), times),

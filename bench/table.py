@@ -1,4 +1,4 @@
-"""The figures: one row for each piece of work, with its yardstick, their ratio, and what the ratio should reach."""
+"""The figures: one row per benchmark, with its yardstick, their ratio and the target."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 @dataclass
 class Figure:
-    """One comparison. ``ours`` and ``yardstick`` are in ``unit``; ``ratio`` is ours by yardstick, round by round."""
+    """One comparison. ``ours`` and ``yardstick`` are in ``unit``; ``ratio``: ours ÷ yardstick, by round."""
 
     work: str
     ours: float
@@ -27,16 +27,16 @@ class Figure:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the ratio is where it should be; None where nothing is asked."""
+        """Whether the ratio meets the target; None if there is no target."""
         if self.target is None or self.ratio is None:
             return None
         return self.ratio >= self.target if self.better == "higher" else self.ratio <= self.target
 
 
 def of_rounds(ours: list[float], yardstick: list[float], **words: Any) -> Figure:
-    """A figure from rounds that took turns; its ratio is the median of the rounds' ratios.
+    """A figure from alternating rounds; its ratio is the median of the rounds' ratios.
 
-    A neighbour that takes the machine for a while disturbs both sides of a round alike.
+    Other load on the machine disturbs both sides of a round alike.
     """
     ratio = median(mine / theirs for mine, theirs in zip(ours, yardstick, strict=True))
     return Figure(ours=median(ours), yardstick=median(yardstick), ratio=ratio, **words)
@@ -74,5 +74,5 @@ def as_text(figures: list[Figure]) -> str:
 
 
 def write_json(path: Path, figures: list[Figure], about: dict[str, Any]) -> None:
-    found = [{**asdict(figure), "reached": figure.reached} for figure in figures]
-    path.write_text(json.dumps({"about": about, "figures": found}, indent=2, ensure_ascii=False) + "\n")
+    rows = [{**asdict(figure), "reached": figure.reached} for figure in figures]
+    path.write_text(json.dumps({"about": about, "figures": rows}, indent=2, ensure_ascii=False) + "\n")
