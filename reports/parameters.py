@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from reports.exports import OUTPUTS
 from reports.periods import MAX_BUCKETS, BucketSize, Period, default_start, midnight
 from reports.scopes import Scope, scope_of
-from tasks.errors import Invalid, unknown_name
+from taskproject.errors import Invalid, unknown_name
 
 NAMES = ("project", "from", "to", "bucket", "tz", "output")
 YEARS = range(1970, 2201)

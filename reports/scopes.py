@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from tasks.errors import NotFound, unknown_name
+from taskproject.errors import NotFound, unknown_name
 from tasks.models import Project
 
 

@@ -18,8 +18,8 @@ from reports.periods import DEFAULT_LENGTH, BucketSize
 from reports.predefined import REPORTS, Report
 from reports.presentation import filters_of, shown
 from reports.scopes import Scope
+from taskproject.errors import Invalid, NotFound
 from tasks import clock
-from tasks.errors import Invalid, NotFound
 from tasks.models import Project
 
 COMMON_ZONES = (

@@ -25,7 +25,7 @@ from django.urls import re_path  # noqa: E402
 from messaging.stream.hub import hub  # noqa: E402
 from messaging.stream.routing import websocket_urlpatterns  # noqa: E402
 from messaging.stream.sse import event_stream  # noqa: E402
-from taskproject.server.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
+from taskproject.http.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
 
 #: Paths (without a trailing slash) that answer with an event stream when one is asked for.
 STREAM_PATHS = frozenset({"/api/v1/events"})

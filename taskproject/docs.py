@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from taskproject.api.problems import CODES
+from taskproject.api.problems import all_codes
 
 
 class DocsView(SpectacularSwaggerSplitView):
@@ -19,6 +19,6 @@ class DocsView(SpectacularSwaggerSplitView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response = super().get(request, *args, **kwargs)
         if isinstance(response.data, dict):
-            response.data["codes"] = sorted(CODES.items(), key=lambda item: (item[1][0], item[0]))
+            response.data["codes"] = sorted(all_codes().items(), key=lambda item: (item[1][0], item[0]))
             response.data["base_url"] = request.build_absolute_uri("/api/v1")
         return response

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from messaging.stream.visitors import standing, visitor_of
 from taskproject.api.operations import operation
 from taskproject.api.views import View
-from tasks.errors import Invalid, NotAuthenticated
+from taskproject.errors import Invalid, NotAuthenticated
 from tasks.events.narrowing import narrowing_of
 from tasks.events.reading import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
 from tasks.models import AgentToken, Event
@@ -57,7 +57,7 @@ def _require_still_let_in(view: View) -> None:
     token = request.auth if isinstance(request.auth, AgentToken) else None
     visitor = visitor_of(view.actor, token=token, session_key=request._request.session.session_key)
     if standing([visitor])[visitor] is None:
-        raise NotAuthenticated("What let you in has ended while you waited; sign in again or send another token.")
+        raise NotAuthenticated("What let you in has ended while you waited.", "Sign in again or send another token.")
 
 
 def _is_number(text: str) -> bool:

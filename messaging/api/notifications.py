@@ -14,7 +14,7 @@ from messaging.notifications.sentences import note, sentence
 from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
-from tasks.errors import Invalid, unknown_name
+from taskproject.errors import Invalid, unknown_name
 
 MOST_IDS = 1000
 ROW_EXAMPLE = {

@@ -22,7 +22,7 @@ from messaging.notifications.reading import (
     read_notifications,
 )
 from messaging.notifications.sentences import ICONS, note, sentence
-from tasks.errors import DomainError, Invalid, unknown_name
+from taskproject.errors import DomainError, Invalid, unknown_name
 from tasks.models import Project
 
 SHOWN = 50

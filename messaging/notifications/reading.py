@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from messaging.models import MutedKind, Notification, NotificationKind, NotificationQuerySet
+from taskproject.errors import Invalid, unknown_name
 from tasks import clock
-from tasks.errors import Invalid, unknown_name
 from tasks.events.recording import event, record
 from tasks.models import Membership, Project
 

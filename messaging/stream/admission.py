@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from messaging.stream.hub import Follower
 from messaging.stream.visitors import admit
-from tasks.errors import Invalid, unknown_name
+from taskproject.errors import Invalid, unknown_name
 from tasks.events.narrowing import narrowing_of
 from tasks.events.reading import Cursor, first_kept, require_kept
 

@@ -12,7 +12,7 @@ from messaging.stream.admission import admit_follower
 from messaging.stream.hub import Batch, Follower, hub
 from taskproject.api.problems import CONTENT_TYPE, problem_of
 from taskproject.api.renderers import JSONRenderer
-from tasks.errors import DomainError
+from taskproject.errors import DomainError
 from tasks.events.reading import Cursor
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

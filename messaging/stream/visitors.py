@@ -12,8 +12,8 @@ from django.contrib.sessions.models import Session
 from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
 
+from taskproject.errors import NotAuthenticated
 from tasks import clock
-from tasks.errors import NotAuthenticated
 from tasks.models import AgentToken, Membership
 from tasks.tokens import note_seen, token_of, why_refused
 

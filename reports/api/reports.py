@@ -20,8 +20,8 @@ from reports.periods import BucketSize
 from reports.predefined import REPORTS
 from taskproject.api.operations import operation
 from taskproject.api.views import View
+from taskproject.errors import NotFound, unknown_name
 from tasks import clock
-from tasks.errors import NotFound, unknown_name
 
 PARAMETERS = [
     OpenApiParameter("project", str, description="Key of a project; left out: all projects of the caller together."),

@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from reports.parameters import read_question
 from reports.tests.conftest import utc
-from tasks.errors import Invalid, NotFound
+from taskproject.errors import Invalid, NotFound
 
 pytestmark = pytest.mark.django_db
 NOW = utc("2026-02-20 12:00")

@@ -9,27 +9,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from taskproject.api.renderers import JSONRenderer
-from tasks.errors import DomainError
+from taskproject.errors import DomainError, codes
 
 CONTENT_TYPE = "application/problem+json"
 
-#: Every code with its HTTP status and title; the reference that the docs page shows.
-CODES: dict[str, tuple[int, str]] = {
-    "validation_error": (400, "The input is not valid"),
-    "not_authenticated": (401, "Not authenticated"),
-    "permission_denied": (403, "Not permitted"),
-    "not_found": (404, "Not found"),
-    "illegal_transition": (409, "Not possible in this status"),
-    "not_ready": (409, "Not ready to begin"),
-    "already_claimed": (409, "Already claimed"),
-    "not_assignee": (409, "Not an assignee"),
-    "missing_skill": (409, "A skill is missing"),
-    "at_capacity": (409, "No free capacity"),
-    "contended": (409, "Others were faster"),
-    "lease_lost": (409, "The lease is lost"),
-    "dependency_cycle": (409, "A circle of dependencies"),
-    "version_mismatch": (412, "The task has changed"),
-    "cursor_expired": (410, "The cursor is too old"),
+#: The codes that HTTP itself makes necessary, with status and title; the errors of ours carry their own.
+HTTP_CODES: dict[str, tuple[int, str]] = {
     "throttled": (429, "Too many requests"),
     "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
     "request_in_progress": (409, "The first request is still running"),
@@ -42,12 +27,17 @@ CODES: dict[str, tuple[int, str]] = {
 }
 
 
+def all_codes() -> dict[str, tuple[int, str]]:
+    """Every code with its HTTP status and title; the reference that the docs page shows."""
+    return HTTP_CODES | codes()
+
+
 def problem(code: str, detail: str, **extra: Any) -> dict[str, Any]:
     """The members of one problem; ``extra`` holds what helps to go on.
 
     ``status`` is always the number of the HTTP answer, as RFC 9457 has it; the status of a task is ``task_status``.
     """
-    status, title = CODES[code]
+    status, title = all_codes()[code]
     kind = f"/api/v1/docs#problem-{code}"
     return {"type": kind, "title": title, "status": status, "detail": detail, "code": code, **extra}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.plumbing import get_lib_doc_excludes
 
-from taskproject.api.problems import CODES
+from taskproject.api.problems import all_codes
 from taskproject.api.views import ListView, View
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -34,13 +34,13 @@ def add_conventions(result: dict[str, Any], generator: Any = None, **_: Any) -> 
             "title": {"type": "string"},
             "status": {"type": "integer"},
             "detail": {"type": "string", "description": "One sentence that says what to do."},
-            "code": {"type": "string", "enum": sorted(CODES)},
+            "code": {"type": "string", "enum": sorted(all_codes())},
             "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
         },
         "additionalProperties": True,
         "example": {
             "type": "/api/v1/docs#problem-not_ready",
-            "title": CODES["not_ready"][1],
+            "title": all_codes()["not_ready"][1],
             "status": 409,
             "detail": "OPS-42 waits for OPS-1; take another task.",
             "code": "not_ready",

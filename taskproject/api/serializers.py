@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tasks.errors import unknown_name
+from taskproject.errors import unknown_name
 
 TEXT_LIMIT = 100_000
 BIGGEST_INTEGER = 2**53

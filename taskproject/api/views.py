@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.pagination import CursorPagination
-from tasks.errors import Invalid, unknown_name
+from taskproject.errors import Invalid, unknown_name
 
 LIST_QUERY_NAMES = ("limit", "cursor", "ordering")
 

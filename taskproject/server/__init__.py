@@ -1,1 +1,1 @@
-"""How requests reach Django: the bridge from ASGI to pooled WSGI threads, the body limit, and the server of ``up``."""
+"""The server of `up`, and what is made at its first start."""

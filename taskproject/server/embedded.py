@@ -12,7 +12,7 @@ from types import FrameType
 
 import uvicorn
 
-from taskproject.server.protocol import BoundedProtocol, BoundedSocket
+from taskproject.http.protocol import BoundedProtocol, BoundedSocket
 from tasks import engine
 from tasks.demo.fleet import Fleet
 

@@ -7,8 +7,8 @@ import time
 
 import orjson
 
-from taskproject.server import bridge
-from taskproject.server.bridge import CLIENT_GONE, MAX_BODY_BYTES, ThreadedWSGI, build_environ
+from taskproject.http import bridge
+from taskproject.http.bridge import CLIENT_GONE, MAX_BODY_BYTES, ThreadedWSGI, build_environ
 
 
 def scope_of(path="/", *, method="GET", headers=(), **changes):

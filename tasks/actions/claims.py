@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 from tasks import clock
 from tasks.actions.funnel import LostRace, active_run, load_task, move_all, require_legal, verb
-from tasks.errors import AlreadyClaimed, AtCapacity, Invalid, MissingSkill, NotAssignee, NotPermitted, NotReady
+from tasks.errors import ANOTHER, AlreadyClaimed, AtCapacity, Invalid, MissingSkill, NotAssignee, NotPermitted, NotReady
 from tasks.events.recording import event, record
 from tasks.models import (
     Agent,
@@ -53,9 +53,9 @@ class Claimed:
 def _require_agent(actor: "User") -> Agent:
     agent = agent_of(actor)
     if agent is None:
-        raise NotPermitted("Only agents work on tasks; ask for an agent profile for your account.")
+        raise NotPermitted("Only agents work on tasks.", "Ask for an agent profile for your account.")
     if not agent.enabled:
-        raise NotPermitted(f"{agent.slug} is disabled; ask a manager of the project.")
+        raise NotPermitted(f"{agent.slug} is disabled.", "Ask a manager of the project.")
     return agent
 
 
@@ -66,7 +66,7 @@ def _lock(agent: Agent) -> Agent:
     """
     locked = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
     if not locked.enabled:
-        raise NotPermitted(f"{agent.slug} is disabled; ask a manager of the project.")
+        raise NotPermitted(f"{agent.slug} is disabled.", "Ask a manager of the project.")
     return locked
 
 
@@ -108,9 +108,11 @@ def _require_may_take(agent: Agent, task: Task) -> None:
     if agent.pk in assigned:
         return
     if assigned:
-        raise NotAssignee(f"{task.ref} is assigned to somebody else; take another task.")
+        raise NotAssignee(f"{task.ref} is assigned to somebody else.", ANOTHER)
     if not task.project.allow_pull:
-        raise NotAssignee(f"{task.project.key} hands out its tasks itself; wait until {task.ref} is assigned to you.")
+        raise NotAssignee(
+            f"{task.project.key} hands out its tasks itself.", f"Wait until {task.ref} is assigned to you."
+        )
     if missing := missing_skills(agent, task):
         raise MissingSkill(task.ref, missing)
 

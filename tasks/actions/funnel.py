@@ -55,7 +55,7 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
                     return function(*args, **kwargs)
             except LostRace:
                 if race == RACES - 1:
-                    raise Contended("Others changed this at the same moment; try again.") from None
+                    raise Contended("Others changed this at the same moment.", "Try again.") from None
             except OperationalError as error:
                 # PostgreSQL undoes one of two transactions that wait for each other. The order of locks keeps verbs
                 # from it; this is for what else may hold locks, such as a person at the database's prompt.

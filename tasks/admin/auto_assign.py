@@ -48,7 +48,7 @@ def preview_of(tasks: Sequence[Task]) -> Preview:
             require_waiting(task, now)
             waiting.append(task)
         except DomainError as error:
-            refused.append(Line(task.ref, error.detail.removeprefix("task: ").replace("; take another task", "")))
+            refused.append(Line(task.ref, error.fact))
     for matching in preview(waiting) if waiting else ():
         shown.found += len(matching.agent_of)
         shown.policies.append(matching.policy.label.lower())

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 from django import forms
 
 from tasks.admin.verb_form import VerbForm
-from tasks.errors import DependencyCycle, DomainError
+from tasks.errors import DependencyCycle, DomainError, VersionMismatch
 from tasks.models import Agent, Task
 
 
 class StaleForm(DomainError):
     """Somebody else changed the task while the form was open; saving again would overwrite what is named."""
 
-    code = "version_mismatch"
+    code, status, title = VersionMismatch.code, VersionMismatch.status, VersionMismatch.title
 
 
 def plain_lines(text: Any) -> str:

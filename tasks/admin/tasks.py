@@ -188,7 +188,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
                 # A run's progress came between; if it was more than that, the next look says so.
                 continue
         else:
-            raise Contended("Others changed this at the same moment; save again.")
+            raise Contended("Others changed this at the same moment.", "Save again.")
         if "depends_on" in changed:
             saved = self._set_dependencies(actor, saved, list(data["depends_on"]))
         return saved

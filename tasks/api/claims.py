@@ -23,7 +23,7 @@ from tasks.models import Project
 from tasks.unread import count_unread
 from tasks.waiting import Places, wait_for_work
 
-#: The name under which ``taskproject.server.bridge`` says whether the client went away.
+#: The name under which ``taskproject.http.bridge`` says whether the client went away.
 CLIENT_GONE = "taskproject.client_gone"
 RETRY_AFTER = {"at_capacity": 10, "paused": 60, "no_project": 60, "no_ready_task": 5}
 
@@ -125,7 +125,7 @@ class ClaimNextView(View):
     def _client_gone(self) -> bool:
         """Whether nobody waits for the answer any more: what is claimed for nobody is lost until its lease ends.
 
-        The server says so where it can (``taskproject.server.bridge``).
+        The server says so where it can (``taskproject.http.bridge``).
         """
         return bool(self.request.META.get(CLIENT_GONE, bool)())
 

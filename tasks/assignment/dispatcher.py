@@ -163,7 +163,7 @@ def _found_nobody(task: Task) -> AssignmentDecision | DomainError:
         require_waiting(Task.objects.select_related("project").get(pk=task.pk), clock.now())
     except DomainError as error:
         return error
-    return Contended(f"{task.ref} found no free slot just now; try again.")
+    return Contended(f"{task.ref} found no free slot just now.", "Try again.")
 
 
 def require_waiting(task: Task, now: datetime) -> None:

@@ -112,10 +112,12 @@ def require_kept(after: Cursor) -> None:
     PostgreSQL, whose transactions had higher ids: there everything would seem to have been read.
     """
     if after.transaction_id > 0 and after.transaction_id > present_cursor().transaction_id:
-        raise CursorExpired("This cursor is of another database; fetch what is there now and follow from `after=now`.")
+        raise CursorExpired(
+            "This cursor is of another database.", "Fetch what is there now and follow from `after=now`."
+        )
     following = _behind(Event.objects.all(), after).in_order().values_list("at", flat=True).first()
     if following is not None and following < clock.now() - timedelta(days=settings.EVENT_RETENTION_DAYS):
-        raise CursorExpired("This cursor is too old; fetch what is there now and follow on from `after=now`.")
+        raise CursorExpired("This cursor is too old.", "Fetch what is there now and follow on from `after=now`.")
 
 
 def _behind(events: EventQuerySet, after: Cursor) -> EventQuerySet:

@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from taskproject.api.problems import CONTENT_TYPE, problem
-from taskproject.server.pool import Job, ThreadPool
+from taskproject.http.pool import Job, ThreadPool
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

@@ -1,0 +1,77 @@
+"""The family of errors that every app raises and every door translates. Imports nothing of ours.
+
+An error has a stable ``code``, the fact, the advice where there is one, and data to go on with. The API shows it as a
+problem (``taskproject.api.problems``); pages, admin and commands show its sentences.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+
+def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
+    """One sentence for a name that is not known, with the nearest one that is."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"There is no {what} {name!r}; did you mean {close[0]!r}?" if close else f"There is no {what} {name!r}."
+
+
+class DomainError(Exception):
+    """A request was refused.
+
+    ``fact`` says why, ``advice`` what to do instead: each a sentence, the advice often empty. ``detail`` is the two in
+    one sentence. ``data`` holds what ``api.md`` lists for the code. ``status`` and ``title`` are those of the problem
+    (RFC 9457): the HTTP status, and a summary that does not change from one occurrence to the next.
+    """
+
+    code: ClassVar[str] = "validation_error"
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "The input is not valid"
+
+    def __init__(self, fact: str, advice: str = "", **data: Any) -> None:
+        self.fact, self.advice, self.data = fact, advice, data
+        super().__init__(self.detail)
+
+    @property
+    def detail(self) -> str:
+        if not self.advice:
+            return self.fact
+        return f"{self.fact.removesuffix('.')}; {self.advice[0].lower()}{self.advice[1:]}"
+
+
+class Invalid(DomainError):
+    """Input that breaks a rule; ``errors`` maps each field to its messages. The fact is the first of them."""
+
+    def __init__(self, errors: dict[str, list[str] | str]) -> None:
+        listed = {field: [text] if isinstance(text, str) else list(text) for field, text in errors.items()}
+        self.field, texts = next(iter(listed.items()))
+        super().__init__(texts[0], errors=listed)
+
+    @property
+    def detail(self) -> str:
+        return f"{self.field}: {self.fact}"
+
+
+class NotAuthenticated(DomainError):
+    code, status, title = "not_authenticated", 401, "Not authenticated"
+
+
+class NotPermitted(DomainError):
+    code, status, title = "permission_denied", 403, "Not permitted"
+
+
+class NotFound(DomainError):
+    code, status, title = "not_found", 404, "Not found"
+
+
+class Contended(DomainError):
+    """Others changed the same rows again and again while this request tried."""
+
+    code, status, title = "contended", 409, "Others were faster"
+
+
+def codes() -> dict[str, tuple[int, str]]:
+    """The status and title of every code that an error of this family may have, of all apps that are loaded."""
+    kinds: list[type[DomainError]] = [DomainError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return {kind.code: (kind.status, kind.title) for kind in kinds}
