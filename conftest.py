@@ -8,6 +8,7 @@ import pytest
 pytest_plugins = [
     "taskproject.tests.database",
     "taskproject.tests.workers",
+    "taskproject.tests.once",
     "taskproject.tests.browser",
     "tasks.tests.cast",
     "tasks.tests.api_client",

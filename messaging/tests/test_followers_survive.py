@@ -1,6 +1,5 @@
 """kill -9 of a follower at any moment, under load and beside another one: each notification is there, and once."""
 
-import os
 import random
 import subprocess
 import sys
@@ -17,10 +16,10 @@ from messaging.notifications.making import follower
 from tasks.actions import assignments
 from tasks.models import Event, Task
 from tasks.tests.racing import process_environment
+from tasks.tests.sizes import FOLLOWER_KILLS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server, pytest.mark.slow]
 
-KILLS = 100 if os.environ.get("THOROUGH") else 8
 PATIENCE = 60
 
 
@@ -74,7 +73,7 @@ def test_kill_of_followers_at_random_tells_each_event_once(cast, new_task):
     try:
         # The next one starts while this one runs, so that two of them meet, and none is waited for.
         running = start()
-        for _ in range(KILLS):
+        for _ in range(FOLLOWER_KILLS):
             following = start()
             running.wait_ready()
             time.sleep(dice.uniform(0, 0.4))

@@ -1,7 +1,4 @@
-"""Many followers of real servers that are cut off, restarted and lose Redis: each one's sequence is the table's.
-
-In CI in a reduced size; ``THOROUGH=1`` runs the whole of it.
-"""
+"""Many followers of real servers that are cut off, restarted and lose Redis: each one's sequence is the table's."""
 
 import asyncio
 import base64
@@ -26,16 +23,22 @@ from tasks.events.recording import event, record
 from tasks.models import Agent, Event
 from tasks.tests.racing import in_thread
 from tasks.tests.server_process import ServerProcess, wait_until
+from tasks.tests.sizes import (
+    LARGE_EVENTS,
+    LARGE_EVENTS_A_SECOND,
+    LIVE_EVENTS,
+    LIVE_FOLLOWERS,
+    LIVE_LEAVES,
+    MUTE_CLIENTS,
+    READING_CLIENTS,
+)
 
 websockets = pytest.importorskip("websockets.asyncio.client")
 exceptions = pytest.importorskip("websockets.exceptions")
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server, pytest.mark.slow]
 
-THOROUGH = bool(os.environ.get("THOROUGH"))
-CLIENTS, DISCONNECTS, BURST = (200, 50, 500) if THOROUGH else (16, 5, 300)
-SLOW, HEALTHY = (20, 100) if THOROUGH else (5, 15)
-PATIENCE = 900 if THOROUGH else 120
+PATIENCE = 900
 MEGABYTE = 1024 * 1024
 
 
@@ -134,7 +137,9 @@ def test_followers_that_are_cut_off_miss_and_repeat_nothing(cast, servers, redis
     tokens = [token_of(cast.atlas), token_of(cast.bert), token_of(cast.hugo)]
     start = present_cursor()
     urls = [server.url for server in servers]
-    followers = [Follower(urls, tokens[n % len(tokens)], start, random.Random(n), DISCONNECTS) for n in range(CLIENTS)]
+    followers = [
+        Follower(urls, tokens[n % len(tokens)], start, random.Random(n), LIVE_LEAVES) for n in range(LIVE_FOLLOWERS)
+    ]
 
     def disturb() -> None:
         """Writers side by side; meanwhile a server is killed and started again, and Redis loses everything."""
@@ -145,18 +150,18 @@ def test_followers_that_are_cut_off_miss_and_repeat_nothing(cast, servers, redis
                 if number % 25 == 0:
                     time.sleep(0.1)
 
-        writers = [in_thread(lambda n=n: several(f"writer {n}", BURST // 5)) for n in range(3)]
+        writers = [in_thread(lambda n=n: several(f"writer {n}", LIVE_EVENTS // 5)) for n in range(3)]
         time.sleep(1)
         servers[0].kill()
         if redis is not None:
             redis.kill()
-        several("while one server is away", BURST // 5)
+        several("while one server is away", LIVE_EVENTS // 5)
         servers[0].start()
         if redis is not None:
             redis.start()
         for writer in writers:
             writer.join()
-        several("burst", BURST - 4 * (BURST // 5))
+        several("burst", LIVE_EVENTS - 4 * (LIVE_EVENTS // 5))
         write(cast, "last")
 
     async def story() -> None:
@@ -167,10 +172,10 @@ def test_followers_that_are_cut_off_miss_and_repeat_nothing(cast, servers, redis
     asyncio.run(story())
     trouble.join()
     table = table_since(cast, start)
-    assert len(table) == BURST + 1
+    assert len(table) == LIVE_EVENTS + 1
     for number, follower in enumerate(followers):
         assert follower.words == table, f"follower {number} has another sequence"
-        assert follower.connections > DISCONNECTS, f"follower {number} did not come back each time"
+        assert follower.connections > LIVE_LEAVES, f"follower {number} did not come back each time"
     # Written side by side, yet in one order: the one in which they were committed is the same for all.
     assert Event.objects.filter(kind="task.noted").count() == len(table)
 
@@ -233,15 +238,15 @@ def test_clients_that_never_read_cost_no_memory_and_keep_nobody_waiting(cast, tm
     try:
         token = token_of(cast.atlas)
         start = present_cursor()
-        followers = [Follower([server.url], token, start, random.Random(n), 0) for n in range(HEALTHY)]
+        followers = [Follower([server.url], token, start, random.Random(n), 0) for n in range(READING_CLIENTS)]
         # Far more than the kernel and the server keep for one client.
-        count, rate, size = (6000, 50, 8000) if THOROUGH else (2000, 500, 8000)
+        count, size = LARGE_EVENTS, 8000
         mutes: list[Mute] = []
 
         def several(begin: int) -> None:
             for number in range(begin, begin + count):
                 write(cast, f"w{number}", filler="x" * size)
-                time.sleep(0.5 / rate)
+                time.sleep(1 / LARGE_EVENTS_A_SECOND)
 
         async def told(begin: int) -> None:
             await asyncio.to_thread(in_thread(lambda: several(begin)).join)
@@ -256,7 +261,7 @@ def test_clients_that_never_read_cost_no_memory_and_keep_nobody_waiting(cast, tm
                 # What the events cost with readers alone is not what is asked.
                 await told(0)
                 before = memory_of(server)
-                mutes.extend(Mute(server.url, token) for _ in range(SLOW))
+                mutes.extend(Mute(server.url, token) for _ in range(MUTE_CLIENTS))
                 await told(count)
                 grown = memory_of(server) - before
                 await asyncio.to_thread(in_thread(lambda: write(cast, "last")).join)
@@ -264,12 +269,12 @@ def test_clients_that_never_read_cost_no_memory_and_keep_nobody_waiting(cast, tm
             return grown
 
         grown = asyncio.run(story())
-        assert grown < 50 * MEGABYTE, f"{SLOW} clients that never read cost {grown / MEGABYTE:.0f} MB"
+        assert grown < 50 * MEGABYTE, f"{MUTE_CLIENTS} clients that never read cost {grown / MEGABYTE:.0f} MB"
         wanted = [*(f"w{n}" for n in range(2 * count)), "last"]
         assert all(follower.words == wanted for follower in followers)
         assert all(follower.connections == 1 for follower in followers), "none was taken for a slow one"
         # They answer no ping either, and are cut off.
-        wait_until(lambda: connections_of(server) < SLOW, "the server has let go of clients that never read")
+        wait_until(lambda: connections_of(server) < MUTE_CLIENTS, "the server has let go of clients that never read")
         for mute in mutes:
             mute.close()
     finally:

@@ -1,7 +1,7 @@
-"""What workers of pytest-xdist must not share, as a pytest plugin: Redis. Databases: ``taskproject.tests.database``."""
+"""Workers of pytest-xdist share no Redis, as a pytest plugin. Their databases: ``taskproject.tests.database``."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,3 +16,12 @@ def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
         first = int(parts.path.strip("/") or 0)
         for number, spec in enumerate(specs):
             spec.env["REDIS_URL"] = parts._replace(path=f"/{first + number}").geturl()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_of_the_environment() -> Generator[None, None, None]:
+    """A process that a test starts works on what the test names, never on the servers that the tests were given."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DATABASE_URL", raising=False)
+        patch.delenv("REDIS_URL", raising=False)
+        yield

@@ -86,6 +86,7 @@ def process_environment(**more: str) -> dict[str, str]:
     """The environment of a process that works on the test database."""
     return os.environ | {
         "DATABASE_URL": database_url(),
+        "REDIS_URL": settings.REDIS_URL,
         "DATA_DIR": str(settings.DATA_DIR),
         "SECRET_KEY": settings.SECRET_KEY,
         "PYTHONPATH": str(settings.BASE_DIR),

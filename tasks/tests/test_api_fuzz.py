@@ -11,11 +11,11 @@ from tasks import clock
 from tasks.actions import claims, projects
 from tasks.actions.agents import create_token
 from tasks.tests.server_process import ServerProcess
+from tasks.tests.sizes import FUZZ_EXAMPLES
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server, pytest.mark.slow]
 
 PATIENCE = 900
-EXAMPLES = 4
 #: It asks that whatever a schema allows be accepted; whether OPS-7 may wait for OPS-9 stands in no schema.
 EXCLUDED = "positive_data_acceptance"
 
@@ -35,7 +35,7 @@ def test_api_keeps_to_its_description_whatever_it_is_asked(cast, new_task, tmp_p
                 str(Path(sys.executable).with_name("st")),
                 *("run", f"{server.url}/api/v1/schema"),
                 *("--header", f"Authorization: Bearer {token}"),
-                *("--phases", phases, "--max-examples", str(EXAMPLES)),
+                *("--phases", phases, "--max-examples", str(FUZZ_EXAMPLES)),
                 *("--exclude-checks", EXCLUDED, "--warnings", "off", "--continue-on-failure", "--no-color"),
                 *("--generation-deterministic", "--request-timeout", "60"),
             ],

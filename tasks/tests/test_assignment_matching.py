@@ -1,7 +1,6 @@
 """The matching itself, without a database: it is exact, obeys every constraint, and its records say why."""
 
 import itertools
-import os
 import random
 from dataclasses import replace
 
@@ -12,8 +11,8 @@ from tasks.matching.matching import QUANTUM, choice, margin, match, quantised
 from tasks.matching.policies import named, names
 from tasks.matching.records import record_of
 from tasks.matching.words import sentences, why_nobody
+from tasks.tests.sizes import MATCHING_TICKS, MATCHINGS
 
-THOROUGH = int(os.environ.get("ASSIGNMENT_INSTANCES", "300"))
 VALUE = named("value")
 
 
@@ -93,14 +92,14 @@ def total_of(matching):
 
 
 def test_match_on_random_small_instances_equals_brute_force():
-    for seed in range(THOROUGH):
+    for seed in range(MATCHINGS):
         snapshot = small(seed)
         policy = named(names()[seed % len(names())])
         assert total_of(match(snapshot, policy)) == best_by_trying_all(snapshot, policy), seed
 
 
 def test_match_over_random_ticks_breaks_no_hard_constraint():
-    for seed in range(THOROUGH):
+    for seed in range(MATCHING_TICKS):
         snapshot = snapshot_of(random.Random(seed), tasks=12, agents=8, starving=True)
         matching = match(snapshot, VALUE)
         for task, agent in matching.agent_of.items():
@@ -110,7 +109,7 @@ def test_match_over_random_ticks_breaks_no_hard_constraint():
 
 
 def test_match_with_a_higher_priority_never_leaves_the_task_waiting_instead():
-    for seed in range(THOROUGH):
+    for seed in range(MATCHINGS):
         snapshot = small(seed)
         before = match(snapshot, VALUE)
         for task in before.agent_of:
@@ -123,7 +122,7 @@ def test_match_with_a_higher_priority_never_leaves_the_task_waiting_instead():
 
 
 def test_match_with_one_more_agent_never_scores_less():
-    for seed in range(THOROUGH):
+    for seed in range(MATCHINGS):
         snapshot = small(seed)
         more = replace(snapshot, agents=(*snapshot.agents, some_agent(random.Random(-seed - 1), 50, 4)))
         for name in names():
@@ -137,7 +136,7 @@ def test_match_of_the_same_snapshot_gives_the_same_answer():
 
 
 def test_choice_from_the_record_alone_is_what_was_matched():
-    for seed in range(THOROUGH):
+    for seed in range(MATCHINGS):
         snapshot = small(seed, starving=True)
         matching = match(snapshot, named(names()[seed % len(names())]))
         for task in range(len(snapshot.tasks)):
@@ -147,7 +146,7 @@ def test_choice_from_the_record_alone_is_what_was_matched():
 
 def test_record_of_a_waiting_task_names_a_constraint_for_each_agent():
     explained = 0
-    for seed in range(THOROUGH):
+    for seed in range(MATCHINGS):
         snapshot = small(seed)
         matching = match(snapshot, VALUE)
         for task in range(len(snapshot.tasks)):

@@ -13,6 +13,7 @@ from tasks.formats import json_list
 from tasks.models import Dependency, Event, Project, Task
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.racing import at_once
+from tasks.tests.sizes import IMPORTED_TASKS
 
 
 def entries(count: int) -> list[dict]:
@@ -37,18 +38,18 @@ def plan_of(tasks: list[dict]):
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_import_ten_thousand_tasks_with_bounded_queries(cast):
-    tasks = entries(10_000)
+def test_import_thousands_of_tasks_with_bounded_queries(cast):
+    tasks = entries(IMPORTED_TASKS)
     lots: list[int] = []
     with CaptureQueriesContext(connection) as first:
         told = import_plan(actor=None, project=cast.ops, plan=plan_of(tasks), progress=lots.append)
-    assert (told.created, sum(lots)) == (10_000, 10_000)
+    assert (told.created, sum(lots)) == (IMPORTED_TASKS, IMPORTED_TASKS)
     # SQLite takes some 30 rows of tasks in one statement; PostgreSQL the whole lot.
-    assert len(first) < (1_200 if connection.vendor == "sqlite" else 250)
-    assert Task.objects.count() == Event.objects.filter(kind="task.imported").count() == 10_000
+    assert len(first) < IMPORTED_TASKS * (0.12 if connection.vendor == "sqlite" else 0.025)
+    assert Task.objects.count() == Event.objects.filter(kind="task.imported").count() == IMPORTED_TASKS
     assert recount_blockers() == {}
     with CaptureQueriesContext(connection) as second:
-        assert import_plan(actor=None, project=cast.ops, plan=plan_of(tasks)).unchanged == 10_000
+        assert import_plan(actor=None, project=cast.ops, plan=plan_of(tasks)).unchanged == IMPORTED_TASKS
     assert len(second) < 30
 
 

@@ -1,7 +1,5 @@
 """Many clients at once: each task claimed once, none lost, no lock error, on both databases."""
 
-import os
-
 import pytest
 
 from tasks.models import Event, Role, Run, RunStatus, Task
@@ -9,9 +7,9 @@ from tasks.tests.cast import join, make_agent
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.race_worker import work
 from tasks.tests.racing import at_once, in_processes
+from tasks.tests.sizes import RACED_TASKS
 
 CLIENTS = 8
-TASKS = 2000 if os.environ.get("CI") else 200
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -26,17 +24,17 @@ def clients(cast):
 
 @pytest.fixture
 def ready_tasks(cast):
-    """``TASKS`` tasks as ``create_task`` leaves them, in one insert."""
+    """``RACED_TASKS`` tasks as ``create_task`` leaves them, in one insert."""
     from tasks import clock
 
     now = clock.now()
     Task.objects.bulk_create(
         [
             Task(project=cast.ops, number=number, title=f"Task {number}", created_at=now, updated_at=now)
-            for number in range(1, TASKS + 1)
+            for number in range(1, RACED_TASKS + 1)
         ]
     )
-    return {f"OPS-{number}" for number in range(1, TASKS + 1)}
+    return {f"OPS-{number}" for number in range(1, RACED_TASKS + 1)}
 
 
 def _assert_each_was_done_once(ledgers, ready_tasks):
@@ -44,8 +42,8 @@ def _assert_each_was_done_once(ledgers, ready_tasks):
     completed = [ref for ledger in ledgers for ref in ledger["completed"]]
     assert sorted(completed) == sorted(ready_tasks)
     assert set(Task.objects.values_list("status", "run_count")) == {("completed", 1)}
-    assert Run.objects.filter(status=RunStatus.COMPLETED).count() == TASKS
-    assert Event.objects.filter(kind="run.started").count() == TASKS
+    assert Run.objects.filter(status=RunStatus.COMPLETED).count() == RACED_TASKS
+    assert Event.objects.filter(kind="run.started").count() == RACED_TASKS
     assert_invariants()
 
 

@@ -1,6 +1,5 @@
 """Verbs that meet on the same task: each pair ends as if one had come after the other, and never in a deadlock."""
 
-import os
 import random
 from datetime import timedelta
 
@@ -14,10 +13,9 @@ from tasks.models import Assignment, Dependency, Event, Role, Run, Task
 from tasks.tests.cast import join, make_agent
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.racing import at_once
+from tasks.tests.sizes import MEETINGS, VERBS_AT_ONCE, VERBS_AT_ONCE_SEEDS
 
-THOROUGH = bool(os.environ.get("CI"))
-ROUNDS = range(10 if THOROUGH else 6)
-STEPS = 120 if THOROUGH else 40
+ROUNDS = range(MEETINGS)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -247,7 +245,7 @@ class Mischief:
 
     def __call__(self):
         refused = 0
-        for _ in range(STEPS):
+        for _ in range(VERBS_AT_ONCE):
             try:
                 self.dice.choice(self.verbs)(self)
             except DomainError:
@@ -355,11 +353,11 @@ class Mischief:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(2 if THOROUGH else 1))
+@pytest.mark.parametrize("seed", range(VERBS_AT_ONCE_SEEDS))
 def test_all_verbs_at_once_break_nothing(cast, new_task, seed):
     for _ in range(12):
         new_task()
     refused = at_once(*(Mischief(cast, f"{seed}-{client}") for client in range(6)), seed=seed)
     _codes(refused)
-    assert sum(refused) < 6 * STEPS
+    assert sum(refused) < 6 * VERBS_AT_ONCE
     assert_invariants()

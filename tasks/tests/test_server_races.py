@@ -1,7 +1,6 @@
 """Promises of a running server: each task once, nothing acknowledged lost to kill -9, stale writers refused."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -21,9 +20,7 @@ from tasks.tests.cast import join, make_agent
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.racing import at_once, process_environment
 from tasks.tests.server_process import Caller, ServerProcess, wait_until
-
-TASKS = 400 if os.environ.get("CI") else 80
-KILLS = 3 if os.environ.get("CI") else 2
+from tasks.tests.sizes import RACED_TASKS_OVER_HTTP, SERVER_KILLS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server, pytest.mark.slow]
 
@@ -59,7 +56,7 @@ def many_ready_tasks(project, count):
 
 
 def test_8_clients_over_http_get_each_task_once(cast, server):
-    many_ready_tasks(cast.ops, TASKS)
+    many_ready_tasks(cast.ops, RACED_TASKS_OVER_HTTP)
 
     def work(token):
         caller, completed = Caller(server.url, token), []
@@ -74,7 +71,9 @@ def test_8_clients_over_http_get_each_task_once(cast, server):
     ledgers = at_once(*(lambda token=token: work(token) for token in tokens))
     for ledger in ledgers:
         assert isinstance(ledger, list), ledger
-    assert sorted(ref for ledger in ledgers for ref in ledger) == sorted(f"OPS-{n}" for n in range(1, TASKS + 1))
+    assert sorted(ref for ledger in ledgers for ref in ledger) == sorted(
+        f"OPS-{n}" for n in range(1, RACED_TASKS_OVER_HTTP + 1)
+    )
     assert set(Task.objects.values_list("status", "run_count")) == {("completed", 1)}
     assert_invariants()
     assert "Traceback" not in server.errors.read_text()
@@ -131,7 +130,7 @@ def test_kill_9_of_the_server_loses_nothing_acknowledged_and_doubles_nothing(cas
     def kill_now_and_then():
         dice = random.Random("kill")
         try:
-            for _ in range(KILLS):
+            for _ in range(SERVER_KILLS):
                 time.sleep(dice.uniform(1, 3))
                 server.kill()
                 server.start()

@@ -1,9 +1,8 @@
 """All verbs against the domain in plain Python (``model.py``): after every step the same outcome and the same state.
 
-``HYPOTHESIS_PROFILE=deep`` searches long and at random; ``make test`` and CI repeat the same walks each time.
+On each push the same walks; at full size new ones each time.
 """
 
-import os
 from datetime import UTC, datetime
 
 import pytest
@@ -25,6 +24,7 @@ from tasks.errors import DomainError
 from tasks.models import Assignment, Availability, Dependency, Event, Run, Task
 from tasks.tests import model
 from tasks.tests.invariants import assert_invariants
+from tasks.tests.sizes import THOROUGH, WALK_STEPS, WALKS
 
 COMMON = {
     "deadline": None,
@@ -33,12 +33,9 @@ COMMON = {
     "print_blob": False,
     "report_multiple_bugs": False,
 }
-# Shrinking a walk takes minutes; `deep` does it.
-SAME_WALKS = COMMON | {"derandomize": True, "phases": (Phase.explicit, Phase.generate)}
-settings.register_profile("quick", max_examples=12, stateful_step_count=40, **SAME_WALKS)
-settings.register_profile("ci", max_examples=50, stateful_step_count=50, **SAME_WALKS)
-settings.register_profile("deep", max_examples=1000, stateful_step_count=80, **COMMON)
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick")
+# Shrinking a walk takes minutes; only at full size there is time for it.
+SAME_WALKS = {} if THOROUGH else {"derandomize": True, "phases": (Phase.explicit, Phase.generate)}
+SETTINGS = settings(max_examples=WALKS, stateful_step_count=WALK_STEPS, **COMMON, **SAME_WALKS)
 
 LONG_AGO, NEVER = datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -499,4 +496,4 @@ class TaskLives(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_verbs_do_what_the_model_says(cast):
     TaskLives.cast = cast
-    run_state_machine_as_test(TaskLives, settings=settings.get_profile(PROFILE))
+    run_state_machine_as_test(TaskLives, settings=SETTINGS)

@@ -1,0 +1,52 @@
+"""Tests that no database can change run once, as a pytest plugin.
+
+The first run keeps the names of what passed (``--passed-to FILE``); a second one, on another database, leaves out those
+of them that touch none (``--once FILE``). A test that the first run did not pass is never left out.
+"""
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("once")
+    group.addoption("--passed-to", metavar="FILE", type=Path, help="Write the names of what passed to FILE")
+    group.addoption("--once", metavar="FILE", type=Path, help="Leave out what FILE names and uses no database")
+
+
+def uses_the_database(item: pytest.Item) -> bool:
+    """Whether the test may use the test database; pytest-django keeps all others from it, in every thread."""
+    fixtures = getattr(item, "fixturenames", ())
+    return "django_db_setup" in fixtures or item.get_closest_marker("django_db") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("once") is None:
+        return
+    passed = set(config.getoption("once").read_text().splitlines())
+    again = [item for item in items if uses_the_database(item) or item.nodeid not in passed]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])
+    items[:] = again
+
+
+class Passed:
+    """Collects the names of the tests that passed, from all workers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._names: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" and report.passed:
+            self._names.append(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        self._path.write_text("\n".join(self._names))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("passed_to")
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Passed(path))
