@@ -14,6 +14,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from tasks.events.listening import listener
 from tasks.events.recording import bell
 
 logger = logging.getLogger(__name__)
@@ -81,10 +82,7 @@ async def listen(heard: Callable[[], None]) -> None:
 
 
 class Ears:
-    """Hears the news of other processes, for those that have no event loop: calls ``heard`` from a thread of its own.
-
-    While the layer is away nothing is heard; whoever listens must look by itself now and then.
-    """
+    """Hears the news of other processes and calls ``heard``, from a thread of its own, until it is closed."""
 
     def __init__(self, heard: Callable[[], None]) -> None:
         self._loop = asyncio.new_event_loop()
@@ -102,9 +100,10 @@ class Ears:
 
 
 def connect() -> None:
-    """Ring for other processes where there is a layer that reaches them; this process hears itself anyway."""
+    """Ring for other processes, and hear theirs, where there is a layer between them; this one hears itself anyway."""
     if settings.REDIS_URL:
         # Loads the layer here: the first bell's thread would import Redis while a request does, and one of them
         # would see it half made.
         get_channel_layer()
         bell.connect(ringer.ring, dispatch_uid="messaging.stream.bell")
+        listener.carriers.append(Ears)

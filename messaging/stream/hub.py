@@ -1,7 +1,6 @@
-"""One reader a process: follows the event table and hands each event, serialised once, to every local follower.
+"""Fan-out: each event that the process's listener brings, serialised once, goes to every local follower.
 
-Woken by the bell of this process and of others, with a cheap poll as the guarantee. Lives in the event loop of the ASGI
-server; the database is read in one thread of its own.
+Lives in the event loop of the ASGI server. Permissions and replays are read in one thread of its own.
 """
 
 import asyncio
@@ -9,21 +8,18 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import DatabaseError, InterfaceError, connections
 
-from messaging.stream.bell import listen
 from messaging.stream.visitors import Visitor, audit, standing
+from tasks.events.listening import Feed, FeedOverrun, listener
 from tasks.events.narrowing import Narrowing
-from tasks.events.reading import Cursor, event_output, present_cursor, read_all, read_events
-from tasks.events.recording import bell
+from tasks.events.reading import Cursor, event_output, read_events
 from tasks.models import Event
 
 logger = logging.getLogger(__name__)
@@ -31,11 +27,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 500
-#: Between two reads under load: several events in one frame instead of a frame an event.
-GATHER_SECONDS = 0.01
-POLL_SECONDS = {"sqlite": 0.05, "postgresql": 0.5}
 #: How long a permission that was taken away may still let events through.
 AUDIT_SECONDS = 2.0
+RETRY_SECONDS = 1.0
 #: What may wait for a follower that does not read.
 MOST_WAITING_BYTES = 1024 * 1024
 MOST_WAITING_FRAMES = 1000
@@ -149,15 +143,12 @@ def may_see(visitor: Visitor, event: Event) -> bool:
 
 
 class Hub:
-    """The process's one reader. ``follow`` joins it; it runs as long as somebody follows."""
+    """The process's fan-out. ``follow`` joins it; it listens as long as somebody follows."""
 
     def __init__(self) -> None:
         self.followers: set[Follower] = set()
         self.cursor: Cursor | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._ears: asyncio.Task[None] | None = None
-        self._news: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
 
     async def in_thread(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -180,12 +171,10 @@ class Hub:
             self.stop()
 
     def stop(self) -> None:
-        """End the reader; the next follower starts it anew."""
-        bell.disconnect(dispatch_uid="messaging.stream.hub")
-        for task in (self._reader, self._ears):
-            if task is not None:
-                task.cancel()
-        self._reader = self._ears = None
+        """End the reader; the next follower starts another."""
+        if self._reader is not None:
+            self._reader.cancel()
+        self._reader = None
         self.cursor = None
         self._thread.submit(connections.close_all)
 
@@ -196,55 +185,47 @@ class Hub:
         self.stop()
 
     def _require_running(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            return
-        self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        bell.connect(self._hear, dispatch_uid="messaging.stream.hub", weak=False)
-        self._reader = self._loop.create_task(self._run())
-        self._ears = self._loop.create_task(listen(self._news.set)) if settings.REDIS_URL else None
-
-    def _hear(self, **_: Any) -> None:
-        """A commit of this process, told in whatever thread committed."""
-        loop, news = self._loop, self._news
-        if loop is not None and news is not None and not loop.is_closed():
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(news.set)
+        if self._reader is None or self._reader.done():
+            self.cursor = None
+            self._reader = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        assert self._news is not None
+        """Hand out what is heard. Should that fail, every follower is sent away, to come back with its cursor."""
+        try:
+            with listener.feed() as feed:
+                await self._hand_on(feed)
+        except FeedOverrun:
+            logger.warning("The event loop is too busy to hand events out; followers come back for them.")
+            self.close()
+        except Exception:
+            logger.exception("The stream broke off; followers come back for the rest.")
+            self.close()
+
+    async def _hand_on(self, feed: Feed) -> None:
         loop = asyncio.get_running_loop()
         next_audit = loop.time() + AUDIT_SECONDS
-        away = False
         while True:
-            try:
-                if self.cursor is None:
-                    self.cursor = await self.in_thread(present_cursor)
-                events, cursor = await self.in_thread(read_all, self.cursor, BATCH)
-                if any(event.kind.startswith("member.") for event in events) or loop.time() >= next_audit:
-                    await self._audit()
-                    next_audit = loop.time() + AUDIT_SECONDS
-                if events:
-                    self._hand_out(events, cursor)
-                self.cursor = cursor
-                away = False
-                full = len(events) == BATCH
-            except (DatabaseError, InterfaceError) as error:
-                if not away:
-                    logger.warning("The stream waits for the database: %s", str(error).strip().splitlines()[:1])
-                away, full = True, False
-                await self.in_thread(connection.close)
-                await asyncio.sleep(1)
-            if full:
-                continue
-            await asyncio.sleep(GATHER_SECONDS)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL_SECONDS[connection.vendor])
-            self._news.clear()
+            news = await feed.take(max(0.0, next_audit - loop.time()))
+            events = news.events if news is not None else ()
+            if any(event.kind.startswith("member.") for event in events) or loop.time() >= next_audit:
+                await self._audit()
+                next_audit = loop.time() + AUDIT_SECONDS
+            if news is not None:
+                self._hand_out(events, news.place)
+                self.cursor = news.place
 
     async def _audit(self) -> None:
-        """Bring every follower's permissions up to date; send away who has none. Who stays was seen."""
-        now = await self.in_thread(audit, [follower.visitor for follower in self.followers])
+        """Bring every follower's permissions up to date; send away who has none. Who stays was seen.
+
+        While the database is away nobody is handed anything: the listener reports it.
+        """
+        while True:
+            try:
+                now = await self.in_thread(audit, [follower.visitor for follower in self.followers])
+                break
+            except (DatabaseError, InterfaceError):
+                await self.in_thread(connections.close_all)
+                await asyncio.sleep(RETRY_SECONDS)
         for follower in list(self.followers):
             follower.see_as(now.get(follower.visitor, follower.visitor))
 

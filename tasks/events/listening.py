@@ -1,0 +1,325 @@
+"""Hearing of events: one tail of the table in each process, for everyone in it that waits for news.
+
+A thread follows the events in their order and hands each batch to all who subscribed. The bell wakes it: this process's
+commits ring it, and carriers bring the ring of other processes (``messaging`` adds one where there is Redis). A cheap
+poll is the guarantee: a lost ring costs freshness, never an event. An outage of the database is logged once, and the
+tail goes on where it was.
+
+Three ways to listen, each from a place on, in order, with nothing left out:
+
+- ``listener.subscribe(hear)`` calls ``hear(news)`` in the listener's thread: quick, and without the database, because
+  everybody else waits for it. ``loop.call_soon_threadsafe`` brings it to a loop.
+- ``listener.ears()`` is for a thread that waits: ``ears.wait(timeout)`` returns the events since the last call.
+- ``listener.feed()`` is for a coroutine: ``await feed.take(timeout)`` returns the next news.
+
+Each takes ``kinds``, the kinds of events wanted; left out means all. Each begins with news without events whose place
+is where listening begins: read the table up to there (or behind it, without harm), and nothing falls in between.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from tasks.events.reading import Cursor, present_cursor, read_all
+from tasks.events.recording import bell
+from tasks.models import Event
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+#: Between two looks under load: several events in one batch instead of a batch an event.
+GATHER_SECONDS = 0.01
+#: News of another process is at most this old where no carrier brings its bell. SQLite is asked only whether anything
+#: was written at all, which costs some microseconds.
+POLL_SECONDS = {"sqlite": 0.05, "postgresql": 0.25}
+RETRY_SECONDS = 1.0
+#: News that may wait for a coroutine before the tail waits for it, and for how long the tail does.
+FEED_AHEAD = 8
+FEED_PATIENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class News:
+    """``events`` in their order, and the place behind all that was looked at. Shared by all who hear it: read only."""
+
+    events: Sequence[Event]
+    place: Cursor
+
+
+Hear = Callable[[News], None]
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+#: Begins to call ``ring`` at each news of another process, until what it returns is closed.
+Carrier = Callable[[Callable[[], None]], Closable]
+
+
+class Subscription:
+    """That somebody listens; ``close`` ends it, from any thread and as often as one likes."""
+
+    def __init__(self, listener: "Listener", hear: Hear, kinds: Collection[str] | None) -> None:
+        self._listener = listener
+        self._hear = hear
+        self._kinds = None if kinds is None else frozenset(kinds)
+        self.has_joined = False
+        self.is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        self._listener.forget(self)
+
+    def tell(self, news: News) -> None:
+        """In the listener's thread: pass on what is wanted of ``news``."""
+        if self.is_closed:
+            return
+        if self._kinds is not None and news.events:
+            chosen = [event for event in news.events if event.kind in self._kinds]
+            if not chosen:
+                return
+            news = News(chosen, news.place)
+        try:
+            self._hear(news)
+        except Exception:
+            logger.exception("News could not be handed over; the others have them.")
+
+
+class Listener:
+    """The process's one tail. Its thread runs, with a database connection, as long as somebody listens."""
+
+    def __init__(self) -> None:
+        #: Set up once, when the apps are ready.
+        self.carriers: list[Carrier] = []
+        self._subscriptions: list[Subscription] = []
+        self._mutex = threading.Lock()
+        self._rung = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def subscribe(self, hear: Hear, *, kinds: Collection[str] | None = None) -> Subscription:
+        """Have ``hear`` called, in the listener's thread, with all news from now on."""
+        subscription = Subscription(self, hear, kinds)
+        with self._mutex:
+            self._subscriptions.append(subscription)
+            # Where this process was forked off another one, the thread stayed there.
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+                self._thread.start()
+        self._rung.set()
+        return subscription
+
+    def ears(self, *, kinds: Collection[str] | None = None) -> "Ears":
+        """For a thread that waits; a context manager."""
+        return Ears(self, kinds)
+
+    def feed(self, *, kinds: Collection[str] | None = None) -> "Feed":
+        """For a coroutine of the running loop; a context manager."""
+        return Feed(self, kinds)
+
+    def forget(self, subscription: Subscription) -> None:
+        with self._mutex:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
+        self._rung.set()
+
+    def ring(self, **_: Any) -> None:
+        """Look at once: there is news."""
+        self._rung.set()
+
+    def _run(self) -> None:
+        with ExitStack() as stack:
+            stack.callback(connection.close)
+            for carrier in self.carriers:
+                stack.enter_context(closing(carrier(self.ring)))
+            self._follow()
+
+    def _follow(self) -> None:
+        place: Cursor | None = None
+        is_away = False
+        while self._is_wanted():
+            self._rung.clear()
+            written = _Written()
+            try:
+                written.look()
+                if place is None:
+                    place = present_cursor()
+                self._admit(place)
+                events, place = read_all(place, BATCH)
+            except (DatabaseError, InterfaceError) as error:
+                if not is_away:
+                    logger.warning("The stream waits for the database: %s", " ".join(str(error).split())[:200])
+                is_away = True
+                connection.close()
+                time.sleep(RETRY_SECONDS)
+                continue
+            if is_away:
+                logger.warning("The database is back; the stream goes on.")
+            is_away = False
+            if events:
+                for subscription in self._present():
+                    subscription.tell(News(events, place))
+            if len(events) == BATCH:
+                continue
+            time.sleep(GATHER_SECONDS)
+            try:
+                written.wait(self._rung)
+            except (DatabaseError, InterfaceError):
+                # Reported by the look that follows.
+                continue
+
+    def _is_wanted(self) -> bool:
+        """Whether anybody listens still; if not, the thread is let go in the same step."""
+        with self._mutex:
+            if self._subscriptions:
+                return True
+            self._thread = None
+            return False
+
+    def _admit(self, place: Cursor) -> None:
+        """Tell those who are new where they begin: what they hear from now on lies behind ``place``."""
+        for subscription in self._present(joined=False):
+            subscription.has_joined = True
+            subscription.tell(News((), place))
+
+    def _present(self, *, joined: bool = True) -> list[Subscription]:
+        with self._mutex:
+            return [one for one in self._subscriptions if one.has_joined is joined]
+
+
+class _Written:
+    """Whether it is time to look at the table again."""
+
+    def __init__(self) -> None:
+        self._version: int | None = None
+
+    def look(self) -> None:
+        """Remember the state of the database from before the table is read."""
+        self._version = self._read()
+
+    def wait(self, rung: threading.Event) -> None:
+        """Return once the bell has rung, another look is due, or, on SQLite, another connection wrote."""
+        while not rung.wait(POLL_SECONDS[connection.vendor]):
+            if self._version is None or self._read() != self._version:
+                return
+
+    @staticmethod
+    def _read() -> int | None:
+        """SQLite counts, for each connection, the commits of all others; None on PostgreSQL, where nothing does."""
+        if connection.vendor != "sqlite":
+            return None
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA data_version")
+            return int(cursor.fetchone()[0])
+
+
+class Ears:
+    """A thread's way to listen: what is new is kept until it asks."""
+
+    def __init__(self, listener: Listener, kinds: Collection[str] | None) -> None:
+        self._changed = threading.Condition()
+        self._events: list[Event] = []
+        self._is_woken = False
+        #: Where listening began; None until the first look at the table.
+        self.start: Cursor | None = None
+        self._subscription = listener.subscribe(self._hear, kinds=kinds)
+
+    def _hear(self, news: News) -> None:
+        with self._changed:
+            if self.start is None:
+                self.start = news.place
+            self._events.extend(news.events)
+            self._changed.notify_all()
+
+    def wait(self, timeout: float) -> list[Event]:
+        """The events since the last call, at once where there are any, else the first within ``timeout`` seconds.
+
+        Empty where none came in time, or ``wake`` was called.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._events or self._is_woken, timeout)
+            events, self._events = self._events, []
+            self._is_woken = False
+            return events
+
+    def wake(self) -> None:
+        """Let ``wait`` return, now or the next time."""
+        with self._changed:
+            self._is_woken = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        self._subscription.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class FeedOverrun(Exception):
+    """The coroutine did not take its news for so long that the tail went on without it; read from the table."""
+
+
+class Feed:
+    """A coroutine's way to listen. Some news may wait for it; then the tail waits, and at last goes on without it."""
+
+    def __init__(self, listener: Listener, kinds: Collection[str] | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._news: asyncio.Queue[News | None] = asyncio.Queue()
+        self._room = threading.Semaphore(FEED_AHEAD)
+        self._subscription = listener.subscribe(self._hear, kinds=kinds)
+
+    def _hear(self, news: News) -> None:
+        if self._room.acquire(timeout=FEED_PATIENCE_SECONDS):
+            self._post(news)
+        elif not self._subscription.is_closed:
+            self._subscription.close()
+            self._post(None)
+
+    def _post(self, news: News | None) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._news.put_nowait, news)
+        except RuntimeError:
+            # The loop has ended, and with it whoever listened.
+            self._subscription.close()
+
+    async def take(self, timeout: float | None = None) -> News | None:
+        """The next news; None where none came within ``timeout`` seconds. Raises ``FeedOverrun``."""
+        news = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                news = await self._news.get()
+                if news is None:
+                    raise FeedOverrun
+        if news is not None:
+            self._room.release()
+        return news
+
+    def close(self) -> None:
+        self._subscription.close()
+        # The tail may be waiting for room.
+        self._room.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+listener = Listener()
+bell.connect(listener.ring, dispatch_uid="tasks.events.listening")
