@@ -15,7 +15,7 @@ import sys
 import time
 
 #: What our events and theirs have in common: the event's number.
-MARK = re.compile(rb'"bench":(\d+)[,}]')
+MARK = re.compile(rb'"open":(\d+)[,}]')
 LONGEST_MARK = 32
 PATIENCE = 120
 PATHS = {"ours": "/ws/events", "flask": "/socket.io/?EIO=4&transport=websocket"}

@@ -28,12 +28,12 @@ def broadcast(count: int) -> float:
         payload = {
             "id": f"0-{number}",
             "at": "2026-11-22T10:00:00.000000Z",
-            "kind": "task.progressed",
+            "kind": "task.blockers_changed",
             "project": "P0",
             "task": None,
             "agent": None,
             "actor": None,
-            "data": {"bench": number},
+            "data": {"open": number},
         }
         server.emit("event", payload)
     return began

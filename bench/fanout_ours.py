@@ -22,24 +22,25 @@ numbers = itertools.count(1)
 
 def record_events(count: int, per_second: float) -> dict[str, object]:
     from tasks import clock
+    from tasks.events import kinds
     from tasks.events.recording import event, record
     from tasks.models import Event, Project
 
     project = Project.objects.first()
     chosen = list(itertools.islice(numbers, count))
 
-    def progressed(number: int) -> Event:
-        return event("task.progressed", at=clock.now(), actor=None, project=project, bench=number)
+    def numbered(number: int) -> Event:
+        return event(kinds.TASK_BLOCKERS_CHANGED, at=clock.now(), actor=None, project=project, open=number)
 
     began = time.time()
     if per_second < 0:
-        record(*(progressed(number) for number in chosen))
+        record(*(numbered(number) for number in chosen))
         return {"began": began, "commits": dict.fromkeys(chosen, time.time())}
     commits = {}
     for turn, number in enumerate(chosen):
         if per_second:
             time.sleep(max(0.0, began + turn / per_second - time.time()))
-        record(progressed(number))
+        record(numbered(number))
         commits[number] = time.time()
     return {"began": began, "commits": commits}
 

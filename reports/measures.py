@@ -21,6 +21,7 @@ from django.db.models import Max, Min, OuterRef, QuerySet, Subquery
 from reports.periods import Period
 from reports.scopes import Scope
 from reports.sql import BucketIndex, Instant, Seconds, Word
+from tasks.events import kinds
 from tasks.models import Event, Project, Run, Task
 from tasks.transitions import Status
 
@@ -32,7 +33,7 @@ def completions(scope: Scope, period: Period) -> "QuerySet[Event]":
 
     A task that was reopened and completed again is there twice.
     """
-    moves = scope.of_project(Event.objects.all()).filter(kind="task.status_changed", at__gte=period.start)
+    moves = scope.of_project(Event.objects.all()).filter(kind=kinds.TASK_STATUS_CHANGED, at__gte=period.start)
     return moves.filter(at__lt=period.end).alias(to=Word("data", "to")).filter(to=Status.COMPLETED)
 
 
@@ -45,7 +46,7 @@ def imported_completions(scope: Scope, period: Period) -> "QuerySet[Event]":
     """
     # A file tells the past (up to a day ahead, as clocks differ): what came in earlier cannot lie in the period.
     since = period.start - timedelta(days=1)
-    imports = scope.of_project(Event.objects.all()).filter(kind="task.imported", at__gte=since)
+    imports = scope.of_project(Event.objects.all()).filter(kind=kinds.TASK_IMPORTED, at__gte=since)
     return (
         imports.alias(status=Word("data", "status"))
         .filter(status=Status.COMPLETED)

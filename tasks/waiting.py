@@ -11,31 +11,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tasks.events import kinds
 from tasks.events.recording import bell
-from tasks.models import AssignmentSource, Event
-from tasks.transitions import Status
+from tasks.models import Event
 
 # Another process rings no bell here; a poll so often is what its news may be late by.
 POLL_SECONDS = 0.5
 
 # Whatever was missed (a commit that became visible out of order, a rule that changed) is found after so long.
 LOOK_ANYWAY_SECONDS = 5.0
-
-WORK_KINDS = frozenset(
-    {
-        "task.created",
-        "task.edited",
-        "task.unassigned",
-        "task.declined",
-        "task.offer_lapsed",
-        "task.unblocked",
-        "task.undeferred",
-        "project.edited",
-        "member.added",
-        "member.role_changed",
-        "agent.edited",
-    }
-)
 
 _news = threading.Condition()
 
@@ -78,11 +62,7 @@ def wait_until(condition: Callable[[], bool], deadline: float) -> bool:
 
 def may_bring_work(event: Event) -> bool:
     """Whether an agent that found nothing to claim may find something after ``event``."""
-    if event.kind == "task.status_changed":
-        return bool(event.data.get("to") == Status.NOT_STARTED)
-    if event.kind == "task.assigned":
-        return bool(event.data.get("source") != AssignmentSource.PULL)
-    return event.kind in WORK_KINDS
+    return kinds.may_bring_work(event.kind, event.data)
 
 
 class WorkNews:

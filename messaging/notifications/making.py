@@ -8,6 +8,7 @@ from messaging.followers import Effect, Follower
 from messaging.models import MutedKind, Notification
 from messaging.notifications import rules
 from tasks import clock
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Event, Task
 
@@ -51,7 +52,7 @@ def prepare(events: Sequence[Event]) -> Effect | None:
         record(
             *(
                 event(
-                    "notification.created",
+                    kinds.NOTIFICATION_CREATED,
                     at=now,
                     actor=None,
                     task=tasks[one.task_id],
@@ -68,4 +69,4 @@ def prepare(events: Sequence[Event]) -> Effect | None:
     return store
 
 
-follower = Follower("notifications", kinds=rules.KINDS, prepare=prepare)
+follower = Follower("notifications", kinds=kinds.NOTIFYING, prepare=prepare)

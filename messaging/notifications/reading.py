@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from messaging.models import MutedKind, Notification, NotificationKind, NotificationQuerySet
 from taskproject.errors import Invalid, unknown_name
 from tasks import clock
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Membership, Project
 
@@ -88,7 +89,7 @@ def _tell_read(user: User, read: Iterable[tuple[int, int]], now: datetime) -> No
     record(
         *(
             event(
-                "notification.read",
+                kinds.NOTIFICATION_READ,
                 at=now,
                 actor=user,
                 project=projects[project_id],

@@ -11,6 +11,7 @@ from functools import cached_property
 from django.contrib.auth.models import User
 
 from messaging.models import NotificationKind
+from tasks.events import kinds
 from tasks.models import Agent, Assignment, Event, Membership, Role, RunStatus, Task
 from tasks.transitions import Status
 
@@ -80,27 +81,29 @@ class Scene:
 
 
 def _moved_to(event: Event, *statuses: Status) -> bool:
-    return event.kind == "task.status_changed" and event.data.get("to") in statuses
+    return event.kind == kinds.TASK_STATUS_CHANGED and event.data.get("to") in statuses
 
 
 def _was_unassigned_too(event: Event) -> bool:
     """Whether the act that ended this run also took its agent off the task, which is told by that event."""
-    unassigned = Event.objects.filter(task=event.task_id, pk__gt=event.pk, kind="task.unassigned", agent=event.agent_id)
+    unassigned = Event.objects.filter(
+        task=event.task_id, pk__gt=event.pk, kind=kinds.TASK_UNASSIGNED, agent=event.agent_id
+    )
     return unassigned.filter(at=event.at).exists()
 
 
 def assigned(event: Event, scene: Scene) -> Users:
     """The agent that got the task; what it pulled itself is its own act."""
-    return [scene.agent(event)] if event.kind == "task.assigned" else []
+    return [scene.agent(event)] if event.kind == kinds.TASK_ASSIGNED else []
 
 
 def unassigned(event: Event, scene: Scene) -> Users:
     """The agent taken off the task, by staff or because its offer lapsed, or whose run staff ended; everyone who had a
     task that was cancelled.
     """
-    if event.kind in ("task.unassigned", "task.offer_lapsed"):
+    if event.kind in (kinds.TASK_UNASSIGNED, kinds.TASK_OFFER_LAPSED):
         return [scene.agent(event)]
-    if event.kind == "run.ended" and event.actor_id is not None:
+    if event.kind == kinds.RUN_ENDED and event.actor_id is not None:
         taken = event.data.get("outcome") in (RunStatus.REVOKED, RunStatus.RELEASED)
         if taken and event.actor_id != scene.agent(event) and not _was_unassigned_too(event):
             return [scene.agent(event)]
@@ -111,12 +114,12 @@ def unassigned(event: Event, scene: Scene) -> Users:
 
 def declined(event: Event, scene: Scene) -> Users:
     """Creator and managers: somebody else has to be found."""
-    return scene.caretakers(event) if event.kind == "task.declined" else []
+    return scene.caretakers(event) if event.kind == kinds.TASK_DECLINED else []
 
 
 def nobody_found(event: Event, scene: Scene) -> Users:
     """Creator and managers, where nobody can be given the task until somebody does something."""
-    return scene.caretakers(event) if event.kind == "task.nobody_found" else []
+    return scene.caretakers(event) if event.kind == kinds.TASK_NOBODY_FOUND else []
 
 
 def completed(event: Event, scene: Scene) -> Users:
@@ -133,12 +136,12 @@ def failed(event: Event, scene: Scene) -> Users:
 
 def stalled(event: Event, scene: Scene) -> Users:
     """Creator, managers, and the agent itself, which may only have forgotten to report."""
-    return [*scene.caretakers(event), scene.agent(event)] if event.kind == "task.stalled" else []
+    return [*scene.caretakers(event), scene.agent(event)] if event.kind == kinds.TASK_STALLED else []
 
 
 def dependency_failed(event: Event, scene: Scene) -> Users:
     """Creator and managers, who decide how it goes on, and those who wait to begin."""
-    if event.kind != "task.dependency_failed":
+    if event.kind != kinds.TASK_DEPENDENCY_FAILED:
         return []
     return [*scene.caretakers(event), *scene.assignees(event)]
 
@@ -152,20 +155,20 @@ def review_asked(event: Event, scene: Scene) -> Users:
 
 def changes_requested(event: Event, scene: Scene) -> Users:
     """The author of the result."""
-    sent_back = event.kind == "task.status_changed" and event.data.get("verb") == "request_changes"
+    sent_back = event.kind == kinds.TASK_STATUS_CHANGED and event.data.get("verb") == "request_changes"
     return [scene.agent(event)] if sent_back else []
 
 
 def due_soon(event: Event, scene: Scene) -> Users:
     """Those who have the task; while nobody has it, creator and managers."""
-    if event.kind != "task.due_soon":
+    if event.kind != kinds.TASK_DUE_DATE_NEARED:
         return []
     return scene.assignees(event) or scene.caretakers(event)
 
 
 def overdue(event: Event, scene: Scene) -> Users:
     """Those who have the task, creator and managers."""
-    return [*scene.assignees(event), *scene.caretakers(event)] if event.kind == "task.overdue" else []
+    return [*scene.assignees(event), *scene.caretakers(event)] if event.kind == kinds.TASK_DUE_DATE_PASSED else []
 
 
 RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
@@ -182,23 +185,6 @@ RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.DUE_SOON: due_soon,
     NotificationKind.OVERDUE: overdue,
 }
-
-#: Kinds of events that a rule may answer; the follower reads no others, least of all those it records itself.
-KINDS = frozenset(
-    {
-        "task.assigned",
-        "task.unassigned",
-        "task.offer_lapsed",
-        "task.declined",
-        "task.nobody_found",
-        "task.status_changed",
-        "task.stalled",
-        "task.dependency_failed",
-        "task.due_soon",
-        "task.overdue",
-        "run.ended",
-    }
-)
 
 
 def concerned(event: Event, scene: Scene) -> dict[NotificationKind, set[int]]:

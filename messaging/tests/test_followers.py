@@ -9,8 +9,8 @@ from django.db import OperationalError, connections
 from messaging.followers import Follower
 from messaging.models import FollowerCursor, Notification
 from messaging.notifications.making import follower, prepare
-from messaging.notifications.rules import KINDS
 from tasks.actions import assignments
+from tasks.events.kinds import NOTIFYING
 from tasks.models import Event
 from tasks.tests.racing import at_once
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def make_follower() -> Follower:
-    return Follower("notifications", kinds=KINDS, prepare=prepare)
+    return Follower("notifications", kinds=NOTIFYING, prepare=prepare)
 
 
 def told() -> list[tuple[str, str]]:
@@ -128,7 +128,7 @@ def test_run_is_woken_by_the_bell_and_survives_an_outage(cast, new_task, monkeyp
             raise outages.pop()
         return prepare(events)
 
-    one = Follower("notifications", kinds=KINDS, prepare=prepare_or_fail)
+    one = Follower("notifications", kinds=NOTIFYING, prepare=prepare_or_fail)
     one.catch_up()
     stop = threading.Event()
 

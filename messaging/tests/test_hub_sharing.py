@@ -5,6 +5,7 @@ import pytest
 from messaging.stream.hub import Follower, Hub
 from messaging.stream.visitors import Visitor
 from tasks import clock
+from tasks.events import kinds
 from tasks.events.narrowing import Narrowing
 from tasks.events.reading import Cursor
 from tasks.events.recording import event, record
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def test_private_event_costs_its_recipient_alone_a_batch(cast):
     def told(**more):
-        return event("task.progressed", at=clock.now(), actor=None, project=cast.ops, **more)
+        return event(kinds.PROJECT_CREATED, at=clock.now(), actor=None, project=cast.ops, name="Operations", **more)
 
     record(told(), told(recipient=cast.hugo.user))
     hub = Hub()

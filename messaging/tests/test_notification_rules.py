@@ -12,6 +12,7 @@ from tasks import clock, engine
 from tasks.actions import assignments, claims, lifecycle, offering, projects, reviews, runs
 from tasks.actions.tasks import delete_task
 from tasks.errors import LeaseLost
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Assignment, AssignmentSource, Event, Role, Run, Task
 
@@ -143,7 +144,7 @@ def test_due_dates_tell_who_has_the_task_else_who_decides(cast, new_task, notifi
     Task.objects.filter(pk=free.pk).update(due_at=clock.now() + timedelta(hours=1))
     notified()
     engine.tick()
-    events = Event.objects.filter(kind="task.due_soon")
+    events = Event.objects.filter(kind="task.due_date_neared")
     assert {one.task_id for one in events} == {given.pk, free.pk}
     assert notified() == {("hugo", "due_soon"), ("ada", "due_soon"), ("mia", "due_soon")}
     Task.objects.update(due_at=clock.now() - timedelta(hours=1))
@@ -230,14 +231,16 @@ def test_offer_that_lapses_or_is_declined_is_told(cast, new_task, notified):
 def test_nobody_found_tells_who_decides(cast, new_task, notified):
     task = new_task()
     notified()
-    record(event("task.nobody_found", at=clock.now(), actor=None, task=task, note="Nobody has the skill."))
+    record(event(kinds.TASK_NOBODY_FOUND, at=clock.now(), actor=None, task=task, note="Nobody has the skill."))
     assert notified() == {("ada", "nobody_found"), ("mia", "nobody_found")}
 
 
-def test_each_kind_has_a_sentence_that_names_the_task(cast, new_task):
-    told = event("task.nobody_found", at=clock.now(), actor=None, task=new_task())
-    for kind in NotificationKind:
-        one = Notification(kind=kind, event=told)
-        assert "OPS-1" in sentence(one)
-        assert ":" not in sentence(one) or kind is NotificationKind.DEPENDENCY_FAILED
-        assert kind in ICONS
+def test_each_kind_has_an_icon_and_each_of_its_sentences_names_the_task(cast, new_task):
+    task, agent = new_task(), cast.atlas
+    declared = [(kind, name) for kind in kinds.NOTIFYING for name in kind.declared.notifies]
+    assert {name for _, name in declared} == set(NotificationKind) == set(ICONS)
+    for kind, name in declared:
+        happened = Event(kind=kind, task=task, task_ref=task.ref, agent=agent, agent_slug="atlas", actor_name="ada")
+        words = sentence(Notification(kind=name, event=happened))
+        assert "OPS-1" in words
+        assert words != f"{NotificationKind(name).label}: OPS-1", f"{kind} has no words for {name}"

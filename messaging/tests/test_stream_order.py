@@ -6,6 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from tasks import clock
+from tasks.events import kinds
 from tasks.events.reading import HORIZON, START, Cursor, present_cursor, read_events
 from tasks.events.recording import event, record
 from tasks.tests.racing import in_thread
@@ -14,11 +15,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def write(cast, word: str) -> None:
-    record(event("task.created", at=clock.now(), actor=None, project=cast.ops, word=word))
+    record(event(kinds.TASK_CREATED, at=clock.now(), actor=None, project=cast.ops, title=word))
 
 
 def words(events) -> list[str]:
-    return [e.data["word"] for e in events]
+    return [e.data["title"] for e in events]
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="Only on PostgreSQL: SQLite writes one at a time")
@@ -142,7 +143,12 @@ def test_cursor_survives_its_text_form_and_rolled_back_events_are_never_seen(cas
 def test_private_event_is_seen_by_its_recipient_and_actor_alone(cast):
     record(
         event(
-            "message.posted", at=clock.now(), actor=cast.ada.user, project=cast.ops, recipient=cast.atlas.user, word="x"
+            kinds.TASK_CREATED,
+            at=clock.now(),
+            actor=cast.ada.user,
+            project=cast.ops,
+            recipient=cast.atlas.user,
+            title="x",
         )
     )
     assert words(read_events(user=cast.atlas.user)[0]) == ["x"]

@@ -11,6 +11,7 @@ from reports import exports, parameters
 from reports.predefined import REPORTS
 from tasks import clock
 from tasks.actions import claims, runs
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Task
 from tasks.transitions import Status
@@ -67,7 +68,8 @@ def import_completed(cast, new_task, set_clock):
             completed_at=utc(completed),
         )
         iso = utc(completed).isoformat().replace("+00:00", "Z")
-        record(event("task.imported", at=now, actor=None, task=task, status="completed", completed_at=iso))
+        file = {"title": task.title, "source": "csv", "fingerprint": "", "status": "completed", "completed_at": iso}
+        record(event(kinds.TASK_IMPORTED, at=now, actor=None, task=task, **file))
         task.refresh_from_db()
         return task
 

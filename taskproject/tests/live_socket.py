@@ -14,6 +14,7 @@ from messaging.stream.hub import hub
 from taskproject.asgi import application
 from tasks import clock
 from tasks.actions.agents import create_token
+from tasks.events import kinds
 from tasks.events.recording import event, record
 
 #: Seconds.
@@ -21,7 +22,7 @@ PATIENCE = 15
 
 
 def write(cast, word: str, **kwargs: Any) -> None:
-    record(event("task.created", at=clock.now(), actor=None, project=cast.ops, word=word, **kwargs))
+    record(event(kinds.TASK_CREATED, at=clock.now(), actor=None, project=cast.ops, title=word, **kwargs))
 
 
 class Socket:
@@ -60,7 +61,7 @@ class Socket:
                 return message["code"]
 
     def words(self) -> list[str]:
-        return [event["data"]["word"] for event in self.events]
+        return [event["data"]["title"] for event in self.events]
 
     async def leave(self) -> None:
         await self.wire.disconnect(timeout=PATIENCE)

@@ -145,7 +145,7 @@ def test_new_member_gets_events_from_the_one_that_tells_of_it(cast):
         told = json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"]
         assert [event["kind"] for event in told] == ["member.added"]
         await later(write, cast, "as member")
-        assert json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"][0]["data"]["word"] == "as member"
+        assert json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"][0]["data"]["title"] == "as member"
         await socket.leave()
 
     run(story)

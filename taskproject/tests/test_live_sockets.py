@@ -15,6 +15,7 @@ from messaging.stream.visitors import Visitor
 from taskproject.asgi import application
 from taskproject.tests.live_socket import PATIENCE, Socket, bearer, later, run, session_of, write
 from tasks import clock
+from tasks.events import kinds
 from tasks.events.reading import START, Cursor, read_events
 from tasks.events.recording import event, record
 from tasks.models import Agent, AgentToken, Event
@@ -61,7 +62,7 @@ def test_replay_of_many_pages_joins_the_live_stream_without_a_seam(cast, monkeyp
         await writing
         await later(write, cast, "last")
         await socket.read_until("last")
-        table = [e.data["word"] for e in (await later(read_events, user=cast.root, limit=1000))[0]]
+        table = [e.data["title"] for e in (await later(read_events, user=cast.root, limit=1000))[0]]
         assert socket.words() == table
         await first.read_until("last")
         assert first.words() == table[23:]
@@ -79,7 +80,9 @@ def test_followers_see_their_projects_and_their_private_events_alone(cast):
         await later(write, cast, "ours")
         await later(write, cast, "for bert", recipient=cast.bert.user)
         await later(write, cast, "for atlas", recipient=cast.atlas.user)
-        await later(record, event("task.created", at=timezone.now(), actor=None, project=cast.other, word="elsewhere"))
+        await later(
+            record, event(kinds.TASK_CREATED, at=timezone.now(), actor=None, project=cast.other, title="elsewhere")
+        )
         assert await mine.read_until("for atlas") == ["ours", "for atlas"]
         assert await other.read_until("elsewhere") == ["elsewhere"]
         for one in (mine, other):
@@ -93,9 +96,9 @@ def test_query_narrows_to_project_task_and_kinds(cast, new_task):
     headers = bearer(cast.atlas)
 
     async def story() -> None:
-        narrow = await Socket(f"?task={task.ref}&kinds=task.noted", **headers).hello()
+        narrow = await Socket(f"?task={task.ref}&kinds=task.deleted", **headers).hello()
         await later(write, cast, "no task")
-        await later(record, event("task.noted", at=timezone.now(), actor=None, task=task, word="yes"))
+        await later(record, event(kinds.TASK_DELETED, at=timezone.now(), actor=None, task=task, title="yes"))
         assert await narrow.read_until("yes") == ["yes"]
         await narrow.leave()
 
@@ -103,7 +106,14 @@ def test_query_narrows_to_project_task_and_kinds(cast, new_task):
 
 
 @pytest.mark.parametrize(
-    ("query", "code"), [("?task=OTHER-1", 4404), ("?project=OTHER", 4404), ("?after=!", 4400), ("?tsak=OPS-1", 4400)]
+    ("query", "code"),
+    [
+        ("?task=OTHER-1", 4404),
+        ("?project=OTHER", 4404),
+        ("?after=!", 4400),
+        ("?tsak=OPS-1", 4400),
+        ("?kinds=task.asigned", 4400),
+    ],
 )
 def test_socket_for_what_is_not_to_be_seen_is_closed(cast, query, code):
     headers = bearer(cast.atlas)
@@ -283,11 +293,14 @@ def test_event_stream_replays_from_its_last_event_id_and_refuses_as_a_problem(ca
         whole = await read_stream(b"", headers, "event: hello")
         ids = [line.removeprefix("id: ") for line in whole.splitlines() if line.startswith("id: ")]
         assert whole.startswith("200\n")
-        assert [word in whole for word in ('"word":"one"', '"word":"two"')] == [True, True]
+        assert [word in whole for word in ('"title":"one"', '"title":"two"')] == [True, True]
         rest = await read_stream(b"", headers | {"last_event_id": ids[0]}, "event: hello")
-        assert [word in rest for word in ('"word":"one"', '"word":"two"')] == [False, True]
+        assert [word in rest for word in ('"title":"one"', '"title":"two"')] == [False, True]
         refused = await read_stream(b"project=OTHER", headers, "not_found")
         assert refused.startswith("404\n")
+        refused = await read_stream(b"kinds=task.asigned", headers, "validation_error")
+        assert refused.startswith("400\n")
+        assert "did you mean 'task.assigned'" in refused
         assert hub.followers == set()
 
     run(story)

@@ -18,6 +18,7 @@ import pytest
 from taskproject.tests.redis_server import RedisServer
 from tasks import clock
 from tasks.actions.agents import create_token
+from tasks.events import kinds
 from tasks.events.reading import Cursor, present_cursor, read_events
 from tasks.events.recording import event, record
 from tasks.models import Agent, Event
@@ -42,8 +43,12 @@ PATIENCE = 900
 MEGABYTE = 1024 * 1024
 
 
-def write(cast, word: str, **data: Any) -> None:
-    record(event("task.noted", at=clock.now(), actor=None, project=cast.ops, word=word, **data))
+def write(cast, word: str, filler: str = "") -> None:
+    record(event(kinds.TASK_DELETED, at=clock.now(), actor=None, project=cast.ops, title=f"{word}\n{filler}"))
+
+
+def word_of(data: dict[str, Any]) -> str:
+    return data["title"].partition("\n")[0]
 
 
 def token_of(agent: Agent) -> str:
@@ -101,7 +106,7 @@ class Follower:
     def _hear(self, frame: dict[str, Any]) -> None:
         assert frame["type"] in ("hello", "events"), frame
         if frame["type"] == "events":
-            self.words += [told["data"]["word"] for told in frame["events"] if "word" in told["data"]]
+            self.words += [word_of(told["data"]) for told in frame["events"] if told["kind"] == kinds.TASK_DELETED]
             self.cursor = frame["cursor"]
 
 
@@ -112,7 +117,7 @@ def table_since(cast, after: Cursor) -> list[str]:
         events, after = read_events(user=cast.ada.user, after=after, limit=1000)
         if not events:
             return words
-        words += [told.data["word"] for told in events if "word" in told.data]
+        words += [word_of(told.data) for told in events if told.kind == kinds.TASK_DELETED]
 
 
 @pytest.fixture(params=["poll", "redis"])
@@ -177,7 +182,7 @@ def test_followers_that_are_cut_off_miss_and_repeat_nothing(cast, servers, redis
         assert follower.words == table, f"follower {number} has another sequence"
         assert follower.connections > LIVE_LEAVES, f"follower {number} did not come back each time"
     # Written side by side, yet in one order: the one in which they were committed is the same for all.
-    assert Event.objects.filter(kind="task.noted").count() == len(table)
+    assert Event.objects.filter(kind=kinds.TASK_DELETED).count() == len(table)
 
 
 def test_event_of_one_process_reaches_followers_of_the_other(cast, servers, redis):

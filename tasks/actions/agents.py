@@ -12,6 +12,7 @@ from tasks import clock
 from tasks.actions.funnel import verb
 from tasks.actions.names import skills_named
 from tasks.errors import Invalid, NotPermitted
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Skill
 from tasks.permissions import is_llm, is_staff_somewhere, may_issue_token, may_manage_agent, may_stop_agent
@@ -118,7 +119,7 @@ def edit_agent(
         told.append("skills")
     if told:
         now = clock.now()
-        kind = "agent.availability_changed" if told == ["availability"] else "agent.edited"
+        kind = kinds.AGENT_AVAILABILITY_CHANGED if told == ["availability"] else kinds.AGENT_EDITED
         data = {"availability": agent.availability} if told == ["availability"] else {"fields": told}
         memberships = Membership.objects.filter(user=agent.user_id).select_related("project")
         record(*(event(kind, at=now, actor=actor, project=m.project, agent=agent, **data) for m in memberships))

@@ -17,6 +17,7 @@ from tasks.actions.funnel import (
     verb,
 )
 from tasks.errors import IllegalTransition, Invalid
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Event, Membership, Role, RunStatus, Task
 from tasks.permissions import require
@@ -87,7 +88,7 @@ def add_assignments(
     )
     return [
         event(
-            "task.assigned",
+            kinds.TASK_ASSIGNED,
             at=now,
             actor=actor,
             task=task,
@@ -110,7 +111,7 @@ def _end_assignments(
             .update(ended_at=now, end_reason=AssignmentEnd.UNASSIGNED)
         )
         if ended:
-            events.append(event("task.unassigned", at=now, actor=actor, task=task, agent=agent, note=note))
+            events.append(event(kinds.TASK_UNASSIGNED, at=now, actor=actor, task=task, agent=agent, note=note))
     return events
 
 

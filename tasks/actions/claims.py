@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 from tasks import clock
 from tasks.actions.funnel import LostRace, active_run, load_task, move_all, require_legal, verb
 from tasks.errors import ANOTHER, AlreadyClaimed, AtCapacity, Invalid, MissingSkill, NotAssignee, NotPermitted, NotReady
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import (
     Agent,
@@ -138,7 +139,7 @@ def _open_runs(
         ]
     )
     events = [
-        event("task.assigned", at=now, actor=actor, task=task, agent=agent, source=AssignmentSource.PULL.value)
+        event(kinds.TASK_ASSIGNED, at=now, actor=actor, task=task, agent=agent, source=AssignmentSource.PULL.value)
         for task in pulled
     ]
     moved = move_all(
@@ -171,7 +172,7 @@ def _open_runs(
             last_progress_at=now,
         )
         runs.append(run)
-        events.append(event("run.started", at=now, actor=actor, task=task, run=run, agent=agent, number=run.number))
+        events.append(event(kinds.RUN_STARTED, at=now, actor=actor, task=task, run=run, agent=agent, number=run.number))
     Run.objects.bulk_create(runs)
     record(*events, *moved.events)
     return runs

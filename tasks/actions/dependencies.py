@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tasks import clock
 from tasks.actions.funnel import Moved, load_task, lock_tasks, shift_blockers, touch, verb
 from tasks.errors import DependencyCycle, IllegalTransition, Invalid
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Dependency, Project, Task
 from tasks.permissions import require
@@ -105,7 +106,9 @@ def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -
     new, waiting = connect(task, depends_on)
     if new:
         moved = _blockers_changed(task, waiting, now, actor)
-        told = event("task.dependencies_added", at=now, actor=actor, task=task, depends_on=[other.ref for other in new])
+        told = event(
+            kinds.TASK_DEPENDENCIES_ADDED, at=now, actor=actor, task=task, depends_on=[other.ref for other in new]
+        )
         record(told, *moved.events)
     return load_task(task)
 
@@ -126,7 +129,7 @@ def remove_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]
         freed = sum(not satisfies_dependency(status[other.pk]) for other in gone)
         moved = _blockers_changed(task, -freed, now, actor)
         told = event(
-            "task.dependencies_removed", at=now, actor=actor, task=task, depends_on=[other.ref for other in gone]
+            kinds.TASK_DEPENDENCIES_REMOVED, at=now, actor=actor, task=task, depends_on=[other.ref for other in gone]
         )
         record(told, *moved.events)
     return load_task(task)

@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 
 from tasks.errors import Contended, IllegalTransition, NotFound
+from tasks.events import kinds
 from tasks.events.recording import event
 from tasks.models import (
     Agent,
@@ -157,7 +158,7 @@ def move_all(
         if target == Status.NOT_STARTED:
             ahead = [moment for moment in (task.start_after, rest_until) if moment is not None and moment > now]
             task.deferred_until = max(ahead, default=None)
-        moved.events.append(event("task.status_changed", at=now, actor=actor, task=task, **(about or {}), **words))
+        moved.events.append(event(kinds.TASK_STATUS_CHANGED, at=now, actor=actor, task=task, **(about or {}), **words))
     if target in TERMINAL:
         Assignment.objects.active().filter(task__in=tasks).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
     for task in tasks:
@@ -252,7 +253,7 @@ def tell_the_tasks_around(
     if fails and dependents:
         waiting = Task.objects.filter(pk__in=dependents).exclude(status__in=TERMINAL).select_related("project")
         moved.events += [
-            event("task.dependency_failed", at=now, actor=actor, task=other, dependency=task.ref, status=target)
+            event(kinds.TASK_DEPENDENCY_FAILED, at=now, actor=actor, task=other, dependency=task.ref, status=target)
             for other in waiting.order_by("pk")
         ]
     return moved
@@ -273,9 +274,9 @@ def shift_blockers(deltas: dict[int, int], *, now: datetime, actor: "User | None
         by: dict[str, Any] = {"by": cause.ref} if cause else {}
         if before and after:
             # Nothing begins by this, but whoever shows the number must hear of it.
-            moved.events.append(event("task.blockers_changed", at=now, actor=actor, task=task, open=after, **by))
+            moved.events.append(event(kinds.TASK_BLOCKERS_CHANGED, at=now, actor=actor, task=task, open=after, **by))
             continue
-        kind = "task.blocked" if after else "task.unblocked"
+        kind = kinds.TASK_BLOCKED if after else kinds.TASK_UNBLOCKED
         moved.events.append(event(kind, at=now, actor=actor, task=task, **by))
         if not after:
             moved.unblocked.append(task)
@@ -303,7 +304,7 @@ def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bo
 
 def run_ended(run: Run, *, now: datetime, actor: "User | None", **data: Any) -> Event:
     return event(
-        "run.ended",
+        kinds.RUN_ENDED,
         at=now,
         actor=actor,
         task=run.task,

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from tasks import clock
 from tasks.actions.funnel import end_records_of_nobody, load_task, lock_tasks, touch, verb
 from tasks.errors import IllegalTransition, Invalid, NotAssignee, NotPermitted
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import (
     Agent,
@@ -119,7 +120,7 @@ def _stands_until(offer: Offer, now: datetime) -> datetime:
 
 def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: datetime) -> Event:
     return event(
-        "task.assigned",
+        kinds.TASK_ASSIGNED,
         at=now,
         actor=actor,
         task=task,
@@ -155,7 +156,7 @@ def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecisio
         before = old.warning if old is not None else ""
         if decision.warning != before:
             changed.append(decision.task_id)
-            kind = "task.nobody_found" if decision.warning and not before else "task.warning_changed"
+            kind = kinds.TASK_NOBODY_FOUND if decision.warning and not before else kinds.TASK_WARNING_CHANGED
             events.append(event(kind, at=now, actor=actor, task=tasks[decision.task_id], note=decision.warning))
         if old is None:
             new.append(decision)
@@ -193,7 +194,7 @@ def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
     mine.active().update(ended_at=now, end_reason=AssignmentEnd.DECLINED, end_note=reason[:500])
     touch([task.pk], now)
     task.updated_at, task.version = now, task.version + 1
-    record(event("task.declined", at=now, actor=actor, task=task, agent=agent, note=reason))
+    record(event(kinds.TASK_DECLINED, at=now, actor=actor, task=task, agent=agent, note=reason))
     return task
 
 
@@ -227,7 +228,9 @@ def _lapse(limit: int) -> list[int]:
             ended_at=now, end_reason=AssignmentEnd.LAPSED
         )
         if ended:
-            events.append(event("task.offer_lapsed", at=now, actor=None, task=assignment.task, agent=assignment.agent))
+            events.append(
+                event(kinds.TASK_OFFER_LAPSED, at=now, actor=None, task=assignment.task, agent=assignment.agent)
+            )
     ids = [one.task_id for one in events if one.task_id is not None]
     touch(ids, now)
     record(*events)

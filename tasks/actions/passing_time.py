@@ -6,6 +6,7 @@ from django.db.models import Case, F, Q, QuerySet, When
 
 from tasks import clock
 from tasks.actions.funnel import backoff, give_back_pulled, move, run_ended, verb
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Assignment, EngineState, IdempotencyKey, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
@@ -108,7 +109,7 @@ def tell_stalled(limit: int = BATCH) -> int:
         if marked:
             events.append(
                 event(
-                    "task.stalled",
+                    kinds.TASK_STALLED,
                     at=now,
                     actor=None,
                     task=run.task,
@@ -144,7 +145,7 @@ def wake_deferred(limit: int = BATCH) -> int:
             deferred_until=None, version=F("version") + 1, updated_at=now
         )
         if woken:
-            events.append(event("task.undeferred", at=now, actor=None, task=task, ready=task.open_blockers == 0))
+            events.append(event(kinds.TASK_UNDEFERRED, at=now, actor=None, task=task, ready=task.open_blockers == 0))
     record(*events)
     return len(events)
 
@@ -161,7 +162,9 @@ def tell_overdue(limit: int = BATCH) -> int:
         )
         if told:
             assert task.due_at is not None
-            events.append(event("task.overdue", at=now, actor=None, task=task, due_at=task.due_at.isoformat()))
+            events.append(
+                event(kinds.TASK_DUE_DATE_PASSED, at=now, actor=None, task=task, due_at=task.due_at.isoformat())
+            )
     record(*events)
     return len(events)
 
@@ -181,7 +184,9 @@ def tell_due_soon(limit: int = BATCH) -> int:
         )
         if told:
             assert task.due_at is not None
-            events.append(event("task.due_soon", at=now, actor=None, task=task, due_at=task.due_at.isoformat()))
+            events.append(
+                event(kinds.TASK_DUE_DATE_NEARED, at=now, actor=None, task=task, due_at=task.due_at.isoformat())
+            )
     record(*events)
     return len(events)
 

@@ -8,6 +8,7 @@ from tasks import clock
 from tasks.actions.assignments import unassign_task
 from tasks.actions.funnel import end_records_of_nobody, lock_tasks, verb
 from tasks.errors import Invalid, NotPermitted
+from tasks.events import kinds
 from tasks.events.recording import event, name_of, record
 from tasks.models import Agent, AssignmentMode, Membership, Project, Role, Run, Task
 from tasks.permissions import agent_of, is_llm, is_staff_somewhere, may_in_project
@@ -53,7 +54,7 @@ def create_project(*, actor: "User | None", key: str, name: str, **rules: Any) -
     project.save(force_insert=True)
     if actor is not None:
         Membership.objects.create(project=project, user=actor, role=Role.MANAGER)
-    record(event("project.created", at=clock.now(), actor=actor, project=project, name=name))
+    record(event(kinds.PROJECT_CREATED, at=clock.now(), actor=actor, project=project, name=name))
     return project
 
 
@@ -73,7 +74,7 @@ def edit_project(*, actor: "User | None", project: Project, changes: dict[str, A
         project.save(update_fields=told)
         if "mode" in told and project.mode != AssignmentMode.AUTO:
             end_records_of_nobody(Task.objects.filter(project=project, status=Status.NOT_STARTED), clock.now())
-        record(event("project.edited", at=clock.now(), actor=actor, project=project, fields=told))
+        record(event(kinds.PROJECT_EDITED, at=clock.now(), actor=actor, project=project, fields=told))
     return project
 
 
@@ -97,7 +98,7 @@ def set_member(*, actor: "User | None", project: Project, user: "User", role: Ro
     membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
     record(
         event(
-            "member.role_changed" if previous else "member.added",
+            kinds.MEMBER_ROLE_CHANGED if previous else kinds.MEMBER_ADDED,
             at=clock.now(),
             actor=actor,
             project=project,
@@ -134,7 +135,7 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
     membership.delete()
     record(
         event(
-            "member.removed",
+            kinds.MEMBER_REMOVED,
             at=clock.now(),
             actor=actor,
             project=project,

@@ -10,6 +10,7 @@ from tasks.actions.assignments import add_assignments
 from tasks.actions.funnel import load_task, move, require_legal, stop_active_run, verb
 from tasks.actions.runs import Finished, finish
 from tasks.errors import IllegalTransition, Invalid
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import AssignmentSource, Review, Role, Run, RunStatus, Task, Verdict
 from tasks.permissions import require, role_in
@@ -99,6 +100,6 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     )
     if not adopted:
         raise IllegalTransition("adopt", task.ref, task.status, allowed(task.status))
-    events.append(event("run.adopted", at=now, actor=actor, task=task, run=run, agent=run.agent, number=run.number))
+    events.append(event(kinds.RUN_ADOPTED, at=now, actor=actor, task=task, run=run, agent=run.agent, number=run.number))
     record(*events)
     return finish(task, "adopt", run=run, summary=late["summary"], result=late["result"], now=now, actor=actor)

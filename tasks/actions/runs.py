@@ -18,6 +18,7 @@ from tasks import clock
 from tasks.actions.claims import check_lease
 from tasks.actions.funnel import backoff, end_run, give_back_pulled, lock_all_around, move, run_ended, verb
 from tasks.errors import DomainError, LeaseLost, NotFound
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Run, RunStatus, Task
 from tasks.permissions import agent_of, require
@@ -87,7 +88,7 @@ def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
             if kept:
                 record(
                     event(
-                        "run.late_result",
+                        kinds.RUN_LATE_RESULT_KEPT,
                         at=now,
                         actor=run.agent.user,
                         task=current.task,
@@ -167,7 +168,7 @@ def _progress(
         resumed: dict[str, Any] = {"resumed": True} if was_stalled else {}
         record(
             event(
-                "task.progressed",
+                kinds.TASK_PROGRESSED,
                 at=now,
                 actor=actor,
                 task=run.task,

@@ -14,6 +14,7 @@ from tasks.actions.dependencies import change_parent, connect, lock_graph
 from tasks.actions.funnel import load_task, lock_tasks, shift_blockers, verb
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.errors import IllegalTransition, Invalid, NotPermitted, VersionMismatch
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, Dependency, Priority, Project, Role, Task
 from tasks.permissions import has_role, require, require_in_project
@@ -121,7 +122,7 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
     task.save(force_insert=True)
     set_labels(task, new.labels)
     set_required_skills(task, new.required_skills)
-    events = [event("task.created", at=now, actor=actor, task=task, title=task.title)]
+    events = [event(kinds.TASK_CREATED, at=now, actor=actor, task=task, title=task.title)]
     if new.parent is not None:
         events += change_parent(task, new.parent, now=now, actor=actor).events
     if new.depends_on:
@@ -180,7 +181,7 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
     if told:
         Task.objects.filter(pk=task.pk).update(updated_at=now, version=F("version") + 1, **plain)
         task.updated_at, task.version = now, task.version + 1
-        record(event("task.edited", at=now, actor=actor, task=task, fields=told), *events)
+        record(event(kinds.TASK_EDITED, at=now, actor=actor, task=task, fields=told), *events)
     return task
 
 
@@ -207,7 +208,7 @@ def delete_task(*, actor: "User", task: Task) -> None:
         deltas[task.parent_id] = deltas.get(task.parent_id, 0) - 1
     moved = shift_blockers(deltas, now=now, actor=actor, cause=task)
     children.update(parent=None, updated_at=now, version=F("version") + 1)
-    record(event("task.deleted", at=now, actor=actor, task=task, title=task.title), *moved.events)
+    record(event(kinds.TASK_DELETED, at=now, actor=actor, task=task, title=task.title), *moved.events)
     task.delete()
 
 

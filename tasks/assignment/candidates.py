@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 
 from tasks.assignment.experience import Experience
+from tasks.events import kinds
 from tasks.matching import facts
 from tasks.matching.facts import AgentFacts, Snapshot, TaskFacts
 from tasks.matching.working_hours import is_working, parse, zone_named
@@ -243,8 +244,10 @@ def _ready_since(rows: list[Any], projects: dict[int, Project], now: datetime) -
     old = [row[0] for row in rows if now - row[4] > patience(projects[row[1]], row[3])]
     if not old:
         return {}
-    back = Q(kind="task.status_changed", data__to=Status.NOT_STARTED.value)
-    woken = Event.objects.filter(back | Q(kind__in=("task.unblocked", "task.undeferred")), task__in=old).order_by()
+    back = Q(kind=kinds.TASK_STATUS_CHANGED, data__to=Status.NOT_STARTED.value)
+    woken = Event.objects.filter(
+        back | Q(kind__in=(kinds.TASK_UNBLOCKED, kinds.TASK_UNDEFERRED)), task__in=old
+    ).order_by()
     return dict(woken.values_list("task").annotate(at=Max("at")))
 
 

@@ -19,6 +19,7 @@ from tasks.assignment.candidates import ALIVE_FOR
 from tasks.assignment.dispatcher import auto_assign, serve
 from tasks.assignment.experience import Experience
 from tasks.errors import DomainError
+from tasks.events import kinds
 from tasks.events.recording import bell
 from tasks.models import Agent, AgentKind, AssignmentMode, AssignmentSource, Event, Project, Task
 
@@ -36,28 +37,6 @@ RELEARN_AFTER = timedelta(minutes=10)
 #: Tasks whose last explanation is remembered.
 REMEMBERED = 20_000
 
-KINDS = frozenset(
-    {
-        "task.created",
-        "task.imported",
-        "task.reimported",
-        "task.edited",
-        "task.unassigned",
-        "task.unblocked",
-        "task.undeferred",
-        "task.status_changed",
-        "task.declined",
-        "task.offer_lapsed",
-        "run.ended",
-        "project.created",
-        "project.edited",
-        "member.added",
-        "member.role_changed",
-        "member.removed",
-        "agent.edited",
-        "agent.availability_changed",
-    }
-)
 #: After these, what an agent has shown differs from what is remembered.
 JUDGED = ("approve", "request_changes", "adopt")
 
@@ -110,16 +89,16 @@ class Matchmaker:
 
     def hear(self, events: Iterable[Event] = (), **_: Any) -> None:
         """The bell's receiver: quick, and without the database."""
-        heard = [event for event in events if event.kind in KINDS]
+        heard = [event for event in events if kinds.may_wake_matching(event.kind, event.data)]
         if not heard:
             return
         with self._lock:
             for event in heard:
-                judged = event.kind == "task.status_changed" and event.data.get("verb") in JUDGED
-                if event.agent_id and (event.kind == "run.ended" or judged or event.kind == "agent.edited"):
+                judged = event.kind == kinds.TASK_STATUS_CHANGED and event.data.get("verb") in JUDGED
+                if event.agent_id and (event.kind == kinds.RUN_ENDED or judged or event.kind == kinds.AGENT_EDITED):
                     self._learned.add(event.agent_id)
                     self._completed.add(event.project_id)
-                if event.kind in ("task.declined", "task.offer_lapsed") and event.task_id:
+                if event.kind in (kinds.TASK_DECLINED, kinds.TASK_OFFER_LAPSED) and event.task_id:
                     self._passed_on.add(event.task_id)
             told = self._any_auto or self._passed_on
         if told:
@@ -140,7 +119,7 @@ class Matchmaker:
         """Read what other processes recorded; a commit that becomes visible out of order waits for the next look."""
         newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         if self._polled_id is not None and newest > self._polled_id:
-            news = Event.objects.filter(pk__gt=self._polled_id, pk__lte=newest, kind__in=KINDS)
+            news = Event.objects.filter(pk__gt=self._polled_id, pk__lte=newest, kind__in=kinds.WAKING_MATCHING)
             self.hear(news.only("kind", "data", "agent", "project", "task"))
         self._polled_id = newest
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from tasks.errors import NotFound
+from tasks.errors import Invalid, NotFound, unknown_name
+from tasks.events.kinds import CATALOGUE
 from tasks.models import Event, Project, Task
 
 
@@ -27,8 +28,13 @@ class Narrowing:
 def narrowing_of(user: User, *, project: str | None = None, task: str | None = None, kinds: str = "") -> Narrowing:
     """The part of the stream that a query names: a key, a ref, kinds with commas between them.
 
-    Raises ``NotFound`` for a project or task that ``user`` may not see. Reads the database.
+    Raises ``NotFound`` for a project or task that ``user`` may not see, ``Invalid`` for a kind that the catalogue does
+    not know, with the nearest one. Reads the database.
     """
+    wanted = frozenset(kind.strip() for kind in kinds.split(",") if kind.strip())
+    for kind in sorted(wanted):
+        if kind not in CATALOGUE:
+            raise Invalid({"kinds": unknown_name(kind, CATALOGUE, what="kind of events")})
     if project is not None:
         project = project.upper()
         if not Project.objects.visible_to(user).filter(key=project).exists():
@@ -41,4 +47,4 @@ def narrowing_of(user: User, *, project: str | None = None, task: str | None = N
             task_id = named.values_list("pk", flat=True).first()
         if task_id is None:
             raise NotFound(f"There is no task {task!r} in the projects that you are a member of.")
-    return Narrowing(project, task_id, frozenset(kind.strip() for kind in kinds.split(",") if kind.strip()))
+    return Narrowing(project, task_id, wanted)

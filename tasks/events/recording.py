@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.dispatch import Signal
 
+from tasks.events.declaration import Kind
+from tasks.events.kinds import kind_named
 from tasks.models import Agent, Event, Project, Run, Task
 from tasks.permissions import agent_of
 
@@ -30,7 +32,7 @@ def name_of(user: "User | None") -> str:
 
 
 def event(
-    kind: str,
+    kind: Kind,
     *,
     at: datetime,
     actor: "User | None",
@@ -43,12 +45,15 @@ def event(
 ) -> Event:
     """An event, not yet stored. Give ``task`` or ``project``; ``agent`` is the one of the run or of the assignment.
 
-    An event with a ``recipient`` is private: only they and the actor ever see it.
+    An event with a ``recipient`` is private: only they and the actor ever see it. ``data`` is what the catalogue
+    declares for ``kind``; raises ``UndeclaredEvent`` where it is not.
     """
+    declared = kind if isinstance(kind, Kind) else kind_named(kind)
+    declared.check(data)
     home = project or (task.project if task else None)
     assert home is not None
     return Event(
-        kind=kind,
+        kind=str(declared),
         at=at,
         project=home,
         project_key=home.key,
@@ -65,9 +70,14 @@ def event(
 
 
 def record(*events: Event) -> None:
-    """Store events in the running transaction and ring the bell once it commits."""
+    """Store events in the running transaction and ring the bell once it commits.
+
+    Raises ``UndeclaredEvent`` for a kind that the catalogue does not know.
+    """
     if not events:
         return
+    for each in events:
+        kind_named(each.kind)
     Event.objects.bulk_create(events)
     transaction.on_commit(functools.partial(_ring, events), robust=True)
 

@@ -17,7 +17,9 @@ HOUR = timedelta(hours=1)
 
 def told(task: Task) -> list[str]:
     return list(
-        Event.objects.filter(task=task, kind__in=("task.due_soon", "task.overdue")).values_list("kind", flat=True)
+        Event.objects.filter(task=task, kind__in=("task.due_date_neared", "task.due_date_passed")).values_list(
+            "kind", flat=True
+        )
     )
 
 
@@ -25,7 +27,7 @@ def test_tell_due_soon_within_a_day_is_told_once_and_keeps_the_version(new_task)
     task = new_task(due_at=clock.now() + 3 * HOUR)
     assert engine.tick().due_soon == 1
     assert engine.tick().due_soon == 0
-    assert told(task) == ["task.due_soon"]
+    assert told(task) == ["task.due_date_neared"]
     assert Task.objects.get(pk=task.pk).version == task.version
     assert read_timeline(task)[0][0].what == "The due date is near"
 
@@ -38,7 +40,7 @@ def test_tell_due_soon_far_away_ended_or_overdue_is_not_told(cast, new_task):
     Task.objects.filter(pk=late.pk).update(due_at=clock.now() - HOUR)
     done = engine.tick()
     assert (done.due_soon, done.overdue) == (0, 1)
-    assert (told(far), told(ended), told(late)) == ([], [], ["task.overdue"])
+    assert (told(far), told(ended), told(late)) == ([], [], ["task.due_date_passed"])
 
 
 def test_edit_task_with_a_new_due_date_is_told_again(cast, new_task):
@@ -46,4 +48,4 @@ def test_edit_task_with_a_new_due_date_is_told_again(cast, new_task):
     engine.tick()
     edit_task(actor=cast.ada.user, task=task, changes={"due_at": clock.now() + 2 * HOUR})
     assert engine.tick().due_soon == 1
-    assert told(task) == ["task.due_soon", "task.due_soon"]
+    assert told(task) == ["task.due_date_neared", "task.due_date_neared"]

@@ -8,6 +8,7 @@ import pytest
 from tasks import clock
 from tasks.actions import assignments, claims, lifecycle, passing_time, reviews, runs
 from tasks.errors import AlreadyClaimed, DomainError, IllegalTransition, LeaseLost
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Event, Run, RunStatus, Task
 from tasks.tests.invariants import assert_invariants
@@ -64,8 +65,8 @@ class Stage:
         Task.objects.filter(pk=task.pk).update(status=Status.WAITING)
         about = {"at": now, "actor": self.cast.atlas.user, "task": task, "run": self.run}
         record(
-            event("run.ended", **about),
-            event("task.status_changed", **about, **{"from": "in_progress", "to": "waiting", "verb": "ask"}),
+            event(kinds.RUN_ENDED, **about, number=self.run.number, outcome="parked"),
+            event(kinds.TASK_STATUS_CHANGED, **about, **{"from": "in_progress", "to": "waiting", "verb": "ask"}),
         )
 
     def use(self, verb, task, target=None):

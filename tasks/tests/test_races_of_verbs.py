@@ -129,7 +129,7 @@ def test_two_engines_at_once_tell_stalled_overdue_and_deferred_once(cast, new_ta
         new_task(due_at=now + timedelta(hours=1))
         Task.objects.filter(pk=deferred.pk).update(deferred_until=now - timedelta(seconds=1))
         _codes(at_once(*[engine.tick] * 3, seed=seed))
-        for kind in ("task.stalled", "task.due_soon", "task.overdue", "task.undeferred"):
+        for kind in ("task.stalled", "task.due_date_neared", "task.due_date_passed", "task.undeferred"):
             assert Event.objects.filter(kind=kind).count() == 1, kind
 
 

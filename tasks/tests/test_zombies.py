@@ -112,7 +112,7 @@ def test_late_result_is_kept_once_and_told_once(cast, zombie, how):
             runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary=summary, result={"n": summary})
     run.refresh_from_db()
     assert run.late_result["summary"] == "first"
-    assert Event.objects.filter(kind="run.late_result", run=run).count() == 1
+    assert Event.objects.filter(kind="run.late_result_kept", run=run).count() == 1
 
 
 def test_adopt_late_result_revokes_whoever_took_over(cast, zombie):

@@ -5,7 +5,7 @@ import { onEvents, onReset } from "../taskproject/live.js";
 import { paced } from "../taskproject/pace.js";
 import { refreshPage } from "../taskproject/refresh.js";
 
-const CONCERNS = /^(notification\.|member\.)/;
+const CONCERNS = ["notification.", "member."];
 const MOST_SHOWN = 99;
 const COUNTED = 1000;
 
@@ -57,7 +57,7 @@ if (bell) {
     list.addEventListener("auxclick", readWhatIsOpened);
   }
   onEvents((events) => {
-    if (events.some((event) => CONCERNS.test(event.kind))) asks.forEach((one) => one());
+    if (events.some((event) => CONCERNS.some((beginning) => event.kind.startsWith(beginning)))) asks.forEach((one) => one());
   });
   onReset(() => asks.forEach((one) => one()));
 }

@@ -13,11 +13,12 @@ from tasks.actions.imports.graph import find_cycles
 from tasks.actions.imports.node import Fate, Node, Present, batches
 from tasks.actions.imports.plan import Plan, Problem, shown
 from tasks.errors import unknown_name
+from tasks.events import kinds
 from tasks.models import Agent, Dependency, Event, Membership, Project, Role, Task
 from tasks.transitions import TERMINAL, Status
 
 #: The events that keep what the file said of a task when it was last imported.
-IMPORTED, REIMPORTED = "task.imported", "task.reimported"
+IMPORTED, REIMPORTED = kinds.TASK_IMPORTED, kinds.TASK_REIMPORTED
 
 LABEL_LENGTH = 60
 #: Clocks differ; a time further ahead than this cannot be when something happened.

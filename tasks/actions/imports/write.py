@@ -12,6 +12,7 @@ from tasks.actions.imports.graph import in_order
 from tasks.actions.imports.node import COLUMNS, Fate, Node, batches, count_blockers
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.actions.tasks import next_number
+from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import (
     Agent,
@@ -161,8 +162,10 @@ class Writer:
     def _rows(queryset: Any, names: set[str]) -> dict[str, int]:
         return dict(queryset.filter(name__in=names).values_list("name", "pk")) if names else {}
 
-    def _told(self, kind: str, node: Node, **data: Any) -> Event:
+    def _told(self, kind: kinds.Kind, node: Node, **data: Any) -> Event:
         task = node.row
+        times = {"started_at": task.started_at, "completed_at": task.completed_at}
+        data |= {name: moment.isoformat() for name, moment in times.items() if moment is not None}
         return event(
             kind,
             at=self.now,
@@ -170,8 +173,6 @@ class Writer:
             task=task,
             title=task.title,
             status=str(task.status),
-            started_at=task.started_at.isoformat() if task.started_at else None,
-            completed_at=task.completed_at.isoformat() if task.completed_at else None,
             source=self.draft.plan.source,
             fingerprint=node.entry.fingerprint(),
             **data,
@@ -195,7 +196,7 @@ class Writer:
             if not ended:
                 self.events.append(
                     event(
-                        "task.assigned",
+                        kinds.TASK_ASSIGNED,
                         at=self.now,
                         actor=self.actor,
                         task=node.row,
@@ -268,7 +269,7 @@ class Writer:
                 Assignment.objects.filter(pk=row.pk).update(ended_at=self.now, end_reason=AssignmentEnd.UNASSIGNED)
                 self.events.append(
                     event(
-                        "task.unassigned",
+                        kinds.TASK_UNASSIGNED,
                         at=self.now,
                         actor=self.actor,
                         task=node.row,
@@ -338,7 +339,7 @@ class Writer:
     def _dependency_failed(self, task: Task, other: Node) -> None:
         self.events.append(
             event(
-                "task.dependency_failed",
+                kinds.TASK_DEPENDENCY_FAILED,
                 at=self.now,
                 actor=self.actor,
                 task=task,

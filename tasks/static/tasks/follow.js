@@ -10,13 +10,23 @@ const LOOK_EVERY = 15_000;
 const CHANGES = "/board/changes";
 const MOST_REFS = 100;
 // These may change who waits for whom, without naming all of them.
-const RESHAPES = /^task\.(created|edited|imported|reimported|deleted|dependencies_)/;
+const RESHAPES = new Set([
+  "task.created",
+  "task.edited",
+  "task.imported",
+  "task.reimported",
+  "task.deleted",
+  "task.dependencies_added",
+  "task.dependencies_removed",
+]);
+// These may change what the board offers at all.
+const OF_THE_TEAM = ["project.", "member."];
 // The bell follows these by itself.
-const OF_THE_BELL = /^notification\./;
+const OF_THE_BELL = "notification.";
 
 function whenever(concerns, ask) {
   onEvents((events) => {
-    if (events.some((event) => !OF_THE_BELL.test(event.kind) && concerns(event))) ask();
+    if (events.some((event) => !event.kind.startsWith(OF_THE_BELL) && concerns(event))) ask();
   });
   onReset(ask);
 }
@@ -28,7 +38,7 @@ function followTask(article) {
   whenever((event) => {
     if (event.project !== project) return article.querySelector(`[data-about="${CSS.escape(event.task ?? "")}"]`) !== null;
     if (event.task === null) return true;
-    return event.task === ref || RESHAPES.test(event.kind) || article.querySelector(`[data-about="${CSS.escape(event.task)}"]`) !== null;
+    return event.task === ref || RESHAPES.has(event.kind) || article.querySelector(`[data-about="${CSS.escape(event.task)}"]`) !== null;
   }, ask);
   setInterval(() => article.querySelector("[data-lease]") && ask(), LOOK_EVERY);
 }
@@ -81,7 +91,7 @@ function followBoard() {
     for (const event of events) {
       if (project && event.project !== project) continue;
       if (event.task !== null) changed.add(event.task);
-      else if (/^(project|member)\./.test(event.kind)) everything = true;
+      else if (OF_THE_TEAM.some((beginning) => event.kind.startsWith(beginning))) everything = true;
     }
     if (changed.size || everything) ask();
   });
