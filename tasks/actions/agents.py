@@ -9,7 +9,9 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from tasks import clock
-from tasks.actions.funnel import verb
+from tasks.actions.funnel import (
+    in_transaction,
+)
 from tasks.actions.names import skills_named
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
@@ -32,7 +34,7 @@ def _validated(instance: Any, **kwargs: Any) -> None:
         raise Invalid({name: list(texts) for name, texts in error.message_dict.items()}) from None
 
 
-@verb
+@in_transaction
 def create_skill(*, actor: "User | None", name: str, description: str = "") -> Skill:
     """Add a skill that agents may have and tasks may require. Raises ``NotPermitted``, ``Invalid``."""
     if is_llm(actor) or not is_staff_somewhere(actor):
@@ -43,7 +45,7 @@ def create_skill(*, actor: "User | None", name: str, description: str = "") -> S
     return skill
 
 
-@verb
+@in_transaction
 def create_agent(
     *,
     actor: "User | None",
@@ -81,7 +83,7 @@ def set_agent_skills(agent: Agent, skills: Sequence[tuple[str, int]]) -> None:
     AgentSkill.objects.bulk_create([AgentSkill(agent=agent, skill=skill, level=level) for skill, level in rows])
 
 
-@verb
+@in_transaction
 def edit_agent(
     *, actor: "User | None", agent: Agent, changes: dict[str, Any], skills: Sequence[tuple[str, int]] | None = None
 ) -> Agent:
@@ -131,7 +133,7 @@ def set_availability(*, actor: "User", agent: Agent, availability: Availability)
     return edit_agent(actor=actor, agent=agent, changes={"availability": availability})
 
 
-@verb
+@in_transaction
 def create_token(
     *, actor: "User | None", agent: Agent, name: str, expires_at: datetime | None = None
 ) -> tuple[AgentToken, str]:
@@ -153,7 +155,7 @@ def create_token(
     return token, plain
 
 
-@verb
+@in_transaction
 def revoke_token(*, actor: "User | None", token: AgentToken) -> None:
     """Make a token worthless at once. Doing it twice is one effect. Raises ``NotPermitted``."""
     if is_llm(actor) or not may_stop_agent(actor, token.agent):

@@ -22,6 +22,7 @@ from tasks.events.recording import event, record
 from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Event, Membership, Role, RunStatus, Task
 from tasks.permissions import require
 from tasks.transitions import TERMINAL, Status, allowed
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -131,7 +132,7 @@ def _require_open(verb: str, task: Task) -> None:
         raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
 
 
-@verb
+@verb(catalogue.ASSIGN)
 def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str = "") -> Task:
     """Add ``agents`` to the assignees of ``task``; who is assigned already stays so, without a second event.
 
@@ -148,7 +149,7 @@ def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str
     return task
 
 
-@verb
+@verb(catalogue.UNASSIGN)
 def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] | None = None, note: str = "") -> Task:
     """Take ``agents`` (all, where left out) off ``task``; the run of one who holds it is revoked.
 
@@ -169,7 +170,7 @@ def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] |
     return task
 
 
-@verb
+@verb(catalogue.REASSIGN)
 def reassign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str = "") -> Task:
     """Make ``agents`` the assignees of ``task``, and nobody else; the run of one who loses it is revoked.
 
@@ -178,8 +179,6 @@ def reassign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: s
     task = load_task(task)
     require(actor, "assign", task)
     _require_open("assign", task)
-    if not agents:
-        raise Invalid({"agents": "Name at least one agent."})
     require_workers(task, agents)
     now = clock.now()
     kept = {agent.pk for agent in agents}

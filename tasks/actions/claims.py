@@ -30,14 +30,12 @@ from tasks.models import (
     Run,
     Task,
 )
-from tasks.models.project import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 from tasks.permissions import agent_of, has_role, require, role_in
 from tasks.transitions import Status
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-CLAIM_LIMIT = 20
 
 
 @dataclass
@@ -73,11 +71,6 @@ def _lock(agent: Agent) -> Agent:
 
 def _free_slots(agent: Agent) -> int:
     return agent.max_concurrent - Run.objects.active().filter(agent=agent).count()
-
-
-def check_lease(lease_seconds: int | None) -> None:
-    if lease_seconds is not None and not LEASE_SECONDS_MIN <= lease_seconds <= LEASE_SECONDS_MAX:
-        raise Invalid({"lease_seconds": f"Must be from {LEASE_SECONDS_MIN} to {LEASE_SECONDS_MAX} seconds."})
 
 
 def missing_skills(agent: Agent, task: Task) -> list[tuple[str, int]]:
@@ -178,7 +171,7 @@ def _open_runs(
     return runs
 
 
-@verb
+@verb(catalogue.CLAIM)
 def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -> Run:
     """Claim ``task`` for the calling agent; repeating it is safe for the holder and renews the lease.
 
@@ -186,7 +179,6 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
     Raises ``AlreadyClaimed``, ``IllegalTransition``, ``NotReady``, ``NotAssignee``, ``MissingSkill``, ``AtCapacity``,
     ``NotPermitted``, ``Invalid``.
     """
-    check_lease(lease_seconds)
     agent = _lock(_require_agent(actor))
     mine = Run.objects.active().filter(task=task.pk, agent=agent).select_related("task__project", "agent")
     if (held := mine.first()) is not None:
@@ -232,11 +224,11 @@ def _renew(run: Run, lease_seconds: int | None) -> None:
         raise LostRace
 
 
-@verb
+@verb(catalogue.START)
 def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
     """A person begins ``task``, for themselves or, as staff, for another human agent. The run has no lease.
 
-    Raises what ``claim_task`` raises; ``Invalid`` where ``agent`` is no person.
+    Raises what ``claim_task`` raises; ``Invalid`` where ``agent`` is not a person.
     """
     agent = _lock(agent or _require_agent(actor))
     task = load_task(task, lock=True)
@@ -261,6 +253,12 @@ def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
         raise AtCapacity(agent.slug, agent.max_concurrent)
     assigned = Assignment.objects.active().filter(task=task, agent=agent).exists()
     return _open_runs([task], agent, verb="start", actor=actor, now=now, pulled=[] if assigned else [task])[0]
+
+
+@verb(catalogue.START_FOR, opens_transaction=False)
+def start_task_for(*, actor: "User", task: Task, agent: Agent) -> Run:
+    """A manager begins ``task`` for a person: ``start_task`` where nobody is meant by default. Raises the same."""
+    return start_task(actor=actor, task=task, agent=agent)
 
 
 def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Project]:
@@ -334,16 +332,13 @@ def has_work_for(*, actor: "User", projects: list[Project]) -> bool:
     )
 
 
-@verb
+@verb(catalogue.CLAIM_NEXT)
 def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_seconds: int | None = None) -> Claimed:
     """Claim up to ``limit`` (at most 20) of the tasks that ``actor`` should do next in ``projects``.
 
     Tasks assigned to the agent come first, then the pool of the projects that allow pull; each by priority, due date
     and age. Never claims beyond the agent's free capacity. Raises ``Invalid`` and ``NotPermitted``.
     """
-    check_lease(lease_seconds)
-    if not 1 <= limit <= CLAIM_LIMIT:
-        raise Invalid({"limit": f"Must be from 1 to {CLAIM_LIMIT}."})
     agent = _lock(_require_agent(actor))
     # The caller may have waited since it read its memberships.
     working = Membership.objects.filter(user=actor, project__in=projects).exclude(role=Role.VIEWER)

@@ -8,13 +8,21 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tasks import clock
-from tasks.actions.funnel import Moved, load_task, lock_tasks, shift_blockers, touch, verb
+from tasks.actions.funnel import (
+    Moved,
+    load_task,
+    lock_tasks,
+    shift_blockers,
+    touch,
+    verb,
+)
 from tasks.errors import DependencyCycle, IllegalTransition, Invalid
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Dependency, Project, Task
 from tasks.permissions import require
 from tasks.transitions import TERMINAL, allowed, satisfies_dependency, settles_child
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,7 +97,7 @@ def connect(task: Task, others: Sequence[Task]) -> tuple[list[Task], int]:
     return new, sum(not satisfies_dependency(status[other.pk]) for other in new)
 
 
-@verb
+@verb(catalogue.ADD_DEPENDENCIES)
 def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -> Task:
     """Let ``task`` wait for each of ``depends_on``; those it waits for already are left as they are.
 
@@ -113,7 +121,7 @@ def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -
     return load_task(task)
 
 
-@verb
+@verb(catalogue.REMOVE_DEPENDENCIES)
 def remove_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -> Task:
     """Let ``task`` wait no longer for those of ``depends_on`` that it waits for.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 
-from tasks.errors import Contended, IllegalTransition, NotFound
+from tasks.errors import Contended, IllegalTransition, Invalid, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event
 from tasks.models import (
@@ -30,6 +30,7 @@ from tasks.models import (
     Task,
 )
 from tasks.transitions import TERMINAL, Status, allowed, is_legal, satisfies_dependency, settles_child
+from tasks.verbs import Verb
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -45,11 +46,38 @@ class LostRace(Exception):
     """Another transaction changed the row between our read and our write; read again and decide anew."""
 
 
-def verb(function: Callable[P, R]) -> Callable[P, R]:
+#: The function of each verb of the catalogue, by the verb's key.
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def verb(declared: Verb, *, opens_transaction: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Bind a function to its declaration, which refuses what it may not be given; run it ``in_transaction``.
+
+    ``opens_transaction``: False for one that does so itself, because it keeps something where it is refused.
+    Raises ``Invalid`` with a sentence for each field that is wrong.
+    """
+
+    def bind(function: Callable[P, R]) -> Callable[P, R]:
+        run = in_transaction(function) if opens_transaction else function
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            if problems := declared.problems(kwargs):
+                raise Invalid(dict(problems))
+            return run(*args, **kwargs)
+
+        assert declared.key not in FUNCTIONS, f"{declared.key} is bound twice."
+        FUNCTIONS[declared.key] = checked
+        return checked
+
+    return bind
+
+
+def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
     """Run ``function`` in a transaction; after a lost race run it again, which then finds the exact reason."""
 
     @functools.wraps(function)
-    def in_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
+    def transacted(*args: P.args, **kwargs: P.kwargs) -> R:
         for race in range(RACES):
             try:
                 with transaction.atomic():
@@ -64,7 +92,7 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
                     raise
         raise AssertionError("unreachable")
 
-    return in_transaction
+    return transacted
 
 
 def load_task(task: Task, *, lock: bool = False) -> Task:

@@ -3,18 +3,27 @@
 from typing import TYPE_CHECKING
 
 from tasks import clock
-from tasks.actions.funnel import LostRace, active_run, load_task, move, require_legal, stop_active_run, verb
+from tasks.actions.funnel import (
+    LostRace,
+    active_run,
+    load_task,
+    move,
+    require_legal,
+    stop_active_run,
+    verb,
+)
 from tasks.actions.runs import Fenced, give_back
 from tasks.events.recording import record
 from tasks.models import RunStatus, Task
 from tasks.permissions import require
 from tasks.transitions import Status
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-@verb
+@verb(catalogue.CANCEL)
 def cancel_task(*, actor: "User", task: Task, note: str = "") -> Task:
     """Give the task up; its active run ends. Its dependents stay blocked, and that is told.
 
@@ -30,7 +39,7 @@ def cancel_task(*, actor: "User", task: Task, note: str = "") -> Task:
     return task
 
 
-@verb
+@verb(catalogue.REOPEN)
 def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
     """Bring an ended task back to the start, with fresh attempts; its history stays.
 
@@ -58,7 +67,7 @@ def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
     return task
 
 
-@verb
+@verb(catalogue.RELEASE)
 def release_task(*, actor: "User", task: Task, note: str = "") -> Task:
     """Staff return a task from its holder; it costs no attempt. The holder's next call gets ``lease_lost``.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef, Q
 
 from tasks import clock
-from tasks.actions.funnel import end_records_of_nobody, load_task, lock_tasks, touch, verb
+from tasks.actions.funnel import end_records_of_nobody, in_transaction, load_task, lock_tasks, touch, verb
 from tasks.errors import IllegalTransition, Invalid, NotAssignee, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record
@@ -30,6 +30,7 @@ from tasks.models import (
 )
 from tasks.permissions import agent_of, may_in_project
 from tasks.transitions import Status, allowed
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -47,7 +48,7 @@ class Offer:
     decision: AssignmentDecision
 
 
-@verb
+@in_transaction
 def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) -> list[AssignmentDecision]:
     """Offer tasks to an agent (by id) as far as all is still as it was when they were matched.
 
@@ -132,7 +133,7 @@ def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: 
     )
 
 
-@verb
+@in_transaction
 def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecision]) -> None:
     """Keep why nobody was found for these tasks: one open record each, brought up to date.
 
@@ -169,7 +170,7 @@ def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecisio
     record(*events)
 
 
-@verb
+@verb(catalogue.DECLINE)
 def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
     """An assignee gives an assignment back before it begins; automatic assignment never offers it the task again.
 
@@ -188,8 +189,6 @@ def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
         raise NotAssignee(f"{task.ref} is not assigned to you; there is nothing to decline.")
     if task.status != Status.NOT_STARTED:
         raise IllegalTransition("decline", task.ref, task.status, allowed(task.status))
-    if not reason.strip():
-        raise Invalid({"reason": "Say why, so that the next choice is better."})
     now = clock.now()
     mine.active().update(ended_at=now, end_reason=AssignmentEnd.DECLINED, end_note=reason[:500])
     touch([task.pk], now)
@@ -209,7 +208,7 @@ def lapse_offers(limit: int = BATCH) -> list[int]:
     return _lapse(limit)
 
 
-@verb
+@in_transaction
 def _lapse(limit: int) -> list[int]:
     now = clock.now()
     due = Assignment.objects.active().filter(accept_by__lte=now)

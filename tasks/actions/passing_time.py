@@ -5,11 +5,12 @@ from datetime import timedelta
 from django.db.models import Case, F, Q, QuerySet, When
 
 from tasks import clock
-from tasks.actions.funnel import backoff, give_back_pulled, move, run_ended, verb
+from tasks.actions.funnel import backoff, give_back_pulled, in_transaction, move, run_ended, verb
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Assignment, EngineState, IdempotencyKey, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
+from tasks.verbs import catalogue
 
 LOSS_BASE, LOSS_CAP = timedelta(seconds=5), timedelta(minutes=5)
 LEASE_LOSS_LIMIT = 5
@@ -19,7 +20,7 @@ DUE_SOON = timedelta(hours=24)
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 
 
-@verb
+@in_transaction
 def begin_tick() -> timedelta:
     """Note that an engine runs now, and return how long none did before.
 
@@ -48,7 +49,7 @@ def expired_runs(limit: int = BATCH) -> list[Run]:
     return list(runs.order_by("lease_expires_at")[:limit])
 
 
-@verb
+@verb(catalogue.EXPIRE)
 def expire_run(*, run: Run) -> bool:
     """End a run whose lease is over and return its task, after a rest, for another try.
 
@@ -83,7 +84,7 @@ def expire_run(*, run: Run) -> bool:
     return True
 
 
-@verb
+@in_transaction
 def tell_stalled(limit: int = BATCH) -> int:
     """Mark runs that are alive but have not advanced for their project's limit; each is told once until it advances."""
     now = clock.now()
@@ -134,7 +135,7 @@ def _free_rows(tasks: QuerySet[Task]) -> QuerySet[Task]:
     return tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)
 
 
-@verb
+@in_transaction
 def wake_deferred(limit: int = BATCH) -> int:
     """Tell of tasks whose time to begin has come. They were claimable already; this makes it news."""
     now = clock.now()
@@ -150,7 +151,7 @@ def wake_deferred(limit: int = BATCH) -> int:
     return len(events)
 
 
-@verb
+@in_transaction
 def tell_overdue(limit: int = BATCH) -> int:
     """Tell, once per due date, of open tasks whose due date has passed."""
     now = clock.now()
@@ -169,7 +170,7 @@ def tell_overdue(limit: int = BATCH) -> int:
     return len(events)
 
 
-@verb
+@in_transaction
 def tell_due_soon(limit: int = BATCH) -> int:
     """Tell, once per due date, of open tasks that fall due within ``DUE_SOON``; one that is overdue already is not."""
     now = clock.now()

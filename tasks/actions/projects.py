@@ -6,7 +6,11 @@ from django.core.exceptions import ValidationError
 
 from tasks import clock
 from tasks.actions.assignments import unassign_task
-from tasks.actions.funnel import end_records_of_nobody, lock_tasks, verb
+from tasks.actions.funnel import (
+    end_records_of_nobody,
+    in_transaction,
+    lock_tasks,
+)
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record
@@ -41,7 +45,7 @@ def _validated(project: Project) -> None:
         raise Invalid({name: list(texts) for name, texts in error.message_dict.items()}) from None
 
 
-@verb
+@in_transaction
 def create_project(*, actor: "User | None", key: str, name: str, **rules: Any) -> Project:
     """Create a project; whoever creates it becomes its manager. ``rules``: any of ``EDITABLE_FIELDS``.
 
@@ -58,7 +62,7 @@ def create_project(*, actor: "User | None", key: str, name: str, **rules: Any) -
     return project
 
 
-@verb
+@in_transaction
 def edit_project(*, actor: "User | None", project: Project, changes: dict[str, Any]) -> Project:
     """Change a project's rules (``EDITABLE_FIELDS``). Raises ``NotPermitted``, ``Invalid``."""
     project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
@@ -78,7 +82,7 @@ def edit_project(*, actor: "User | None", project: Project, changes: dict[str, A
     return project
 
 
-@verb
+@in_transaction
 def set_member(*, actor: "User | None", project: Project, user: "User", role: Role) -> Membership:
     """Make ``user`` a member of ``project`` with ``role``, or change the role.
 
@@ -110,7 +114,7 @@ def set_member(*, actor: "User | None", project: Project, user: "User", role: Ro
     return membership
 
 
-@verb
+@in_transaction
 def remove_member(*, actor: "User | None", project: Project, user: "User") -> None:
     """End the membership: assignments in the project end, an active run is revoked, nothing of it is seen any more.
 

@@ -7,7 +7,13 @@ from django.db.models.functions import Coalesce
 
 from tasks import clock
 from tasks.actions.assignments import add_assignments
-from tasks.actions.funnel import load_task, move, require_legal, stop_active_run, verb
+from tasks.actions.funnel import (
+    load_task,
+    move,
+    require_legal,
+    stop_active_run,
+    verb,
+)
 from tasks.actions.runs import Finished, finish
 from tasks.errors import IllegalTransition, Invalid
 from tasks.events import kinds
@@ -15,6 +21,7 @@ from tasks.events.recording import event, record
 from tasks.models import AssignmentSource, Review, Role, Run, RunStatus, Task, Verdict
 from tasks.permissions import require, role_in
 from tasks.transitions import Status, allowed
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -26,7 +33,7 @@ def authored_run(task: Task) -> Run | None:
     return runs.select_related("agent__user").order_by(Coalesce("adopted_at", "ended_at").desc()).first()
 
 
-@verb
+@verb(catalogue.APPROVE)
 def approve_task(*, actor: "User", task: Task, note: str = "") -> Finished:
     """Accept the result in review: the task is completed, and what waited for it becomes ready.
 
@@ -46,7 +53,7 @@ def approve_task(*, actor: "User", task: Task, note: str = "") -> Finished:
     return Finished(task, [other.ref for other in moved.unblocked])
 
 
-@verb
+@verb(catalogue.REQUEST_CHANGES)
 def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
     """Send the result in review back to its author, who stays assigned and is told ``note`` with the next run.
 
@@ -56,8 +63,6 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
     run = authored_run(task)
     require(actor, "request_changes", task, run=run)
     require_legal("request_changes", task)
-    if not note.strip():
-        raise Invalid({"note": "Say what should change."})
     now = clock.now()
     moved = move(
         task,
@@ -79,7 +84,7 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
     return task
 
 
-@verb
+@verb(catalogue.ADOPT)
 def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     """Take a result that came after its lease was lost as the task's result; an active run on it is revoked.
 

@@ -15,14 +15,23 @@ from django.db import transaction
 from django.db.models import F
 
 from tasks import clock
-from tasks.actions.claims import check_lease
-from tasks.actions.funnel import backoff, end_run, give_back_pulled, lock_all_around, move, run_ended, verb
+from tasks.actions.funnel import (
+    backoff,
+    end_run,
+    give_back_pulled,
+    in_transaction,
+    lock_all_around,
+    move,
+    run_ended,
+    verb,
+)
 from tasks.errors import DomainError, LeaseLost, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Run, RunStatus, Task
 from tasks.permissions import agent_of, require
 from tasks.transitions import Status
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -30,22 +39,6 @@ if TYPE_CHECKING:
 #: How somebody else may have ended a run whose holder goes on working: what it brings then is kept.
 LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
 RETRY_BASE, RETRY_CAP = timedelta(seconds=30), timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a call reports as used since the last report; added up over the run. ``cost`` in the team's currency."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: Decimal = Decimal(0)
-
-    def as_changes(self) -> dict[str, Any]:
-        return {
-            "input_tokens": F("input_tokens") + self.input_tokens,
-            "output_tokens": F("output_tokens") + self.output_tokens,
-            "cost": F("cost") + self.cost,
-        }
 
 
 @dataclass
@@ -111,6 +104,11 @@ def _renewal(run: Run, now: datetime, lease_seconds: int | None = None) -> dict[
     return changes
 
 
+def _used(usage: dict[str, Any] | None) -> dict[str, Any]:
+    """The columns that a report of ``usage`` moves: ``input_tokens``, ``output_tokens``, ``cost``."""
+    return {name: F(name) + (Decimal(str(value)) if name == "cost" else value) for name, value in (usage or {}).items()}
+
+
 def _write(run: Run, changes: dict[str, Any]) -> None:
     if not Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(**changes):
         raise Fenced(run)
@@ -119,28 +117,28 @@ def _write(run: Run, changes: dict[str, Any]) -> None:
             setattr(run, name, value)
 
 
-@verb
+@in_transaction
 def _heartbeat(actor: "User", run_id: UUID, lease_seconds: int | None) -> Run:
     run = _load(actor, run_id, "heartbeat")
     _write(run, _renewal(run, clock.now(), lease_seconds))
     return run
 
 
+@verb(catalogue.HEARTBEAT, opens_transaction=False)
 def heartbeat_run(*, actor: "User", run_id: UUID, lease_seconds: int | None = None) -> Run:
     """Say that the run is alive: renews its lease, for ``lease_seconds`` (30 to 14 400) where given.
 
     Raises ``LeaseLost`` with the reason, ``NotFound`` for somebody else's run, ``Invalid``.
     """
-    check_lease(lease_seconds)
     try:
         return _heartbeat(actor, run_id, lease_seconds)
     except Fenced as fenced:
         raise _lease_lost(fenced.run) from None
 
 
-@verb
+@in_transaction
 def _progress(
-    actor: "User", run_id: UUID, percent: int | None, note: str | None, checkpoint: dict | None, usage: Usage | None
+    actor: "User", run_id: UUID, percent: int | None, note: str | None, checkpoint: dict | None, usage: dict | None
 ) -> Run:
     run = _load(actor, run_id, "progress")
     now = clock.now()
@@ -155,8 +153,7 @@ def _progress(
     advanced = bool(told) or "checkpoint" in changes
     if advanced:
         changes |= {"last_progress_at": now, "stalled_at": None}
-    if usage is not None:
-        changes |= usage.as_changes()
+    changes |= _used(usage)
     was_stalled = run.stalled_at is not None
     _write(run, changes)
     if told:
@@ -183,6 +180,7 @@ def _progress(
     return run
 
 
+@verb(catalogue.PROGRESS, opens_transaction=False)
 def progress_run(
     *,
     actor: "User",
@@ -190,7 +188,7 @@ def progress_run(
     percent: int | None = None,
     note: str | None = None,
     checkpoint: dict[str, Any] | None = None,
-    usage: Usage | None = None,
+    usage: dict | None = None,
 ) -> Run:
     """Tell how far the work is; only what differs from before counts as an advance (``last_progress_at``).
 
@@ -203,9 +201,9 @@ def progress_run(
         raise _lease_lost(fenced.run) from None
 
 
-@verb
+@in_transaction
 def _complete(
-    actor: "User", run_id: UUID, summary: str, result: Any, criteria: list[dict] | None, usage: Usage | None
+    actor: "User", run_id: UUID, summary: str, result: Any, criteria: list[dict] | None, usage: dict | None
 ) -> Finished:
     run = _load(actor, run_id, "complete")
     task = run.task
@@ -217,8 +215,7 @@ def _complete(
         "progress_percent": 100,
     }
     changes |= {"last_heartbeat_at": now, "last_progress_at": now, "stalled_at": None}
-    if usage is not None:
-        changes |= usage.as_changes()
+    changes |= _used(usage)
     if not end_run(run, RunStatus.COMPLETED, now=now, **changes):
         raise Fenced(run)
     return finish(task, "complete", run=run, summary=summary, result=result, now=now, actor=actor)
@@ -248,6 +245,7 @@ def finish(
     return Finished(task, [other.ref for other in moved.unblocked])
 
 
+@verb(catalogue.COMPLETE, opens_transaction=False)
 def complete_run(
     *,
     actor: "User",
@@ -255,7 +253,7 @@ def complete_run(
     summary: str,
     result: Any = None,
     criteria: list[dict[str, Any]] | None = None,
-    usage: Usage | None = None,
+    usage: dict | None = None,
 ) -> Finished:
     """Finish the run with a result; the task goes into review where it requires one, else it is completed.
 
@@ -269,7 +267,7 @@ def complete_run(
         raise _lease_lost(fenced.run, late=late) from None
 
 
-@verb
+@verb(catalogue.COMPLETE_MANY)
 def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Finished | DomainError]:
     """Finish several runs in one transaction, each for itself: one that is refused keeps no other back.
 
@@ -288,15 +286,14 @@ def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Fin
     return done
 
 
-@verb
-def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, usage: Usage | None) -> Task:
+@in_transaction
+def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, usage: dict | None) -> Task:
     run = _load(actor, run_id, "fail")
     task = run.task
     now = clock.now()
     failure = {"code": code, "detail": detail, "retryable": retryable}
     changes: dict[str, Any] = {"failure": failure, "last_heartbeat_at": now}
-    if usage is not None:
-        changes |= usage.as_changes()
+    changes |= _used(usage)
     if not end_run(run, RunStatus.FAILED, now=now, **changes):
         raise Fenced(run)
     attempts = task.attempts + 1
@@ -319,8 +316,9 @@ def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, 
     return task
 
 
+@verb(catalogue.FAIL, opens_transaction=False)
 def fail_run(
-    *, actor: "User", run_id: UUID, code: str, detail: str, retryable: bool = True, usage: Usage | None = None
+    *, actor: "User", run_id: UUID, code: str, detail: str, retryable: bool = True, usage: dict | None = None
 ) -> Task:
     """Give up this attempt. While it is retryable and attempts are left the task comes back after a rest.
 
@@ -333,7 +331,7 @@ def fail_run(
         raise _lease_lost(fenced.run, late=late) from None
 
 
-@verb
+@in_transaction
 def _release(actor: "User", run_id: UUID, reason: str, checkpoint: dict | None) -> Task:
     run = _load(actor, run_id, "release")
     return give_back(run, reason=reason, checkpoint=checkpoint, now=clock.now(), actor=actor)
@@ -352,6 +350,7 @@ def give_back(run: Run, *, reason: str, checkpoint: dict | None, now: datetime, 
     return run.task
 
 
+@verb(catalogue.GIVE_BACK, opens_transaction=False)
 def release_run(*, actor: "User", run_id: UUID, reason: str = "", checkpoint: dict[str, Any] | None = None) -> Task:
     """Return the task without a result; it costs no attempt, and ``checkpoint`` goes to whoever is next.
 

@@ -11,7 +11,13 @@ from django.db.models import Count, F, Q
 from tasks import clock
 from tasks.actions.assignments import add_assignments, require_workers
 from tasks.actions.dependencies import change_parent, connect, lock_graph
-from tasks.actions.funnel import load_task, lock_tasks, shift_blockers, verb
+from tasks.actions.funnel import (
+    in_transaction,
+    load_task,
+    lock_tasks,
+    shift_blockers,
+    verb,
+)
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.errors import IllegalTransition, Invalid, NotPermitted, VersionMismatch
 from tasks.events import kinds
@@ -19,6 +25,7 @@ from tasks.events.recording import event, record
 from tasks.models import Agent, Dependency, Priority, Project, Role, Task
 from tasks.permissions import has_role, require, require_in_project
 from tasks.transitions import OPEN, Status, allowed, satisfies_dependency, settles_child
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -89,7 +96,7 @@ def _deferred_until(start_after: datetime | None, now: datetime) -> datetime | N
     return start_after if start_after is not None and start_after > now else None
 
 
-@verb
+@in_transaction
 def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task:
     """Create a task in ``project``; all of it or nothing.
 
@@ -136,7 +143,7 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
     return task
 
 
-@verb
+@in_transaction
 def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_version: int | None = None) -> Task:
     """Change fields of ``task`` (``EDITABLE_FIELDS``); what equals the present value is no change.
 
@@ -185,7 +192,7 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
     return task
 
 
-@verb
+@verb(catalogue.DELETE)
 def delete_task(*, actor: "User", task: Task) -> None:
     """Remove a task that nobody works on; what waited for it waits no longer. Its events stay.
 
@@ -233,7 +240,7 @@ def recount_blockers(project: Project | None = None) -> dict[str, tuple[int, int
     return {task.ref: (task.open_blockers, task.waiting) for task in _miscounted(project)}  # type: ignore[attr-defined]
 
 
-@verb
+@in_transaction
 def repair_blockers() -> list[str]:
     """Correct ``open_blockers`` where it is wrong, and tell of tasks that this makes ready or blocked; their refs.
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from taskproject.api.serializers import Integer, PlainText
-from tasks.models.project import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
+from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
 JSON_DEPTH = 50
 

@@ -18,8 +18,8 @@ from tasks.events.recording import name_of
 from tasks.finding import find_project
 from tasks.matching import policies
 from tasks.models import Agent, AssignmentMode, Project, Role
-from tasks.models.project import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 from tasks.permissions import may_in_project
+from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
 
 class MemberOutput(serializers.Serializer):

@@ -14,7 +14,6 @@ from taskproject.api.problems import problem_of
 from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import reviews, runs
-from tasks.actions.runs import Usage
 from tasks.api.fields import AnyJSON, AnyValue, JSONObject, LeaseSeconds
 from tasks.api.tasks.output import (
     DONE_EXAMPLE,
@@ -189,9 +188,6 @@ class UsageInput(StrictSerializer):
     cost = serializers.DecimalField(
         max_digits=12, decimal_places=6, min_value=0, default=Decimal(0), coerce_to_string=False, allow_null=False
     )
-
-    def validate(self, attrs: dict[str, Any]) -> Usage:
-        return Usage(**attrs)
 
 
 class HeartbeatInput(StrictSerializer):

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from tasks import clock
 from tasks.actions.claims import require_ready
+from tasks.actions.funnel import verb
 from tasks.actions.offering import Offer, offer_tasks, record_nobody
 from tasks.assignment.candidates import accept_within, is_waiting, read_snapshot
 from tasks.assignment.experience import Experience
@@ -36,6 +37,7 @@ from tasks.models import (
 )
 from tasks.permissions import require
 from tasks.transitions import Status, allowed
+from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -114,6 +116,7 @@ def preview(tasks: Sequence[Task], experience: Experience | None = None) -> list
     return matchings
 
 
+@verb(catalogue.AUTO_ASSIGN, opens_transaction=False)
 def auto_assign(*, actor: "User | None", task: Task) -> AssignmentDecision:
     """Find an agent for ``task`` now, whatever the mode of its project, and offer it; the answer may be nobody.
 
@@ -126,6 +129,7 @@ def auto_assign(*, actor: "User | None", task: Task) -> AssignmentDecision:
     return outcome
 
 
+@verb(catalogue.AUTO_ASSIGN_MANY, opens_transaction=False)
 def auto_assign_all(*, actor: "User | None", tasks: Sequence[Task]) -> dict[int, AssignmentDecision | DomainError]:
     """Match these tasks together now and offer them; the decision for each (by id), or why it was refused."""
     now = clock.now()

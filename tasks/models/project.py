@@ -9,8 +9,7 @@ from django.db.models import Q
 from tasks.errors import unknown_name
 from tasks.matching.policies import DEFAULT, named, names
 from tasks.querysets import OfProjectQuerySet, ProjectQuerySet
-
-LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 60 * 60
+from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
 
 def validate_policy(name: str) -> None:

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from tasks import clock
 from tasks.actions.dependencies import lock_graph
-from tasks.actions.funnel import verb
+from tasks.actions.funnel import (
+    in_transaction,
+)
 from tasks.actions.imports.draft import Draft
 from tasks.actions.imports.node import Fate
 from tasks.actions.imports.plan import Imported, LeftAlone, Plan, PlannedTask, PlanRefused, Problem, shown
@@ -24,7 +26,7 @@ def _quietly(count: int) -> None:
     """Nobody watches."""
 
 
-@verb
+@in_transaction
 def import_plan(
     *,
     actor: "User | None",

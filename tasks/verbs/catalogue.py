@@ -1,0 +1,550 @@
+"""The verbs, one declaration each, in the order in which doors show them.
+
+Where the same column of the board is reached by several, the first one is used.
+"""
+
+from typing import Final
+
+from tasks.transitions import OPEN, TRANSITIONS, Status
+from tasks.verbs.declaration import Answer, Door, Need, On, Verb, listed
+from tasks.verbs.fields import (
+    Agents,
+    Criteria,
+    Flag,
+    Json,
+    JsonObject,
+    Number,
+    Person,
+    Projects,
+    Record,
+    Tasks,
+    Text,
+    Whole,
+)
+
+#: How long a lease may be.
+LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 3600
+
+_EVERYWHERE = frozenset({Door.API, Door.PAGE, Door.BOARD, Door.ADMIN, Door.BULK})
+_BY_THE_HOLDER = _EVERYWHERE - {Door.BULK}
+_MANAGERS = "Managers only."
+_REVIEWERS = "Managers and reviewers, never the author."
+
+
+def _note(help: str = "", *, most: int = 10_000, missing: str = "") -> Text:
+    required = {"required": True, "missing": missing} if missing else {"default": ""}
+    return Text(name="note", label="Note", help=help, most=most, lines=3, **required)
+
+
+_AGENTS = Agents(name="agents", label="Agents", help="Slugs.", required=True, missing="Choose at least one agent.")
+# What is kept with an assignment is short: it stands beside the name in lists.
+_ASSIGNMENT_NOTE = _note(most=500)
+_LEASE = Whole(
+    name="lease_seconds",
+    label="Lease in seconds",
+    help="How long the run is believed alive; the project's default where left out.",
+    least=LEASE_SECONDS_MIN,
+    most=LEASE_SECONDS_MAX,
+)
+_USAGE = Record(
+    name="usage",
+    label="Usage",
+    help="Used since the last report; added up over the run.",
+    parts=(
+        Whole(name="input_tokens", label="Input tokens", default=0, most=10**12),
+        Whole(name="output_tokens", label="Output tokens", default=0, most=10**12),
+        Number(name="cost", label="Cost", default=0, most=10**6 - 1),
+    ),
+)
+_CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run would need.")
+
+CLAIM = Verb(
+    name="claim",
+    label="Claim",
+    doing="Claim {}",
+    done="Claimed {}",
+    passive="claimed",
+    help="Repeating it is safe for the holder: the same run comes back, its lease renewed.",
+    row="claim",
+    fields=(_LEASE,),
+    doors=frozenset({Door.API}),
+    icon="play",
+    tag="work",
+    answer=Answer.RUN,
+    example={"lease_seconds": 600},
+)
+CLAIM_NEXT = Verb(
+    name="claim_next",
+    label="Claim next",
+    doing="Claim {}",
+    done="Claimed {}",
+    passive="claimed",
+    help="First what is assigned to you, then what the projects let you pull; by priority, due date and age.",
+    on=On.MANY,
+    row="claim",
+    fields=(
+        Projects(name="projects", label="Projects", help="Keys."),
+        Whole(name="limit", label="Limit", default=1, least=1, most=20),
+        _LEASE,
+    ),
+    doors=frozenset({Door.API}),
+    icon="play",
+    tag="work",
+    regular=False,
+)
+START = Verb(
+    name="start",
+    label="Start",
+    doing="Start {}",
+    done="Started {}",
+    passive="started",
+    help="For yourself or, as staff, for another person. The run has no lease.",
+    row="start",
+    fields=(Person(name="agent", label="Who", help="Another person; staff only.", short=False),),
+    doors=frozenset({Door.API, Door.PAGE, Door.BOARD, Door.ADMIN}),
+    needs=frozenset({Need.READY, Need.MAY_TAKE}),
+    primary=True,
+    icon="play",
+    tag="work",
+    answer=Answer.RUN,
+)
+START_FOR = Verb(
+    name="start_for",
+    label="Start for",
+    doing="Start {}",
+    done="Started {}",
+    passive="started",
+    help="For people who work outside this page. LLM agents claim tasks themselves.",
+    row="start",
+    right="assign",
+    fields=(Person(name="agent", label="Who", required=True, missing="Choose who starts it."),),
+    doors=frozenset({Door.PAGE, Door.BOARD, Door.ADMIN}),
+    needs=frozenset({Need.READY, Need.SOMEBODY_ELSE}),
+    icon="play",
+    answer=Answer.RUN,
+)
+HEARTBEAT = Verb(
+    name="heartbeat",
+    label="Heartbeat",
+    doing="Renew the lease of {}",
+    done="Renewed the lease of {}",
+    passive="kept alive",
+    help="Renews the lease. Send it well within the lease; obey `directives`.",
+    on=On.RUN,
+    row="heartbeat",
+    fields=(_LEASE,),
+    doors=frozenset({Door.API}),
+    tag="work",
+    answer=Answer.BRIEF,
+)
+PROGRESS = Verb(
+    name="progress",
+    label="Report progress",
+    doing="Report progress of {}",
+    done="Reported progress of {}",
+    passive="reported on",
+    help="Renews the lease. Only changed content counts as progress. `checkpoint` goes to whoever continues.",
+    on=On.RUN,
+    row="progress",
+    fields=(
+        Whole(name="percent", label="Progress in %", shown="progress_percent", most=100),
+        Text(name="note", label="What you are working on", shown="progress_note", most=1_000),
+        _CHECKPOINT,
+        _USAGE,
+    ),
+    doors=frozenset({Door.API, Door.PAGE, Door.ADMIN}),
+    icon="in_progress",
+    tag="work",
+    answer=Answer.BRIEF,
+    example={
+        "percent": 40,
+        "note": "new keys made",
+        "usage": {"input_tokens": 1200, "output_tokens": 300, "cost": 0.01},
+    },
+)
+COMPLETE = Verb(
+    name="complete",
+    label="Complete",
+    doing="Complete {}",
+    done="Finished {}",
+    passive="completed",
+    help="The task is completed, or goes to review where it requires one.",
+    on=On.RUN,
+    row="complete",
+    fields=(
+        Text(
+            name="summary",
+            label="Summary",
+            help="What was done, in Markdown. The next tasks get to read it.",
+            required=True,
+            missing="Say what was done.",
+            most=20_000,
+            lines=4,
+        ),
+        Json(name="result", label="Result", help="Text, or JSON for programs to read.", short=False),
+        Criteria(
+            name="criteria",
+            label="Criteria that are met",
+            parts=(
+                Text(name="criterion", label="Criterion", required=True, most=1_000),
+                Flag(name="met", label="Met", required=True),
+                Text(name="note", label="Note", most=2_000),
+            ),
+        ),
+        _USAGE,
+    ),
+    doors=_BY_THE_HOLDER,
+    primary=True,
+    tag="work",
+    answer=Answer.FINISHED,
+    example={"summary": "Rotated; old keys are refused", "result": {"key": "2026-11"}},
+)
+COMPLETE_MANY = Verb(
+    name="complete_many",
+    label="Complete",
+    doing="Complete {}",
+    done="Finished {}",
+    passive="completed",
+    help="Each for itself: one that is refused carries its `problem`, the others are completed.",
+    on=On.MANY,
+    row="complete",
+    doors=frozenset({Door.API}),
+    tag="work",
+    regular=False,
+)
+EXPIRE = Verb(
+    name="expire",
+    label="Expire",
+    doing="End the lease of {}",
+    done="Ended the lease of {}",
+    passive="expired",
+    help="The lease is over: the task comes back after a rest. The fifth lost lease fails it.",
+    on=On.RUN,
+    row="expire",
+)
+APPROVE = Verb(
+    name="approve",
+    label="Approve",
+    doing="Approve {}",
+    done="Approved {}",
+    passive="approved",
+    help="The task is completed; what waits for it becomes ready.",
+    who=_REVIEWERS,
+    row="approve",
+    fields=(_note(),),
+    doors=_EVERYWHERE,
+    primary=True,
+    tag="review",
+)
+REQUEST_CHANGES = Verb(
+    name="request_changes",
+    label="Request changes",
+    doing="Request changes to {}",
+    done="Requested changes to {}",
+    passive="sent back for changes",
+    help="The author gets the task again, with your note.",
+    who=_REVIEWERS,
+    row="request_changes",
+    fields=(_note(missing="Say what should change."),),
+    doors=_EVERYWHERE,
+    icon="back",
+    on_board="Send back",
+    tag="review",
+    operation="request_changes",
+    example={"note": "Please add a test."},
+)
+ADOPT = Verb(
+    name="adopt",
+    label="Adopt the result",
+    doing="Adopt the late result of {}",
+    done="Adopted the late result of {}",
+    passive="given a late result",
+    help="Take a result that came after its lease was lost as the task's result.",
+    who=_MANAGERS,
+    on=On.ENDED_RUN,
+    row="adopt",
+    doors=frozenset({Door.API, Door.PAGE, Door.ADMIN}),
+    tag="review",
+    answer=Answer.FINISHED,
+    regular=False,
+)
+FAIL = Verb(
+    name="fail",
+    label="Fail",
+    doing="End the attempt at {}",
+    done="Ended the attempt at {}",
+    passive="failed",
+    help="While it is worth another attempt and attempts are left, the task comes back after a rest; else it fails.",
+    on=On.RUN,
+    row="fail",
+    fields=(
+        Text(
+            name="code",
+            label="Short reason",
+            help="A word that programs can count, such as `tests_failed`.",
+            required=True,
+            missing="Give a short reason.",
+            most=100,
+            initial="cannot_do",
+        ),
+        Text(
+            name="detail",
+            label="What went wrong",
+            required=True,
+            missing="Say what went wrong.",
+            most=20_000,
+            lines=3,
+        ),
+        Flag(name="retryable", label="Worth another attempt", default=True, short=False),
+        _USAGE,
+    ),
+    doors=_BY_THE_HOLDER,
+    danger=True,
+    icon="failed",
+    on_board="Fail for good",
+    tag="work",
+    example={"code": "tests_failed", "detail": "3 of 40 tests fail", "retryable": True},
+)
+GIVE_BACK = Verb(
+    name="release",
+    label="Give back",
+    doing="Give {} back",
+    done="Gave {} back",
+    passive="released",
+    help="The task becomes free again; this costs no attempt. The checkpoint goes to whoever is next.",
+    on=On.RUN,
+    row="release",
+    fields=(Text(name="reason", label="Reason", default="", most=10_000, lines=2), _CHECKPOINT),
+    doors=_BY_THE_HOLDER,
+    icon="back",
+    tag="work",
+    example={"reason": "shutting down", "checkpoint": {"step": 3}},
+)
+RELEASE = Verb(
+    name="release",
+    label="Release",
+    doing="Release {}",
+    done="Released {}",
+    passive="released",
+    help="The task is taken from its holder and becomes free again. It costs no attempt.",
+    who=_MANAGERS,
+    row="release",
+    fields=(_note(),),
+    doors=_EVERYWHERE,
+    needs=frozenset({Need.HELD_BY_ANOTHER}),
+    icon="back",
+)
+ASSIGN = Verb(
+    name="assign",
+    label="Assign",
+    doing="Assign {}",
+    done="Assigned {}",
+    passive="assigned",
+    help="Those who are assigned already stay so.",
+    who=_MANAGERS,
+    sources=OPEN,
+    right="assign",
+    fields=(_AGENTS, _ASSIGNMENT_NOTE),
+    doors=frozenset({Door.API, Door.ADMIN, Door.BULK}),
+    icon="person_add",
+    example={"agents": ["atlas"]},
+)
+REASSIGN = Verb(
+    name="reassign",
+    label="Reassign",
+    doing="Reassign {}",
+    done="Reassigned {}",
+    passive="reassigned",
+    help="Agents that are not chosen here lose the task; a run of theirs is revoked.",
+    who=_MANAGERS,
+    sources=OPEN,
+    right="assign",
+    fields=(_AGENTS, _ASSIGNMENT_NOTE),
+    doors=frozenset({Door.ADMIN, Door.BULK}),
+    needs=frozenset({Need.ASSIGNED}),
+    icon="person_add",
+)
+AUTO_ASSIGN = Verb(
+    name="auto_assign",
+    label="Auto-assign",
+    doing="Auto-assign {}",
+    done="Auto-assigned {}",
+    passive="offered to anybody",
+    help="Offers the task to the agent that fits best, in projects of any mode. Nobody found is an answer too: "
+    "`agent` is null. Repeating it is safe.",
+    who=_MANAGERS,
+    sources=frozenset({Status.NOT_STARTED}),
+    right="assign",
+    doors=frozenset({Door.API, Door.PAGE}),
+    needs=frozenset({Need.READY, Need.NOBODY_ASSIGNED}),
+    icon="person_add",
+    tag="assignment",
+    answer=Answer.DECISION,
+)
+AUTO_ASSIGN_MANY = Verb(
+    name="auto_assign",
+    label="Auto-assign",
+    doing="Auto-assign {}",
+    done="Offered {}",
+    passive="offered to anybody",
+    help="Matches the tasks together and offers each to the agent that fits best.",
+    who=_MANAGERS,
+    on=On.MANY,
+    sources=frozenset({Status.NOT_STARTED}),
+    right="assign",
+    doors=frozenset({Door.ADMIN, Door.BULK}),
+    needs=frozenset({Need.READY, Need.NOBODY_ASSIGNED}),
+    confirm=True,
+    icon="person_add",
+)
+UNASSIGN = Verb(
+    name="unassign",
+    label="Unassign",
+    doing="Unassign {}",
+    done="Unassigned {}",
+    passive="unassigned",
+    help="An agent that works on the task loses its run.",
+    who=_MANAGERS,
+    sources=OPEN,
+    right="unassign",
+    fields=(
+        Agents(
+            name="agents",
+            label="Agents",
+            help="Slugs.",
+            explicit=True,
+            missing="Name at least one agent.",
+        ),
+        _ASSIGNMENT_NOTE,
+    ),
+    doors=frozenset({Door.API, Door.BULK}),
+    icon="person_add",
+    example={"agents": ["atlas"]},
+)
+DECLINE = Verb(
+    name="decline",
+    label="Decline",
+    doing="Decline {}",
+    done="Declined {}",
+    passive="declined",
+    help="The task goes to somebody else, and is not offered to you again.",
+    who="For an assignee, before the task begins.",
+    sources=frozenset({Status.NOT_STARTED}),
+    fields=(
+        Text(
+            name="reason",
+            label="Reason",
+            required=True,
+            missing="Say why, so that the next choice is better.",
+            most=10_000,
+            lines=3,
+        ),
+    ),
+    doors=frozenset({Door.API, Door.PAGE}),
+    needs=frozenset({Need.ASSIGNEE}),
+    icon="back",
+    tag="assignment",
+    example={"reason": "Needs access that I do not have."},
+)
+ADD_DEPENDENCIES = Verb(
+    name="add_dependencies",
+    label="Add dependencies",
+    doing="Add dependencies to {}",
+    done="Added dependencies to {}",
+    passive="made to wait for others",
+    help="The task waits until all of these are completed.",
+    sources=OPEN,
+    right="edit_dependencies",
+    fields=(Tasks(name="depends_on", label="Waits for", help="Refs of tasks in the same project.", required=True),),
+    doors=frozenset({Door.API}),
+    icon="link",
+    regular=False,
+    example={"depends_on": ["OPS-1"]},
+)
+REMOVE_DEPENDENCIES = Verb(
+    name="remove_dependencies",
+    label="Remove dependencies",
+    doing="Remove dependencies of {}",
+    done="Removed dependencies of {}",
+    passive="made to wait for less",
+    sources=frozenset(Status),
+    right="edit_dependencies",
+    fields=ADD_DEPENDENCIES.fields,
+    doors=frozenset({Door.API}),
+    icon="link",
+    regular=False,
+    example={"depends_on": ["OPS-1"]},
+)
+CANCEL = Verb(
+    name="cancel",
+    label="Cancel",
+    doing="Cancel {}",
+    done="Cancelled {}",
+    passive="cancelled",
+    help="The task is given up and an active run ends. Tasks that wait for it stay blocked.",
+    who=_MANAGERS,
+    row="cancel",
+    fields=(_note(),),
+    doors=_EVERYWHERE,
+    confirm=True,
+    danger=True,
+    icon="cancelled",
+    on_board="Cancel the task",
+    example={"note": "Obsolete."},
+)
+REOPEN = Verb(
+    name="reopen",
+    label="Reopen",
+    doing="Reopen {}",
+    done="Reopened {}",
+    passive="reopened",
+    help="The task starts over with fresh attempts; its history stays.",
+    who=_MANAGERS,
+    row="reopen",
+    fields=(_note(),),
+    doors=_EVERYWHERE,
+    icon="back",
+)
+DELETE = Verb(
+    name="delete",
+    label="Delete",
+    doing="Delete {}",
+    done="Deleted {}",
+    passive="deleted",
+    help="This cannot be undone: runs and results go too, the events stay. Cancelling keeps them.",
+    who="Managers only; not while it is in progress.",
+    sources=frozenset(Status) - {Status.IN_PROGRESS},
+    right="delete",
+    doors=frozenset({Door.API, Door.BULK}),
+    confirm=True,
+    danger=True,
+    icon="cancelled",
+    regular=False,
+)
+
+#: Every verb by its key, in the order of this file.
+VERBS: Final[dict[str, Verb]] = listed(verb for verb in list(globals().values()) if isinstance(verb, Verb))
+
+#: Rows of the table that nobody uses by name, and the words for "cannot be …": a run is revoked when its holder is
+#: taken off the task, and questions have no verbs yet.
+WITHOUT_VERB: Final = {
+    "ask": "asked about",
+    "answer": "answered",
+    "revoke": "revoked",
+}
+
+assert {verb.row for verb in VERBS.values() if verb.row} | set(WITHOUT_VERB) == set(TRANSITIONS), (
+    "The table and the catalogue name different verbs."
+)
+
+
+def at(door: Door, *on: On) -> dict[str, Verb]:
+    """The verbs of ``door`` by their names; with ``on``, those used on such things. Order as in this file."""
+    return {verb.name: verb for verb in VERBS.values() if door in verb.doors and (not on or verb.on in on)}
+
+
+def passive_of(name: str) -> str:
+    """The words for "cannot be …" of a verb by its name or its row in the table."""
+    if name in WITHOUT_VERB:
+        return WITHOUT_VERB[name]
+    return next((verb.passive for verb in VERBS.values() if name in (verb.name, verb.row)), name.replace("_", " "))

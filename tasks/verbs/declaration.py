@@ -1,0 +1,156 @@
+"""What a declaration of a verb says."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from tasks.transitions import TRANSITIONS, Status
+from tasks.verbs.fields import Agents, Field, Person, object_schema
+
+
+class On(Enum):
+    """What a verb is used on."""
+
+    TASK = "task"
+    #: A run, by its holder: addressed by its secret id, and fenced by it.
+    RUN = "run"
+    #: A run that has ended, by its number.
+    ENDED_RUN = "ended run"
+    #: Several tasks or runs together, because what becomes of one depends on the others.
+    MANY = "many"
+
+
+class Door(Enum):
+    """Where a verb is offered."""
+
+    API = "api"
+    PAGE = "page"
+    BOARD = "board"
+    ADMIN = "admin"
+    BULK = "bulk"
+
+
+class Need(Enum):
+    """What must hold, besides the status and the right, before a page offers a verb. The verb itself decides."""
+
+    READY = "nothing blocks the task and it may begin by now"
+    MAY_TAKE = "the caller is a person to whom the task is assigned, or who may take it"
+    SOMEBODY_ELSE = "there is a person who could do it"
+    ASSIGNEE = "the task is assigned to the caller"
+    ASSIGNED = "the task is assigned to somebody"
+    NOBODY_ASSIGNED = "the task is assigned to nobody"
+    HELD_BY_ANOTHER = "the caller does not hold the run"
+
+
+class Answer(Enum):
+    """What the API answers: the task, the task with what became ready, the run, the run in brief, the decision."""
+
+    TASK = "task"
+    FINISHED = "finished"
+    RUN = "run"
+    BRIEF = "brief"
+    DECISION = "decision"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Verb:
+    """One verb. ``{}`` in its words stands for what it is used on, such as ``OPS-1`` or ``3 tasks``.
+
+    ``label`` is the button; ``doing`` and ``done`` as in "Request changes to {}", "Requested changes to {}";
+    ``passive`` as in "cannot be *sent back*"; ``help`` one or two sentences that say what it does; ``who`` the same for
+    who may use it, where the API describes it.
+
+    ``row`` names its move in the table of transitions, where it moves a status; a verb that moves none names the
+    statuses that it may be used in as ``sources``. ``right`` is what ``tasks.permissions.may`` is asked for.
+
+    ``confirm``: asks whether it is meant, even where it requires nothing. ``on_board`` is the button of the board where
+    moving a card says more than the label.
+    """
+
+    name: str
+    label: str
+    doing: str
+    done: str
+    passive: str
+    help: str = ""
+    who: str = ""
+    on: On = On.TASK
+    row: str | None = None
+    sources: frozenset[Status] = frozenset()
+    right: str = ""
+    fields: tuple[Field, ...] = ()
+    doors: frozenset[Door] = frozenset()
+    needs: frozenset[Need] = frozenset()
+    confirm: bool = False
+    primary: bool = False
+    danger: bool = False
+    icon: str = "check"
+    on_board: str = ""
+    tag: str = "tasks"
+    answer: Answer = Answer.TASK
+    #: Whether the API's path is made from the name: ``tasks/{ref}/approve``, ``runs/{id}/fail``.
+    regular: bool = True
+    #: Its name in the API's description, where that is not its key.
+    operation: str = ""
+    example: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """Unique among all verbs: ``release_task`` and ``release_run`` have one name, and one row."""
+        return f"{self.name}_{self.on.value.replace(' ', '_')}"
+
+    @property
+    def statuses(self) -> frozenset[Status]:
+        """Those in which the verb may be used."""
+        return TRANSITIONS[self.row].sources if self.row else self.sources
+
+    @property
+    def targets(self) -> frozenset[Status]:
+        """Those it may lead to; empty for a verb that moves no status."""
+        return TRANSITIONS[self.row].targets if self.row else frozenset()
+
+    @property
+    def requires(self) -> bool:
+        """Whether something must be said before it is done."""
+        return any(field.required for field in self.fields)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is not done at once: it requires something, or asks whether it is meant."""
+        return self.confirm or self.requires
+
+    @property
+    def typed(self) -> tuple[Field, ...]:
+        """The fields that a form can show; agents are chosen on a page of their own."""
+        return tuple(field for field in self.fields if field.by_hand)
+
+    @property
+    def agents(self) -> Agents | None:
+        """The field by which agents are chosen, if there is one."""
+        return next((field for field in self.fields if isinstance(field, Agents)), None)
+
+    @property
+    def person(self) -> Person | None:
+        """The field by which one person is chosen, if there is one."""
+        return next((field for field in self.fields if isinstance(field, Person)), None)
+
+    def schema(self) -> dict[str, Any]:
+        """The input of the verb as JSON Schema."""
+        return object_schema(self.fields)
+
+    def problems(self, values: dict[str, Any]) -> dict[str, str]:
+        """What is wrong with these values, a sentence for each field; a field that is left out is None."""
+        problems = {field.name: field.problem(values.get(field.name)) for field in self.fields}
+        return {name: problem for name, problem in problems.items() if problem}
+
+
+def listed(verbs: Iterable[Verb]) -> dict[str, Verb]:
+    """``verbs`` by their keys. Raises ``AssertionError`` where two share one."""
+    found: dict[str, Verb] = {}
+    for verb in verbs:
+        assert verb.key not in found, f"{verb.key} is declared twice."
+        assert verb.row is None or verb.row in TRANSITIONS, f"{verb.key}: the table has no row {verb.row!r}."
+        assert verb.row or verb.sources, f"{verb.key} names no status that it may be used in."
+        found[verb.key] = verb
+    return found

@@ -1,0 +1,348 @@
+"""What a verb may be given: the types of its fields, with their limits, their JSON Schema and their sentences."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
+
+REQUIRED = "This field is required."
+#: Beyond this depth neither databases nor encoders are at ease.
+DEEPEST = 50
+BIGGEST = 2**53
+
+
+class Unreadable(ValueError):
+    """A person typed what is no value of the field; the message says why, in one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A field of a verb. ``label`` and ``help`` are what people read; ``default`` is what it is where it is left out.
+
+    ``missing`` is the sentence for a required field that is left out or blank; an ``explicit`` one is named by every
+    request, though the verb can do without. ``short`` fields are what a door asks for that has little room, such as
+    the board's dialog. ``shown`` names the attribute of the task that the field begins with, ``initial`` the value.
+    """
+
+    name: str
+    label: str
+    help: str = ""
+    required: bool = False
+    explicit: bool = False
+    missing: str = REQUIRED
+    default: Any = None
+    short: bool = True
+    shown: str = ""
+    initial: Any = None
+    #: Whether a person fills it in on a form.
+    by_hand: ClassVar[bool] = True
+
+    def problem(self, value: Any) -> str | None:
+        """The sentence that refuses ``value``; None where the verb may have it."""
+        if value is None:
+            return self.missing if self.required else None
+        return self.wrong(value)
+
+    def wrong(self, value: Any) -> str | None:
+        """What is wrong with a value that is there."""
+        raise NotImplementedError
+
+    def read(self, text: str) -> Any:
+        """The value that a person typed; None where they left it empty. Raises ``Unreadable``."""
+        return text.strip() or None
+
+    def type_schema(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def schema(self) -> dict[str, Any]:
+        """The field as JSON Schema."""
+        schema = self.type_schema()
+        if self.help:
+            schema["description"] = self.help
+        if self.default is not None:
+            schema["default"] = self.default
+        return schema
+
+
+def _unstorable(text: str) -> str | None:
+    """Why a database would not keep ``text``."""
+    if "\0" in text:
+        return "Null characters are not allowed."
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "Surrogate characters are not allowed."
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Field):
+    """Text of at most ``most`` characters; ``lines``: how many a form shows of it."""
+
+    most: int
+    lines: int = 1
+
+    def wrong(self, value: Any) -> str | None:
+        if not isinstance(value, str):
+            return "Must be text."
+        if self.required and not value.strip():
+            return self.missing
+        if len(value) > self.most:
+            return f"At most {self.most:,} characters; this has {len(value):,}."
+        return _unstorable(value)
+
+    def read(self, text: str) -> Any:
+        # Browsers send each line break as two characters.
+        return text.replace("\r\n", "\n").strip()
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "string", **({"minLength": 1} if self.required else {}), "maxLength": self.most}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole(Field):
+    """A whole number from ``least`` to ``most``."""
+
+    least: int = 0
+    most: int = BIGGEST
+
+    def wrong(self, value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return "Must be a whole number."
+        if not self.least <= value <= self.most:
+            return f"Must be from {self.least:,} to {self.most:,}."
+        return None
+
+    def read(self, text: str) -> Any:
+        text = text.strip()
+        if not text:
+            return None
+        try:
+            return int(text[:20])
+        except ValueError:
+            raise Unreadable("Must be a whole number.") from None
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Field):
+    """A number from 0 to ``most`` with at most ``places`` digits after the point."""
+
+    most: int
+    places: int = 6
+
+    def wrong(self, value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or value != value:
+            return "Must be a number."
+        if not 0 <= value <= self.most:
+            return f"Must be from 0 to {self.most:,}."
+        # By its text, as it was written: a float holds more digits than anybody meant.
+        if round(Decimal(str(value)), self.places) != Decimal(str(value)):
+            return f"At most {self.places} digits after the decimal point."
+        return None
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": 0, "maximum": self.most}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag(Field):
+    """True or false; on a form a box to tick."""
+
+    def wrong(self, value: Any) -> str | None:
+        return None if isinstance(value, bool) else "Must be true or false."
+
+    def read(self, text: str) -> Any:
+        return bool(text)
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+def _wrong_json(value: Any, depth: int = 0) -> str | None:
+    if depth > DEEPEST:
+        return f"Is nested more than {DEEPEST} levels deep."
+    if isinstance(value, str):
+        return _unstorable(value)
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return "Numbers must be finite."
+    parts: list[Any] = []
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            return "Names of members must be text."
+        parts = [*map(_unstorable, value), *(_wrong_json(item, depth + 1) for item in value.values())]
+    elif isinstance(value, list | tuple):
+        parts = [_wrong_json(item, depth + 1) for item in value]
+    return next(filter(None, parts), None)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Json(Field):
+    """Any JSON value. People type text, or JSON where it begins like an object or a list; at most ``typed`` of it."""
+
+    lines: int = 3
+    typed: int = 200_000
+
+    def wrong(self, value: Any) -> str | None:
+        return _wrong_json(value)
+
+    def read(self, text: str) -> Any:
+        text = text.strip()
+        if not text or text[0] not in "{[":
+            return text or None
+        try:
+            return json.loads(text, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise Unreadable(f"Is nested more than {DEEPEST} levels deep.") from None
+        except ValueError as error:
+            where = f" (line {error.lineno}: {error.msg})" if isinstance(error, json.JSONDecodeError) else ""
+            raise Unreadable(f"Begins like JSON but cannot be read{where}.") from None
+
+    def type_schema(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonObject(Field):
+    """A JSON object with any content."""
+
+    by_hand: ClassVar[bool] = False
+
+    def wrong(self, value: Any) -> str | None:
+        return _wrong_json(value) if isinstance(value, dict) else "Must be an object."
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": {}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names(Field):
+    """Names of rows, which the door turns into those rows: the verb gets one of each, in the order of the names."""
+
+    #: What is named, as ``tasks.using`` knows to find it.
+    what: ClassVar[str]
+    by_hand: ClassVar[bool] = False
+    most: int = 100
+    longest: int = 60
+
+    def wrong(self, value: Any) -> str | None:
+        if not isinstance(value, list | tuple):
+            return "Must be a list."
+        if not value and (self.required or self.explicit):
+            return self.missing
+        if len(value) > self.most:
+            return f"At most {self.most:,}; these are {len(value):,}."
+        return next(filter(None, map(self._wrong_name, value)), None)
+
+    def _wrong_name(self, name: Any) -> str | None:
+        if not isinstance(name, str):
+            # A row: what it is has been seen to by whoever found it.
+            return None if hasattr(name, "pk") else "Must be text."
+        if not name.strip():
+            return "A name must not be empty."
+        if len(name) > self.longest:
+            return f"A name has at most {self.longest:,} characters; this has {len(name):,}."
+        return _unstorable(name)
+
+    def type_schema(self) -> dict[str, Any]:
+        name = {"type": "string", "minLength": 1, "maxLength": self.longest}
+        least = {"minItems": 1} if self.required or self.explicit else {}
+        return {"type": "array", "items": name, "maxItems": self.most, **least}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agents(Names):
+    """Agents, by their slugs."""
+
+    what: ClassVar[str] = "agents"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tasks(Names):
+    """Tasks of the same project, by their refs."""
+
+    what: ClassVar[str] = "tasks"
+    most: int = 200
+    longest: int = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Projects(Names):
+    """Projects that the caller is a member of, by their keys."""
+
+    what: ClassVar[str] = "projects"
+    longest: int = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person(Names):
+    """One person, by the slug of their agent; on a form a choice of those who may work on the task."""
+
+    what: ClassVar[str] = "person"
+    by_hand: ClassVar[bool] = True
+
+    def wrong(self, value: Any) -> str | None:
+        return self.missing if self.required and value == "" else self._wrong_name(value)
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "maxLength": self.longest}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(Field):
+    """An object with the given ``parts`` and no others."""
+
+    by_hand: ClassVar[bool] = False
+    parts: tuple[Field, ...]
+
+    def wrong(self, value: Any) -> str | None:
+        if not isinstance(value, dict):
+            return "Must be an object."
+        known = [part.name for part in self.parts]
+        for name in value:
+            if name not in known:
+                return f"{name}: There is no such member; there are {', '.join(known)}."
+        return next(filter(None, (_named(part, part.problem(value.get(part.name))) for part in self.parts)), None)
+
+    def type_schema(self) -> dict[str, Any]:
+        return object_schema(self.parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criteria(Record):
+    """How each criterion of the task was met; on a form a box to tick for each."""
+
+    by_hand: ClassVar[bool] = True
+    most: int = 200
+
+    def wrong(self, value: Any) -> str | None:
+        if not isinstance(value, list | tuple):
+            return "Must be a list."
+        if len(value) > self.most:
+            return f"At most {self.most:,}; these are {len(value):,}."
+        return next(filter(None, (super(Criteria, self).wrong(item) for item in value)), None)
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": object_schema(self.parts), "maxItems": self.most}
+
+
+def _named(part: Field, problem: str | None) -> str | None:
+    return f"{part.name}: {problem}" if problem else None
+
+
+def object_schema(fields: Iterable[Field]) -> dict[str, Any]:
+    """``fields`` as the JSON Schema of an object that has them and no others."""
+    fields = list(fields)
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {field.name: field.schema() for field in fields},
+        "additionalProperties": False,
+    }
+    if required := [field.name for field in fields if field.required or field.explicit]:
+        schema["required"] = required
+    return schema
