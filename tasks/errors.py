@@ -38,13 +38,13 @@ ANOTHER = "Take another task."
 
 
 class IllegalTransition(DomainError):
-    """The table has no such move from the task's present status."""
+    """The table has no such move from the task's present status; ``passive`` as in "cannot be *sent back*"."""
 
     code, status, title = "illegal_transition", 409, "Not possible in this status"
 
-    def __init__(self, verb: str, ref: str, status: str, allowed: list[str]) -> None:
+    def __init__(self, passive: str, ref: str, status: str, allowed: list[str]) -> None:
         super().__init__(
-            f"{ref} is {status.replace('_', ' ')}, so it cannot be used with {verb}.",
+            f"{ref} is {status.replace('_', ' ')} and cannot be {passive}.",
             f"Allowed now: {', '.join(allowed)}." if allowed else "Nothing is allowed now.",
             task_status=status,
             allowed=allowed,

@@ -9,9 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from tasks import clock
-from tasks.actions.funnel import (
-    in_transaction,
-)
+from tasks.actions.funnel import in_transaction
 from tasks.actions.names import skills_named
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds

@@ -12,16 +12,17 @@ from tasks.actions.funnel import (
     end_run,
     load_task,
     move,
+    require_legal,
     run_ended,
     touch,
     verb,
 )
-from tasks.errors import IllegalTransition, Invalid
+from tasks.errors import Invalid
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Event, Membership, Role, RunStatus, Task
 from tasks.permissions import require
-from tasks.transitions import TERMINAL, Status, allowed
+from tasks.transitions import Status
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
@@ -127,11 +128,6 @@ def _revoke_if_held_by(task: Task, agents: Iterable[Agent], *, actor: "User | No
     return [run_ended(run, now=now, actor=actor), *moved.events]
 
 
-def _require_open(verb: str, task: Task) -> None:
-    if task.status in TERMINAL:
-        raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
-
-
 @verb(catalogue.ASSIGN)
 def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str = "") -> Task:
     """Add ``agents`` to the assignees of ``task``; who is assigned already stays so, without a second event.
@@ -140,7 +136,7 @@ def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str
     """
     task = load_task(task, lock=True)
     require(actor, "assign", task)
-    _require_open("assign", task)
+    require_legal(catalogue.ASSIGN, task)
     require_workers(task, agents)
     now = clock.now()
     if events := add_assignments(task, agents, actor=actor, now=now, note=note):
@@ -157,7 +153,7 @@ def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] |
     """
     task = load_task(task)
     require(actor, "unassign", task)
-    _require_open("unassign", task)
+    require_legal(catalogue.UNASSIGN, task)
     now = clock.now()
     if agents is None:
         agents = list(Agent.objects.filter(assignments__task=task, assignments__ended_at__isnull=True).distinct())
@@ -178,7 +174,7 @@ def reassign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: s
     """
     task = load_task(task)
     require(actor, "assign", task)
-    _require_open("assign", task)
+    require_legal(catalogue.REASSIGN, task)
     require_workers(task, agents)
     now = clock.now()
     kept = {agent.pk for agent in agents}

@@ -193,7 +193,7 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
         if run.agent_id == agent.pk:
             raise LostRace
         raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
-    require_legal("claim", task)
+    require_legal(catalogue.CLAIM, task)
     require_ready(task, now)
     _require_may_take(agent, task)
     if _free_slots(agent) <= 0:
@@ -245,7 +245,7 @@ def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
         if run.agent_id == agent.pk:
             return run
         raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
-    require_legal("start", task)
+    require_legal(catalogue.START, task)
     require_ready(task, now)
     if not for_other:
         _require_may_take(agent, task)

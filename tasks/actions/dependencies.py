@@ -8,20 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tasks import clock
-from tasks.actions.funnel import (
-    Moved,
-    load_task,
-    lock_tasks,
-    shift_blockers,
-    touch,
-    verb,
-)
-from tasks.errors import DependencyCycle, IllegalTransition, Invalid
+from tasks.actions.funnel import Moved, load_task, lock_tasks, require_legal, shift_blockers, touch, verb
+from tasks.errors import DependencyCycle, Invalid
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Dependency, Project, Task
 from tasks.permissions import require
-from tasks.transitions import TERMINAL, allowed, satisfies_dependency, settles_child
+from tasks.transitions import satisfies_dependency, settles_child
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
@@ -106,8 +99,7 @@ def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -
     lock_graph(task.project_id)
     task = load_task(task)
     require(actor, "edit_dependencies", task)
-    if task.status in TERMINAL:
-        raise IllegalTransition("add dependencies", task.ref, task.status, allowed(task.status))
+    require_legal(catalogue.ADD_DEPENDENCIES, task)
     if any(other.pk == task.pk for other in depends_on):
         raise DependencyCycle([task.ref, task.ref])
     now = clock.now()

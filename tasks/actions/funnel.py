@@ -31,6 +31,7 @@ from tasks.models import (
 )
 from tasks.transitions import TERMINAL, Status, allowed, is_legal, satisfies_dependency, settles_child
 from tasks.verbs import Verb
+from tasks.verbs.catalogue import passive_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -106,9 +107,14 @@ def load_task(task: Task, *, lock: bool = False) -> Task:
         raise NotFound("This task no longer exists.") from None
 
 
-def require_legal(verb: str, task: Task) -> None:
-    if not is_legal(verb, task.status):
-        raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
+def require_legal(declared: Verb, task: Task) -> None:
+    """Raise ``IllegalTransition`` where ``task`` is in no status that the verb may be used in."""
+    if task.status not in declared.statuses:
+        raise illegal(declared.passive, task)
+
+
+def illegal(passive: str, task: Task) -> IllegalTransition:
+    return IllegalTransition(passive, task.ref, task.status, allowed(task.status))
 
 
 @dataclass
@@ -157,7 +163,7 @@ def move_all(
     source = Status(tasks[0].status)
     for task in tasks:
         if task.status != source or not is_legal(verb, task.status, target):
-            raise IllegalTransition(verb, task.ref, task.status, allowed(task.status))
+            raise illegal(passive_of(verb), task)
     rest_until = None
     if target == Status.NOT_STARTED:
         rest_until = changes.get("deferred_until")

@@ -3,15 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tasks import clock
-from tasks.actions.funnel import (
-    LostRace,
-    active_run,
-    load_task,
-    move,
-    require_legal,
-    stop_active_run,
-    verb,
-)
+from tasks.actions.funnel import LostRace, active_run, load_task, move, require_legal, stop_active_run, verb
 from tasks.actions.runs import Fenced, give_back
 from tasks.events.recording import record
 from tasks.models import RunStatus, Task
@@ -31,7 +23,7 @@ def cancel_task(*, actor: "User", task: Task, note: str = "") -> Task:
     """
     task = load_task(task)
     require(actor, "cancel", task)
-    require_legal("cancel", task)
+    require_legal(catalogue.CANCEL, task)
     now = clock.now()
     events = stop_active_run(task, RunStatus.CANCELLED, now=now, actor=actor, note=note)
     moved = move(task, "cancel", Status.CANCELLED, now=now, actor=actor, data={"note": note})
@@ -47,7 +39,7 @@ def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
     """
     task = load_task(task)
     require(actor, "reopen", task)
-    require_legal("reopen", task)
+    require_legal(catalogue.REOPEN, task)
     moved = move(
         task,
         "reopen",
@@ -76,7 +68,7 @@ def release_task(*, actor: "User", task: Task, note: str = "") -> Task:
     task = load_task(task)
     run = active_run(task)
     require(actor, "release", task, run=run)
-    require_legal("release", task)
+    require_legal(catalogue.RELEASE, task)
     if run is None:
         raise LostRace
     try:

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef, Q
 
 from tasks import clock
-from tasks.actions.funnel import end_records_of_nobody, in_transaction, load_task, lock_tasks, touch, verb
-from tasks.errors import IllegalTransition, Invalid, NotAssignee, NotPermitted
+from tasks.actions.funnel import (
+    end_records_of_nobody,
+    in_transaction,
+    load_task,
+    lock_tasks,
+    require_legal,
+    touch,
+    verb,
+)
+from tasks.errors import NotAssignee, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import (
@@ -29,7 +37,7 @@ from tasks.models import (
     Task,
 )
 from tasks.permissions import agent_of, may_in_project
-from tasks.transitions import Status, allowed
+from tasks.transitions import Status
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
@@ -187,8 +195,7 @@ def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
         if last is not None and last.end_reason == AssignmentEnd.DECLINED:
             return task
         raise NotAssignee(f"{task.ref} is not assigned to you; there is nothing to decline.")
-    if task.status != Status.NOT_STARTED:
-        raise IllegalTransition("decline", task.ref, task.status, allowed(task.status))
+    require_legal(catalogue.DECLINE, task)
     now = clock.now()
     mine.active().update(ended_at=now, end_reason=AssignmentEnd.DECLINED, end_note=reason[:500])
     touch([task.pk], now)

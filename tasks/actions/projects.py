@@ -6,11 +6,7 @@ from django.core.exceptions import ValidationError
 
 from tasks import clock
 from tasks.actions.assignments import unassign_task
-from tasks.actions.funnel import (
-    end_records_of_nobody,
-    in_transaction,
-    lock_tasks,
-)
+from tasks.actions.funnel import end_records_of_nobody, in_transaction, lock_tasks
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record

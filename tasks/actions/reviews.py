@@ -7,20 +7,14 @@ from django.db.models.functions import Coalesce
 
 from tasks import clock
 from tasks.actions.assignments import add_assignments
-from tasks.actions.funnel import (
-    load_task,
-    move,
-    require_legal,
-    stop_active_run,
-    verb,
-)
+from tasks.actions.funnel import illegal, load_task, move, require_legal, stop_active_run, verb
 from tasks.actions.runs import Finished, finish
-from tasks.errors import IllegalTransition, Invalid
+from tasks.errors import Invalid
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import AssignmentSource, Review, Role, Run, RunStatus, Task, Verdict
 from tasks.permissions import require, role_in
-from tasks.transitions import Status, allowed
+from tasks.transitions import Status
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
@@ -42,7 +36,7 @@ def approve_task(*, actor: "User", task: Task, note: str = "") -> Finished:
     task = load_task(task)
     run = authored_run(task)
     require(actor, "approve", task, run=run)
-    require_legal("approve", task)
+    require_legal(catalogue.APPROVE, task)
     now = clock.now()
     moved = move(
         task, "approve", Status.COMPLETED, now=now, actor=actor, run=run, completed_at=now, data={"note": note}
@@ -62,7 +56,7 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
     task = load_task(task)
     run = authored_run(task)
     require(actor, "request_changes", task, run=run)
-    require_legal("request_changes", task)
+    require_legal(catalogue.REQUEST_CHANGES, task)
     now = clock.now()
     moved = move(
         task,
@@ -94,7 +88,7 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     task = load_task(Task(pk=run.task_id))
     run.task = task
     require(actor, "adopt", task)
-    require_legal("adopt", task)
+    require_legal(catalogue.ADOPT, task)
     late = run.late_result
     if late is None or late.get("verb") != "complete" or run.adopted_at is not None:
         raise Invalid({"run": f"Run {run.number} of {task.ref} holds no late result to adopt."})
@@ -104,7 +98,7 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
         adopted_at=now, summary=late["summary"], result=late["result"], criteria=late["criteria"]
     )
     if not adopted:
-        raise IllegalTransition("adopt", task.ref, task.status, allowed(task.status))
+        raise illegal(catalogue.ADOPT.passive, task)
     events.append(event(kinds.RUN_ADOPTED, at=now, actor=actor, task=task, run=run, agent=run.agent, number=run.number))
     record(*events)
     return finish(task, "adopt", run=run, summary=late["summary"], result=late["result"], now=now, actor=actor)

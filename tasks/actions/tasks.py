@@ -11,20 +11,14 @@ from django.db.models import Count, F, Q
 from tasks import clock
 from tasks.actions.assignments import add_assignments, require_workers
 from tasks.actions.dependencies import change_parent, connect, lock_graph
-from tasks.actions.funnel import (
-    in_transaction,
-    load_task,
-    lock_tasks,
-    shift_blockers,
-    verb,
-)
+from tasks.actions.funnel import in_transaction, load_task, lock_tasks, require_legal, shift_blockers, verb
 from tasks.actions.names import set_labels, set_required_skills
-from tasks.errors import IllegalTransition, Invalid, NotPermitted, VersionMismatch
+from tasks.errors import Invalid, NotPermitted, VersionMismatch
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, Dependency, Priority, Project, Role, Task
 from tasks.permissions import has_role, require, require_in_project
-from tasks.transitions import OPEN, Status, allowed, satisfies_dependency, settles_child
+from tasks.transitions import OPEN, Status, satisfies_dependency, settles_child
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
@@ -205,8 +199,7 @@ def delete_task(*, actor: "User", task: Task) -> None:
     lock_tasks([task.pk, task.parent_id or task.pk, *dependents, *children.values_list("pk", flat=True)])
     task = load_task(task)
     require(actor, "delete", task)
-    if task.status == Status.IN_PROGRESS:
-        raise IllegalTransition("delete", task.ref, task.status, allowed(task.status))
+    require_legal(catalogue.DELETE, task)
     now = clock.now()
     deltas = {}
     if not satisfies_dependency(task.status):

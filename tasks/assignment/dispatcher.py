@@ -14,11 +14,11 @@ from django.conf import settings
 
 from tasks import clock
 from tasks.actions.claims import require_ready
-from tasks.actions.funnel import verb
+from tasks.actions.funnel import require_legal, verb
 from tasks.actions.offering import Offer, offer_tasks, record_nobody
 from tasks.assignment.candidates import accept_within, is_waiting, read_snapshot
 from tasks.assignment.experience import Experience
-from tasks.errors import Contended, DomainError, IllegalTransition, Invalid
+from tasks.errors import Contended, DomainError, Invalid
 from tasks.matching import words
 from tasks.matching.facts import AgentFacts
 from tasks.matching.matching import Matching, match
@@ -36,7 +36,6 @@ from tasks.models import (
     Task,
 )
 from tasks.permissions import require
-from tasks.transitions import Status, allowed
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
@@ -172,8 +171,7 @@ def _found_nobody(task: Task) -> AssignmentDecision | DomainError:
 
 def require_waiting(task: Task, now: datetime) -> None:
     """Raise the reason why ``task`` needs no agent: it is not ready, or somebody is assigned."""
-    if task.status != Status.NOT_STARTED:
-        raise IllegalTransition("auto_assign", task.ref, task.status, allowed(task.status))
+    require_legal(catalogue.AUTO_ASSIGN, task)
     require_ready(task, now)
     if not is_waiting(task, now):
         raise Invalid({"task": f"{task.ref} is assigned already; unassign it first."})

@@ -233,7 +233,7 @@ def test_person_who_fails_the_attempt_says_why(cast, new_task, ada):
 def test_verb_that_is_illegal_by_now_answers_in_a_sentence(cast, new_task, ada):
     task = new_task()
     cancel_task(actor=cast.ada.user, task=task)
-    assert "is cancelled, so it cannot" in told(press(ada, task, "cancel"))[0]
+    assert "is cancelled and cannot be cancelled" in told(press(ada, task, "cancel"))[0]
     assert press(ada, task, "fly").status_code == 404
 
 

@@ -156,7 +156,7 @@ def test_manager_starts_for_a_person_releases_cancels_and_reopens(click, cast, n
 @pytest.mark.parametrize(
     ("verb", "fields", "words"),
     [
-        ("approve", {}, "cannot be used with approve"),
+        ("approve", {}, "OPS-1 is not started and cannot be approved; allowed now: "),
         ("nonsense", {}, "There is no such button."),
         ("", {}, "There is no such button."),
         ("start", {"agent": "zed"}, "zed"),
