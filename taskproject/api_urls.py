@@ -1,13 +1,12 @@
 """The API's paths, put together from the apps; whatever is left is answered as a problem."""
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularJSONAPIView
 
+from taskproject.api.docs import DocsView, SchemaView
 from taskproject.api.problems import UnknownPath
-from taskproject.docs import DocsView
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    re_path(r"^schema/?$", SpectacularJSONAPIView.as_view(), name="api-schema"),
+    re_path(r"^schema/?$", SchemaView.as_view(), name="api-schema"),
     re_path(r"^docs/?$", DocsView.as_view(url_name="api-schema"), name="api-docs"),
     path("", include("tasks.api.urls")),
     path("", include("messaging.api.urls")),

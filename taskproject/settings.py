@@ -162,7 +162,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "messaging.stream.middleware.StreamCursorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "taskproject.idempotency.IdempotencyMiddleware",
+    "taskproject.api.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "taskproject.urls"

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from django.db import DatabaseError, connection
 
+from taskproject.models import IdempotencyKey
 from tasks.actions import passing_time
 from tasks.models import Run
 
@@ -123,7 +124,7 @@ def _tick_until(stop: threading.Event, report: Callable[[Ticked], None] | None) 
             if report is not None:
                 report(done)
             if ticks % SLOW_AFTER == 0:
-                passing_time.forget_idempotency_keys()
+                IdempotencyKey.objects.outdated().delete()
             ticks += 1
             if away:
                 logger.warning("The database is back; the engine goes on.")

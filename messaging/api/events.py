@@ -92,6 +92,7 @@ class EventsView(View):
         "The stream as pages; a reader that follows ``cursor`` misses nothing and reads nothing twice.",
         parameters=_parameters(*PARAMETERS),
         responses=EventsOutput,
+        problems=[410],
     )
     def get(self, request: Request) -> Response:
         return self.answer(request)
@@ -139,6 +140,7 @@ class TaskEventsView(EventsView):
         "The life of one task.",
         parameters=_parameters(*TASK_PARAMETERS),
         responses=EventsOutput,
+        problems=[410],
     )
     def get(self, request: Request, ref: str) -> Response:  # type: ignore[override]
         return self.answer(request, ref)

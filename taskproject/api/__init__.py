@@ -1,4 +1,1 @@
-"""The conventions that every endpoint keeps: JSON, errors, pages, limits.
-
-Of ours it knows the domain's errors alone.
-"""
+"""The conventions that every endpoint keeps: JSON, errors, pages, limits, one effect per key. Imports no app."""

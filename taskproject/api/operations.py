@@ -1,9 +1,12 @@
 """How an operation of the API is described: its words and examples stand beside the view that answers it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
+
+#: Where an operation notes the problems that are its own; ``schema.add_conventions`` puts them among its responses.
+PROBLEMS = "x-problems"
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -16,6 +19,7 @@ def operation(
     *,
     request_example: Any = None,
     response_example: Any = None,
+    problems: Sequence[int] = (),
     **schema: Any,
 ) -> Callable[[Method], Method]:
     """Describe a view's method in OpenAPI.
@@ -36,5 +40,6 @@ def operation(
         summary=summary,
         description=description,
         examples=examples,
+        extensions={PROBLEMS: [str(status) for status in problems]},
         **schema,
     )

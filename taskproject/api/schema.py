@@ -4,11 +4,18 @@ from typing import Any
 
 from drf_spectacular.plumbing import get_lib_doc_excludes
 
+from taskproject.api.operations import PROBLEMS
 from taskproject.api.problems import all_codes
 from taskproject.api.views import ListView, View
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
-_KEY = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]([ -~]*[!-~])?$"}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Same key, same answer, one effect.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+}
 _ANYTHING_OR_NULL: list[dict[str, Any]] = [{}, {"type": "null"}]
 
 
@@ -48,40 +55,27 @@ def add_conventions(result: dict[str, Any], generator: Any = None, **_: Any) -> 
         },
     }
     answer = {"description": "A problem.", "content": {"application/problem+json": {"schema": _PROBLEM}}}
-    for path, operations in result.get("paths", {}).items():
+    for operations in result.get("paths", {}).values():
         for method, operation in operations.items():
             for parameter in operation.get("parameters", []):
                 if parameter["in"] == "query":
                     # As a browser's form sends what was left empty.
                     parameter["allowEmptyValue"] = True
             responses = operation.setdefault("responses", {})
-            for status in _problem_statuses(path, method, operation):
+            for status in _problem_statuses(method) + operation.pop(PROBLEMS, []):
                 responses.setdefault(status, answer)
             if method == "post":
-                operation.setdefault("parameters", []).append(
-                    _header("Idempotency-Key", "Same key, same answer, one effect.", _KEY)
-                )
-            if operation.get("operationId") == "patch_task":
-                operation.setdefault("parameters", []).append(_header("If-Match", "The `ETag` that you read."))
+                operation.setdefault("parameters", []).append(_KEY)
     return result
 
 
-def _problem_statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
+def _problem_statuses(method: str) -> list[str]:
     statuses = ["400", "401", "403", "404", "405", "406", "429"]
     if method != "get":
         statuses += ["409", "413", "415"]
     if method == "post":
         statuses.append("422")
-    if operation.get("operationId") == "patch_task":
-        statuses.append("412")
-    if path.endswith("/events"):
-        statuses.append("410")
     return statuses
-
-
-def _header(name: str, description: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
-    schema = schema or {"type": "string"}
-    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 
 
 def say_what_is_strict(result: dict[str, Any], generator: Any = None, **_: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from tasks import clock
 from tasks.actions.funnel import backoff, give_back_pulled, in_transaction, move, run_ended, verb
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Assignment, EngineState, IdempotencyKey, Run, RunStatus, Task
+from tasks.models import Assignment, EngineState, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
 from tasks.verbs import catalogue
 
@@ -17,7 +17,6 @@ LEASE_LOSS_LIMIT = 5
 BATCH = 200
 #: How long before its due date an open task is told to be due soon.
 DUE_SOON = timedelta(hours=24)
-IDEMPOTENCY_KEPT = timedelta(hours=24)
 
 
 @in_transaction
@@ -190,9 +189,3 @@ def tell_due_soon(limit: int = BATCH) -> int:
             )
     record(*events)
     return len(events)
-
-
-def forget_idempotency_keys() -> int:
-    """Remove the answers kept for longer than 24 hours."""
-    deleted, _ = IdempotencyKey.objects.filter(created_at__lt=clock.now() - IDEMPOTENCY_KEPT).delete()
-    return deleted

@@ -5,7 +5,7 @@ from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
 from tasks.models.run import Review, Run, RunStatus, Verdict
-from tasks.models.service import EngineState, IdempotencyKey
+from tasks.models.service import EngineState
 from tasks.models.task import (
     Assignment,
     AssignmentEnd,
@@ -32,7 +32,6 @@ __all__ = [
     "Dependency",
     "EngineState",
     "Event",
-    "IdempotencyKey",
     "Label",
     "Membership",
     "Priority",

@@ -1,26 +1,6 @@
-"""Rows that the service keeps for itself: answers given under an idempotency key, and the engine's clock."""
+"""What the service keeps for itself: the clock of the engine."""
 
-from django.conf import settings
 from django.db import models
-
-
-class IdempotencyKey(models.Model):
-    """The answer given to a request that carried an Idempotency-Key; kept 24 h, written with the effect."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    key = models.CharField(max_length=200)
-    path = models.CharField(max_length=300)
-    body_digest = models.CharField(max_length=64)
-    status_code = models.PositiveSmallIntegerField()
-    headers = models.JSONField(default=dict)
-    body = models.BinaryField()
-    created_at = models.DateTimeField(db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "key", "path"], name="idempotency_key_once")]
-
-    def __str__(self) -> str:
-        return f"{self.key} on {self.path}"
 
 
 class EngineState(models.Model):

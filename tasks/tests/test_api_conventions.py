@@ -2,17 +2,20 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection, connections
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from taskproject.api import throttling
+from taskproject.models import IdempotencyKey
 from tasks.actions import assignments, claims, runs
 from tasks.api import agents, me, projects
 from tasks.api import runs as run_api
 from tasks.api.tasks.output import TaskOutput
-from tasks.models import IdempotencyKey, Membership, Skill
+from tasks.models import Membership, Skill, Task
 
 
 def names_of(serializer) -> set[str]:
@@ -377,3 +380,20 @@ def test_body_that_is_no_json_is_told_what_to_send(api):
     answer = api.atlas.client.post("/api/v1/tasks/claim_next", "limit=1", content_type="text/plain")
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     assert "application/json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("age", "tasks"), [(timedelta(hours=23, minutes=59), 1), (timedelta(hours=24, minutes=1), 2)])
+def test_same_key_has_a_second_effect_only_after_a_day(api, age, tasks):
+    body = {"project": "OPS", "title": "Once"}
+    first = api.ada.post("/tasks", body, idempotency_key="d1")
+    IdempotencyKey.objects.update(created_at=Now() - age)
+    again = api.ada.post("/tasks", body, idempotency_key="d1")
+    assert (again.status_code, Task.objects.filter(title="Once").count()) == (201, tasks)
+    assert (again.json()["ref"] == first.json()["ref"]) is (tasks == 1)
+
+
+def test_outdated_keys_are_those_of_more_than_a_day(api):
+    for number, hours in enumerate((1, 23, 25)):
+        api.ada.post("/tasks", {"project": "OPS", "title": "Once"}, idempotency_key=f"o{number}")
+        IdempotencyKey.objects.filter(key=f"o{number}").update(created_at=Now() - timedelta(hours=hours))
+    assert [kept.key for kept in IdempotencyKey.objects.outdated()] == ["o2"]

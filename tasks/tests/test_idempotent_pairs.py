@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.db import transaction
 
-from tasks.models import IdempotencyKey
+from taskproject.models import IdempotencyKey
 from tasks.tests.racing import at_once
 from tasks.tests.test_authorisation_matrix import MATRIX, ROLES, _filled, scene
 

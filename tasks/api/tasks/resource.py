@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -142,6 +143,9 @@ def _parent(ref: str | None, project: Project) -> Task | None:
     return tasks_named([ref], project=project, field="parent")[0] if ref else None
 
 
+IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The `ETag` that you read.")
+
+
 class TaskView(View):
     @operation(
         "tasks",
@@ -166,6 +170,8 @@ class TaskView(View):
         responses=TaskOutput,
         request_example={"priority": "urgent", "due_at": "2026-11-27T17:00:00Z"},
         response_example=TASK_EXAMPLE,
+        parameters=[IF_MATCH],
+        problems=[412],
     )
     def patch(self, request: Request, ref: str) -> Response:
         task = find_task(self.actor, ref)

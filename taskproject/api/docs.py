@@ -3,11 +3,15 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.problems import all_codes
+
+
+class SchemaView(SpectacularJSONAPIView):
+    """The OpenAPI description."""
 
 
 class DocsView(SpectacularSwaggerSplitView):

@@ -16,9 +16,7 @@ from rest_framework.settings import api_settings
 
 from taskproject.api.problems import problem_response
 from taskproject.api.renderers import JSONRenderer
-from tasks import clock
-from tasks.actions.passing_time import IDEMPOTENCY_KEPT
-from tasks.models import IdempotencyKey
+from taskproject.models import IdempotencyKey
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH = 200
@@ -78,11 +76,9 @@ def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], Ht
             "The first request with this key is still running; ask again in a second.",
             retry_after_seconds=1,
         )
-    now = clock.now()
-    stored = IdempotencyKey.objects.filter(user=user, key=key, path=path).first()
-    if stored is not None and stored.created_at <= now - IDEMPOTENCY_KEPT:
-        stored.delete()
-        stored = None
+    kept = IdempotencyKey.objects.filter(user=user, key=key, path=path)
+    kept.outdated().delete()
+    stored = kept.first()
     if stored is not None:
         if stored.body_digest != digest:
             return problem_response(
@@ -105,7 +101,6 @@ def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], Ht
             status_code=response.status_code,
             headers={name: response.headers[name] for name in STORED_HEADERS if name in response.headers},
             body=_without_secrets(response),
-            created_at=now,
         )
     return response
 

@@ -1,0 +1,38 @@
+"""What the API keeps of itself: the answers that it gave under an Idempotency-Key."""
+
+from datetime import timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+#: How long an answer is given again.
+KEPT = timedelta(hours=24)
+
+
+class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    def outdated(self) -> Self:
+        """Kept long enough: the key may be used for another request."""
+        return self.filter(created_at__lte=Now() - KEPT)
+
+
+class IdempotencyKey(models.Model):
+    """The answer given to a request that carried an Idempotency-Key; kept 24 h, written with the effect."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    path = models.CharField(max_length=300)
+    body_digest = models.CharField(max_length=64)
+    status_code = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    objects = IdempotencyKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key", "path"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key} on {self.path}"
