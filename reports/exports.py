@@ -12,7 +12,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 
 from reports.periods import Period
-from reports.predefined import Column, Report, Result
+from reports.report import Column, Report, Result
 from reports.scopes import Scope
 
 OUTPUTS = ("json", "csv", "xlsx")

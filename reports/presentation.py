@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from reports.exports import Answer
 from reports.formats import bucket_label, bucket_name, figure
-from reports.predefined import Column, Row
+from reports.report import Column, Row
 
 #: What names a row rather than measuring it: shown together as the row's heading.
 NAMING = frozenset({"bucket", "starts_at", "ends_at", "is_partial", "agent", "name", "kind"})

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from reports import views
+from reports import pages
 
 urlpatterns = [
-    path("", views.report_list, name="reports"),
-    path("<slug:slug>/", views.report_detail, name="report"),
+    path("", pages.report_list, name="reports"),
+    path("<slug:slug>/", pages.report_detail, name="report"),
 ]

@@ -7,7 +7,8 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from reports.measures import Average, Count, Percentile, summarise
+from reports.engines import summarise
+from reports.measures import Average, Count, Percentile
 from reports.sql import Seconds
 from reports.tests.conftest import utc
 from tasks.actions import lifecycle

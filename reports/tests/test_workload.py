@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.predefined import gini
+from reports.predefined.workload import gini
 from tasks import engine
 from tasks.actions import assignments, claims, runs
 from tasks.models import Run

@@ -12,11 +12,12 @@ from django.views.decorators.http import require_safe
 
 from reports.downloads import file_response
 from reports.exports import OUTPUTS, answer, as_json
-from reports.measures import first_and_last_completion
+from reports.facts import first_and_last_completion
 from reports.parameters import NAMES, Question, read_question
 from reports.periods import DEFAULT_LENGTH, BucketSize
-from reports.predefined import REPORTS, Report
+from reports.predefined import REPORTS
 from reports.presentation import filters_of, shown
+from reports.report import Report
 from reports.scopes import Scope
 from taskproject.errors import Invalid, NotFound
 from tasks import clock
