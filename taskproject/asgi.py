@@ -29,20 +29,8 @@ from taskproject.http.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: 
 
 #: Paths (without a trailing slash) that answer with an event stream when one is asked for.
 STREAM_PATHS = frozenset({"/api/v1/events"})
-#: Long polls: they wait in threads of their own.
-WAITING_PATHS = ("/api/v1/tasks/claim_next", "/api/v1/events")
 
-#: Threads there for calls that wait for nothing while as many as may are waiting.
-SPARE_THREADS = 4
-
-threaded_wsgi = ThreadedWSGI(
-    WSGIHandler(),
-    threads=settings.HTTP_THREADS,
-    waiting_paths=WAITING_PATHS,
-    # The claims, half as many readers of events, and the spare ones.
-    waiting_threads=settings.HTTP_WAITING + settings.HTTP_WAITING // 2 + SPARE_THREADS,
-    on_thread_end=connections.close_all,
-)
+threaded_wsgi = ThreadedWSGI(WSGIHandler(), threads=settings.HTTP_THREADS, on_thread_end=connections.close_all)
 
 
 #: Whether a signal that ends the server also lets go of all who wait, which would hold it up. ``up`` does it itself.

@@ -221,9 +221,9 @@ WHITENOISE_USE_FINDERS = True
 # Without `collectstatic` the finders serve the files; that its folder is absent is no news.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
-# How many requests one process answers at a time, each in a thread with its own database connection, and how many
-# claim_next calls may wait in it besides; half as many may wait for events. HTTP_THREADS + 1.5 × HTTP_WAITING + 4
-# connections a process must stay below what the database allows.
+# How many requests one process answers at a time, each in a thread with its own database connection: HTTP_THREADS + 3
+# connections a process must stay below what the database allows. Calls that wait hold no thread; under a plain WSGI
+# server, where they do, at most HTTP_WAITING wait at a time.
 HTTP_THREADS = _whole_number("HTTP_THREADS", default=24, most=500)
 HTTP_WAITING = _whole_number("HTTP_WAITING", default=32, most=500)
 

@@ -1,27 +1,22 @@
 """Events over HTTP: a page after a cursor, or a wait for the next ones."""
 
-import time
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from messaging.stream.visitors import standing, visitor_of
+from messaging.stream.waiting import readers_room
 from taskproject.api.operations import operation
 from taskproject.api.views import View
-from taskproject.errors import Invalid, NotAuthenticated
+from taskproject.api.waiting import waiting_of
+from taskproject.errors import Invalid
 from tasks.events.narrowing import narrowing_of
 from tasks.events.reading import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
-from tasks.models import AgentToken, Event
-from tasks.waiting import Places, wait_until
 
 LIMIT, WAIT = 1000, 30
-#: In a request's META: asks whether its client has gone away, or the server is about to stop.
-CLIENT_GONE = "taskproject.client_gone"
 PARAMETERS = {
     "after": "A cursor; left out: from the oldest kept; `now`: only the present cursor.",
     "project": "Key of a project.",
@@ -51,15 +46,6 @@ class EventsOutput(serializers.Serializer):
     cursor = serializers.CharField(help_text="Send it as `after` next time.")
 
 
-def _require_still_let_in(view: View) -> None:
-    """Raise ``NotAuthenticated`` where the token was revoked or the session ended while the request waited."""
-    request = view.request
-    token = request.auth if isinstance(request.auth, AgentToken) else None
-    visitor = visitor_of(view.actor, token=token, session_key=request._request.session.session_key)
-    if standing([visitor])[visitor] is None:
-        raise NotAuthenticated("What let you in has ended while you waited.", "Sign in again or send another token.")
-
-
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 10
 
@@ -83,7 +69,6 @@ def _parameters(*names: str) -> list[OpenApiParameter]:
 
 class EventsView(View):
     query_names = tuple(PARAMETERS)
-    places = Places(most=max(1, settings.HTTP_WAITING // 2))
 
     @operation(
         "events",
@@ -108,26 +93,21 @@ class EventsView(View):
         text = params.get("after", "")
         if text == "now":
             return Response({"events": [], "cursor": str(present_cursor())})
-        found: list[Event] = []
-        if ref:
+        waiting = waiting_of(request.META) if wait else None
+        seat = readers_room.seat(self.actor, narrowing, waiting.seat) if waiting else None
+        if seat and seat.cursor:
+            cursor = seat.cursor
+        elif ref:
             # The life of one task is told whole, however long ago it began.
             cursor = Cursor.parse(text) if text else START
         else:
             cursor = Cursor.parse(text) if text else first_kept()
             require_kept(cursor)
-
-        def look() -> bool:
-            nonlocal found, cursor
-            found, cursor = read_events(user=self.actor, after=cursor, limit=limit, narrowing=narrowing)
-            return bool(found)
-
-        if not look() and wait:
-            gone = request.META.get(CLIENT_GONE, lambda: False)
-            with self.places.taken() as taken:
-                if taken:
-                    wait_until(lambda: gone() or look(), time.monotonic() + wait)
-            _require_still_let_in(self)
-        return Response({"events": [event_output(event) for event in found], "cursor": str(cursor)})
+        events, cursor = read_events(user=self.actor, after=cursor, limit=limit, narrowing=narrowing)
+        if waiting and seat and not events:
+            seat.cursor = cursor
+            waiting.ask(seat, seconds=wait)
+        return Response({"events": [event_output(event) for event in events], "cursor": str(cursor)})
 
 
 class TaskEventsView(EventsView):

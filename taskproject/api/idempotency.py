@@ -16,7 +16,8 @@ from rest_framework.settings import api_settings
 
 from taskproject.api.problems import problem_response
 from taskproject.api.renderers import JSONRenderer
-from taskproject.models import IdempotencyKey
+from taskproject.api.waiting import WAITING
+from taskproject.models import IdempotencyKey, IdempotencyKeyQuerySet
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH = 200
@@ -50,8 +51,14 @@ class IdempotencyMiddleware:
         # Read before anyone parses it: a body that was read as a stream cannot be had again.
         _ = request.body
         wait = getattr(getattr(view, "cls", None), "wait_before_transaction", None)
-        if wait is not None:
-            wait(request, user)
+        if wait is not None and not _stored(request, user, key).exists() and wait(request, user):
+            # Sent where the wait is cut short; otherwise the request is run again.
+            return problem_response(
+                "unavailable",
+                "The server is about to stop; nothing was done. Ask again, with the same key.",
+                retry_after_seconds=1,
+            )
+        request.META.pop(WAITING, None)
         with transaction.atomic():
             return _answer_once(request, user, key, lambda: view(request, *args, **kwargs))
 
@@ -66,8 +73,16 @@ def _caller(request: HttpRequest) -> Any:
     return user if user.is_authenticated else None
 
 
+def _path(request: HttpRequest) -> str:
+    return request.path.rstrip("/")[:300]
+
+
+def _stored(request: HttpRequest, user: Any, key: str) -> IdempotencyKeyQuerySet:
+    return IdempotencyKey.objects.filter(user=user, key=key, path=_path(request))
+
+
 def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], HttpResponse]) -> HttpResponse:
-    path = request.path.rstrip("/")[:300]
+    path = _path(request)
     asked = f"{path}?{request.META.get('QUERY_STRING', '')}"
     digest = hashlib.sha256(asked.encode() + b"\0" + request.body).hexdigest()
     if not _lock(f"{user.pk}\0{key}\0{path}"):
@@ -76,7 +91,7 @@ def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], Ht
             "The first request with this key is still running; ask again in a second.",
             retry_after_seconds=1,
         )
-    kept = IdempotencyKey.objects.filter(user=user, key=key, path=path)
+    kept = _stored(request, user, key)
     kept.outdated().delete()
     stored = kept.first()
     if stored is not None:

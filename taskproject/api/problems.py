@@ -23,6 +23,7 @@ HTTP_CODES: dict[str, tuple[int, str]] = {
     "not_acceptable": (406, "Not acceptable"),
     "request_timeout": (408, "The request came in too slowly"),
     "body_too_large": (413, "The body is too large"),
+    "unavailable": (503, "Not available at the moment"),
     "unsupported_media_type": (415, "Unsupported media type"),
 }
 

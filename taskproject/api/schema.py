@@ -74,7 +74,7 @@ def _problem_statuses(method: str) -> list[str]:
     if method != "get":
         statuses += ["409", "413", "415"]
     if method == "post":
-        statuses.append("422")
+        statuses += ["422", "503"]
     return statuses
 
 

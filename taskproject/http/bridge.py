@@ -2,13 +2,14 @@
 
 Django's own ASGI handler starts a thread and opens a database connection for every request. Here threads and their
 connections live on, and a request costs one hand-over there and one back; a thread never waits for a client that
-sends or reads slowly. Figures: docs/decisions/0002-http-in-pooled-threads.md.
+sends or reads slowly, nor for something to happen. Figures: docs/decisions/0002-http-in-pooled-threads.md.
 """
 
 import asyncio
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from itertools import chain
 from typing import Any, BinaryIO
@@ -17,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from taskproject.api.problems import CONTENT_TYPE, problem
+from taskproject.api.waiting import WAITING, Waiting
 from taskproject.http.pool import Job, ThreadPool
 
 Scope = dict[str, Any]
@@ -35,12 +37,10 @@ WATCH_AFTER_SECONDS = 0.5
 FILE_BLOCK_BYTES = 256 * 1024
 #: Parts of a streamed answer that may wait for a slow reader.
 STREAM_PARTS_AHEAD = 8
-#: Ordinary requests answered at a time, and long polls that wait at a time; more queue up.
-THREADS, WAITING_THREADS = 24, 40
-
-#: In ``environ``: a callable that says whether nobody waits for the answer any more (the client went away, or the
-#: server stops). A view that waits should ask it before it does something for the client.
-CLIENT_GONE = "taskproject.client_gone"
+#: Requests answered at a time; more queue up.
+THREADS = 24
+#: Requests that may wait at a time for something to happen; those beyond are answered at once.
+MOST_WAITING = 10_000
 
 
 class _TooLarge(Exception):
@@ -51,8 +51,8 @@ class _BadLength(Exception):
     pass
 
 
-class _Incomplete(Exception):
-    pass
+class _Gone(Exception):
+    """The client went away."""
 
 
 class _FileWrapper:
@@ -83,23 +83,123 @@ class _Stream:
         self.loop.call_soon_threadsafe(self.parts.put_nowait, part)
         return True
 
+    def cut(self) -> None:
+        """In the thread: let the loop end the answer where it is, without completing it."""
+        self.loop.call_soon_threadsafe(self.parts.put_nowait, _Gone())
+
 
 class _Exchange:
-    """One request on its way through a thread."""
+    """One request on its way through threads: one run, and another each time what it waited for may be there."""
 
-    __slots__ = ("bridge", "environ", "gone", "headers", "job", "loop", "status")
+    __slots__ = (
+        "_job",
+        "_scope",
+        "_watch",
+        "body",
+        "bridge",
+        "gone",
+        "headers",
+        "loop",
+        "receive",
+        "status",
+        "waiting",
+        "woken",
+    )
 
-    def __init__(self, bridge: "ThreadedWSGI", scope: Scope, body: bytes, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, bridge: "ThreadedWSGI", scope: Scope, body: bytes, receive: Receive) -> None:
         self.bridge = bridge
-        self.loop = loop
+        self.loop = asyncio.get_running_loop()
+        self.receive = receive
         self.gone = False
         self.status = 500
         self.headers: Headers = []
-        self.environ = build_environ(scope, body)
-        self.environ[CLIENT_GONE] = self.client_gone
-        self.job = Job(self.answer, loop)
+        self.waiting = Waiting()
+        #: While it waits; its result is whether it is to be run again.
+        self.woken: asyncio.Future[bool] | None = None
+        self.body = body
+        self._scope = scope
+        self._job: Job | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def run(self) -> "bytes | _Stream":
+        """Let a thread run Django. Raises ``_Gone`` where the client went away before a thread was free."""
+        self.waiting.begin_run()
+        self._job = Job(self.answer, self.loop)
+        self.bridge.pool.submit(self._job)
+        timer = self.loop.call_later(WATCH_AFTER_SECONDS, self.watch)
+        try:
+            return await self._job.future
+        except asyncio.CancelledError:
+            if self.gone:
+                raise _Gone from None
+            self.gone = True
+            raise
+        finally:
+            timer.cancel()
+            self._job = None
+
+    async def wait(self) -> bool:
+        """Wait for what the view asked for. Returns whether to run it again; False: what it answered stands.
+
+        Raises ``_Gone`` where the client goes away.
+        """
+        waiting, bridge = self.waiting, self.bridge
+        if self.gone:
+            raise _Gone
+        if bridge.closing:
+            return False
+        if len(bridge.waiting) >= MOST_WAITING:
+            waiting.over = True
+            return not waiting.answer_stands
+        woken = self.woken = self.loop.create_future()
+        bridge.waiting.add(self)
+        timer = self.loop.call_at(waiting.until, self._time_is_over)
+        self.watch()
+        try:
+            waiting.seat.wait(self._wake)
+            again = await woken
+        finally:
+            timer.cancel()
+            bridge.waiting.discard(self)
+            self.woken = None
+        if self.gone:
+            raise _Gone
+        return again
+
+    def _wake(self) -> None:
+        """There may be what it waits for; from any thread."""
+        with suppress(RuntimeError):  # The loop is closed: the process ends.
+            self.loop.call_soon_threadsafe(self.settle, True)
+
+    def _time_is_over(self) -> None:
+        self.waiting.over = True
+        self.settle(not self.waiting.answer_stands)
+
+    def settle(self, again: bool) -> None:
+        """End the wait, if it waits. In the loop's thread."""
+        if self.woken is not None and not self.woken.done():
+            self.woken.set_result(again)
+
+    def watch(self) -> None:
+        """From now on notice that the client goes away."""
+        if self._watch is None:
+            self._watch = self.loop.create_task(self._notice_gone())
+
+    async def _notice_gone(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        self.settle(False)
+        if self._job is not None:
+            self.bridge.pool.cancel(self._job)
+
+    def end(self) -> None:
+        self.waiting.end()
+        if self._watch is not None:
+            self._watch.cancel()
 
     def client_gone(self) -> bool:
+        """Whether nobody waits for the answer any more: the client went away, or the server stops."""
         return self.gone or self.bridge.closing
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
@@ -108,7 +208,9 @@ class _Exchange:
 
     def answer(self) -> bytes | _Stream:
         """In a thread: run Django. Returns the whole body; a stream has its job settled while it still runs."""
-        response = self.bridge.application(self.environ, self.start_response)
+        environ = build_environ(self._scope, self.body)
+        environ[WAITING] = self.waiting
+        response = self.bridge.application(environ, self.start_response)
         try:
             if isinstance(response, _FileWrapper):
                 first = response.file.read(FILE_BLOCK_BYTES)
@@ -122,11 +224,13 @@ class _Exchange:
             response.close()
 
     def _stream(self, parts: Iterable[bytes]) -> _Stream:
-        stream = _Stream(self.loop)
-        self.loop.call_soon_threadsafe(self.job.settle, stream, None)
+        stream, job = _Stream(self.loop), self._job
+        assert job is not None
+        self.loop.call_soon_threadsafe(job.settle, stream, None)
         try:
             for part in parts:
                 if self.client_gone() or (part and not stream.push(part, self.client_gone)):
+                    stream.cut()
                     return stream
         except Exception as error:
             stream.push(error, self.client_gone)
@@ -182,10 +286,9 @@ def _latin1(text: str) -> str:
 
 
 class ThreadedWSGI:
-    """An ASGI application that answers HTTP requests with ``application``, a WSGI one.
+    """An ASGI application that answers HTTP requests with ``application``, a WSGI one, ``threads`` at a time.
 
-    ``threads`` work for ordinary requests; requests whose path (without a trailing slash) is one of ``waiting_paths``,
-    the long polls, have ``waiting_threads`` of their own: as many can wait without anyone else being kept waiting.
+    A view may let its request wait (``taskproject.api.waiting``): then it holds no thread.
     """
 
     def __init__(
@@ -193,24 +296,22 @@ class ThreadedWSGI:
         application: Callable[..., Any],
         *,
         threads: int = THREADS,
-        waiting_paths: Iterable[str] = (),
-        waiting_threads: int = WAITING_THREADS,
         on_thread_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.application = application
         self.pool = ThreadPool("http", threads, on_thread_end=on_thread_end)
-        self.waiting_pool = ThreadPool("http-waiting", waiting_threads, on_thread_end=on_thread_end)
-        self.waiting_paths = frozenset(waiting_paths)
+        self.waiting: set[_Exchange] = set()
         self.closing = False
 
     def stop_waiting(self) -> None:
-        """Tell views that wait for something to answer now: the server is about to stop."""
+        """Answer all who wait now, and let nobody wait any more: the server is about to stop."""
         self.closing = True
+        for exchange in list(self.waiting):
+            exchange.settle(False)
 
     def close(self) -> None:
-        self.closing = True
+        self.stop_waiting()
         self.pool.close()
-        self.waiting_pool.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -224,30 +325,23 @@ class ThreadedWSGI:
         except TimeoutError:
             await _refuse(send, "request_timeout", f"The body did not come within {BODY_SECONDS} seconds.")
             return
-        except _Incomplete:
+        except _Gone:
             return
-        loop = asyncio.get_running_loop()
-        exchange = _Exchange(self, scope, body, loop)
-        waits = self.waiting_paths and scope["path"].rstrip("/") in self.waiting_paths
-        pool = self.waiting_pool if waits else self.pool
-        pool.submit(exchange.job)
-        watch = _Watch(exchange, pool, receive)
-        timer = loop.call_later(WATCH_AFTER_SECONDS, watch.begin)
+        exchange = _Exchange(self, scope, body, receive)
         try:
-            answer = await exchange.job.future
+            answer = await exchange.run()
+            while exchange.waiting.asked and await exchange.wait():
+                answer = await exchange.run()
             if isinstance(answer, bytes):
                 await send({"type": "http.response.start", "status": exchange.status, "headers": exchange.headers})
                 await send({"type": "http.response.body", "body": answer})
             else:
-                watch.begin()
+                exchange.watch()
                 await self._send_stream(exchange, answer, send)
-        except asyncio.CancelledError:
-            exchange.gone = True
-            if not watch.dropped:
-                raise
+        except _Gone:
+            return
         finally:
-            timer.cancel()
-            watch.end()
+            exchange.end()
 
     async def _send_stream(self, exchange: _Exchange, stream: _Stream, send: Send) -> None:
         await send({"type": "http.response.start", "status": exchange.status, "headers": exchange.headers})
@@ -261,35 +355,8 @@ class ThreadedWSGI:
             stream.room.release()
 
 
-class _Watch:
-    """Notices that the client of a long request went away."""
-
-    __slots__ = ("dropped", "exchange", "pool", "receive", "task")
-
-    def __init__(self, exchange: _Exchange, pool: ThreadPool, receive: Receive) -> None:
-        self.exchange = exchange
-        self.pool = pool
-        self.receive = receive
-        self.task: asyncio.Task | None = None
-        self.dropped = False
-
-    def begin(self) -> None:
-        if self.task is None:
-            self.task = self.exchange.loop.create_task(self._wait())
-
-    async def _wait(self) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-        self.exchange.gone = True
-        self.dropped = self.pool.cancel(self.exchange.job)
-
-    def end(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-
-
 async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises ``_TooLarge``, ``_Incomplete`` (the client went away), ``TimeoutError``."""
+    """The whole body. Raises ``_TooLarge``, ``_Gone`` (the client went away), ``TimeoutError``."""
     declared = None
     for name, value in scope["headers"]:
         if name == b"content-length":
@@ -305,7 +372,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         raise _TooLarge
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise _Incomplete
+        raise _Gone
     body = message.get("body", b"")
     if message.get("more_body"):
         async with asyncio.timeout(BODY_SECONDS):
@@ -320,7 +387,7 @@ async def _read_rest(first: bytes, receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Incomplete
+            raise _Gone
         part, more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
         if size > DRAINED_BYTES:

@@ -3,12 +3,11 @@
 import asyncio
 import io
 import threading
-import time
 
 import orjson
 
 from taskproject.http import bridge
-from taskproject.http.bridge import CLIENT_GONE, MAX_BODY_BYTES, ThreadedWSGI, build_environ
+from taskproject.http.bridge import MAX_BODY_BYTES, ThreadedWSGI, build_environ
 
 
 def scope_of(path="/", *, method="GET", headers=(), **changes):
@@ -212,66 +211,38 @@ def test_stream_that_breaks_is_cut_and_not_completed():
     assert asyncio.run(main()) == "half way"
 
 
-def test_waiting_view_learns_that_its_client_went_away(monkeypatch):
-    monkeypatch.setattr(bridge, "WATCH_AFTER_SECONDS", 0)
-    noticed = threading.Event()
+def test_stream_whose_client_went_away_ends_uncompleted():
+    closed = threading.Event()
+
+    class Silent:
+        streaming = True
+
+        def __iter__(self):
+            yield b"first"
+            while True:
+                yield b""
+
+        def close(self):
+            closed.set()
 
     def application(environ, start_response):
-        while not environ[CLIENT_GONE]():
-            time.sleep(0.001)
-        noticed.set()
         start_response("200 OK", [])
-        return Response([b"late"])
+        return Silent()
 
     async def main():
-        await exchange(ThreadedWSGI(application), scope_of(), {"type": "http.disconnect"})
+        sent = []
 
-    asyncio.run(main())
-    assert noticed.is_set()
+        async def receive():
+            return {"type": "http.disconnect"}
 
+        async def send(message):
+            sent.append(message)
 
-def test_waiting_view_is_told_that_the_server_stops():
-    app = ThreadedWSGI(lambda environ, start_response: waits(environ, start_response))
-    entered = threading.Event()
+        await ThreadedWSGI(application)(scope_of(), receive, send)
+        return sent
 
-    def waits(environ, start_response):
-        entered.set()
-        while not environ[CLIENT_GONE]():
-            time.sleep(0.001)
-        start_response("200 OK", [])
-        return Response([b"nothing"])
-
-    async def main():
-        answer = asyncio.create_task(exchange(app, scope_of()))
-        while not entered.is_set():
-            await asyncio.sleep(0.001)
-        app.stop_waiting()
-        return await answer
-
-    assert asyncio.run(main())[2] == b"nothing"
-
-
-def test_long_polls_leave_threads_for_others():
-    release = threading.Event()
-
-    def application(environ, start_response):
-        if environ["PATH_INFO"] == "/wait/":
-            release.wait()
-        start_response("200 OK", [])
-        return Response([environ["PATH_INFO"].encode()])
-
-    async def main():
-        app = ThreadedWSGI(application, threads=1, waiting_paths=["/wait"], waiting_threads=2)
-        polls = [asyncio.create_task(exchange(app, scope_of("/wait/"))) for _ in range(5)]
-        await asyncio.sleep(0.01)
-        other = await exchange(app, scope_of("/other"))
-        assert app.waiting_pool.busy == 2
-        release.set()
-        return other, await asyncio.gather(*polls)
-
-    other, polls = asyncio.run(main())
-    assert other[2] == b"/other"
-    assert [poll[2] for poll in polls] == [b"/wait/"] * 5
+    assert all(message.get("more_body", True) for message in asyncio.run(main()))
+    assert closed.wait(5)
 
 
 def test_threads_are_started_only_when_all_are_busy_and_end_with_the_pool():

@@ -323,11 +323,13 @@ def _require_still_theirs(agent: Agent, picked: list[tuple[Task, bool]]) -> None
         raise LostRace
 
 
-def has_work_for(*, actor: "User", projects: list[Project]) -> bool:
-    """Whether ``claim_next`` would find a task now; reads only, for waiting without a transaction."""
+def finds_nothing_ready(*, actor: "User", projects: list[Project]) -> bool:
+    """Whether ``claim_next`` would end with ``no_ready_task`` now. Reads only; raises ``NotPermitted``."""
     agent = _require_agent(actor)
+    if not projects or agent.availability != Availability.AVAILABLE or _free_slots(agent) <= 0:
+        return False
     now = clock.now()
-    return _assigned(agent, projects, now).exists() or any(
+    return not _assigned(agent, projects, now).exists() and not any(
         _pool(agent, project, now).exists() for project in projects if project.allow_pull
     )
 

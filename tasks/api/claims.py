@@ -1,30 +1,29 @@
 """Claiming tasks and starting them, and waiting for one to claim."""
 
-import time
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
 from django.http import HttpRequest
 from rest_framework import serializers
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.serializers import Integer, PlainText, StrictSerializer
 from taskproject.api.views import View
+from taskproject.api.waiting import waiting_of
+from taskproject.errors import DomainError
 from tasks.actions import claims
 from tasks.actions.names import agents_named
 from tasks.api.fields import LeaseSeconds
 from tasks.api.runs import RUN_EXAMPLE, RunOutput, run_outputs
 from tasks.finding import find_task
 from tasks.models import Project
+from tasks.permissions import agent_of
 from tasks.unread import count_unread
-from tasks.waiting import Places, wait_for_work
+from tasks.waiting.work import WorkSeat, work_room
 
-#: The name under which ``taskproject.http.bridge`` says whether the client went away.
-CLIENT_GONE = "taskproject.client_gone"
 RETRY_AFTER = {"at_capacity": 10, "paused": 60, "no_project": 60, "no_ready_task": 5}
 
 
@@ -53,25 +52,28 @@ class ClaimedOutput(serializers.Serializer):
 
 
 class ClaimNextView(View):
-    """Claims what the caller should do next, waiting for it where asked to.
-
-    The wait holds a thread, so only so many callers may wait at once; the others are answered at once.
-    """
-
-    places = Places(most=settings.HTTP_WAITING)
+    """Claims what the caller should do next, or lets the request wait for it where that was wanted."""
 
     @classmethod
-    def wait_before_transaction(cls, request: HttpRequest, user: User) -> None:
-        """Called by the idempotency layer: nobody waits inside its transaction."""
+    def wait_before_transaction(cls, request: HttpRequest, user: User) -> bool:
+        """Whether the request is to wait now; asked by the idempotency layer, in whose transaction nobody waits."""
+        waiting = waiting_of(request.META)
+        if waiting is None:
+            return False
         view = cls()
         view.setup(request)
         view.request = view.initialize_request(request)
         view.request.user = user
         try:
             fields = view.read(ClaimNextInput)
-            view._wait(claims.projects_to_work_in(user, fields.get("projects")), _deadline(fields))
-        except Exception:  # noqa: S110 - the view meets the same error and answers it
-            pass
+            projects = claims.projects_to_work_in(user, fields.get("projects"))
+            seat = view._seat(fields, projects, waiting.seat)
+            if seat is None or not claims.finds_nothing_ready(actor=user, projects=projects):
+                return False
+        except (DomainError, APIException):
+            return False  # The view meets the same error and answers it.
+        # An answer under a key is kept, which is done by a run in the transaction alone.
+        return waiting.ask(seat, seconds=fields["wait_seconds"], answer_stands=False)
 
     @operation(
         "work",
@@ -86,20 +88,18 @@ class ClaimNextView(View):
     )
     def post(self, request: Request) -> Response:
         fields = self.read(ClaimNextInput)
-        deadline = _deadline(fields)
         projects = claims.projects_to_work_in(self.actor, fields.get("projects"))
-        while True:
-            claimed = claims.claim_next(
-                actor=self.actor,
-                projects=projects,
-                limit=fields["limit"],
-                lease_seconds=fields.get("lease_seconds"),
-            )
-            if claimed.runs or claimed.reason != "no_ready_task" or connection.in_atomic_block:
-                break
-            if not self._wait(projects, deadline):
-                break
+        waiting = waiting_of(request.META)
+        seat = self._seat(fields, projects, waiting.seat) if waiting else None
+        claimed = claims.claim_next(
+            actor=self.actor,
+            projects=projects,
+            limit=fields["limit"],
+            lease_seconds=fields.get("lease_seconds"),
+        )
         reason = claimed.reason
+        if waiting and seat and reason == "no_ready_task":
+            waiting.ask(seat, seconds=fields["wait_seconds"])
         return Response(
             {
                 "runs": run_outputs(claimed.runs, unread=count_unread(self.actor)) if claimed.runs else [],
@@ -108,30 +108,12 @@ class ClaimNextView(View):
             }
         )
 
-    def _wait(self, projects: list[Project], deadline: float) -> bool:
-        """Whether there is something to claim now; waits for it until ``deadline``, if there is a place to wait."""
-        if time.monotonic() >= deadline or not projects:
-            return False
-        with self.places.taken() as taken:
-            if not taken:
-                return False
-            return wait_for_work(
-                lambda: claims.has_work_for(actor=self.actor, projects=projects),
-                project_ids=[project.pk for project in projects],
-                deadline=deadline,
-                gone=self._client_gone,
-            )
-
-    def _client_gone(self) -> bool:
-        """Whether nobody waits for the answer any more: what is claimed for nobody is lost until its lease ends.
-
-        The server says so where it can (``taskproject.http.bridge``).
-        """
-        return bool(self.request.META.get(CLIENT_GONE, bool)())
-
-
-def _deadline(fields: dict[str, Any]) -> float:
-    return time.monotonic() + fields["wait_seconds"]
+    def _seat(self, fields: dict[str, Any], projects: list[Project], kept: WorkSeat | None) -> WorkSeat | None:
+        """A place to wait for work, taken before looking for it; None for a caller that does not wait."""
+        agent = agent_of(self.actor)
+        if not fields["wait_seconds"] or not projects or agent is None:
+            return None
+        return work_room.seat(agent=agent, projects=projects, limit=fields["limit"], kept=kept)
 
 
 class ClaimView(View):

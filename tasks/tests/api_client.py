@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import HttpResponse
 from rest_framework.test import APIClient
 
+from taskproject.http.waiting import WaitingWSGI
 from tasks.actions.agents import create_token
 
 
@@ -19,6 +22,20 @@ def client_of(user: User) -> APIClient:
         _, secret = create_token(actor=None, agent=agent, name="test")
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     return client
+
+
+def let_wait(client: APIClient) -> None:
+    """Let the client's requests wait, as a plain WSGI server does: in the thread that calls."""
+    application = WaitingWSGI(WSGIHandler(), most=32)
+
+    def handle(environ: dict[str, Any]) -> HttpResponse:
+        head: list[Any] = []
+        body = b"".join(application(environ, lambda *args: head.extend(args)))
+        response = HttpResponse(body, status=int(head[0][:3]), headers=dict(head[1]))
+        response.wsgi_request = WSGIRequest(environ)  # type: ignore[attr-defined]
+        return response
+
+    client.handler = handle  # type: ignore[assignment]
 
 
 @pytest.fixture

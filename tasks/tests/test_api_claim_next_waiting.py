@@ -1,37 +1,106 @@
-"""claim_next that waits: with an Idempotency-Key, and for a client that goes away."""
+"""claim_next that waits: for a task that comes, with an Idempotency-Key, and what else ends the wait."""
+
+import threading
 
 import pytest
 
-from tasks.api.claims import CLIENT_GONE
-from tasks.models import Run
+from taskproject.models import IdempotencyKey
+from tasks.actions import claims
+from tasks.actions.agents import revoke_token, set_availability
+from tasks.actions.projects import remove_member
+from tasks.models import AgentToken, Availability, Run
+from tasks.tests.api_client import let_wait
+from tasks.tests.racing import in_thread
+from tasks.waiting.work import WorkRoom, work_room
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ASKED = {"limit": 1, "wait_seconds": 30}
 
 
-def test_claim_next_with_wait_and_key_answers_twice_the_same(cast, api, new_task):
-    new_task()
-    body = {"limit": 1, "wait_seconds": 1}
-    first = api.atlas.post("/tasks/claim_next", body, idempotency_key="k")
-    again = api.atlas.post("/tasks/claim_next", body, idempotency_key="k")
-    assert (first.status_code, again.status_code) == (200, 200)
-    assert first.json() == again.json()
+@pytest.fixture
+def atlas(api):
+    """``api.atlas``, whose calls may wait."""
+    let_wait(api.atlas.client)
+    yield api.atlas
+    work_room.close()
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """``meanwhile(step, …)``: at the first time that a call begins to wait the first step happens, and so on."""
+    steps: list = []
+    threads: list[threading.Thread] = []
+    sit = WorkRoom.sit
+
+    def begin_to_wait(self, seat, wake):
+        sit(self, seat, wake)
+        if steps:
+            threads.append(in_thread(steps.pop(0)))
+
+    monkeypatch.setattr(WorkRoom, "sit", begin_to_wait)
+    yield lambda *happens: steps.extend(happens)
+    for thread in threads:
+        thread.join()
+    assert not steps
+
+
+def test_claim_next_waits_until_a_task_comes(cast, atlas, new_task, meanwhile):
+    meanwhile(lambda: new_task("Late"))
+    answer = atlas.post("/tasks/claim_next", ASKED).json()
+    assert [run["task"]["title"] for run in answer["runs"]] == ["Late"]
+
+
+def test_claim_next_with_a_key_waits_before_its_transaction_and_is_answered_twice_the_same(
+    cast, atlas, new_task, meanwhile
+):
+    meanwhile(lambda: new_task("Late"))
+    first = atlas.post("/tasks/claim_next", ASKED, idempotency_key="k")
+    again = atlas.post("/tasks/claim_next", ASKED, idempotency_key="k")
+    assert [run["task"]["title"] for run in first.json()["runs"]] == ["Late"]
+    assert (again.status_code, again.json()) == (200, first.json())
     assert Run.objects.count() == 1
 
 
-@pytest.mark.django_db(transaction=True)
-def test_claim_next_of_a_client_that_went_away_claims_nothing(cast, api, new_task):
-    asked = []
+def test_claim_next_with_a_key_that_waits_in_vain_keeps_its_answer(cast, atlas, new_task):
+    asked = {"wait_seconds": 1}
+    first = atlas.post("/tasks/claim_next", asked, idempotency_key="k").json()
+    assert (first["runs"], first["reason"]) == ([], "no_ready_task")
+    new_task()
+    assert atlas.post("/tasks/claim_next", asked, idempotency_key="k").json() == first
+    assert IdempotencyKey.objects.count() == 1
 
-    def gone() -> bool:
-        # The work comes while the call waits, and so does the news that nobody waits for it.
-        if not asked:
-            new_task()
-        asked.append(True)
-        return True
 
-    answer = api.atlas.client.post(
-        "/api/v1/tasks/claim_next", {"wait_seconds": 5}, format="json", **{CLIENT_GONE: gone}
-    )
-    assert asked
-    assert answer.json()["runs"] == []
+def test_claim_next_that_comes_too_late_for_one_task_waits_for_the_next(cast, api, atlas, new_task, meanwhile):
+    def come_and_go() -> None:
+        claims.claim_task(actor=cast.bert.user, task=new_task("Gone"))
+        new_task("Still there")
+
+    meanwhile(come_and_go)
+    answer = atlas.post("/tasks/claim_next", ASKED).json()
+    assert [run["task"]["title"] for run in answer["runs"]] == ["Still there"]
+
+
+def test_agent_that_is_paused_while_it_waits_is_answered(cast, atlas, meanwhile):
+    meanwhile(lambda: set_availability(actor=cast.ada.user, agent=cast.atlas, availability=Availability.PAUSED))
+    assert atlas.post("/tasks/claim_next", ASKED).json()["reason"] == "paused"
+
+
+def test_agent_that_is_removed_while_it_waits_is_answered(cast, atlas, new_task, meanwhile):
+    meanwhile(lambda: remove_member(actor=cast.ada.user, project=cast.ops, user=cast.atlas.user))
+    assert atlas.post("/tasks/claim_next", ASKED).json()["reason"] == "no_project"
+
+
+def test_agent_whose_token_is_revoked_while_it_waits_is_given_nothing(cast, atlas, new_task, meanwhile):
+    def revoke_and_create() -> None:
+        revoke_token(actor=cast.root, token=AgentToken.objects.get())
+        new_task()
+
+    meanwhile(revoke_and_create)
+    assert atlas.post("/tasks/claim_next", ASKED).status_code == 401
     assert not Run.objects.exists()
+
+
+def test_claim_next_that_cannot_wait_is_answered_at_once_with_when_to_ask_again(cast, api):
+    answer = api.atlas.post("/tasks/claim_next", ASKED).json()
+    assert (answer["runs"], answer["reason"], answer["retry_after_seconds"]) == ([], "no_ready_task", 5)

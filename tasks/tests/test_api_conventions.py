@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
@@ -282,25 +282,6 @@ def test_throttled_caller_is_told_when_to_come_back(settings, api):
     throttling.forget_all()
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert int(answers[2]["Retry-After"]) == answers[2].json()["retry_after_seconds"] > 0
-
-
-@pytest.mark.django_db(transaction=True)
-def test_claim_next_waits_until_a_task_comes(cast, api, new_task):
-    answers: list[dict] = []
-
-    def wait() -> None:
-        try:
-            answers.append(api.atlas.post("/tasks/claim_next", {"wait_seconds": 20}).json())
-        finally:
-            connections.close_all()
-
-    api.atlas.get("/me")
-    waiter = threading.Thread(target=wait)
-    waiter.start()
-    task = new_task()
-    waiter.join(timeout=15)
-    assert not waiter.is_alive()
-    assert answers[0]["runs"][0]["task"]["ref"] == task.ref
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,59 @@
+"""Waiting under a plain WSGI server: in the request's thread, bounded."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any
+
+from taskproject.api.waiting import WAITING, Waiting
+
+#: What is read of a body ahead, to be able to run the request again; a request with a larger one is not let wait.
+KEPT_BODY_BYTES = 64 * 1024
+
+
+class WaitingWSGI:
+    """Lets requests wait under a plain WSGI server, each in its thread: at most ``most`` at a time."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], *, most: int) -> None:
+        self.application = application
+        self._places = threading.BoundedSemaphore(most)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > KEPT_BODY_BYTES or "HTTP_TRANSFER_ENCODING" in environ:
+            return self.application(environ, start_response)
+        body = environ["wsgi.input"].read(int(length)) if int(length) else b""
+        waiting = Waiting()
+        try:
+            while True:
+                head: list[Any] = []
+                again = {**environ, "wsgi.input": BytesIO(body), WAITING: waiting}
+                waiting.begin_run()
+                response = self.application(again, lambda *args, head=head: head.extend(args))
+                if not waiting.asked:
+                    start_response(*head)
+                    return response
+                try:
+                    kept = b"".join(response)
+                finally:
+                    if hasattr(response, "close"):
+                        response.close()
+                if not self._woken(waiting):
+                    if waiting.answer_stands:
+                        start_response(*head)
+                        return [kept]
+                    waiting.over = True
+        finally:
+            waiting.end()
+
+    def _woken(self, waiting: Waiting) -> bool:
+        """Whether there was news before the time was over, and a place to wait for it."""
+        if not self._places.acquire(blocking=False):
+            return False
+        try:
+            woken = threading.Event()
+            waiting.seat.wait(woken.set)
+            return woken.wait(waiting.until - time.monotonic())
+        finally:
+            self._places.release()

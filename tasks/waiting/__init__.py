@@ -1,0 +1,1 @@
+"""Callers that wait: for work to claim, and for events to read. They hold no thread; a room keeps their places."""

@@ -1,0 +1,315 @@
+"""The room of those who wait for work: a task that becomes ready wakes one agent that may claim it, not all of them.
+
+News says which tasks may have become ready. One look a burst reads them, for everyone, and for each task that is ready
+wakes the agent that has waited longest among those that may take it. The room only proposes; the claim decides. A task
+is let go of once it is no longer ready or nobody here may take it: whoever was woken and failed goes back to its place,
+and the next one is woken for what is still there.
+"""
+
+import itertools
+import logging
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from django.db import DatabaseError, InterfaceError, connection, connections
+
+from tasks import clock
+from tasks.events.kinds import (
+    AGENT_AVAILABILITY_CHANGED,
+    AGENT_EDITED,
+    BRINGING_WORK,
+    MEMBER_ADDED,
+    MEMBER_REMOVED,
+    MEMBER_ROLE_CHANGED,
+    PROJECT_EDITED,
+    may_bring_work,
+)
+from tasks.models import Agent, AgentSkill, Assignment, Event, Project, RequiredSkill, Task
+from tasks.waiting.room import LINGER_SECONDS, Room, Seat
+
+logger = logging.getLogger(__name__)
+
+#: Tasks that one look reads.
+LOOKED_AT = 200
+#: How often the room looks for what no event reported: a task whose time came while no engine runs, a claim undone.
+LOOK_AROUND_SECONDS = 5.0
+#: How many projects it then looks at, and how many tasks in each; the other projects come next time.
+PROJECTS_AROUND, TASKS_AROUND = 20, 20
+#: How long a task is left alone after an agent was woken for it and failed to claim it; doubles each time.
+PAUSE_SECONDS = 0.05
+RETRY_SECONDS = 1.0
+
+#: These change for one agent what it may claim, or whether it may.
+AGENT_KINDS = frozenset({AGENT_EDITED, AGENT_AVAILABILITY_CHANGED, MEMBER_ADDED, MEMBER_ROLE_CHANGED, MEMBER_REMOVED})
+
+
+@dataclass(eq=False, kw_only=True)
+class WorkSeat(Seat):
+    """One call of an agent that waits for up to ``limit`` tasks of ``projects`` (ids)."""
+
+    agent_id: int
+    projects: frozenset[int]
+    limit: int
+    #: The tasks that it was woken for.
+    given: set[int] = field(default_factory=set)
+
+
+@dataclass(eq=False)
+class Due:
+    """A task that may be there to claim: looked at from ``at`` on, unless an agent was woken for it."""
+
+    at: float = 0.0
+    held_by: WorkSeat | None = None
+    #: The numbers of the seats that were woken for it in vain.
+    tried: set[int] = field(default_factory=set)
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class ReadyTask:
+    """What decides who may claim a task that is ready. ``needs``: required skills (ids) with their levels."""
+
+    id: int
+    project_id: int
+    allow_pull: bool
+    assigned: frozenset[int]
+    needs: tuple[tuple[int, int], ...]
+
+    def is_for(self, seat: WorkSeat, levels: Mapping[int, int]) -> bool:
+        """Whether the claim would let the agent take it, as ``tasks.actions.claims`` has it."""
+        if self.project_id not in seat.projects:
+            return False
+        if self.assigned:
+            return seat.agent_id in self.assigned
+        return self.allow_pull and all(levels.get(skill, 0) >= level for skill, level in self.needs)
+
+
+class WorkRoom(Room[WorkSeat]):
+    """The agents of this process that wait for work; while there are any, one thread looks for all of them."""
+
+    kinds = BRINGING_WORK | AGENT_KINDS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._due: dict[int, Due] = {}
+        self._thread: threading.Thread | None = None
+        self._is_closing = False
+        self._look_around_at = 0.0
+        self._around: deque[int] = deque()
+        #: How many looks at the database were made, for those who watch the room.
+        self.looks = 0
+
+    def seat(self, *, agent: Agent, projects: Iterable[Project], limit: int, kept: WorkSeat | None = None) -> WorkSeat:
+        """The seat of a call, to be taken before it looks; ``kept`` is the one of its earlier looks."""
+        ids = frozenset(project.pk for project in projects)
+        if kept is None:
+            return self.prepare(WorkSeat(room=self, agent_id=agent.pk, projects=ids, limit=limit))
+        kept.projects = ids
+        return self.prepare(kept)
+
+    def sit(self, seat: WorkSeat, wake: Callable[[], None]) -> None:
+        with self._changed:
+            self._let_go(seat, is_failure=True)
+            super().sit(seat, wake)
+            self._start()
+
+    def leave(self, seat: WorkSeat) -> None:
+        with self._changed:
+            self._let_go(seat, is_failure=False)
+            super().leave(seat)
+
+    def close(self) -> None:
+        super().close()
+        with self._changed:
+            thread, self._is_closing = self._thread, True
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join(10)
+
+    def _concern(self, event: Event, seats: Iterable[WorkSeat]) -> None:
+        if event.kind in AGENT_KINDS:
+            concerned = [seat for seat in seats if seat.agent_id == event.agent_id]
+        elif event.kind == PROJECT_EDITED:
+            pulls = "allow_pull" in event.data["fields"]
+            concerned = [seat for seat in seats if pulls and event.project_id in seat.projects]
+        else:
+            concerned = []
+            if event.task_id is not None and may_bring_work(event.kind, event.data):
+                before = self._due.get(event.task_id)
+                self._due[event.task_id] = Due(held_by=before.held_by if before else None)
+        for seat in concerned:
+            self._wake(seat)
+
+    def _let_go(self, seat: WorkSeat, *, is_failure: bool) -> None:
+        """Have the tasks that ``seat`` was woken for looked at again: they may still be there. Under the lock."""
+        for task_id in seat.given:
+            due = self._due.get(task_id)
+            if due is None or due.held_by is not seat:
+                continue
+            due.held_by, due.at = None, time.monotonic()
+            if is_failure:
+                due.at += min(LOOK_AROUND_SECONDS, PAUSE_SECONDS * 2**due.failures)
+                due.failures += 1
+                due.tried.add(seat.number)
+        seat.given.clear()
+
+    def _start(self) -> None:
+        """Have the thread running. Under the lock."""
+        if self._thread is None or not self._thread.is_alive():
+            self._is_closing = False
+            self._look_around_at = time.monotonic() + LOOK_AROUND_SECONDS
+            self._thread = threading.Thread(target=self._run, name="waiting-room", daemon=True)
+            self._thread.start()
+
+    # In the room's own thread.
+
+    def _run(self) -> None:
+        is_away = False
+        try:
+            while self._wait_for_something():
+                try:
+                    if time.monotonic() >= self._look_around_at:
+                        self._look_around()
+                    self._look()
+                    is_away = False
+                except (DatabaseError, InterfaceError) as error:
+                    if not is_away:
+                        logger.warning(
+                            "The waiting room waits for the database: %s", " ".join(str(error).split())[:200]
+                        )
+                    is_away = True
+                    with suppress(DatabaseError, InterfaceError):
+                        connection.close()
+                    time.sleep(RETRY_SECONDS)
+        finally:
+            connections.close_all()
+
+    def _wait_for_something(self) -> bool:
+        """Return True once there is something to do; False where the thread is to end."""
+        leave_at = time.monotonic() + LINGER_SECONDS
+        with self._changed:
+            while not self._is_closing:
+                now = time.monotonic()
+                if not self._seats:
+                    # Whoever comes looks for itself.
+                    self._due.clear()
+                    if now >= leave_at:
+                        break
+                    self._changed.wait(leave_at - now)
+                    continue
+                leave_at = now + LINGER_SECONDS
+                times = (due.at for due in self._due.values() if due.held_by is None)
+                begin_at = min(times, default=self._look_around_at)
+                if min(begin_at, self._look_around_at) <= now:
+                    return True
+                self._changed.wait(min(begin_at, self._look_around_at) - now)
+            self._thread = None
+            return False
+
+    def _look(self) -> None:
+        """Read the tasks that are due, and wake one for each that is ready."""
+        now = time.monotonic()
+        with self._changed:
+            pending = ((pk, due) for pk, due in self._due.items() if due.held_by is None and due.at <= now)
+            dues = dict(itertools.islice(pending, LOOKED_AT))
+            seats = [seat for seat in self._seats.values() if seat.waits]
+        if not dues:
+            return
+        chosen: dict[int, WorkSeat] = {}
+        if seats:
+            self.looks += 1
+            chosen = choose(dues, seats)
+        with self._changed:
+            for task_id, due in dues.items():
+                if self._due.get(task_id) is not due:
+                    continue  # There was news of it meanwhile.
+                seat = chosen.get(task_id)
+                if seat is None:
+                    del self._due[task_id]
+                elif seat.number in self._seats and (seat.waits or seat.given):
+                    due.held_by = seat
+                    seat.given.add(task_id)
+                    self._wake(seat)
+
+    def _look_around(self) -> None:
+        """Take up what no event reported: of a few projects in turn, the first tasks and those whose time has come."""
+        with self._changed:
+            projects: set[int] = set().union(*(seat.projects for seat in self._seats.values()))
+        self._around = deque(pk for pk in self._around if pk in projects)
+        self._around.extend(sorted(projects.difference(self._around)))
+        ready = Task.objects.ready(clock.now()).filter(project__in=projects)
+        due = ready.filter(deferred_until__isnull=False).order_by("-deferred_until")
+        task_ids = list(due.values_list("pk", flat=True)[:LOOKED_AT])
+        for _ in range(min(PROJECTS_AROUND, len(self._around))):
+            first = ready.filter(project=self._around[0]).in_claim_order()
+            task_ids += first.values_list("pk", flat=True)[:TASKS_AROUND]
+            self._around.rotate(-1)
+        with self._changed:
+            for task_id in task_ids:
+                self._due.setdefault(task_id, Due())
+        self._look_around_at = time.monotonic() + LOOK_AROUND_SECONDS
+
+
+def choose(dues: Mapping[int, Due], seats: Sequence[WorkSeat]) -> dict[int, WorkSeat]:
+    """Whom to wake for each of these tasks that is ready: the first of ``seats`` that may claim it.
+
+    One that has tried in vain comes after all others.
+    """
+    ready = read_ready(dues, set().union(*(seat.projects for seat in seats)))
+    levels = _levels([seat.agent_id for seat in seats], {skill for task in ready for skill, _ in task.needs})
+    places = {seat.number: seat.limit for seat in seats}
+    chosen: dict[int, WorkSeat] = {}
+    for task in ready:
+        if not places:
+            break
+        tried = dues[task.id].tried
+        last: WorkSeat | None = None
+        for seat in seats:
+            if seat.number in places and task.is_for(seat, levels[seat.agent_id]):
+                if seat.number not in tried:
+                    break
+                last = last or seat
+        else:
+            if last is None:
+                continue
+            seat = last
+            tried.clear()
+        chosen[task.id] = seat
+        places[seat.number] -= 1
+        if not places[seat.number]:
+            del places[seat.number]
+    return chosen
+
+
+def read_ready(task_ids: Collection[int], projects: Collection[int]) -> list[ReadyTask]:
+    """Those of these tasks that are ready now in one of ``projects``, in the order in which they are claimed."""
+    tasks = Task.objects.ready(clock.now()).filter(pk__in=task_ids, project__in=projects).in_claim_order()
+    rows = list(tasks.values_list("pk", "project_id", "project__allow_pull"))
+    if not rows:
+        return []
+    ready = [pk for pk, _, _ in rows]
+    assigned: defaultdict[int, set[int]] = defaultdict(set)
+    for task, agent in Assignment.objects.active().filter(task__in=ready).values_list("task_id", "agent_id"):
+        assigned[task].add(agent)
+    needs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    required = RequiredSkill.objects.filter(task__in=ready).order_by()
+    for task, skill, level in required.values_list("task_id", "skill_id", "min_level"):
+        needs[task].append((skill, level))
+    return [ReadyTask(pk, home, pull, frozenset(assigned[pk]), tuple(needs[pk])) for pk, home, pull in rows]
+
+
+def _levels(agents: Collection[int], skills: Collection[int]) -> defaultdict[int, dict[int, int]]:
+    """The level of each agent in those of ``skills`` that it has."""
+    levels: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    if skills:
+        rows = AgentSkill.objects.filter(agent__in=agents, skill__in=skills).order_by()
+        for agent, skill, level in rows.values_list("agent_id", "skill_id", "level"):
+            levels[agent][skill] = level
+    return levels
+
+
+work_room = WorkRoom()
