@@ -16,7 +16,7 @@ help:
 	@echo "make run    start everything at http://127.0.0.1:8000 (make run ARGS='--port 9000 --no-demo')"
 	@echo "make test   run the tests that need no browser and no other server (make test ARGS='-k claim')"
 	@echo "make bench  measure, beside the yardsticks (make bench ARGS='--quick')"
-	@echo "make lint   style, types, import layers, missing migrations"
+	@echo "make lint   style of code and templates, types, import layers, missing migrations"
 	@echo "make clean  remove $(VENV) and caches; data/ stays"
 
 run: $(VENV)/run.stamp
@@ -31,6 +31,8 @@ bench: $(VENV)/bench.stamp
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/djangofmt --check templates
+	$(BIN)/djangofmt check templates
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python manage.py makemigrations --check --dry-run

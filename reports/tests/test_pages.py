@@ -16,12 +16,12 @@ JANUARY = "project=OPS&from=2026-01-01&to=2026-02-01&tz=UTC"
 
 @pytest.fixture
 def page(client, cast):
-    """``page("/reports/", user=…)`` → (status, text)."""
+    """``page("/reports/", user=…)`` → (status, text), white space folded."""
 
     def get(path: str, user=None) -> tuple[int, str]:
         client.force_login(user or cast.ada.user)
         answer = client.get(path)
-        return answer.status_code, answer.content.decode()
+        return answer.status_code, " ".join(answer.content.decode().split())
 
     return get
 

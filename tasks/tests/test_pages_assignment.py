@@ -129,7 +129,8 @@ def test_agent_page_shows_how_good_it_was_to_managers_of_that_work_alone(alive, 
         runs.complete_run(actor=alive.atlas.user, run_id=run.pk, summary="done")
 
     def outcomes(who):
-        shown = re.findall(r"python</(?:th|td)>.*?([\d.]+)</td><td[^>]*>[\d.]+ ×", page(who, "/agents/atlas"))
+        row = r"python</(?:th|td)>.*?([\d.]+)</td>\s*<td[^>]*>[\d.]+ ×"
+        shown = re.findall(row, page(who, "/agents/atlas"), re.DOTALL)
         return [float(number) for number in shown]
 
     assert outcomes(alive.root) == [3.0]
@@ -137,7 +138,7 @@ def test_agent_page_shows_how_good_it_was_to_managers_of_that_work_alone(alive, 
     assert outcomes(alive.ada) == [1.0]
     assert "Only work in projects that you manage counts" in page(alive.ada, "/agents/atlas")
     in_admin = page(alive.ada, reverse("admin:tasks_agent_change", args=[alive.atlas.pk]))
-    assert re.findall(r"python</td>.*?<td>([\d.]+)</td><td>[\d.]+ ×", in_admin) == ["1.0"]
+    assert re.findall(r"python</td>.*?<td>([\d.]+)</td>\s*<td>[\d.]+ ×", in_admin, re.DOTALL) == ["1.0"]
     for reader in (alive.vera, alive.rita, alive.hugo, alive.atlas, alive.bert):
         text = page(reader, "/agents/atlas")
         assert outcomes(reader) == []
