@@ -162,7 +162,7 @@ def test_empty_states_name_the_next_step(client, cast, told):
     client.post(PAGE, {"do": "read_all"})
     assert "All read" in client.get(PAGE + "?show=unread").content.decode()
     client.force_login(make_user("new"))
-    assert "no member of a project yet" in client.get(PAGE).content.decode()
+    assert "not a member of any project yet" in client.get(PAGE).content.decode()
 
 
 def test_page_of_one_who_left_shows_nothing_of_the_project(hugo, cast, told):

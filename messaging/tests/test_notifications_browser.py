@@ -14,7 +14,7 @@ def test_page_is_readable_small_and_by_keyboard(open_page, cast, new_task, notif
     notified()
     tab = open_page("/notifications/", user=cast.hugo.user, width=360, height=740, dark=dark)
     tab.assert_keyboard_reaches_all()
-    tab.page.click("text=What I am told of")
+    tab.page.click("text=Notify me about")
     tab.page.wait_for_selector("text=Save")
     tab.assert_no_sideways_scroll()
     tab.assert_contrast()

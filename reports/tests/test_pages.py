@@ -112,7 +112,7 @@ def test_empty_period_names_the_last_completion_and_leads_to_all_time(page, do_t
 
 
 def test_empty_page_without_projects_says_whom_to_ask(page, django_user_model):
-    assert "no member of a project" in page("/reports/", user=django_user_model.objects.create_user("new"))[1]
+    assert "not a member of any project" in page("/reports/", user=django_user_model.objects.create_user("new"))[1]
 
 
 def test_page_of_a_superuser_without_projects_at_all_leads_to_none(page, db, django_user_model):

@@ -57,7 +57,7 @@ def test_agents_page_counts_work_elsewhere_without_naming_it(see, cast, new_task
     card = next(card for card in response.context["cards"] if card.agent == cast.atlas)
     assert (card.active, card.shown_runs) == (1, [])
     page = response.content.decode()
-    assert "Works in a project that you do not see." in page
+    assert "Works in a project that you cannot see." in page
     assert "Hidden work" not in page
     assert secret.ref not in page
 

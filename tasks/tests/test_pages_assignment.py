@@ -142,7 +142,7 @@ def test_agent_page_shows_how_good_it_was_to_managers_of_that_work_alone(alive, 
     for reader in (alive.vera, alive.rita, alive.hugo, alive.atlas, alive.bert):
         text = page(reader, "/agents/atlas")
         assert outcomes(reader) == []
-        assert "What it has shown" not in text
+        assert "Track record" not in text
         assert "python" in text
 
 

@@ -211,8 +211,8 @@ def test_board_search_looks_through_a_window_and_says_so(see, cast, new_task, mo
     for _ in range(3):
         new_task("hay", priority=Priority.HIGH)
     assert shown(see(cast.ada.user, "?q=needle"))["not_started"] == ["OPS-1"]
-    assert "Looked through the first 100" in see(cast.ada.user, "?q=needle").content.decode()
-    assert "Looked through" not in see(cast.ada.user, "?priority=low").content.decode().split("completed")[0]
+    assert "Searched the first 100" in see(cast.ada.user, "?q=needle").content.decode()
+    assert "Searched the first" not in see(cast.ada.user, "?priority=low").content.decode().split("completed")[0]
 
 
 def test_board_without_projects_names_the_next_step(see, cast, client):
