@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from messaging.models import FollowerCursor, Notification
 from messaging.notifications.sentences import sentence
+from tasks.querysets import sees_all
 
 
 class RecordAdmin(admin.ModelAdmin):
@@ -20,7 +21,7 @@ class RecordAdmin(admin.ModelAdmin):
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
+        return sees_all(request.user)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -6,9 +6,9 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messaging"
 
     def ready(self) -> None:
-        from messaging.notifications.reading import count_unread
+        from messaging.replies import Messages
         from messaging.stream import bell
-        from tasks import unread
+        from tasks.replies import additions
 
         bell.connect()
-        unread.counters.append(count_unread)
+        additions.append(Messages())

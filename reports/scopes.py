@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from taskproject.errors import NotFound, unknown_name
 from tasks.models import Project
+from tasks.querysets import sees_all
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def scope_of(user: Any, key: str | None = None) -> Scope:
     projects = Project.objects.visible_to(user).order_by("key")
     if key is None:
         ids = tuple(projects.values_list("pk", flat=True))
-        return Scope(ids, is_everything=bool(user.is_active and user.is_superuser))
+        return Scope(ids, is_everything=sees_all(user))
     project = projects.filter(key=key.upper()).first()
     if project is None:
         known = list(projects.values_list("key", flat=True))

@@ -8,16 +8,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from tasks.models import Dependency, Review, Run, RunStatus, Task, Verdict
-
-
-def empty_context() -> dict[str, Any]:
-    return {"attempts": [], "checkpoint": {}, "answers": [], "feedback": [], "dependencies": [], "thread": []}
+from tasks.replies import answers_for
 
 
 def contexts_of(runs: Iterable[Run]) -> dict[Any, dict[str, Any]]:
     """The ``context`` of each run (by id), as its agent gets it; a fixed number of queries for all of them."""
     runs = list(runs)
-    contexts = {run.pk: empty_context() for run in runs}
+    answers = answers_for(runs)
+    contexts: dict[Any, dict[str, Any]] = {
+        run.pk: {
+            "attempts": [],
+            "checkpoint": {},
+            "answers": answers[run.pk],
+            "feedback": [],
+            "dependencies": [],
+            "thread": [],
+        }
+        for run in runs
+    }
     _add_earlier_runs([run for run in runs if run.number > 1], contexts)
     _add_dependencies(runs, contexts)
     return contexts

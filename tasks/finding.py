@@ -16,8 +16,12 @@ def find_project(actor: "User", key: str) -> Project:
     projects = Project.objects.visible_to(actor)
     project = projects.prefetch_related("memberships__user__agent").filter(key=key.upper()).first()
     if project is None:
-        raise NotFound(f"There is no project {key!r} that you are a member of.")
+        raise no_project(key)
     return project
+
+
+def no_project(key: str) -> NotFound:
+    return NotFound(f"There is no project {key!r} that you are a member of.")
 
 
 def find_task(actor: "User", ref: str) -> Task:

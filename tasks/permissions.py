@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import NotPermitted
 from tasks.models import Agent, AgentKind, Membership, Project, Role, Run, Task
+from tasks.querysets import sees_all
 from tasks.transitions import TRANSITIONS, Who
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def is_llm(user: "User | None") -> bool:
 
 def role_in(user: "User | None", project: Project | int) -> Role | None:
     """The role of ``user`` in a project; manager for superusers and the engine, None for strangers."""
-    if user is None or (user.is_active and user.is_superuser):
+    if user is None or sees_all(user):
         return Role.MANAGER
     project_id = project if isinstance(project, int) else project.pk
     role = Membership.objects.filter(user=user, project_id=project_id).values_list("role", flat=True).first()
@@ -105,7 +106,7 @@ def require_in_project(actor: "User | None", verb: str, project: Project) -> Non
 
 def may_stop_agent(actor: "User | None", agent: Agent) -> bool:
     """Who may pause an agent and revoke its tokens: a superuser, or a manager of any project the agent is in."""
-    if actor is None or (actor.is_active and actor.is_superuser):
+    if actor is None or sees_all(actor):
         return True
     if is_llm(actor):
         return False
@@ -114,7 +115,7 @@ def may_stop_agent(actor: "User | None", agent: Agent) -> bool:
 
 def may_manage_agent(actor: "User | None", agent: Agent) -> bool:
     """Who may change what holds wherever the agent works: a superuser, or a manager of every project it is in."""
-    if actor is None or (actor.is_active and actor.is_superuser):
+    if actor is None or sees_all(actor):
         return True
     beyond = Membership.objects.filter(user=agent.user_id).exclude(project__in=_managed_by(actor))
     return may_stop_agent(actor, agent) and not beyond.exists()
@@ -126,7 +127,7 @@ def _managed_by(actor: "User") -> "QuerySet[Membership, int]":
 
 def where_evidence_shows(user: "User") -> set[int] | None:
     """The projects (ids) whose evidence of how good agents are ``user`` may see: those they manage; None: all."""
-    if user.is_active and user.is_superuser:
+    if sees_all(user):
         return None
     return set() if is_llm(user) else set(_managed_by(user))
 
@@ -135,7 +136,7 @@ def may_issue_token(actor: "User | None", agent: Agent) -> bool:
     """Who may create a token, which opens all that the agent sees: a superuser, a person for themselves, or a manager
     of every project that the agent is in. Nobody else gets a superuser's.
     """
-    if actor is None or (actor.is_active and actor.is_superuser):
+    if actor is None or sees_all(actor):
         return True
     if is_llm(actor):
         return False
@@ -146,6 +147,6 @@ def may_issue_token(actor: "User | None", agent: Agent) -> bool:
 
 def is_staff_somewhere(user: "User | None") -> bool:
     """A superuser, or a manager of at least one project: who may create agents, skills and projects."""
-    if user is None or (user.is_active and user.is_superuser):
+    if user is None or sees_all(user):
         return True
     return Membership.objects.filter(user=user, role=Role.MANAGER).exists()

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from tasks.transitions import OPEN, Status
@@ -18,21 +18,26 @@ def _other_model(queryset: models.QuerySet, relation: str) -> Any:
     return queryset.model._meta.get_field(relation).related_model
 
 
-def _may_see_all(user: Any) -> bool:
+#: Users who see every project; the same as ``sees_all``.
+SEES_ALL = Q(is_active=True, is_superuser=True)
+
+
+def sees_all(user: Any) -> bool:
+    """Whether ``user`` is a superuser who may sign in: they see every project, with or without a role in it."""
     return bool(user.is_active and user.is_superuser)
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, user: Any) -> Self:
         """Projects in which ``user`` is a member; all for a superuser."""
-        return self if _may_see_all(user) else self.filter(memberships__user=user)
+        return self if sees_all(user) else self.filter(memberships__user=user)
 
 
 class OfProjectQuerySet(models.QuerySet):
     """Rows that belong to a project: seen by its members and by superusers, by nobody else."""
 
     def visible_to(self, user: Any) -> Self:
-        if _may_see_all(user):
+        if sees_all(user):
             return self
         memberships = _other_model(self, "project").members.through
         # A list, not a subquery: with the few ids at hand the planner walks the index in order.
@@ -41,7 +46,7 @@ class OfProjectQuerySet(models.QuerySet):
 
     def found_by(self, user: Any) -> Self:
         """The same rows, in one query: for what is looked up by its own key, where no order is walked."""
-        return self if _may_see_all(user) else self.filter(project__memberships__user=user)
+        return self if sees_all(user) else self.filter(project__memberships__user=user)
 
 
 class TaskQuerySet(OfProjectQuerySet):
@@ -103,7 +108,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 class AgentQuerySet(models.QuerySet["Agent"]):
     def visible_to(self, user: Any) -> Self:
         """Oneself, and whoever shares a project with ``user``."""
-        if _may_see_all(user):
+        if sees_all(user):
             return self
         shared = _other_model(self, "user").objects.filter(memberships__project__memberships__user=user)
         return self.filter(Q(user=user) | Q(user__in=shared))
@@ -123,6 +128,3 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 class EventQuerySet(OfProjectQuerySet):
     def in_order(self) -> Self:
         return self.order_by("transaction_id", "pk")
-
-    def newest_first(self) -> Self:
-        return self.order_by(F("transaction_id").desc(), F("pk").desc())

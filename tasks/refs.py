@@ -7,9 +7,20 @@ PATTERN = r"[A-Za-z][A-Za-z0-9]{0,11}-[0-9]{1,9}"
 _REF = re.compile(PATTERN)
 
 
+def ref_of(key: str, number: int) -> str:
+    """``OPS-42`` for ``("OPS", 42)``."""
+    return f"{key}-{number}"
+
+
 def parse_ref(text: str) -> tuple[str, int] | None:
     """``("OPS", 42)`` for ``OPS-42`` or ``ops-42``; None for what is not a ref."""
     if not _REF.fullmatch(text):
         return None
     key, _, number = text.partition("-")
     return key.upper(), int(number)
+
+
+def number_in(key: str, text: str) -> int | None:
+    """42 for ``OPS-42`` in the project ``OPS``; None for the ref of another project, and for what is not a ref."""
+    parsed = parse_ref(text)
+    return parsed[1] if parsed and parsed[0] == key else None

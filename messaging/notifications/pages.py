@@ -24,6 +24,7 @@ from messaging.notifications.reading import (
 from messaging.notifications.sentences import ICONS, note, sentence
 from taskproject.errors import DomainError, Invalid, unknown_name
 from tasks.models import Project
+from tasks.querysets import sees_all
 
 SHOWN = 50
 
@@ -93,7 +94,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
         "unread_query": _query(filters | {"show": "unread"}),
         "older_query": _query(filters | {"before": str(shown[-1].pk)}) if len(page) > SHOWN else "",
         "has_any": bool(shown) or mine.exists(),
-        "is_member": user.is_superuser or Project.objects.visible_to(user).exists(),
+        "is_member": sees_all(user) or Project.objects.visible_to(user).exists(),
     }
     return render(request, "messaging/notifications.html", context)
 

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from messaging.models import NotificationKind
 from tasks.events import kinds
 from tasks.models import Agent, Assignment, Event, Membership, Role, RunStatus, Task
+from tasks.querysets import SEES_ALL
 from tasks.transitions import Status
 
 #: Ids of users.
@@ -205,6 +206,6 @@ def members_among(pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
     users = {user for _, user in pairs}
     rows = Membership.objects.filter(project__in={project for project, _ in pairs}, user__in=users)
     present = set(rows.filter(user__is_active=True).values_list("project", "user"))
-    superusers = User.objects.filter(pk__in=users, is_superuser=True, is_active=True)
+    superusers = User.objects.filter(SEES_ALL, pk__in=users)
     all_seeing = set(superusers.values_list("pk", flat=True))
     return {(project, user) for project, user in pairs if user in all_seeing or (project, user) in present}

@@ -15,6 +15,7 @@ from django.utils.crypto import constant_time_compare
 from taskproject.errors import NotAuthenticated
 from tasks import clock
 from tasks.models import AgentToken, Membership
+from tasks.querysets import sees_all
 from tasks.tokens import note_seen, token_of, why_refused
 
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
@@ -70,7 +71,7 @@ def _user_of_session(session_key: str) -> User | None:
 
 
 def _seen(visitor: Visitor, user: User) -> Visitor:
-    if user.is_superuser:
+    if sees_all(user):
         return replace(visitor, projects=None)
     ids = Membership.objects.filter(user=user).values_list("project_id", flat=True)
     return replace(visitor, projects=frozenset(ids))
@@ -105,8 +106,8 @@ def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
             and constant_time_compare(visitor.session_hash, session_hash_of(visitor.user_id))
         ):
             return None
-        sees_all = users[visitor.user_id].is_superuser
-        return replace(visitor, projects=None if sees_all else frozenset(projects[visitor.user_id]))
+        everything = sees_all(users[visitor.user_id])
+        return replace(visitor, projects=None if everything else frozenset(projects[visitor.user_id]))
 
     return {visitor: now_is(visitor) for visitor in visitors}
 

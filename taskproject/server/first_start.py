@@ -19,6 +19,7 @@ from taskproject import sqlite
 from tasks.actions.agents import create_token
 from tasks.demo import plan
 from tasks.models import Agent, Project
+from tasks.querysets import SEES_ALL
 
 try:
     import fcntl
@@ -140,7 +141,7 @@ def demo_project() -> Project | None:
 
 
 def _first_login() -> Prepared:
-    present = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    present = User.objects.filter(SEES_ALL).order_by("pk").first()
     if present is not None:
         return Prepared(admin=present.get_username())
     name, number = ADMIN, 1

@@ -16,6 +16,7 @@ from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Skill
 from tasks.permissions import is_llm, is_staff_somewhere, may_issue_token, may_manage_agent, may_stop_agent
+from tasks.querysets import sees_all
 from tasks.tokens import digest_of
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def edit_agent(
     agent = Agent.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=agent.pk)
     own = {"availability", "version"}
     is_self = actor is not None and agent.user_id == actor.pk
-    manages = may_manage_agent(actor, agent) and not (is_self and actor is not None and not actor.is_superuser)
+    manages = may_manage_agent(actor, agent) and not (is_self and actor is not None and not sees_all(actor))
     may_stop = may_stop_agent(actor, agent)
     free = own if is_self else {"availability"} if may_stop else set()
     if not manages and not (free and skills is None and set(changes) <= free):

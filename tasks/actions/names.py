@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tasks.errors import Invalid, unknown_name
 from tasks.models import Agent, Label, Project, RequiredSkill, Skill, Task
+from tasks.refs import number_in
 
 
 def agents_named(slugs: Sequence[str], *, project: Project | None = None, field: str = "agents") -> list[Agent]:
@@ -25,10 +26,10 @@ def tasks_named(refs: Sequence[str], *, project: Project, field: str) -> list[Ta
     """The tasks of ``project`` with these refs (``OPS-1``), in their order. Raises ``Invalid`` for an unknown one."""
     found = []
     for ref in dict.fromkeys(refs):
-        key, _, number = ref.rpartition("-")
+        number = number_in(project.key, ref)
         task = None
-        if key.upper() == project.key and number.isdecimal() and len(number) < 10:
-            task = Task.objects.select_related("project").filter(project=project, number=int(number)).first()
+        if number is not None:
+            task = Task.objects.select_related("project").filter(project=project, number=number).first()
         if task is None:
             raise Invalid({field: f"There is no task {ref!r} in {project.key}."})
         found.append(task)

@@ -13,9 +13,9 @@ from tasks.admin.columns import progress_bar, when
 from tasks.admin.filters import NameFilter, ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ReadOnlyAdmin, managed_agents, managed_projects, told_to
-from tasks.admin.task_list import REF
 from tasks.events.words import sentence
 from tasks.models import Event, Project, Review, Run, RunStatus, Task, Verdict
+from tasks.refs import parse_ref, ref_of
 
 
 def link_to_task(task: Task) -> SafeString:
@@ -85,11 +85,11 @@ class RecordAdmin(ReadOnlyAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         if not search_term.strip():
             return queryset, False
-        ref = REF.fullmatch(search_term.strip())
-        project = managed_projects(request).filter(key=ref[1].upper()).first() if ref else None
+        ref = parse_ref(search_term.strip())
+        project = managed_projects(request).filter(key=ref[0]).first() if ref else None
         if ref is None or project is None:
             return queryset.none(), False
-        return self.of_task(queryset, project, int(ref[2])), False
+        return self.of_task(queryset, project, ref[1]), False
 
     def of_task(self, queryset: QuerySet[Any], project: Project, number: int) -> QuerySet[Any]:
         raise NotImplementedError
@@ -195,7 +195,7 @@ class EventAdmin(RecordAdmin):
         found = Task.objects.filter(project=project, number=number).first()
         if found is not None:
             return queryset.filter(task=found)
-        return queryset.filter(project=project, task_ref=f"{project.key}-{number}")
+        return queryset.filter(project=project, task_ref=ref_of(project.key, number))
 
     @admin.display(description="At")
     def at_(self, event: Event) -> SafeString | str:

@@ -10,6 +10,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from tasks.models import Agent, Membership, Project, Role
+from tasks.querysets import sees_all
 
 _CACHE = "_managed_project_ids"
 
@@ -17,7 +18,7 @@ _CACHE = "_managed_project_ids"
 def managed_ids(request: HttpRequest) -> set[int] | None:
     """Ids of the projects that the user manages; None for a superuser, who manages all. One query a request."""
     user: Any = request.user
-    if user.is_active and user.is_superuser:
+    if sees_all(user):
         return None
     if not hasattr(request, _CACHE):
         owned = Membership.objects.filter(user_id=user.pk, role=Role.MANAGER).values_list("project_id", flat=True)

@@ -1,6 +1,5 @@
 """The list of tasks: its columns and its search, both at a cost that does not grow with the number of tasks."""
 
-import re
 from typing import Any
 
 from django.contrib import admin
@@ -15,8 +14,8 @@ from tasks.admin.columns import marks_of, progress_bar, status_badge, when
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_projects
 from tasks.models import Assignment, AssignmentEnd, Priority, Run, Task
+from tasks.refs import parse_ref
 
-REF = re.compile(r"([A-Za-z][A-Za-z0-9]{0,11})-([0-9]{1,9})")
 #: Titles are searched among so many of the newest tasks: a search for a rare word reads them all.
 SEARCHED = 200_000
 WORDS = 8
@@ -47,13 +46,13 @@ def search_tasks(request: HttpRequest, tasks: QuerySet[Any], text: str) -> Query
     words = text.split()[:WORDS]
     if not words:
         return tasks
-    refs = [REF.fullmatch(word.strip(",;")) for word in words]
+    refs = [parse_ref(word.strip(",;")) for word in words]
     if all(refs):
         ids = dict(managed_projects(request).values_list("key", "pk"))
         wanted = Q(pk__in=())
         for ref in refs:
-            if ref is not None and (project := ids.get(ref[1].upper())):
-                wanted |= Q(project_id=project, number=int(ref[2]))
+            if ref is not None and (project := ids.get(ref[0])):
+                wanted |= Q(project_id=project, number=ref[1])
         return tasks.filter(wanted)
     oldest = (tasks.order_by().aggregate(newest=Max("pk"))["newest"] or 0) - SEARCHED
     condition = Q(pk__gt=oldest)

@@ -18,11 +18,12 @@ from tasks.admin.bulk_views import BulkActions
 from tasks.admin.scope import managed_agents, managed_projects
 from tasks.admin.skill_rows import RequiredSkillInline, skills_of
 from tasks.admin.task_form import TaskForm
-from tasks.admin.task_list import REF, TaskList
+from tasks.admin.task_list import TaskList
 from tasks.admin.task_page import TaskPage
 from tasks.admin.verb_form import VerbFormAdmin
 from tasks.errors import Contended, DomainError, VersionMismatch
 from tasks.models import Assignment, Dependency, Task
+from tasks.refs import parse_ref
 
 SHOWN_RESULT = 20_000
 
@@ -73,8 +74,9 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Also by ref, so that ``…/task/OPS-42/change/`` can be written by hand."""
-        if ref := REF.fullmatch(object_id):
-            return self.get_queryset(request).filter(project__key=ref[1].upper(), number=int(ref[2])).first()
+        if parsed := parse_ref(object_id):
+            key, number = parsed
+            return self.get_queryset(request).filter(project__key=key, number=number).first()
         return super().get_object(request, object_id, from_field)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

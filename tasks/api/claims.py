@@ -21,7 +21,7 @@ from tasks.api.runs import RUN_EXAMPLE, RunOutput, run_outputs
 from tasks.finding import find_task
 from tasks.models import Project
 from tasks.permissions import agent_of
-from tasks.unread import count_unread
+from tasks.replies import count_unread
 from tasks.waiting.work import WorkSeat, work_room
 
 RETRY_AFTER = {"at_capacity": 10, "paused": 60, "no_project": 60, "no_ready_task": 5}

@@ -13,7 +13,7 @@ from tasks.api.runs import RunOutput, run_outputs
 from tasks.errors import NotPermitted
 from tasks.models import Availability, Membership, Run
 from tasks.permissions import agent_of
-from tasks.unread import count_unread
+from tasks.replies import count_unread
 
 
 class MeOutput(serializers.Serializer):

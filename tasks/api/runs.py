@@ -28,7 +28,7 @@ from tasks.briefing import contexts_of
 from tasks.errors import DomainError, NotFound
 from tasks.finding import find_task
 from tasks.models import Run, RunStatus
-from tasks.unread import count_unread
+from tasks.replies import count_unread, directives_for
 
 RUN_ID = "1f0e6a3c-3f0a-4c0e-9a3d-6a8f1c2b7d10"
 CONTEXT_EXAMPLE = {
@@ -87,13 +87,21 @@ class RunOutput(RunBriefOutput):
 
 def run_brief(run: Run, *, unread: int) -> dict[str, Any]:
     """What every call on a run answers; ``unread``: how much waits for the caller to be read."""
-    return {
-        "id": str(run.pk),
-        "status": run.status,
-        "lease_expires_at": run.lease_expires_at,
-        "directives": [],
-        "unread": unread,
-    }
+    return _briefs([run], unread=unread)[0]
+
+
+def _briefs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
+    directives = directives_for(runs)
+    return [
+        {
+            "id": str(run.pk),
+            "status": run.status,
+            "lease_expires_at": run.lease_expires_at,
+            "directives": directives[run.pk],
+            "unread": unread,
+        }
+        for run in runs
+    ]
 
 
 def run_outputs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
@@ -103,14 +111,8 @@ def run_outputs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
     contexts = contexts_of(runs)
     tasks = task_outputs([run.task for run in runs])
     return [
-        {
-            **run_brief(run, unread=unread),
-            "task": task,
-            "number": run.number,
-            "started_at": run.started_at,
-            "context": contexts[run.pk],
-        }
-        for run, task in zip(runs, tasks, strict=True)
+        {**brief, "task": task, "number": run.number, "started_at": run.started_at, "context": contexts[run.pk]}
+        for run, brief, task in zip(runs, _briefs(runs, unread=unread), tasks, strict=True)
     ]
 
 

@@ -35,6 +35,7 @@ from tasks.models import (
     Skill,
     Task,
 )
+from tasks.refs import ref_of
 from tasks.transitions import Status
 
 #: An LLM agent that called within this time is alive.
@@ -172,7 +173,7 @@ def read_tasks(
             waiting_tasks.append(
                 TaskFacts(
                     id=pk,
-                    ref=f"{project.key}-{number}",
+                    ref=ref_of(project.key, number),
                     project=project_id,
                     priority=priority,
                     waiting_since=since.timestamp(),

@@ -8,6 +8,7 @@ from tasks.assignment.experience import Experience
 from tasks.matching.facts import GENERAL_LEVEL, NOTHING, AgentFacts, TaskFacts
 from tasks.matching.simulation import Load
 from tasks.models import Agent, AgentSkill, Membership, Project, RequiredSkill, Role, Run, RunStatus, Skill, Task
+from tasks.refs import ref_of
 
 MOST_TASKS = 5_000
 
@@ -62,7 +63,7 @@ def _tasks(project: Project, now: datetime, days: int, most: int, slowness: dict
     arrivals = [
         TaskFacts(
             id=pk,
-            ref=f"{project.key}-{task.number}",
+            ref=ref_of(project.key, task.number),
             project=project.pk,
             priority=task.priority,
             waiting_since=max(task.created_at, task.start_after or task.created_at).timestamp(),

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from tasks.errors import Invalid, NotFound, unknown_name
+from tasks.errors import Invalid, unknown_name
 from tasks.events.kinds import CATALOGUE
-from tasks.models import Event, Project, Task
+from tasks.finding import no_project, no_task, task_named
+from tasks.models import Event, Project
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,10 @@ def narrowing_of(user: User, *, project: str | None = None, task: str | None = N
     if project is not None:
         project = project.upper()
         if not Project.objects.visible_to(user).filter(key=project).exists():
-            raise NotFound(f"There is no project {project!r} that you are a member of.")
+            raise no_project(project)
     task_id = None
     if task is not None:
-        key, _, number = task.rpartition("-")
-        if number.isascii() and number.isdecimal() and len(number) < 10:
-            named = Task.objects.filter(project__key=key.upper(), number=int(number)).visible_to(user)
-            task_id = named.values_list("pk", flat=True).first()
+        task_id = task_named(user, task).values_list("pk", flat=True).first()
         if task_id is None:
-            raise NotFound(f"There is no task {task!r} in the projects that you are a member of.")
+            raise no_task(task)
     return Narrowing(project, task_id, wanted)

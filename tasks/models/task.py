@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from tasks.models.agent import Agent, Skill
 from tasks.models.project import Label, Project
 from tasks.querysets import AssignmentQuerySet, TaskQuerySet
+from tasks.refs import ref_of
 from tasks.transitions import OPEN, Status, is_overdue, is_ready
 
 NO_DUE_DATE = datetime(9999, 1, 1, tzinfo=UTC)
@@ -150,7 +151,7 @@ class Task(models.Model):
     @property
     def ref(self) -> str:
         """The human-readable name, ``OPS-42``; reads the project."""
-        return f"{self.project.key}-{self.number}"
+        return ref_of(self.project.key, self.number)
 
     @property
     def is_open(self) -> bool:

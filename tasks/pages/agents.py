@@ -22,7 +22,6 @@ SHOWN = 200
 TASKS_SHOWN = 5
 #: Assigned tasks are counted up to this, which is more than any capacity.
 COUNTED = 100
-_TASK_FIELDS = ("task__title", "task__number", "task__project__key")
 
 
 @dataclass

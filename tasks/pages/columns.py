@@ -14,6 +14,7 @@ from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Query
 from django.db.models.lookups import IsNull
 
 from tasks.models import Agent, Assignment, AssignmentEnd, Priority, Project, Task
+from tasks.refs import parse_ref
 from tasks.transitions import TERMINAL, Status
 
 SHOWN = 50
@@ -100,10 +101,10 @@ def _conditions(narrowing: Narrowing) -> Q:
 
 def _text_condition(text: str) -> Q:
     condition = Q(title__icontains=text)
-    key, _, number = text.rpartition("-")
-    if number.isascii() and number.isdigit() and len(number) < 10:
-        by_number = Q(number=int(number))
-        condition |= by_number & Q(project__key=key.upper()) if key else by_number
+    if parsed := parse_ref(text):
+        condition |= Q(project__key=parsed[0], number=parsed[1])
+    elif text.isascii() and text.isdigit() and len(text) < 10:
+        condition |= Q(number=int(text))
     return condition
 
 

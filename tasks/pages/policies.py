@@ -15,6 +15,7 @@ from tasks.matching.policies import named, names
 from tasks.matching.simulation import Load, Outcome, simulate, synthetic
 from tasks.models import Membership, Project, Role
 from tasks.permissions import is_llm, is_staff_somewhere
+from tasks.querysets import sees_all
 
 #: A page must answer within seconds; the command takes more.
 MOST_TASKS = 300
@@ -33,8 +34,7 @@ class ComparisonForm(forms.Form):
         super().__init__(*args, **kwargs)
         project: Any = self.fields["project"]
         managed = Membership.objects.filter(user=user, role=Role.MANAGER).values("project")
-        everything = user.is_active and user.is_superuser
-        project.queryset = Project.objects.all() if everything else Project.objects.filter(pk__in=managed)
+        project.queryset = Project.objects.all() if sees_all(user) else Project.objects.filter(pk__in=managed)
         project.empty_label = "nobody: made up"
         project.label_from_instance = str
 

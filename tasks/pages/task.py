@@ -15,6 +15,7 @@ from tasks import clock
 from tasks.assignment.decisions import decision_that_holds
 from tasks.errors import DomainError, Invalid
 from tasks.events.words import read_timeline
+from tasks.finding import task_named
 from tasks.models import Agent, AgentKind, Assignment, Membership, Priority, Role, Run, RunStatus, Task
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
@@ -85,11 +86,8 @@ class Attempt:
 
 def find_task(request: HttpRequest, ref: str) -> Task:
     """The task named ``ref`` among those the user may see. Raises ``Http404`` for others: they do not exist here."""
-    key, _, number = ref.rpartition("-")
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise Http404
-    tasks = Task.objects.visible_to(request.user).select_related("project", "parent__project", "created_by__agent")
-    task = tasks.filter(project__key=key.upper(), number=int(number)).first()
+    user: Any = request.user
+    task = task_named(user, ref).select_related("project", "parent__project", "created_by__agent").first()
     if task is None:
         raise Http404
     return task

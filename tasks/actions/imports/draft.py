@@ -15,6 +15,7 @@ from tasks.actions.imports.plan import Plan, Problem, shown
 from tasks.errors import unknown_name
 from tasks.events import kinds
 from tasks.models import Agent, Dependency, Event, Membership, Project, Role, Task
+from tasks.refs import number_in
 from tasks.transitions import TERMINAL, Status
 
 #: The events that keep what the file said of a task when it was last imported.
@@ -83,7 +84,7 @@ class Draft:
         used = {name for _, _, name in self._names_used()} - self._by_key.keys() - self._by_external_id.keys()
         by_number: dict[int, list[str]] = defaultdict(list)
         for name in used:
-            if (number := self._number_in(name)) is not None:
+            if (number := number_in(self.project.key, name)) is not None:
                 by_number[number].append(name)
         tasks = Task.objects.filter(project=self.project).order_by()
         held: set[int] = set()
@@ -138,11 +139,6 @@ class Draft:
                 yield node, "parent", values["parent"]
             for _, name in values.get("links") or ():
                 yield node, "links", name
-
-    def _number_in(self, name: str) -> int | None:
-        key, _, number = name.rpartition("-")
-        fits = key.upper() == self.project.key and number.isascii() and number.isdigit() and len(number) < 10
-        return int(number) if fits else None
 
     def _find(self, name: str) -> Node | None:
         return self._by_key.get(name) or self._by_external_id.get(name) or self._in_project.get(name)

@@ -19,6 +19,7 @@ from tasks import clock
 from tasks.api.fields import AnyJSON
 from tasks.finding import no_task, task_named
 from tasks.models import AssignmentEnd, Priority, Run, Task
+from tasks.refs import ref_of
 from tasks.transitions import Status, is_overdue, is_ready, satisfies_dependency, settles_child
 
 PRIORITY_NAMES = {priority.value: priority.name.lower() for priority in Priority}
@@ -211,9 +212,9 @@ def _show(row: Row, around: Around, run: dict[str, Any] | None, now: datetime) -
     if row["open_blockers"]:
         open_ones = [number for number, status in around["dependencies"] if not satisfies_dependency(status)]
         open_ones += [number for number, status in around["children"] if not settles_child(status)]
-        blocked_by = [f"{key}-{number}" for number in dict.fromkeys(open_ones)]
+        blocked_by = [ref_of(key, number) for number in dict.fromkeys(open_ones)]
     return {
-        "ref": f"{key}-{row['number']}",
+        "ref": ref_of(key, row["number"]),
         "project": key,
         "title": row["title"],
         "description": row["description"],
@@ -225,11 +226,11 @@ def _show(row: Row, around: Around, run: dict[str, Any] | None, now: datetime) -
         "estimate_minutes": row["estimate_minutes"],
         "required_skills": [{"skill": name, "min_level": level} for name, level in sorted(around["skills"])],
         "assignees": around["assignees"],
-        "depends_on": [f"{key}-{number}" for number, _ in around["dependencies"]],
+        "depends_on": [ref_of(key, number) for number, _ in around["dependencies"]],
         "blocked_by": blocked_by,
         "is_ready": is_ready(row["status"], row["open_blockers"], row["deferred_until"], now),
         "is_overdue": is_overdue(row["status"], row["due_at"], now),
-        "parent": f"{key}-{row['parent__number']}" if row["parent__number"] else None,
+        "parent": ref_of(key, row["parent__number"]) if row["parent__number"] else None,
         "criteria": row["criteria"],
         "progress": {"percent": row["progress_percent"], "note": row["progress_note"], "at": row["progress_at"]},
         "active_run": run,
