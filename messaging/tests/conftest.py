@@ -1,4 +1,4 @@
-"""What the tests of notifications share: handling all events at once, and reading who was told what."""
+"""What the tests of notifications share: handling all events at once, and reading who was notified of what."""
 
 from collections.abc import Callable
 
@@ -11,18 +11,18 @@ from tasks.actions import assignments
 from tasks.models import AgentKind, Event, Role, Task
 from tasks.tests.cast import join, make_agent
 
-Told = set[tuple[str, str]]
+Notified = set[tuple[str, str]]
 
 
 @pytest.fixture
-def notified(cast) -> Callable[..., Told]:
-    """``notified(task)`` → {("hugo", "assigned"), …}: what the events since the last call tell to whom.
+def notified(cast) -> Callable[..., Notified]:
+    """``notified(task)`` → {("hugo", "assigned"), …}: the notifications made by the events since the last call.
 
-    The events are handled as a follower would, without its cursor, which needs transactions of its own.
+    The events are handled as by a follower, but without its cursor, which needs its own transactions.
     """
     seen = {"up_to": 0}
 
-    def since(task: Task | None = None) -> Told:
+    def since(task: Task | None = None) -> Notified:
         events = list(Event.objects.filter(pk__gt=seen["up_to"]).order_by("pk"))
         before = Notification.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         if events:
@@ -33,7 +33,9 @@ def notified(cast) -> Callable[..., Told]:
         new = Notification.objects.filter(pk__gt=before).select_related("recipient")
         if task is not None:
             new = new.filter(task=task)
-        rows = [(one.recipient.get_username(), one.kind, one.task_id) for one in new]
+        rows = [
+            (notification.recipient.get_username(), notification.kind, notification.task_id) for notification in new
+        ]
         assert len(rows) == len(set(rows)), "nobody is told the same twice"
         return {(name, kind) for name, kind, _ in rows}
 
@@ -41,8 +43,8 @@ def notified(cast) -> Callable[..., Told]:
 
 
 @pytest.fixture
-def told(cast, new_task, notified) -> list[Task]:
-    """Three tasks are assigned to hugo, one is taken from him again."""
+def notified_tasks(cast, new_task, notified) -> list[Task]:
+    """Three tasks are assigned to hugo, and one is taken from him again."""
     made = [new_task(f"Task {number}", assignees=[cast.hugo]) for number in (1, 2, 3)]
     assignments.unassign_task(actor=cast.ada.user, task=made[2], note="You have enough <b>to do</b>.")
     notified()
@@ -51,7 +53,7 @@ def told(cast, new_task, notified) -> list[Task]:
 
 @pytest.fixture
 def manager_mia(cast) -> User:
-    """A second manager of OPS, who did nothing of what is told."""
+    """A second manager of OPS, who caused none of the events."""
     mia = make_agent("mia", kind=AgentKind.HUMAN)
     join(cast.ops, mia.user, Role.MANAGER)
     return mia.user

@@ -1,4 +1,4 @@
-"""The follower of notifications in a process of its own, to be killed: ``python -m messaging.tests.follower_process``.
+"""The follower of notifications in a separate process, to be killed: ``python -m messaging.tests.follower_process``.
 
 Prints ``ready`` and follows until the end.
 """

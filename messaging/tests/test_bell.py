@@ -1,4 +1,4 @@
-"""The bell between processes: heard in threads without a loop, though the layer was away; it keeps none from ending."""
+"""The bell between processes: heard in threads without a loop, even after an outage; it keeps no process alive."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ def test_a_process_that_rang_the_bell_can_end():
 
 
 class Layer:
-    """A channel layer that is away at first, and then has news."""
+    """A channel layer that is down at first, and then has news."""
 
     def __init__(self) -> None:
         self.asked = 0

@@ -1,4 +1,4 @@
-"""The bell on every page and the page of notifications: filters, reading, muting, empty states, hostile text."""
+"""The bell on every page and the notifications page: filters, reading, muting, empty states, hostile text."""
 
 import re
 
@@ -39,7 +39,7 @@ def newest(cast) -> int:
 
 
 @pytest.mark.parametrize("path", ["/", "/agents/", "/reports/", "/tasks/OPS-1", PAGE])
-def test_bell_counts_the_unread_on_every_page(hugo, told, path):
+def test_bell_counts_the_unread_on_every_page(hugo, notified_tasks, path):
     assert bell_of(hugo.get(path)) == "4"
 
 
@@ -52,7 +52,7 @@ def test_bell_counts_in_the_admin_too(client, cast, new_task, notified):
     assert "data-notifications-count" not in client.get("/admin/login/").content.decode()
 
 
-def test_bell_has_words_for_who_cannot_see_it_and_no_badge_for_zero(hugo, client, cast, told):
+def test_bell_has_words_for_who_cannot_see_it_and_no_badge_for_zero(hugo, client, cast, notified_tasks):
     page = hugo.get(PAGE).content.decode()
     assert 'role="status">, 4 unread<' in page
     hugo.post(PAGE, {"do": "read_all"})
@@ -61,13 +61,13 @@ def test_bell_has_words_for_who_cannot_see_it_and_no_badge_for_zero(hugo, client
     assert re.search(r'aria-hidden="true"\s+hidden\s*>0<', page)
 
 
-def test_bell_beyond_99_says_so_in_short(cast, told, monkeypatch):
+def test_bell_beyond_99_says_so_in_short(cast, notified_tasks, monkeypatch):
     monkeypatch.setattr(tags, "SHOWN", 3)
     told_by_bell = tags.bell({"user": cast.hugo.user})
     assert (told_by_bell["shown"], told_by_bell["words"]) == ("3+", "4")
 
 
-def test_page_lists_the_newest_first_with_links(hugo, told):
+def test_page_lists_the_newest_first_with_links(hugo, notified_tasks):
     answer = hugo.get(PAGE)
     assert shown(answer) == [
         "ada took OPS-3 from you.", "ada assigned OPS-3 to you.", "ada assigned OPS-2 to you.",
@@ -77,7 +77,7 @@ def test_page_lists_the_newest_first_with_links(hugo, told):
     assert "You have enough &lt;b&gt;to do&lt;/b&gt;." in answer.content.decode()
 
 
-def test_page_by_unread_and_kind_keeps_the_filter_in_its_links(hugo, cast, told):
+def test_page_by_unread_and_kind_keeps_the_filter_in_its_links(hugo, cast, notified_tasks):
     hugo.post(PAGE, {"do": "read", "id": newest(cast)})
     assert len(shown(hugo.get(PAGE))) == 4
     assert len(shown(hugo.get(PAGE + "?show=unread"))) == 3
@@ -87,20 +87,20 @@ def test_page_by_unread_and_kind_keeps_the_filter_in_its_links(hugo, cast, told)
     assert len(shown(hugo.get(PAGE + "?kind=nonsense&before=x&show=y"))) == 4
 
 
-def test_page_goes_on_to_older_ones(hugo, cast, told, monkeypatch):
+def test_page_goes_on_to_older_ones(hugo, cast, notified_tasks, monkeypatch):
     monkeypatch.setattr(pages, "SHOWN", 3)
     first = hugo.get(PAGE)
     older = re.search(r'href="\?(before=\d+)">Older', first.content.decode())[1]
     assert [*shown(first), *shown(hugo.get(f"{PAGE}?{older}"))][-1] == "ada assigned OPS-1 to you."
 
 
-def test_read_one_marks_it_and_returns_to_the_same_list(hugo, cast, told):
+def test_read_one_marks_it_and_returns_to_the_same_list(hugo, cast, notified_tasks):
     answer = hugo.post(PAGE + "?show=unread&evil=//x", {"do": "read", "id": newest(cast)})
     assert (answer.status_code, answer.url) == (302, "/notifications/?show=unread")
     assert count_unread(cast.hugo.user) == 3
 
 
-def test_read_all_leaves_what_came_after_the_page(hugo, cast, told, new_task, notified):
+def test_read_all_leaves_what_came_after_the_page(hugo, cast, notified_tasks, new_task, notified):
     up_to = newest(cast)
     new_task(assignees=[cast.hugo])
     notified()
@@ -109,7 +109,7 @@ def test_read_all_leaves_what_came_after_the_page(hugo, cast, told, new_task, no
     assert "Marked 4 as read." in hugo.get(PAGE).content.decode()
 
 
-def test_read_all_of_a_filtered_list_leaves_other_kinds(hugo, cast, told):
+def test_read_all_of_a_filtered_list_leaves_other_kinds(hugo, cast, notified_tasks):
     page = hugo.get(PAGE + "?kind=assigned").content.decode()
     assert "3 unread" in page
     form = page[page.index('class="notification-all"') : page.index("these as read")]
@@ -131,14 +131,14 @@ def test_read_all_of_a_filtered_list_leaves_other_kinds(hugo, cast, told):
         {"do": "read", "id": "987654321"},
     ],
 )
-def test_post_of_nonsense_says_so_and_changes_nothing(hugo, cast, told, data):
+def test_post_of_nonsense_says_so_and_changes_nothing(hugo, cast, notified_tasks, data):
     answer = hugo.post(PAGE, data, follow=True)
     assert answer.status_code == 200
     assert "notice-error" in answer.content.decode()
     assert count_unread(cast.hugo.user) == 4
 
 
-def test_read_of_a_foreign_notification_is_refused(client, cast, told):
+def test_read_of_a_foreign_notification_is_refused(client, cast, notified_tasks):
     client.force_login(cast.ada.user)
     answer = client.post(PAGE, {"do": "read", "id": newest(cast)}, follow=True)
     assert "is no notification of yours" in answer.content.decode()
@@ -154,7 +154,7 @@ def test_mute_saves_the_kinds_without_a_tick(hugo, cast):
     assert muted_kinds(cast.hugo.user) == []
 
 
-def test_empty_states_name_the_next_step(client, cast, told):
+def test_empty_states_name_the_next_step(client, cast, notified_tasks):
     client.force_login(cast.vera)
     assert "No notifications yet" in client.get(PAGE).content.decode()
     client.force_login(cast.hugo.user)
@@ -165,14 +165,14 @@ def test_empty_states_name_the_next_step(client, cast, told):
     assert "not a member of any project yet" in client.get(PAGE).content.decode()
 
 
-def test_page_of_one_who_left_shows_nothing_of_the_project(hugo, cast, told):
+def test_page_of_one_who_left_shows_nothing_of_the_project(hugo, cast, notified_tasks):
     projects.remove_member(actor=cast.root, project=cast.ops, user=cast.hugo.user)
     answer = hugo.get(PAGE)
     assert (shown(answer), bell_of(answer)) == ([], "0")
 
 
-def test_deleted_task_has_no_link(hugo, cast, told):
-    delete_task(actor=cast.ada.user, task=told[0])
+def test_deleted_task_has_no_link(hugo, cast, notified_tasks):
+    delete_task(actor=cast.ada.user, task=notified_tasks[0])
     page = hugo.get(PAGE).content.decode()
     assert "The task was deleted." in page
     assert "/tasks/OPS-1" not in page

@@ -1,4 +1,4 @@
-"""Notifications over the API: the list and its filters, reading, muting, what is counted, what others never see."""
+"""Notifications over the API: the list and its filters, reading, muting, counts, and isolation from others."""
 
 import pytest
 from django.db import connection
@@ -18,7 +18,7 @@ def refs(answer) -> list[str]:
     return [row["task"] for row in answer.json()["results"]]
 
 
-def test_list_tells_the_newest_first_in_words(api, told):
+def test_list_tells_the_newest_first_in_words(api, notified_tasks):
     rows = api.hugo.get("/notifications").json()["results"]
     assert [(row["task"], row["kind"]) for row in rows] == [
         ("OPS-3", "unassigned"), ("OPS-3", "assigned"), ("OPS-2", "assigned"), ("OPS-1", "assigned"),
@@ -30,7 +30,7 @@ def test_list_tells_the_newest_first_in_words(api, told):
     assert rows[0]["read_at"] is None
 
 
-def test_list_by_unread_and_kind(api, told):
+def test_list_by_unread_and_kind(api, notified_tasks):
     newest = api.hugo.get("/notifications").json()["results"][0]
     api.hugo.post("/notifications/read", {"ids": [newest["id"]]})
     assert refs(api.hugo.get("/notifications?unread=true")) == ["OPS-3", "OPS-2", "OPS-1"]
@@ -40,7 +40,7 @@ def test_list_by_unread_and_kind(api, told):
     assert len(refs(api.hugo.get("/notifications?kind=&unread="))) == 4
 
 
-def test_list_in_pages_meets_each_once(api, told):
+def test_list_in_pages_meets_each_once(api, notified_tasks):
     first = api.hugo.get("/notifications?limit=3").json()
     second = api.hugo.client.get(first["next"]).json()
     ids = [row["id"] for row in first["results"] + second["results"]]
@@ -62,7 +62,7 @@ def test_list_with_a_bad_query_says_what_is_wrong(api, query, detail):
     assert (answer.status_code, answer.json()["detail"]) == (400, detail)
 
 
-def test_read_twice_is_the_same_and_keeps_the_first_time(api, cast, told):
+def test_read_twice_is_the_same_and_keeps_the_first_time(api, cast, notified_tasks):
     ids = [row["id"] for row in api.hugo.get("/notifications").json()["results"]][:2]
     assert api.hugo.post("/notifications/read", {"ids": ids}).json() == {"read": 2, "unread": 2}
     before = list(Notification.objects.filter(pk__in=ids).values_list("pk", "read_at"))
@@ -71,7 +71,7 @@ def test_read_twice_is_the_same_and_keeps_the_first_time(api, cast, told):
     assert Event.objects.filter(kind="notification.read").count() == 1
 
 
-def test_read_all_leaves_none_and_tells_the_other_pages_of_that_user(api, cast, told):
+def test_read_all_leaves_none_and_tells_the_other_pages_of_that_user(api, cast, notified_tasks):
     assert api.hugo.post("/notifications/read", {"all": True}).json() == {"read": 4, "unread": 0}
     assert api.hugo.post("/notifications/read", {"all": True}).json() == {"read": 0, "unread": 0}
     event = Event.objects.get(kind="notification.read")
@@ -99,7 +99,7 @@ def test_read_with_a_bad_body_says_what_is_wrong(api, body, detail):
     assert (answer.status_code, answer.json()["detail"]) == (400, detail)
 
 
-def test_read_with_one_foreign_id_marks_none(api, cast, told):
+def test_read_with_one_foreign_id_marks_none(api, cast, notified_tasks):
     own = [row["id"] for row in api.hugo.get("/notifications").json()["results"]]
     answer = api.atlas.post("/notifications/read", {"ids": own[:1]})
     assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
@@ -107,7 +107,7 @@ def test_read_with_one_foreign_id_marks_none(api, cast, told):
     assert count_unread(cast.hugo.user) == 4
 
 
-def test_own_notifications_alone_are_shown_and_counted(api, cast, told):
+def test_own_notifications_alone_are_shown_and_counted(api, cast, notified_tasks):
     for name in ("atlas", "ada", "vera", "mona", "root"):
         caller = getattr(api, name)
         assert refs(caller.get("/notifications")) == []
@@ -116,7 +116,7 @@ def test_own_notifications_alone_are_shown_and_counted(api, cast, told):
     assert count_unread(cast.hugo.user) == 4
 
 
-def test_notifications_of_a_project_one_has_left_are_not_shown_any_more(api, cast, told):
+def test_notifications_of_a_project_one_has_left_are_not_shown_any_more(api, cast, notified_tasks):
     projects.remove_member(actor=cast.root, project=cast.ops, user=cast.hugo.user)
     ids = list(Notification.objects.filter(recipient=cast.hugo.user).values_list("pk", flat=True))
     assert refs(api.hugo.get("/notifications")) == []
@@ -126,8 +126,8 @@ def test_notifications_of_a_project_one_has_left_are_not_shown_any_more(api, cas
     assert len(refs(api.hugo.get("/notifications"))) == 4
 
 
-def test_notification_of_a_deleted_task_stays_without_its_title(api, cast, told):
-    tasks.delete_task(actor=cast.ada.user, task=told[0])
+def test_notification_of_a_deleted_task_stays_without_its_title(api, cast, notified_tasks):
+    tasks.delete_task(actor=cast.ada.user, task=notified_tasks[0])
     row = api.hugo.get("/notifications").json()["results"][-1]
     assert (row["task"], row["title"]) == ("OPS-1", None)
 
@@ -162,7 +162,7 @@ def test_mute_is_kept_per_user_and_replaced_as_a_whole(api, cast):
     assert api.hugo.get("/notifications/preferences").json() == {"muted": ["overdue"]}
 
 
-def test_list_costs_the_same_queries_for_any_number(api, cast, told, new_task, notified):
+def test_list_costs_the_same_queries_for_any_number(api, cast, notified_tasks, new_task, notified):
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
             assert api.hugo.get("/notifications").status_code == 200
@@ -183,7 +183,7 @@ def test_agent_finds_its_own_among_its_events(api, cast, new_task, notified):
     mine = Event.objects.visible_to(cast.atlas.user).filter(kind="notification.created", recipient=cast.atlas.user)
     assert mine.get().data["notification"] == cast.atlas.user.notifications.get().pk
     if connection.vendor == "sqlite":
-        # Elsewhere the test's own transaction is not over yet.
+        # Otherwise the test's own transaction is not over yet.
         kinds = [event["kind"] for event in api.atlas.get(f"/events?after={start}").json()["events"]]
         assert kinds.count("notification.created") == 1
         kinds = [event["kind"] for event in api.bert.get(f"/events?after={start}").json()["events"]]

@@ -1,4 +1,4 @@
-"""The page of notifications in a browser: contrast, a small window, the keyboard, no breach of the policy."""
+"""The notifications page in a browser: contrast, a small window, the keyboard, no policy violations."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The page carries the place in the stream from before its rows were read."""
+"""The page carries the stream position from before its rows were read."""
 
 import re
 
@@ -11,9 +11,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def cursor_of(client, path: str) -> Cursor:
-    found = re.search(r'<body data-cursor="([^"]+)">', client.get(path).content.decode())
-    assert found, path
-    return Cursor.parse(found[1])
+    match = re.search(r'<body data-cursor="([^"]+)">', client.get(path).content.decode())
+    assert match, path
+    return Cursor.parse(match[1])
 
 
 @pytest.mark.parametrize("path", ["/", "/agents/", "/tasks/OPS-1", "/reports/", "/no-such-page"])
@@ -27,7 +27,7 @@ def test_page_carries_the_cursor_behind_what_it_shows(client, cast, new_task, pa
 
 
 def test_event_that_comes_while_a_page_is_read_lies_behind_its_cursor(client, cast, new_task, monkeypatch):
-    """Whether the page shows it or not, it hears of it."""
+    """Whether or not the page shows it, the page receives it."""
     new_task("Before")
     client.force_login(cast.ada.user)
     read_cards = board.read_cards

@@ -1,4 +1,4 @@
-"""A clock that tests set by hand, and tasks completed at times of their choice."""
+"""A clock that tests set by hand, and tasks completed at chosen times."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def utc(text: str) -> datetime:
 
 @pytest.fixture
 def set_clock(monkeypatch) -> Callable[[str], datetime]:
-    """``set_clock("2026-01-05 10:00")``: every verb now believes that it is this time, in UTC."""
+    """``set_clock("2026-01-05 10:00")``: for every verb it is now this time, in UTC."""
 
     def set_to(text: str) -> datetime:
         moment = utc(text)
@@ -38,7 +38,7 @@ def set_clock(monkeypatch) -> Callable[[str], datetime]:
 
 @pytest.fixture
 def do_task(cast, new_task, set_clock):
-    """``do_task("created", "started", "completed", agent=…)``: a task of OPS with that life, in UTC."""
+    """``do_task("created", "started", "completed", agent=…)``: a task of OPS with that history, in UTC."""
 
     def do(created: str, started: str, completed: str, *, agent=None, task: Task | None = None, **fields) -> Task:
         who = (agent or cast.atlas).user
@@ -56,7 +56,7 @@ def do_task(cast, new_task, set_clock):
 
 @pytest.fixture
 def import_completed(cast, new_task, set_clock):
-    """``import_completed("created", "started" or None, "completed", at="…")``: a task done elsewhere, as imported."""
+    """``import_completed("created", "started" or None, "completed", at="…")``: an imported task, done elsewhere."""
 
     def bring_in(created: str, started: str | None, completed: str, *, at: str = "2026-03-01 00:00") -> Task:
         now = set_clock(at)
@@ -78,7 +78,7 @@ def import_completed(cast, new_task, set_clock):
 
 @pytest.fixture
 def ask(cast):
-    """``ask("completed", "from=…&to=…", user=…, now="…")`` → the answer as the API words it."""
+    """``ask("completed", "from=…&to=…", user=…, now="…")`` → the answer as the API gives it."""
 
     def ask_for(slug: str, query: str = "", *, user=None, now: str = "2026-06-01 12:00") -> dict:
         moment = utc(now)

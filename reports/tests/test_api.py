@@ -1,4 +1,4 @@
-"""Reports over HTTP: who may read what, in which form, and how a wrong question is refused."""
+"""Reports over HTTP: who may read what, in which format, and how a bad query is refused."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ def test_list_reports_names_them_with_their_columns(api, slash):
     answer = api.atlas.get(f"/reports{slash}")
     assert answer.status_code == 200
     listed = answer.json()
-    assert [one["slug"] for one in listed["results"]] == ["completed", "time_to_complete", "workload"]
+    assert [report["slug"] for report in listed["results"]] == ["completed", "time_to_complete", "workload"]
     assert (listed["next"], listed["previous"]) == (None, None)
     assert {"name": "lead_median_seconds", "label": "Lead time: median", "unit": "seconds"} in listed["results"][1][
         "columns"
@@ -30,20 +30,20 @@ def test_list_reports_names_them_with_their_columns(api, slash):
 def test_get_report_as_member_answers_json(api, slug, slash):
     answer = api.vera.get(f"/reports/{slug}{slash}?{JANUARY}")
     assert answer.status_code == 200, answer.content
-    told = answer.json()
-    assert (told["slug"], told["project"], told["from"]) == (slug, "OPS", "2026-01-01T00:00:00Z")
+    report = answer.json()
+    assert (report["slug"], report["project"], report["from"]) == (slug, "OPS", "2026-01-01T00:00:00Z")
     assert answer["Content-Type"] == "application/json"
 
 
 def test_get_report_counts_what_was_completed(api, do_task):
     do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
-    told = api.atlas.get(f"/reports/completed?{JANUARY}&bucket=month").json()
-    assert told["rows"] == [
+    report = api.atlas.get(f"/reports/completed?{JANUARY}&bucket=month").json()
+    assert report["rows"] == [
         {
             "bucket": "2026-01-01",
             "starts_at": "2026-01-01T00:00:00Z",
             "ends_at": "2026-02-01T00:00:00Z",
-            "is_partial": told["rows"][0]["is_partial"],
+            "is_partial": report["rows"][0]["is_partial"],
             "completed": 1,
             "imported": 0,
         }

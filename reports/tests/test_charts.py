@@ -1,4 +1,4 @@
-"""Charts are well-formed SVG with a title and a description, and take any text as text."""
+"""Charts are well-formed SVG with a title and a description, and treat any text as text."""
 
 from xml.etree import ElementTree
 
@@ -10,12 +10,12 @@ HOSTILE = "</svg><script>alert(1)</script>\"'&"
 
 
 def parse(svg: str) -> ElementTree.Element:
-    """The chart's drawing, the last of the drawings side by side."""
+    """The chart's drawing; the last one if there are several side by side."""
     return ElementTree.fromstring(f"<all>{svg}</all>")[-1]
 
 
 def bars_of(drawing: ElementTree.Element, kind: str) -> list[ElementTree.Element]:
-    return [one for one in drawing.iter("rect") if kind in one.get("class", "").split()]
+    return [rect for rect in drawing.iter("rect") if kind in rect.get("class", "").split()]
 
 
 def counts(*values: int) -> list[dict]:
@@ -40,11 +40,11 @@ def test_ticks_are_round_whole_numbers_that_reach_the_top(top, expected):
     ("top", "last", "step"), [(0, 1, 1), (42, 50, 10), (3_000, 3_000, 600), (40_000, 43_200, 10_800), (10**9, 10**9, 0)]
 )
 def test_duration_ticks_are_round_in_their_unit(top, last, step):
-    found = duration_ticks(top)
-    assert found[0] == 0
-    assert found[-1] >= last
-    assert len(found) <= 6 or top == 10**9
-    assert not step or found[1] == step
+    ticks = duration_ticks(top)
+    assert ticks[0] == 0
+    assert ticks[-1] >= last
+    assert len(ticks) <= 6 or top == 10**9
+    assert not step or ticks[1] == step
 
 
 def test_draw_columns_has_a_bar_per_count_as_high_as_the_count():

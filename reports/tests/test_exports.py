@@ -1,4 +1,4 @@
-"""JSON, CSV and XLSX of one answer; no text of an agent becomes a formula."""
+"""JSON, CSV and XLSX of one answer; no agent's text becomes a formula."""
 
 import csv
 import io
@@ -85,11 +85,15 @@ def test_export_xlsx_survives_characters_that_xml_cannot_hold(given, cast):
 
 @pytest.mark.parametrize("slug", sorted(REPORTS))
 def test_export_json_rows_have_exactly_the_declared_columns(given, slug):
-    told = as_json(given(slug))
-    names = [column["name"] for column in told["columns"]]
-    assert all(set(row) == set(names) for row in [*told["rows"], told["total"]])
-    assert (told["from"], told["to"], told["bucket"]) == ("2026-01-05T00:00:00Z", "2026-01-19T00:00:00Z", "week")
-    json.dumps(told)
+    exported = as_json(given(slug))
+    names = [column["name"] for column in exported["columns"]]
+    assert all(set(row) == set(names) for row in [*exported["rows"], exported["total"]])
+    assert (exported["from"], exported["to"], exported["bucket"]) == (
+        "2026-01-05T00:00:00Z",
+        "2026-01-19T00:00:00Z",
+        "week",
+    )
+    json.dumps(exported)
 
 
 def test_export_file_is_named_after_report_project_and_period(given):

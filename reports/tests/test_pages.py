@@ -1,4 +1,4 @@
-"""The pages: what they show to whom, links that keep the question, files, and empty states."""
+"""The pages: what they show to whom, links that keep the query, files, and empty states."""
 
 import json
 
@@ -63,8 +63,8 @@ def test_page_shows_durations_and_partial_buckets_in_words(page, do_task):
 def test_page_files_come_under_the_same_question(client, cast, do_task):
     do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
     client.force_login(cast.vera)
-    told = json.loads(client.get(f"/reports/completed/?{JANUARY}&output=json").content)
-    assert (told["project"], told["total"]["completed"]) == ("OPS", 1)
+    exported = json.loads(client.get(f"/reports/completed/?{JANUARY}&output=json").content)
+    assert (exported["project"], exported["total"]["completed"]) == ("OPS", 1)
     answer = client.get(f"/reports/completed/?{JANUARY}&output=csv")
     assert answer["Content-Disposition"] == 'attachment; filename="completed_OPS_2026-01-01_2026-02-01.csv"'
 

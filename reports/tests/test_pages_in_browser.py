@@ -1,4 +1,4 @@
-"""The report pages in a real browser: narrow and wide, light and dark, by keyboard, with hostile names."""
+"""The report pages in a real browser: narrow and wide, light and dark, with the keyboard, with hostile names."""
 
 import itertools
 import shutil
@@ -18,7 +18,7 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 @pytest.fixture
 def site(live_server, cast, do_task) -> tuple[str, str]:
-    """Address of a server whose project has completions by an agent with a hostile name, and ada's session."""
+    """The address of a server whose project has completions by an agent with a hostile name, and ada's session."""
     do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
     do_task("2026-01-05 08:00", "2026-01-06 09:00", "2026-01-07 10:00", agent=cast.bert)
     Agent.objects.filter(pk=cast.atlas.pk).update(name=HOSTILE)
@@ -29,22 +29,22 @@ def site(live_server, cast, do_task) -> tuple[str, str]:
 
 @pytest.fixture
 def browser(site) -> Iterator:
-    # Started after the data is there: inside Playwright's loop Django refuses to touch the database.
+    # Started after the data exists: inside Playwright's loop Django refuses to touch the database.
     with playwright.sync_playwright() as started:
         try:
-            found = started.chromium.launch(
+            launched = started.chromium.launch(
                 executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
                 args=["--no-sandbox", "--disable-background-networking"],
             )
         except playwright.Error as error:
             pytest.skip(f"Chromium does not start: {error.message.splitlines()[0]}")
-        yield found
-        found.close()
+        yield launched
+        launched.close()
 
 
 @pytest.fixture
 def open_page(site, browser):
-    """``open_page("/reports/", width=360, dark=True)`` → the page, and a list of all that went wrong in it."""
+    """``open_page("/reports/", width=360, dark=True)`` → the page, and a list of everything that went wrong on it."""
 
     def open_at(path: str, *, width: int = 1280, dark: bool = False):
         url, session = site
@@ -52,7 +52,7 @@ def open_page(site, browser):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
         page, wrong = context.new_page(), []
-        # The tests' own server speaks HTTP only; a page tells the console that it found no socket.
+        # The test server speaks HTTP only, so pages log to the console that there is no socket.
         no_socket = "WebSocket connection to"
         page.on(
             "console",

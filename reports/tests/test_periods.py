@@ -1,4 +1,4 @@
-"""Where buckets begin and end: local midnights, whatever the clocks do."""
+"""Where buckets begin and end: at local midnight, whatever the clocks do."""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -24,7 +24,7 @@ def test_cut_day_when_clocks_go_back_lasts_25_hours():
 
 
 def test_cut_day_without_a_midnight_begins_when_clocks_leap():
-    # Lebanon's clocks go from 0:00 to 1:00 on 29 March 2026.
+    # Lebanon's clocks jump from 0:00 to 1:00 on 29 March 2026.
     beirut = ZoneInfo("Asia/Beirut")
     assert midnight(date(2026, 3, 29), beirut) == utc("2026-03-28 22:00")
     period = Period(midnight(date(2026, 3, 29), beirut), midnight(date(2026, 3, 30), beirut), BucketSize.DAY, beirut)
@@ -60,9 +60,9 @@ def test_cut_buckets_leave_no_gap_and_no_overlap():
 )
 def test_default_start_spans_30_days_12_weeks_or_12_months(size, start):
     zone = ZoneInfo("UTC")
-    found = default_start(utc("2026-02-21 00:00"), BucketSize(size), zone)
-    assert found == utc(start)
-    assert len(Period(found, utc("2026-02-21 00:00"), BucketSize(size), zone).buckets) == {"day": 30}.get(size, 12)
+    began = default_start(utc("2026-02-21 00:00"), BucketSize(size), zone)
+    assert began == utc(start)
+    assert len(Period(began, utc("2026-02-21 00:00"), BucketSize(size), zone).buckets) == {"day": 30}.get(size, 12)
 
 
 def test_period_that_ends_before_it_starts_is_refused():

@@ -1,4 +1,4 @@
-"""Lead and cycle times, against numbers worked out by hand (and by NumPy's default percentile)."""
+"""Lead and cycle times, against numbers calculated by hand (and by NumPy's default percentile)."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def figures(row: dict, column: str) -> tuple:
 
 @pytest.fixture
 def five_tasks(do_task):
-    """Lead times 1, 2, 3, 4 and 10 h; cycle times 30 min each but the last, which took 9 h. All in one week."""
+    """Lead times 1, 2, 3, 4 and 10 h; cycle times 30 min each except the last, which took 9 h. All in one week."""
     for hour in (1, 2, 3, 4):
         completed = utc("2026-01-06 00:00") + timedelta(hours=hour)
         started = completed - timedelta(minutes=30)

@@ -81,7 +81,7 @@ def test_workload_total_adds_up_and_the_gini_coefficient_is_over_agents(cast, as
     assert (answer["total"]["completed"], answer["total"]["share"]) == (4, 100.0)
     assert answer["total"]["worked_seconds"] == 4 * 3600
     # 0, 0, 1, 3 over hugo, rita, bert and atlas: 2 · (3 · 1 + 4 · 3) / (4 · 4) − 5 / 4.
-    assert [(one["name"], one["value"]) for one in answer["figures"]] == [("gini", 0.625)]
+    assert [(figure["name"], figure["value"]) for figure in answer["figures"]] == [("gini", 0.625)]
 
 
 def test_workload_run_of_another_project_is_not_counted(cast, ask, new_task, set_clock):

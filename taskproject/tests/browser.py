@@ -1,7 +1,7 @@
-"""Pages in headless Chromium, loaded as a pytest plugin: ``open_page`` and what every page must keep.
+"""Pages in headless Chromium, loaded as a pytest plugin: ``open_page`` and what every page must hold to.
 
-Each page notes what must never happen: console errors (a breach of the content security policy is one), exceptions,
-dialogs, requests to other hosts, answers of 500. Whatever is left in ``problems`` at the end fails the test.
+Each page records what must never happen: console errors (which include content security policy violations),
+exceptions, dialogs, requests to other hosts, 500 responses. Anything left in ``problems`` at the end fails the test.
 """
 
 import os
@@ -18,7 +18,7 @@ from django.test import Client
 PATIENCE = 30_000
 INTERACTIVE = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
 
-#: Text whose contrast with what lies behind it is below WCAG AA, as a list of words about it.
+#: Text whose contrast with its background is below WCAG AA, as a list of descriptions.
 LOW_CONTRAST = """() => {
   const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
   const rgba = (text) => {
@@ -37,7 +37,7 @@ LOW_CONTRAST = """() => {
     for (const layer of layers.reverse()) colour = over(layer, colour);
     return colour;
   };
-  const found = [];
+  const low = [];
   for (const element of document.querySelectorAll("body *")) {
     const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.nodeValue.trim());
     if (!own || !element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})) continue;
@@ -49,10 +49,10 @@ LOW_CONTRAST = """() => {
     const ratio = (a + 0.05) / (b + 0.05);
     if (ratio < (large ? 3 : 4.5)) {
       const words = element.textContent.trim().slice(0, 30);
-      found.push(`${element.className || element.nodeName} "${words}" ${ratio.toFixed(2)}`);
+      low.push(`${element.className || element.nodeName} "${words}" ${ratio.toFixed(2)}`);
     }
   }
-  return [...new Set(found)];
+  return [...new Set(low)];
 }"""
 
 #: What the keyboard must reach: visible, enabled, and not hidden in a closed <details>.
@@ -68,7 +68,7 @@ REACHABLE = """(selector) => {
   });
 }"""
 
-#: Where the focus is, and whether one can see it there.
+#: Where the focus is, and whether it is visible.
 FOCUSED = """() => {
   const e = document.activeElement;
   const drawn = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
@@ -79,7 +79,7 @@ FOCUSED = """() => {
 
 @dataclass
 class Tab:
-    """A page of the browser with what went wrong on it. ``page`` is Playwright's."""
+    """A browser page and what went wrong on it. ``page`` is Playwright's."""
 
     page: Any
     origin: str
@@ -98,7 +98,7 @@ class Tab:
         page.on("response", lambda answer: self._answer(answer))
 
     def _console(self, message: Any) -> None:
-        # The tests' own server speaks HTTP only; pages say so to the console and ask over HTTP instead.
+        # The test server speaks HTTP only; pages log that to the console and poll over HTTP instead.
         if message.type in ("error", "warning") and not message.text.startswith("WebSocket connection to"):
             self.problems.append(f"console {message.type}: {message.text}")
 
@@ -119,7 +119,7 @@ class Tab:
         assert self.page.evaluate(LOW_CONTRAST) == [], self.page.url
 
     def assert_keyboard_reaches_all(self) -> None:
-        """Tab from the top of the page visits every control, the skip link first, each with a focus one can see."""
+        """Tab from the top of the page visits every control, the skip link first, each with a visible focus."""
         page = self.page
         wanted = page.evaluate(REACHABLE, INTERACTIVE)
         page.evaluate("document.activeElement?.blur(); window.scrollTo(0, 0)")
@@ -137,14 +137,14 @@ class Tab:
 
 @pytest.fixture(scope="module")
 def chromium(django_db_setup: None) -> Generator[Any, None, None]:
-    """Headless Chromium: of the system, else Playwright's own.
+    """Headless Chromium: the system's, else Playwright's own.
 
-    Playwright runs an event loop in the thread of the tests, which Django takes for asynchronous code and other tests
-    could not bear: hence one per module, and Django told while it lasts.
+    Playwright runs an event loop in the tests' thread, which Django mistakes for asynchronous code and which other
+    tests could not tolerate: hence one per module, with Django's check off meanwhile.
     """
     playwright = pytest.importorskip("playwright.sync_api")
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    path = os.environ.get("CHROMIUM") or next((found for name in names if (found := shutil.which(name))), None)
+    path = os.environ.get("CHROMIUM") or next((where for name in names if (where := shutil.which(name))), None)
     patch = pytest.MonkeyPatch()
     with playwright.sync_playwright() as tools:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -163,7 +163,7 @@ def chromium(django_db_setup: None) -> Generator[Any, None, None]:
 def open_page(chromium: Any, live_server: Any) -> Generator[Callable[..., Tab], None, None]:
     """``open_page("/", user=ada, width=360, dark=True)`` → a ``Tab``, signed in where a user is given.
 
-    ``at``: the URL of another server on the test database than the tests' own.
+    ``at``: the URL of a server on the test database other than the test server.
     """
     contexts, tabs = [], []
 

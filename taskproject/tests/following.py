@@ -13,13 +13,13 @@ from django.test import Client
 from tasks.events.reading import Cursor, present_cursor, read_all, read_events
 from tasks.models import Agent, AgentKind, Event, Task
 
-#: As follow.js has it.
+#: As in follow.js.
 RESHAPES = re.compile(r"^task\.(created|edited|imported|reimported|deleted|dependencies_)")
-#: What only time changes: the words of moments, which the page's own clock writes.
+#: What only time changes: the texts of times, which the page's own clock writes.
 MOMENTS = re.compile(r"<time [^>]*>[^<]*</time>")
-#: Another one in each answer.
+#: Different in each response.
 CSRF = re.compile(r'<input type="hidden" name="csrfmiddlewaretoken" value="[^"]*">')
-#: Seen with every call, told by no event: these are looked at every few seconds.
+#: Changed by every call without an event: pages refresh these every few seconds.
 SIGNS_OF_LIFE = re.compile(
     r'<span class="muted small agent-seen">.*?</span>|<p class="muted small">Last progress .*?</p>'
 )
@@ -35,7 +35,7 @@ def regions_of(html: str) -> str:
 
 
 def news(user: User, after: Cursor) -> tuple[list[Event], Cursor]:
-    """All events behind ``after``; waits while another transaction of the database, a vacuum say, holds them back."""
+    """All events after ``after``; waits while another transaction in the database, e.g. a vacuum, holds them back."""
     newest = Event.objects.order_by("-pk").first()
     is_read = newest is None or Cursor.of(newest) <= after
     until = time.monotonic() + 30
@@ -48,25 +48,25 @@ def news(user: User, after: Cursor) -> tuple[list[Event], Cursor]:
 
 
 class OpenBoard:
-    """A board in a tab: columns of cards, brought up to date by events alone, through ``/board/changes``."""
+    """A board in a tab: columns of cards, updated by events alone, through ``/board/changes``."""
 
     def __init__(self, client: Client, user: User, query: str = "") -> None:
         self.client, self.user, self.query = client, user, query
         self.cursor = present_cursor()
         self.cards: dict[str, str] = {}
         self.columns: dict[str, Any] = {}
-        self.told = 0
+        self.rendered = 0
         self._show(client.get(f"/{query}").context)
 
     def _show(self, context: Any) -> set[str]:
-        """Take over what an answer tells; the refs of cards that it takes for known and that are not."""
+        """Apply a response; returns the refs of cards that it assumes to be known but that are not."""
         unknown, shown = set(), {}
         self.columns = {}
         for column in [*context["columns"], *context["folded"]]:
             self.columns[column.status] = (column.count, column.hidden, [card.ref for card in column.cards])
             for card in column.cards:
                 if not card.is_kept:
-                    self.told += 1
+                    self.rendered += 1
                     shown[card.ref] = settled(render_to_string("tasks/_card.html", {"card": card}))
                 elif card.ref in self.cards:
                     shown[card.ref] = self.cards[card.ref]
@@ -76,7 +76,7 @@ class OpenBoard:
         return unknown
 
     def follow(self) -> list[Event]:
-        """Read on and fetch what the events name; returns them."""
+        """Read new events and fetch what they name; returns the events."""
         events, self.cursor = news(self.user, self.cursor)
         wanted = {event.task_ref for event in events if event.task_ref}
         while wanted:
@@ -91,7 +91,7 @@ class OpenBoard:
 
 
 def concerns(event: Event, page: str, ref: str) -> bool:
-    """Whether the page of task ``ref`` fetches itself anew for ``event``; as follow.js has it."""
+    """Whether the page of task ``ref`` reloads for ``event``, as in follow.js."""
     named = bool(event.task_ref) and f'data-about="{event.task_ref}"' in page
     if event.project_key != ref.rpartition("-")[0]:
         return named
@@ -100,7 +100,7 @@ def concerns(event: Event, page: str, ref: str) -> bool:
 
 @contextmanager
 def everybody_follows(client: Client, user: User) -> Iterator[None]:
-    """Boards, task pages and pages of agents are open; afterwards each is as a fresh one, by what events told it."""
+    """Boards, task pages and agents' pages are open; afterwards each equals a fresh one, updated by events alone."""
     client.force_login(user)
     boards = [OpenBoard(client, user, query) for query in ("", "?assignee=atlas", "?q=task&priority=normal")]
     cursor: Cursor = present_cursor()

@@ -1,4 +1,4 @@
-"""A Redis of the test's own, at a socket in its folder, to be flushed, killed and started again."""
+"""The test's own Redis, on a socket in its folder, to be flushed, killed and restarted."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ class RedisServer:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """All it held is gone, and whoever was connected is cut off."""
+        """All its data is lost, and every client is disconnected."""
         self.process.kill()
         self.process.wait()
         self.path.unlink(missing_ok=True)

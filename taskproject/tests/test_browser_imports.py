@@ -1,7 +1,7 @@
 """What the browser loads keeps the import rule of the Python packages.
 
-The site's frame (`taskproject/static`) stands on the ground floor and knows no app; tasks builds on the frame;
-messaging and reports build on both, and not on each other. Only the two templates that compose a page may name all.
+The site's frame (`taskproject/static`) is the ground floor and knows no app; tasks builds on the frame; messaging and
+reports build on both, but not on each other. Only the two templates that compose a page may refer to all of them.
 """
 
 import posixpath
@@ -34,7 +34,7 @@ STATIC_PATH = re.compile(r"""["']/static/([^"'#?]+)""")
 
 
 def _references(root: Path) -> Iterator[tuple[str, str, str]]:
-    """Each reference of a static file or template: the file, the package that it belongs to, the static path named."""
+    """Each reference in a static file or template: the file, the package it belongs to, and the static path."""
     for app in MAY_USE:
         static = root / app / "static"
         for path in sorted(static.rglob("*")):
@@ -57,7 +57,7 @@ def _references(root: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def broken_rules(root: Path) -> list[str]:
-    """One sentence for each reference below ``root`` that the rule does not allow, or that leads nowhere."""
+    """One sentence for each reference below ``root`` that breaks the rule or leads nowhere."""
     sentences = []
     for file, app, named in _references(root):
         target = named.partition("/")[0]

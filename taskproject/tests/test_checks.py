@@ -1,4 +1,4 @@
-"""System checks: each speaks where it should and is silent where all is well."""
+"""System checks: each reports what it should and is silent when all is well."""
 
 from types import SimpleNamespace
 
@@ -13,14 +13,14 @@ def ids(messages):
 
 @pytest.fixture
 def databases(monkeypatch):
-    """``databases(engine, layer=…, **options)``: what the checks read of the settings, without opening any."""
+    """``databases(engine, layer=…, **options)``: the settings that the checks read, without opening a database."""
 
     def use(engine, *, layer="", **options):
-        found = SimpleNamespace(
+        values = SimpleNamespace(
             DATABASES={"default": {"ENGINE": engine, "OPTIONS": options}},
             CHANNEL_LAYERS={"default": {"BACKEND": layer}},
         )
-        monkeypatch.setattr(checks, "settings", found)
+        monkeypatch.setattr(checks, "settings", values)
 
     return use
 
@@ -54,7 +54,7 @@ def test_our_own_settings_keep_wal_off_where_it_is_not_safe(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("debug", "hosts", "found"),
+    ("debug", "hosts", "expected"),
     [
         (True, ["localhost", "127.0.0.1", "[::1]", ".localhost"], []),
         (True, ["tasks.example.org"], ["taskproject.W002"]),
@@ -62,13 +62,13 @@ def test_our_own_settings_keep_wal_off_where_it_is_not_safe(monkeypatch):
         (False, ["tasks.example.org"], []),
     ],
 )
-def test_debug_with_public_hosts_is_a_warning(settings, debug, hosts, found):
+def test_debug_with_public_hosts_is_a_warning(settings, debug, hosts, expected):
     settings.DEBUG, settings.ALLOWED_HOSTS = debug, hosts
-    assert ids(checks.check_debug()) == found
+    assert ids(checks.check_debug()) == expected
 
 
 @pytest.mark.parametrize(
-    ("engine", "layer", "found"),
+    ("engine", "layer", "expected"),
     [
         ("django.db.backends.postgresql", checks.IN_MEMORY_LAYER, ["taskproject.I003"]),
         ("django.db.backends.postgresql", "channels_redis.pubsub.RedisPubSubChannelLayer", []),
@@ -76,6 +76,6 @@ def test_debug_with_public_hosts_is_a_warning(settings, debug, hosts, found):
         ("django.db.backends.sqlite3", checks.IN_MEMORY_LAYER, []),
     ],
 )
-def test_in_memory_layer_beside_postgresql_is_mentioned(databases, engine, layer, found):
+def test_in_memory_layer_beside_postgresql_is_mentioned(databases, engine, layer, expected):
     databases(engine, layer=layer)
-    assert ids(checks.check_channel_layer()) == found
+    assert ids(checks.check_channel_layer()) == expected

@@ -1,4 +1,4 @@
-"""doctor: what it finds, what it mends, its exit codes, and that it survives what it examines."""
+"""doctor: what it finds, what it repairs, its exit codes, and that it survives what it examines."""
 
 import json
 from datetime import timedelta
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def keep_connection(monkeypatch):
-    """The doctor opens a new connection; a test's transaction lives in the present one."""
+    """The doctor opens a new connection, but the test's transaction lives in the current one."""
     monkeypatch.setattr(diagnosis.connection, "close", lambda: None)
 
 
@@ -41,27 +41,27 @@ def doctor(*args):
         call_command("doctor", "--json", *args, stdout=out)
     except SystemExit as ended:
         code = ended.code
-    told = json.loads(out.getvalue())
-    assert told["ok"] is (code == 0)
-    return code, {one["name"]: (one["level"], one["detail"]) for one in told["findings"]}
+    answer = json.loads(out.getvalue())
+    assert answer["ok"] is (code == 0)
+    return code, {finding["name"]: (finding["level"], finding["detail"]) for finding in answer["findings"]}
 
 
 def test_doctor_of_a_running_installation_finds_all_well(cast):
     engine.tick()
-    code, found = doctor()
+    code, findings = doctor()
     assert code == 0
-    assert {name: level for name, (level, _) in found.items()} == dict.fromkeys(
+    assert {name: level for name, (level, _) in findings.items()} == dict.fromkeys(
         ["configuration", "channels", "database", "migrations", "engine", "followers", "counters"], "ok"
     )
 
 
 def test_doctor_without_an_engine_notes_it_and_exits_0(cast):
-    code, found = doctor()
-    assert (code, found["engine"][0]) == (0, "note")
+    code, findings = doctor()
+    assert (code, findings["engine"][0]) == (0, "note")
     EngineState.objects.create(pk=1, last_tick_at=timezone.now() - timedelta(minutes=5))
-    code, found = doctor()
-    assert (code, found["engine"][0]) == (0, "note")
-    assert "0:05:0" in found["engine"][1]
+    code, findings = doctor()
+    assert (code, findings["engine"][0]) == (0, "note")
+    assert "0:05:0" in findings["engine"][1]
 
 
 def test_doctor_counts_work_that_waits_for_an_engine(cast, new_task, let_lease_end):
@@ -78,14 +78,14 @@ def test_doctor_counts_work_that_waits_for_an_engine(cast, new_task, let_lease_e
 
 def test_doctor_tells_how_far_a_follower_is_behind(cast, new_task):
     new_task(assignees=[cast.hugo])
-    # Events that the test's own transaction wrote lie beyond the horizon until it ends.
+    # Events written by the test's own transaction are beyond the horizon until it ends.
     Event.objects.update(at=timezone.now() - timedelta(minutes=2), transaction_id=1 if is_postgresql() else 0)
     FollowerCursor.objects.update_or_create(
         name="notifications", defaults={"transaction_id": 0, "event_id": -1, "moved_at": timezone.now()}
     )
-    code, found = doctor()
-    assert (code, found["followers"][0]) == (1, "problem")
-    assert "behind by 0:02:0" in found["followers"][1]
+    code, findings = doctor()
+    assert (code, findings["followers"][0]) == (1, "problem")
+    assert "behind by 0:02:0" in findings["followers"][1]
     notifications.follower.catch_up()
     assert doctor()[1]["followers"][0] == "ok"
 
@@ -96,12 +96,12 @@ def test_doctor_names_wrong_counters_and_mends_them_when_asked(cast, new_task):
     free = new_task()
     Task.objects.filter(pk=second.pk).update(open_blockers=0)
     Task.objects.filter(pk=free.pk).update(open_blockers=3)
-    code, found = doctor()
+    code, findings = doctor()
     assert code == 1
-    assert f"{second.ref} (0, is 1)" in found["counters"][1]
-    assert f"{free.ref} (3, is 0)" in found["counters"][1]
-    code, found = doctor("--fix")
-    assert (code, found["counters"][0]) == (0, "note")
+    assert f"{second.ref} (0, is 1)" in findings["counters"][1]
+    assert f"{free.ref} (3, is 0)" in findings["counters"][1]
+    code, findings = doctor("--fix")
+    assert (code, findings["counters"][0]) == (0, "note")
     assert dict(Task.objects.values_list("pk", "open_blockers")) == {first.pk: 0, second.pk: 1, free.pk: 0}
     assert set(Event.objects.filter(kind__in=["task.blocked", "task.unblocked"]).values_list("task_ref", "kind")) == {
         (second.ref, "task.blocked"),
@@ -115,10 +115,10 @@ def test_doctor_without_a_database_says_so_in_one_line(monkeypatch):
         raise OperationalError("connection failed: Connection refused\n\tIs the server running?")
 
     monkeypatch.setattr(diagnosis.connection, "cursor", down)
-    code, found = doctor()
+    code, findings = doctor()
     assert code == 1
-    assert found["database"] == ("problem", "Cannot be reached: connection failed: Connection refused.")
-    assert "counters" not in found
+    assert findings["database"] == ("problem", "Cannot be reached: connection failed: Connection refused.")
+    assert "counters" not in findings
 
 
 def test_doctor_of_a_broken_channel_layer_goes_on(monkeypatch, cast):
@@ -126,10 +126,10 @@ def test_doctor_of_a_broken_channel_layer_goes_on(monkeypatch, cast):
         raise ConnectionError("Error 111 connecting to localhost:6379.")
 
     monkeypatch.setattr(diagnosis, "get_channel_layer", broken)
-    code, found = doctor()
-    assert (code, found["channels"][0]) == (1, "problem")
-    assert "Error 111" in found["channels"][1]
-    assert found["counters"][0] == "ok"
+    code, findings = doctor()
+    assert (code, findings["channels"][0]) == (1, "problem")
+    assert "Error 111" in findings["channels"][1]
+    assert findings["counters"][0] == "ok"
 
 
 def test_secret_key_that_others_can_read_is_a_problem(settings, tmp_path):

@@ -1,4 +1,4 @@
-"""What is seen of a defect: a problem under /api/, a page elsewhere, and nothing of its cause."""
+"""What callers see of a bug: a problem under /api/, a page elsewhere, and nothing about its cause."""
 
 from django.test import Client
 

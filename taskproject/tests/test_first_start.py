@@ -1,4 +1,4 @@
-"""What ``up`` makes sure of before it serves: each refusal is one sentence; what is prepared is whole or not there."""
+"""What ``up`` ensures before it serves: each refusal is one sentence; the preparation is complete or absent."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Notifications of a real server: the bell counts in an open browser, an agent hears its own over socket and API."""
+"""Notifications on a real server: the bell counts in an open browser, an agent gets its own over socket and API."""
 
 import json
 from collections.abc import Generator
@@ -20,7 +20,7 @@ PATIENCE = 30
 
 @pytest.fixture
 def server(db, tmp_path) -> Generator[ServerProcess, None, None]:
-    # The follower's place is there from the migration in life; here the database was emptied.
+    # In production the migration creates the follower's cursor; here the database was emptied.
     follower.catch_up()
     process = ServerProcess(tmp_path)
     yield process
@@ -56,8 +56,8 @@ def test_page_shows_new_ones_and_reading_counts_down_everywhere(server, open_pag
     tab = open_page("/notifications/", user=cast.hugo.user, at=server.url)
     page = tab.page
     page.wait_for_selector("text=No notifications yet")
-    for one in (board, page):
-        one.wait_for_selector(LIVE)
+    for opened in (board, page):
+        opened.wait_for_selector(LIVE)
     assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.hugo])
     page.wait_for_selector(".notification.is-unread >> text=ada assigned OPS-1 to you.")
     board.wait_for_selector(bell(1))

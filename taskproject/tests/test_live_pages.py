@@ -1,4 +1,4 @@
-"""Pages that follow the stream of a real server: what happens anywhere shows at once, and nothing is missed."""
+"""Pages that follow the stream of a real server: whatever happens shows at once, and nothing is missed."""
 
 import time
 from collections.abc import Callable, Generator
@@ -18,7 +18,7 @@ from tasks.tests.server_process import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-#: Seconds between two requests of an open board, as follow.js has it.
+#: Seconds between two requests of an open board, as in follow.js.
 LEAST_REST = 0.15
 LIVE = "[data-live-state][data-state=live]"
 
@@ -32,7 +32,7 @@ def server(db, tmp_path) -> Generator[ServerProcess, None, None]:
 
 @pytest.fixture
 def open_live(server, open_page) -> Callable[..., Any]:
-    """``open_page`` at the real server, once the page is live; pages close before the server does."""
+    """``open_page`` on the real server; returns once the page is live. Pages close before the server stops."""
 
     def open_one(path: str, **options: Any) -> Any:
         tab = open_page(path, at=server.url, **options)
@@ -54,7 +54,7 @@ def session_cookie(user: User, url: str) -> dict[str, str]:
 
 
 def forgive_the_cut(tab) -> None:
-    """While the server is away the console tells of it; that is no problem."""
+    """While the server is down the console reports it, which is not a problem."""
     tab.problems[:] = [problem for problem in tab.problems if "ERR_" not in problem]
 
 
@@ -107,8 +107,8 @@ def test_task_page_and_pages_of_agents_follow(open_live, cast, new_task):
 def test_board_follows_a_burst_with_few_requests_and_keeps_what_the_reader_does(open_live, cast, new_task):
     tasks = [new_task() for _ in range(60)]
     page = open_live("/", user=cast.ada.user, height=500).page
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     page.click(".folded summary >> nth=0")
     page.focus(f'[data-ref="{tasks[20].ref}"] a')
     page.evaluate("document.querySelector('.column-body').scrollTop = 400")
@@ -119,14 +119,14 @@ def test_board_follows_a_burst_with_few_requests_and_keeps_what_the_reader_does(
             runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=percent)
         runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
     page.wait_for_selector(f'[data-column="completed"] [data-ref="{tasks[9].ref}"]')
-    # Those that were hidden below the first fifty have moved up.
+    # The cards that were hidden below the first fifty have moved up.
     page.wait_for_selector(f'[data-column="not_started"] [data-ref="{tasks[59].ref}"]')
     assert page.locator('[data-column="not_started"] .card').count() == 50
     assert page.locator('[data-column="not_started"] .column-count').inner_text().startswith("50")
     assert page.evaluate("document.activeElement.closest('[data-ref]').dataset.ref") == tasks[20].ref
     assert page.evaluate("document.querySelector('.column-body').scrollTop") > 0
     assert page.locator(".folded >> nth=0").get_attribute("open") is not None
-    fetched = [url for url in asked if "/board/changes" in url or url.endswith("/")]
+    fetched = [url for url in requested if "/board/changes" in url or url.endswith("/")]
     # However slow the machine: no request within LEAST_REST of the one before.
     assert 0 < len(fetched) <= (time.monotonic() - began) / LEAST_REST + 2
 
@@ -141,7 +141,7 @@ def test_page_that_slept_an_hour_makes_its_connection_anew(server, open_page, ca
     page.clock.run_for(500)
     page.wait_for_selector(LIVE)
     assert len(opened) == 1
-    # As a closed lid does it: the clock has jumped when the timers run again.
+    # As after closing the lid: the clock has jumped when the timers run again.
     page.clock.fast_forward("01:00:00")
     page.clock.run_for(6000)
     task = new_task("While it slept")

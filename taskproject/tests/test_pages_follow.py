@@ -1,4 +1,4 @@
-"""For every verb: the page as it was, with the events since, is a fresh page."""
+"""For every verb: the page as it was plus the events since equals a fresh page."""
 
 import json
 from datetime import timedelta
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class World:
-    """One task in each state, and the verbs on them by name."""
+    """One task in each state, and the verbs to use on them, by name."""
 
     def __init__(self, cast, new_task, let_lease_end) -> None:
         self.cast, self.new_task, self.let_lease_end = cast, new_task, let_lease_end
@@ -239,7 +239,7 @@ VERBS = [name for name in vars(World) if not name.startswith("_") and name != "c
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_page_as_it_was_with_the_events_since_is_a_fresh_page(client, cast, new_task, let_lease_end, monkeypatch, verb):
-    # A rest must not end while the test looks: that is told by the engine, which does not run here.
+    # A retry delay must not end during the test: the engine announces that, and it does not run here.
     monkeypatch.setattr(passing_time, "LOSS_BASE", timedelta(hours=1))
     monkeypatch.setattr(passing_time, "LOSS_CAP", timedelta(hours=1))
     world = World(cast, new_task, let_lease_end)
@@ -251,10 +251,10 @@ def test_event_costs_an_open_board_its_own_card_and_no_other(client, cast, new_t
     tasks = [new_task() for _ in range(20)]
     client.force_login(cast.ada.user)
     board = OpenBoard(client, cast.ada.user)
-    told = board.told
+    before = board.rendered
     claims.claim_task(actor=cast.atlas.user, task=tasks[7])
     board.follow()
-    assert board.told - told == 1
+    assert board.rendered - before == 1
     board.assert_as_fresh()
 
 

@@ -1,4 +1,4 @@
-"""What the README shows is true: its five calls run as they stand there, and the files and commands it names exist."""
+"""The README is true: its five calls run as printed, and the files and commands it names exist."""
 
 import json
 import re
@@ -46,13 +46,13 @@ def test_five_calls_run_as_they_stand_there(tmp_path):
     up = Up(tmp_path, "--agents", "0")
     try:
         script = block.replace("http://127.0.0.1:8000", up.url).replace(
-            "tp_the-token-that-was-printed", up.told["token"]
+            "tp_the-token-that-was-printed", up.greeting["token"]
         )
         ended = subprocess.run(["sh", "-e", "-c", script], capture_output=True, text=True, timeout=PATIENCE)
     finally:
         up.end()
     assert (ended.returncode, ended.stderr) == (0, "")
-    beat, told, done, following = [json.loads(line) for line in ended.stdout.splitlines() if line]
-    assert beat["status"] == told["status"] == "active"
+    beat, progressed, done, following = [json.loads(line) for line in ended.stdout.splitlines() if line]
+    assert beat["status"] == progressed["status"] == "active"
     assert done["task"]["status"] == "completed"
     assert following["runs"][0]["task"]["ref"] != done["task"]["ref"]

@@ -1,4 +1,4 @@
-"""Waiting for SQLite's one writer: in order, none passed by, none waiting for ever."""
+"""Waiting for SQLite's single writer: in order, no thread passed over, none waiting forever."""
 
 import sqlite3
 import threading

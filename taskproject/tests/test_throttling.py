@@ -1,4 +1,4 @@
-"""Counting requests in memory: the window slides, the wait that is told suffices, and callers are forgotten."""
+"""Counting requests in memory: the window slides, the reported wait suffices, and callers are forgotten."""
 
 import pytest
 from limits import parse
@@ -8,7 +8,7 @@ from taskproject.api import throttling
 
 @pytest.fixture
 def at(monkeypatch):
-    """``at(seconds)``: it is so late now, counted from the beginning of a window."""
+    """``at(seconds)``: set the time, counted from the start of a window."""
 
     def set_to(seconds: float) -> None:
         monkeypatch.setattr(throttling.time, "time", lambda: 60_000_000 + seconds)
@@ -33,10 +33,10 @@ def test_hit_beyond_the_limit_is_refused_for_that_caller_alone(at):
 def test_hit_in_the_next_window_counts_what_is_still_in_sight(at):
     limiter = throttling.MemoryLimiter()
     hits(limiter, 10)
-    at(90)  # half of the window before is out of sight
+    at(90)  # half of the previous window has passed out of view
     assert hits(limiter, 12) == 5
     at(120)
-    assert hits(limiter, 12) == 5  # those five still count in full
+    assert hits(limiter, 12) == 5  # these five still count in full
     at(400)
     assert hits(limiter, 12) == 10
 

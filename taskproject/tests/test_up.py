@@ -30,7 +30,7 @@ def environment(folder, **extra):
 
 
 def refused(folder, *args, **extra):
-    """Run ``up`` where it must refuse: (exit code, standard error)."""
+    """Run ``up`` when it must refuse: (exit code, standard error)."""
     ended = subprocess.run(
         [*MANAGE, "up", *args],
         env=environment(folder, **extra),
@@ -50,21 +50,21 @@ def children_of(pid):
 
 
 def alive(pid):
-    """Whether the process still runs; one that has ended but was not waited for does not."""
+    """Whether the process still runs; a zombie does not."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
     return bool(state) and not state.startswith("Z")
 
 
 def wait_for(condition, seconds=PATIENCE):
     until = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (value := condition()):
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.1)
-    return found
+    return value
 
 
 class Up:
-    """A running ``up``; ``told`` is what it printed when it was ready."""
+    """A running ``up``; ``greeting`` is what it printed when it was ready."""
 
     def __init__(self, folder, *args, **extra):
         self.errors = folder / "stderr"
@@ -79,8 +79,8 @@ class Up:
             )
         line = self.process.stdout.readline()
         assert line, self.errors.read_text()
-        self.told = json.loads(line)
-        self.url = self.told["url"]
+        self.greeting = json.loads(line)
+        self.url = self.greeting["url"]
 
     def end(self, number=signal.SIGINT):
         """Stop it: (exit code, standard error)."""
@@ -102,8 +102,8 @@ class Uvicorn(Up):
 
     def __init__(self, folder):
         self.errors = folder / "stderr"
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            port = found.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         grace = ["--timeout-graceful-shutdown", "15", "--log-level", "warning"]
         with self.errors.open("w") as errors:
@@ -126,11 +126,13 @@ class Uvicorn(Up):
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
-    """A folder in which ``up`` was started for the first time and stopped; and what it told."""
+    """A folder in which ``up`` was started for the first time and stopped, and what it printed."""
     folder = tmp_path_factory.mktemp("first")
     up = Up(folder, "--agents", "2")
     workers = children_of(up.process.pid)
-    claimed = subprocess.run([*shlex.split(up.told["claim"]), "-s"], capture_output=True, text=True, timeout=PATIENCE)
+    claimed = subprocess.run(
+        [*shlex.split(up.greeting["claim"]), "-s"], capture_output=True, text=True, timeout=PATIENCE
+    )
     page = httpx.get(f"{up.url}/admin/login/")
     up.claimed, up.workers, up.login_page = claimed, workers, page
     up.ended = up.end(signal.SIGINT)
@@ -147,16 +149,16 @@ def folder(started, tmp_path):
 
 def rows(folder, query):
     with sqlite3.connect(folder / "taskproject.sqlite3") as connection:
-        found = connection.execute(query).fetchall()
+        result = connection.execute(query).fetchall()
     connection.close()
-    return found
+    return result
 
 
 def test_first_start_makes_secret_login_demo_and_a_claim_that_works(started):
     folder, up = started
     assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
-    assert up.told["login"] == "admin"
-    assert len(up.told["password"]) >= 12
+    assert up.greeting["login"] == "admin"
+    assert len(up.greeting["password"]) >= 12
     run = json.loads(up.claimed.stdout)["runs"][0]
     assert run["task"]["assignees"] == ["guest"]
     assert up.login_page.status_code == 200
@@ -186,9 +188,9 @@ def test_second_start_changes_nothing_and_shows_no_secret(folder, started):
     key, before = (folder / "secret_key").read_text(), rows(folder, counts)
     up = Up(folder, "--agents", "2")
     try:
-        assert (up.told["login"], up.told["password"], up.told["token"]) == ("admin", None, None)
-        assert up.told["agents"] == 2
-        assert up.api("GET", "me", first.told["token"])["agent"]["slug"] == "guest"
+        assert (up.greeting["login"], up.greeting["password"], up.greeting["token"]) == ("admin", None, None)
+        assert up.greeting["agents"] == 2
+        assert up.api("GET", "me", first.greeting["token"])["agent"]["slug"] == "guest"
     finally:
         code, errors = up.end(signal.SIGTERM)
     assert (code, errors) == (0, "")
@@ -199,7 +201,7 @@ def test_second_start_changes_nothing_and_shows_no_secret(folder, started):
 def test_demo_agents_finish_tasks(folder, started):
     up = Up(folder, "--agents", "3")
     try:
-        token = started[1].told["token"]
+        token = started[1].greeting["token"]
         done = wait_for(lambda: up.api("GET", "tasks?status=completed", token)["results"])
         assert done[0]["summary"]
     finally:
@@ -241,7 +243,7 @@ else:
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
 @pytest.mark.parametrize("how", ["up", "uvicorn"])
 def test_those_who_wait_do_not_hold_up_the_end(folder, started, how, accept):
-    token = started[1].told["token"]
+    token = started[1].greeting["token"]
     if how == "up":
         up = Up(folder, "--agents", "0")
     else:
@@ -255,7 +257,7 @@ def test_those_who_wait_do_not_hold_up_the_end(folder, started, how, accept):
     assert waiting.stdout.readline() == b"begun\n"
     time.sleep(0.5)
     code, errors = up.end(signal.SIGTERM)
-    # Had it been cut off after the grace, the server would have said so.
+    # If it had been cut off after the grace period, the server would have said so.
     assert "Cancel" not in errors
     assert "Traceback" not in errors
     assert code in (0, -signal.SIGTERM)
@@ -265,10 +267,10 @@ def test_those_who_wait_do_not_hold_up_the_end(folder, started, how, accept):
 
 def test_no_demo_starts_an_empty_server(tmp_path):
     up = Up(tmp_path, "--no-demo")
-    told, children = up.told, children_of(up.process.pid)
+    greeting, children = up.greeting, children_of(up.process.pid)
     assert up.end() == (0, "")
-    assert (told["agents"], told["token"], children) == (0, None, [])
-    assert told["password"]
+    assert (greeting["agents"], greeting["token"], children) == (0, None, [])
+    assert greeting["password"]
     assert rows(tmp_path, "SELECT count(*) FROM tasks_project") == [(0,)]
 
 
@@ -287,7 +289,7 @@ def test_raw_requests_are_bounded_and_connections_last(folder):
         assert up.end() == (0, "")
 
 
-#: The answer, or a reset that overtook it because the server closed with more of the header still on its way.
+#: The answer, or a reset that overtook it because the server closed while more of the header was in transit.
 REFUSALS = (b"HTTP/1.1 400 Bad Request", b"reset")
 
 
@@ -353,7 +355,7 @@ def test_demo_agents_with_tokens_from_the_environment_work_until_idle(folder, st
     try:
         ended = subprocess.run(
             [*MANAGE, "demo_agents", "--url", up.url, "--pace", "0", "--silences", "0", "--until-idle", "2", "--json"],
-            env=environment(folder, TASKPROJECT_TOKENS=started[1].told["token"]),
+            env=environment(folder, TASKPROJECT_TOKENS=started[1].greeting["token"]),
             capture_output=True,
             text=True,
             timeout=PATIENCE,

@@ -1,4 +1,4 @@
-"""What ``up`` promises when things die: acknowledged writes stay, a dead agent's task comes back in time."""
+"""What ``up`` promises when processes die: acknowledged writes stay, a dead agent's task comes back in time."""
 
 import json
 import signal
@@ -19,7 +19,7 @@ WRITERS = 4
 
 @pytest.fixture
 def agents(tmp_path):
-    """A folder with an empty project, and tokens of four agents in it that may create tasks."""
+    """A folder with an empty project, and tokens of four agents in it, which may create tasks."""
 
     def run(*args):
         ended = subprocess.run(
@@ -69,9 +69,9 @@ def test_acknowledged_writes_survive_kill_9(agents):
 
     again = Up(folder, "--no-demo")
     assert again.end() == (0, "")
-    found = {f"OPS-{number}": status for number, status in rows(folder, "SELECT number, status FROM tasks_task")}
-    assert created <= set(found)
-    assert {found[ref] for ref in completed} == {"completed"}
+    statuses = {f"OPS-{number}": status for number, status in rows(folder, "SELECT number, status FROM tasks_task")}
+    assert created <= set(statuses)
+    assert {statuses[ref] for ref in completed} == {"completed"}
     assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
     once = "SELECT count(*) FROM tasks_run WHERE status = 'completed' GROUP BY task_id HAVING count(*) > 1"
     assert rows(folder, once) == []

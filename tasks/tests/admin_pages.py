@@ -1,4 +1,4 @@
-"""Helps for tests of the admin: signing in, and posting a form as the page gave it."""
+"""Helpers for tests of the admin: signing in, and posting a form as the page provided it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def signed_in(user: Any) -> Client:
 
 
 def _values(form: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for bound in form:
         value = bound.value()
         widget = bound.field.widget
@@ -23,15 +23,15 @@ def _values(form: Any) -> dict[str, Any]:
         if hasattr(widget, "widgets") and hasattr(widget, "decompress"):
             parts = value if isinstance(value, list) else widget.decompress(value)
             for index, part in enumerate(parts):
-                found[f"{name}_{index}"] = "" if part is None else part
+                values[f"{name}_{index}"] = "" if part is None else part
         elif getattr(widget, "allow_multiple_selected", False):
-            found[name] = [getattr(item, "pk", item) for item in value or ()]
+            values[name] = [getattr(item, "pk", item) for item in value or ()]
         elif isinstance(value, bool):
             if value:
-                found[name] = "on"
+                values[name] = "on"
         else:
-            found[name] = "" if value is None else getattr(value, "pk", value)
-    return found
+            values[name] = "" if value is None else getattr(value, "pk", value)
+    return values
 
 
 def as_posted(response: Any) -> dict[str, Any]:
@@ -45,10 +45,10 @@ def as_posted(response: Any) -> dict[str, Any]:
 
 
 def act(client: Client, action: str, tasks: list[Any], query: str = "", **more: Any) -> Any:
-    """Choose ``action`` in the task list for ``tasks``; follows to the page that comes."""
+    """Choose ``action`` in the task list for ``tasks``; returns the page that follows."""
     data = {"action": action, "_selected_action": [task.pk for task in tasks], **more}
     return client.post(reverse(LIST) + query, data, follow=True)
 
 
-def told(response: Any) -> list[str]:
+def messages_of(response: Any) -> list[str]:
     return [str(message) for message in response.context["messages"]]

@@ -13,7 +13,7 @@ from tasks.actions.agents import create_token
 
 
 def client_of(user: User) -> APIClient:
-    """A client with a token for agents, with a session for users that are none."""
+    """A client with a token for an agent, or with a session for a user without one."""
     client = APIClient(raise_request_exception=True)
     agent = getattr(user, "agent", None)
     if agent is None:

@@ -1,7 +1,7 @@
 """The standing cast of all tests, loaded as a pytest plugin.
 
 ``ops`` is a project with a manager (ada), a reviewer (rita), a viewer (vera), a human worker (hugo) and two LLM agents
-(atlas, bert); ``other`` is a project that none of them belongs to, with its own manager (mona) and agent (zed).
+(atlas, bert); ``other`` is a project that none of them belongs to, with a manager (mona) and an agent (zed).
 """
 
 import itertools
@@ -35,7 +35,7 @@ def join(project: Project, user: User, role: Role) -> None:
 
 @pytest.fixture
 def cast(db):
-    """The whole cast by name; users are ``.user`` of agents, or users themselves where they are no agents."""
+    """The whole cast by name; the user of an agent is its ``.user``, everyone else is a user."""
     ops = Project.objects.create(key="OPS", name="Operations")
     other = Project.objects.create(key="OTHER", name="Somewhere else")
     root = make_user("root", is_staff=True, is_superuser=True)
@@ -81,7 +81,7 @@ def new_task(cast):
 
 @pytest.fixture
 def let_lease_end():
-    """``let_lease_end(run)``: the run's lease lies in the past, as if its holder had gone silent."""
+    """``let_lease_end(run)``: move the run's lease into the past, as if its holder had gone silent."""
 
     def end(run: Run) -> None:
         Run.objects.filter(pk=run.pk).update(lease_expires_at=run.started_at - timedelta(seconds=1))

@@ -10,7 +10,7 @@ def name_of_task(task: Task) -> str:
 
 
 def everything_of(task: Task) -> dict:
-    """All that a file can say of a task, in plain values; tasks by external id, or else ref."""
+    """Everything that a file can say about a task, in plain values; tasks by external id, or else ref."""
 
     def iso(value):
         return value.isoformat() if value else None

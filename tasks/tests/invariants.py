@@ -1,4 +1,4 @@
-"""What must hold whatever happened: the promises of the domain, asked of the rows as they are."""
+"""What must hold whatever happened: the promises of the domain, checked against the rows."""
 
 from collections import defaultdict
 
@@ -9,11 +9,11 @@ from tasks.transitions import TERMINAL, TRANSITIONS, Status
 
 
 def assert_invariants() -> None:
-    """Raise ``AssertionError`` naming the first promise that is broken anywhere in the database."""
+    """Raise ``AssertionError`` naming the first broken promise anywhere in the database."""
     tasks = {task.pk: task for task in Task.objects.select_related("project")}
     _one_active_run_exactly_while_in_progress(tasks)
     _open_blockers_equal_a_recount(tasks)
-    _no_circle(tasks)
+    _no_cycle(tasks)
     _assignments_fit_the_status(tasks)
     _capacity_is_kept()
     _events_tell_the_same_story(tasks)
@@ -44,7 +44,7 @@ def _open_blockers_equal_a_recount(tasks: dict[int, Task]) -> None:
         )
 
 
-def _no_circle(tasks: dict[int, Task]) -> None:
+def _no_cycle(tasks: dict[int, Task]) -> None:
     waits_for: dict[int, set[int]] = defaultdict(set)
     for task_id, other in Dependency.objects.values_list("task_id", "depends_on_id"):
         waits_for[task_id].add(other)
@@ -81,23 +81,23 @@ def _capacity_is_kept() -> None:
 
 
 def _events_tell_the_same_story(tasks: dict[int, Task]) -> None:
-    """From each task's creation on, every move begins where the last one ended, and the last ends at its status."""
-    told: dict[int, str] = dict.fromkeys(tasks, Status.NOT_STARTED.value)
+    """From each task's creation on, every move starts where the previous one ended; the last ends at its status."""
+    last: dict[int, str] = dict.fromkeys(tasks, Status.NOT_STARTED.value)
     runs: dict[int, list[str]] = defaultdict(list)
     for event in Event.objects.filter(kind__in=("task.status_changed", "run.started", "run.ended")).order_by("pk"):
-        if event.task_id not in told:
+        if event.task_id not in last:
             continue
         if event.kind != "task.status_changed":
             runs[event.task_id].append(event.kind)
             continue
         source, target, verb = event.data["from"], event.data["to"], event.data["verb"]
-        assert told[event.task_id] == source, f"{event.task_ref} was {told[event.task_id]}, the event says {source}"
+        assert last[event.task_id] == source, f"{event.task_ref} was {last[event.task_id]}, the event says {source}"
         row = TRANSITIONS[verb]
         assert source in row.sources, f"{event.task_ref}: {verb} is no way from {source}"
         assert target in row.targets, f"{event.task_ref}: {verb} is no way to {target}"
-        told[event.task_id] = target
-    for pk, status in told.items():
+        last[event.task_id] = target
+    for pk, status in last.items():
         assert tasks[pk].status == status, f"{tasks[pk].ref} is {tasks[pk].status}, its events end at {status}"
     for pk, kinds in runs.items():
         expected = ["run.started", "run.ended"] * (len(kinds) // 2 + 1)
-        assert kinds == expected[: len(kinds)], f"the runs of {tasks[pk].ref} are told as {kinds}"
+        assert kinds == expected[: len(kinds)], f"the runs of {tasks[pk].ref} are recorded as {kinds}"

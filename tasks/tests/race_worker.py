@@ -1,4 +1,4 @@
-"""A client of the verbs in a process of its own: claims and completes until nothing is left, then tells its ledger.
+"""A client of the verbs in its own process: claims and completes until nothing is left, then prints its ledger.
 
 ``python -m tasks.tests.race_worker AGENT`` prints ``ready``, waits for a line, works, and prints
 ``{"completed": [refs], "errors": [texts]}``.

@@ -1,4 +1,4 @@
-"""A server of one's own: ``manage.py up`` as a process on the test database, to be called, killed and started again."""
+"""A separate server: ``manage.py up`` as a process on the test database, to be called, killed and restarted."""
 
 import json
 import subprocess
@@ -17,12 +17,12 @@ PATIENCE = 120
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
-    """What ``condition`` returns, once that is true."""
+    """What ``condition`` returns once it is true."""
     until = time.monotonic() + PATIENCE
-    while not (found := condition()):
+    while not (value := condition()):
         assert time.monotonic() < until, f"waited in vain until {what}"
         time.sleep(0.1)
-    return found
+    return value
 
 
 class ServerProcess:
@@ -55,7 +55,7 @@ class ServerProcess:
         self.port = int(self.url.rsplit(":", 1)[1])
 
     def kill(self) -> None:
-        """As a power cut for the process: SIGKILL, no last words."""
+        """Like a power cut for the process: SIGKILL, without cleanup."""
         self.process.kill()
         self.close()
 
@@ -72,7 +72,7 @@ class ServerProcess:
 
 
 class Caller:
-    """A client of the API with a token that asks again, under the same key, until it is answered."""
+    """A client of the API with a token that retries, under the same key, until it gets an answer."""
 
     def __init__(self, url: str, token: str, *, give_up: Callable[[], bool] = lambda: False) -> None:
         headers = {"Authorization": f"Bearer {token}"}
@@ -86,7 +86,7 @@ class Caller:
             try:
                 answer = self.http.post(path, json=body, headers=headers)
             except httpx.TransportError:
-                # No answer is no promise: only the same key makes it safe to ask again.
+                # No answer promises nothing: only the same key makes it safe to retry.
                 assert key, "a request without a key was cut off"
             else:
                 busy = answer.status_code in (502, 503) or "request_in_progress" in answer.text

@@ -1,4 +1,4 @@
-"""Actions on many tasks: each says what it did, and for which tasks it could not and why."""
+"""Actions on many tasks: each says what it did, which tasks it could not change and why."""
 
 import pytest
 from django.urls import reverse
@@ -8,7 +8,7 @@ from tasks.actions.lifecycle import cancel_task
 from tasks.actions.runs import complete_run
 from tasks.admin import bulk, bulk_views
 from tasks.models import Assignment, Event, Run, Task
-from tasks.tests.admin_pages import LIST, act, signed_in, told
+from tasks.tests.admin_pages import LIST, act, messages_of, signed_in
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_assign_action_shows_who_fits_and_then_assigns_several_agents(cast, new_
     assert "1 active + 0 assigned of 10" in " ".join(page.content.decode().split())
 
     done = confirm(ada, "assign", [first, second], agents=[cast.atlas.pk, cast.bert.pk], note="soon please")
-    assert told(done) == [f"Assigned 2 tasks to atlas, bert: {first.ref}, {second.ref}."]
+    assert messages_of(done) == [f"Assigned 2 tasks to atlas, bert: {first.ref}, {second.ref}."]
     assert assignees(first) == assignees(second) == {"atlas", "bert"}
     assert set(Assignment.objects.values_list("note", flat=True)) - {"soon please", ""} == set()
     assert Event.objects.filter(kind="task.assigned", agent=cast.atlas, task=first).count() == 1
@@ -73,7 +73,7 @@ def test_assign_with_some_ended_tasks_does_the_others_and_says_why(cast, new_tas
     good, bad, worse = new_task(), new_task(), new_task()
     cancel_task(actor=cast.ada.user, task=bad)
     cancel_task(actor=cast.ada.user, task=worse)
-    done = told(confirm(ada, "assign", [bad, good, worse], agents=[cast.bert.pk]))
+    done = messages_of(confirm(ada, "assign", [bad, good, worse], agents=[cast.bert.pk]))
     assert done[0] == f"Assigned 1 task to bert: {good.ref}."
     assert done[1].startswith(f"Could not assign 2 tasks ({bad.ref}, {worse.ref}): it is cancelled")
     assert assignees(good) == {"bert"}
@@ -81,14 +81,16 @@ def test_assign_with_some_ended_tasks_does_the_others_and_says_why(cast, new_tas
 
 def test_assign_twice_changes_nothing_and_says_so(cast, new_task, ada):
     task = new_task(assignees=[cast.bert])
-    assert told(confirm(ada, "assign", [task], agents=[cast.bert.pk])) == [f"Nothing to change for 1 task: {task.ref}."]
+    assert messages_of(confirm(ada, "assign", [task], agents=[cast.bert.pk])) == [
+        f"Nothing to change for 1 task: {task.ref}."
+    ]
 
 
 def test_assign_to_a_disabled_agent_is_refused_with_the_reason(cast, new_task, ada):
     task = new_task()
     cast.bert.enabled = False
     cast.bert.save()
-    assert "bert is disabled" in told(confirm(ada, "assign", [task], agents=[cast.bert.pk]))[0]
+    assert "bert is disabled" in messages_of(confirm(ada, "assign", [task], agents=[cast.bert.pk]))[0]
 
 
 def test_reassign_revokes_the_run_of_the_agent_that_loses_the_task(cast, new_task, ada):
@@ -101,7 +103,7 @@ def test_reassign_revokes_the_run_of_the_agent_that_loses_the_task(cast, new_tas
 
 def test_unassign_action_at_once_frees_tasks_and_names_those_that_were_free(cast, new_task, ada):
     given, free = new_task(assignees=[cast.bert]), new_task()
-    messages = told(act(ada, "unassign", [given, free]))
+    messages = messages_of(act(ada, "unassign", [given, free]))
     assert messages == [
         f"Unassigned 1 task: {given.ref}.",
         f"Nothing to change for 1 task: {free.ref}.",
@@ -111,7 +113,7 @@ def test_unassign_action_at_once_frees_tasks_and_names_those_that_were_free(cast
 
 def test_approve_action_skips_what_is_not_in_review_and_what_one_did_oneself(cast, new_task, in_review, ada):
     good, open_task, own = in_review(), new_task(), in_review(cast.ada)
-    messages = told(act(ada, "approve", [good, open_task, own]))
+    messages = messages_of(act(ada, "approve", [good, open_task, own]))
     assert messages[0] == f"Approved 1 task: {good.ref}."
     assert any(f"({open_task.ref}): {open_task.ref} is not started" in text for text in messages)
     assert any("was done by you" in text for text in messages)
@@ -135,21 +137,21 @@ def test_cancel_asks_first_and_reopen_brings_the_tasks_back(new_task, ada):
     confirm(ada, "cancel", [task], note="no longer wanted")
     assert statuses(task) == ["cancelled"]
     assert Event.objects.get(task=task, kind="task.status_changed").data["note"] == "no longer wanted"
-    assert told(act(ada, "reopen", [task])) == [f"Reopened 1 task: {task.ref}."]
+    assert messages_of(act(ada, "reopen", [task])) == [f"Reopened 1 task: {task.ref}."]
     assert statuses(task) == ["not_started"]
 
 
 def test_release_action_returns_the_task_from_its_holder(cast, new_task, ada):
     task = new_task()
     run = claim_task(actor=cast.atlas.user, task=task)
-    assert told(act(ada, "release", [task])) == [f"Released 1 task: {task.ref}."]
+    assert messages_of(act(ada, "release", [task])) == [f"Released 1 task: {task.ref}."]
     assert Run.objects.get(pk=run.pk).status == "released"
 
 
 def test_delete_action_spares_what_is_in_progress(cast, new_task, ada):
     idle, busy = new_task(), new_task()
     claim_task(actor=cast.atlas.user, task=busy)
-    messages = told(confirm(ada, "delete", [idle, busy]))
+    messages = messages_of(confirm(ada, "delete", [idle, busy]))
     assert messages[0] == f"Deleted 1 task: {idle.ref}."
     assert f"Could not delete 1 task ({busy.ref})" in messages[1]
     assert list(Task.objects.all()) == [busy]
@@ -188,7 +190,7 @@ def test_long_action_goes_on_in_portions_and_forgets_nothing(new_task, ada, monk
         page = ada.post(reverse("admin:tasks_task_bulk", args=["cancel"]), form, follow=True)
         portions += 1
     assert portions == 4
-    assert told(page) == [f"Cancelled 4 tasks: {', '.join(task.ref for task in tasks)}."]
+    assert messages_of(page) == [f"Cancelled 4 tasks: {', '.join(task.ref for task in tasks)}."]
     assert Event.objects.filter(kind="task.status_changed", data__note="all of it").count() == 4
 
 
@@ -198,7 +200,7 @@ def test_long_action_stopped_half_way_tells_what_is_left(new_task, ada, monkeypa
     page = confirm(ada, "cancel", tasks)
     data = {"ids": page.context["ids"], "outcome": page.context["outcome"].dumps(), "stop": "1"}
     page = ada.post(reverse("admin:tasks_task_bulk", args=["cancel"]), data, follow=True)
-    assert told(page)[1] == "Stopped: 2 tasks of the selection were left as they are."
+    assert messages_of(page)[1] == "Stopped: 2 tasks of the selection were left as they are."
     assert statuses(*tasks) == ["cancelled", "not_started", "not_started"]
 
 
@@ -221,7 +223,7 @@ def test_large_selection_asks_even_where_a_small_one_would_not(new_task, ada, mo
 def test_selection_beyond_the_bound_is_refused_in_a_sentence(new_task, ada, monkeypatch):
     monkeypatch.setattr(bulk_views, "MOST_SELECTED", 2)
     tasks = [new_task() for _ in range(3)]
-    assert told(act(ada, "cancel", tasks)) == [
+    assert messages_of(act(ada, "cancel", tasks)) == [
         "More than 2 tasks are selected; filter the list and take them in parts."
     ]
 
@@ -269,7 +271,7 @@ def test_candidate_for_tasks_that_want_many_skills_shows_those_it_has(cast, new_
     for number in range(6):
         Skill.objects.create(name=f"rare-{number}")
     wanted = [("python", 3), *((f"rare-{number}", 1) for number in range(6))]
-    by_slug = {found.agent.slug: found for found in candidates_for([new_task(required_skills=wanted).pk])}
+    by_slug = {candidate.agent.slug: candidate for candidate in candidates_for([new_task(required_skills=wanted).pk])}
     assert [match.name for match in by_slug["atlas"].shown_matches] == ["python"]
     assert (by_slug["atlas"].hidden_lacks, by_slug["bert"].shown_matches) == (6, [])
 

@@ -1,4 +1,4 @@
-"""Manual assignment in a real browser, from signing in to the agent that sees its task at once."""
+"""Manual assignment in a real browser, from signing in until the agent sees its task at once."""
 
 import json
 import urllib.request

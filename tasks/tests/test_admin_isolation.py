@@ -1,4 +1,4 @@
-"""Who gets into the admin, and that staff of one project see nothing of another, wherever they look."""
+"""Who gets into the admin, and that staff of one project see nothing of another anywhere."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tasks.actions.runs import complete_run
 from tasks.admin.bulk import BULK_VERBS
 from tasks.admin.task_verbs import PAGE_VERBS
 from tasks.models import Agent, AgentToken, Assignment, Label, Membership, Role, Task
-from tasks.tests.admin_pages import as_posted, signed_in, told
+from tasks.tests.admin_pages import as_posted, messages_of, signed_in
 from tasks.tests.cast import join, make_user
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "tasks"]
@@ -22,7 +22,7 @@ SECRETS = ("OTHER", "Somewhere else", "zed", "mona", "Hidden work", "hidden-labe
 
 
 def secrets_in(text):
-    """The words of another project in ``text``; as whole words, since a CSRF token may hold any three letters."""
+    """The words of another project in ``text``; whole words, since a CSRF token may contain any three letters."""
     return [word for word in SECRETS if re.search(rf"\b{word}\b", text)]
 
 
@@ -33,7 +33,7 @@ def ada(cast):
 
 @pytest.fixture
 def hidden(cast, new_task):
-    """Work of a project that ada has no part in, with everything that can hang on it."""
+    """Work of a project that ada has no part in, with everything that can be attached to it."""
     task = new_task(
         "Hidden work", project=cast.other, actor=cast.mona.user, labels=["hidden-label"], assignees=[cast.zed]
     )
@@ -126,10 +126,12 @@ def test_bulk_verbs_on_guessed_ids_touch_nothing_of_another_project(cast, new_ta
     data = {"ids": str(hidden.pk), "agents": [cast.atlas.pk], "note": "mine now"}
     response = ada.post(reverse("admin:tasks_task_bulk", args=[verb]), data, follow=True)
     holds_nothing(response)
-    assert told(response) == [f"Could not {BULK_VERBS[verb].doing.lower()} 1 task (a task): It no longer exists."]
+    assert messages_of(response) == [
+        f"Could not {BULK_VERBS[verb].doing.lower()} 1 task (a task): It no longer exists."
+    ]
     assert Task.objects.get(pk=hidden.pk).version == before.version
     response = ada.get(reverse("admin:tasks_task_bulk", args=[verb]), {"ids": str(hidden.pk)}, follow=True)
-    assert told(response) == ["None of these tasks exists any longer."]
+    assert messages_of(response) == ["None of these tasks exists any longer."]
 
 
 @pytest.mark.parametrize("verb", sorted(PAGE_VERBS))

@@ -31,7 +31,7 @@ def refs(client, **query) -> set[str]:
 def plan(cast, new_task):
     """One task of each kind, by name."""
     now = timezone.now()
-    found = {
+    tasks = {
         "ready": new_task("Ready one", priority=Priority.URGENT, labels=["infra"]),
         "late": new_task("Late", due_at=now - timedelta(days=2)),
         "soon": new_task("Soon", due_at=now + timedelta(days=3)),
@@ -40,13 +40,13 @@ def plan(cast, new_task):
         "skilled": new_task("Skilled", required_skills=[("python", 3)]),
         "given": new_task("Given", assignees=[cast.bert]),
     }
-    found["blocked"] = new_task("Blocked", depends_on=[found["ready"]])
-    found["stalled"] = new_task("Stalled", assignees=[cast.atlas])
-    claim_task(actor=cast.atlas.user, task=found["stalled"])
+    tasks["blocked"] = new_task("Blocked", depends_on=[tasks["ready"]])
+    tasks["stalled"] = new_task("Stalled", assignees=[cast.atlas])
+    claim_task(actor=cast.atlas.user, task=tasks["stalled"])
     Run.objects.update(stalled_at=now)
-    found["ended"] = new_task("Ended", assignees=[cast.atlas])
-    cancel_task(actor=cast.ada.user, task=found["ended"])
-    return found
+    tasks["ended"] = new_task("Ended", assignees=[cast.atlas])
+    cancel_task(actor=cast.ada.user, task=tasks["ended"])
+    return tasks
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_list_with_more_rows_costs_no_more_queries(cast, new_task, ada, django_a
     fill(20)
     with django_assert_num_queries(len(few)):
         ada.get(reverse(LIST))
-    # On PostgreSQL the horizon of the stream is asked for besides, for the bell.
+    # On PostgreSQL the bell adds a query for the horizon of the stream.
     assert len(few) <= (14 if connection.vendor == "sqlite" else 15)
 
 

@@ -1,4 +1,4 @@
-"""The page of one task in the admin: its form writes through verbs, its buttons are the verbs that are legal now."""
+"""The page of one task in the admin: its form writes through verbs, its buttons are the verbs that are now legal."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -12,7 +12,7 @@ from tasks.actions.tasks import edit_task
 from tasks.engine import tick
 from tasks.errors import LeaseLost
 from tasks.models import Event, Run, Skill, Task
-from tasks.tests.admin_pages import as_posted, signed_in, told
+from tasks.tests.admin_pages import as_posted, messages_of, signed_in
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_save_writes_exactly_what_was_changed(new_task, ada):
         label_names="infra, new",
         **{"required_skills-0-min_level": "4"},
     )
-    assert "was changed successfully" in told(done)[0]
+    assert "was changed successfully" in messages_of(done)[0]
     assert Event.objects.get(kind="task.edited").data["fields"] == ["title", "labels", "required_skills"]
     assert [str(need) for need in task.required_skills.all()] == ["docs:4"]
 
@@ -215,7 +215,7 @@ def test_author_is_offered_no_review_of_their_own_work(cast, new_task, ada):
     task.refresh_from_db()
     assert (task.status, task.summary) == ("in_review", "All done")
     assert verbs_on(ada, task) == {"cancel"}
-    assert "was done by you" in told(press(ada, task, "approve"))[0]
+    assert "was done by you" in messages_of(press(ada, task, "approve"))[0]
     task.refresh_from_db()
     assert task.status == "in_review"
 
@@ -223,7 +223,7 @@ def test_author_is_offered_no_review_of_their_own_work(cast, new_task, ada):
 def test_person_who_fails_the_attempt_says_why(cast, new_task, ada):
     task = new_task()
     start_task(actor=cast.ada.user, task=task)
-    assert told(press(ada, task, "fail"))[0].startswith("Why: ")
+    assert messages_of(press(ada, task, "fail"))[0].startswith("Why: ")
     press(ada, task, "fail", detail="No access", retryable="")
     task.refresh_from_db()
     assert task.status == "failed"
@@ -233,7 +233,7 @@ def test_person_who_fails_the_attempt_says_why(cast, new_task, ada):
 def test_verb_that_is_illegal_by_now_answers_in_a_sentence(cast, new_task, ada):
     task = new_task()
     cancel_task(actor=cast.ada.user, task=task)
-    assert "is cancelled and cannot be cancelled" in told(press(ada, task, "cancel"))[0]
+    assert "is cancelled and cannot be cancelled" in messages_of(press(ada, task, "cancel"))[0]
     assert press(ada, task, "fly").status_code == 404
 
 
@@ -256,7 +256,7 @@ def test_verb_without_csrf_token_is_refused(cast, new_task):
 def test_unassign_button_takes_one_agent_off(cast, new_task, ada):
     task = new_task(assignees=[cast.atlas, cast.bert])
     url = reverse("admin:tasks_task_unassign", args=[task.pk])
-    assert told(ada.post(url, {"agent": "bert"}, follow=True)) == [f"Unassigned bert from {task.ref}."]
+    assert messages_of(ada.post(url, {"agent": "bert"}, follow=True)) == [f"Unassigned bert from {task.ref}."]
     assert list(task.assignments.active().values_list("agent__slug", flat=True)) == ["atlas"]
     assert ada.post(url, {"agent": "zed"}).status_code == 404
 
@@ -276,10 +276,13 @@ def test_late_result_is_adopted_by_its_run_number_and_no_run_id_is_shown(cast, n
         assert str(run.pk) not in text
         assert run.pk.hex not in text
     url = reverse("admin:tasks_task_adopt", args=[task.pk])
-    assert told(ada.post(url, {"number": "1"}, follow=True)) == ["Adopted the late result of run 1."]
+    assert messages_of(ada.post(url, {"number": "1"}, follow=True)) == ["Adopted the late result of run 1."]
     task.refresh_from_db()
     assert (task.status, task.summary) == ("completed", "late <b>but</b> good")
-    assert "holds no late result" in told(ada.post(url, {"number": "1"}, follow=True))[0] or task.status == "completed"
+    assert (
+        "holds no late result" in messages_of(ada.post(url, {"number": "1"}, follow=True))[0]
+        or task.status == "completed"
+    )
     assert ada.post(url, {"number": "7"}).status_code == 404
 
 
@@ -328,7 +331,7 @@ def test_delete_page_of_a_task_in_progress_says_why_not(cast, new_task, ada):
     task = new_task()
     claim_task(actor=cast.atlas.user, task=task)
     done = ada.post(reverse("admin:tasks_task_delete", args=[task.pk]), {"post": "yes"}, follow=True)
-    assert "is in progress" in told(done)[0]
+    assert "is in progress" in messages_of(done)[0]
     assert Task.objects.filter(pk=task.pk).exists()
 
 

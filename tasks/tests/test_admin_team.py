@@ -10,7 +10,7 @@ from tasks.actions.assignments import assign_task
 from tasks.actions.claims import claim_task
 from tasks.admin.agents import TokenForm
 from tasks.models import Agent, AgentToken, Label, Membership, Project, Role, Skill
-from tasks.tests.admin_pages import as_posted, signed_in, told
+from tasks.tests.admin_pages import as_posted, messages_of, signed_in
 from tasks.tests.cast import join, make_agent
 
 
@@ -26,10 +26,10 @@ def change(client, name, row, **fields):
 
 def errors_of(response) -> list[str]:
     form = response.context["adminform"].form
-    found = [text for texts in form.errors.values() for text in texts]
+    errors = [text for texts in form.errors.values() for text in texts]
     for inline in response.context["inline_admin_formsets"]:
-        found += [text for row in inline.formset.forms for texts in row.errors.values() for text in texts]
-    return found
+        errors += [text for row in inline.formset.forms for texts in row.errors.values() for text in texts]
+    return errors
 
 
 # -- agents -----------------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_agents_list_shows_load_and_pauses_many(cast, new_task, ada):
     url = reverse("admin:tasks_agent_changelist")
     assert "1 active + 1 assigned of 10" in ada.get(url).content.decode()
     done = ada.post(url, {"action": "pause", "_selected_action": [cast.atlas.pk, cast.bert.pk]}, follow=True)
-    assert told(done) == ["Paused: atlas, bert."]
+    assert messages_of(done) == ["Paused: atlas, bert."]
     shown = ada.get(url, {"availability": "paused"}).context["cl"].result_list
     assert {agent.slug for agent in shown} == {"atlas", "bert"}
 
@@ -140,7 +140,7 @@ def test_token_form_sent_twice_makes_one_token(cast, ada):
     ada.post(url, {"name": "laptop"})
     again = ada.post(url, {"name": "laptop"})
     assert again.context["plain"] is None
-    assert "revoke that one or take another name" in again.content.decode()
+    assert "revoke it or choose another name" in again.content.decode()
     assert AgentToken.objects.count() == 1
 
 
@@ -163,7 +163,7 @@ def test_revoked_token_is_told_and_its_button_is_gone(cast, ada):
     token.refresh_from_db()
     assert token.revoked_at is None
     done = ada.post(url, follow=True)
-    assert told(done) == ["Revoked the token laptop of atlas."]
+    assert messages_of(done) == ["Revoked the token laptop of atlas."]
     token.refresh_from_db()
     assert token.revoked_at is not None
     assert url not in done.content.decode()
@@ -228,7 +228,7 @@ def test_members_are_added_changed_and_removed_through_the_verbs(cast, ada):
     [
         ("nobody-here", "worker", "There is no user or agent “nobody-here”."),
         ("zed", "manager", "role: zed is an LLM agent; it can be worker or reviewer."),
-        ("hugo", "worker", "hugo is listed already."),
+        ("hugo", "worker", "hugo is already listed."),
     ],
 )
 def test_member_that_cannot_be_is_a_form_error(cast, ada, name, role, reason):
@@ -303,7 +303,7 @@ def test_membership_pages_add_change_and_remove_through_the_verbs(cast, new_task
     assert not task.assignments.active().exists()
     own = Membership.objects.get(user=cast.ada.user)
     done = ada.post(reverse("admin:tasks_membership_delete", args=[own.pk]), {"post": "yes"}, follow=True)
-    assert "without a manager" in told(done)[-1]
+    assert "without a manager" in messages_of(done)[-1]
     assert members(cast.ops)["ada"] == "manager"
 
 

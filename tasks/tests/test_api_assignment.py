@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def alive(cast):
-    """atlas and bert are alive, the people out of the way."""
+    """atlas and bert are alive; the people are out of the way."""
     Agent.objects.filter(slug__in=("atlas", "bert")).update(last_seen_at=clock.now())
     Agent.objects.filter(kind="human").update(availability=Availability.PAUSED)
     return cast

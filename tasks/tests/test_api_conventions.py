@@ -85,9 +85,9 @@ def test_list_costs_the_same_queries_for_any_number_of_tasks(cast, api, new_task
 
 @pytest.mark.parametrize("path", ["/tasks", "/me", "/projects", "/agents", "/skills", "/events", "/nowhere"])
 def test_path_answers_the_same_with_and_without_slash(api, path):
-    one, other = api.ada.get(path), api.ada.get(path + "/")
-    assert one.status_code == other.status_code
-    assert one.json().keys() == other.json().keys()
+    bare, slashed = api.ada.get(path), api.ada.get(path + "/")
+    assert bare.status_code == slashed.status_code
+    assert bare.json().keys() == slashed.json().keys()
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ def test_five_calls_from_claim_to_completion(cast, api, new_task):
     beat = api.atlas.post(f"/runs/{run['id']}/heartbeat", {"lease_seconds": 120})
     assert beat.json()["status"] == "active"
     assert beat.json()["lease_expires_at"] > run["lease_expires_at"]
-    told = api.atlas.post(
+    progressed = api.atlas.post(
         f"/runs/{run['id']}/progress/", {"percent": 40, "note": "half", "usage": {"input_tokens": 5, "cost": 0.5}}
     )
-    assert told.status_code == 200, told.json()
+    assert progressed.status_code == 200, progressed.json()
     done = api.atlas.post(f"/runs/{run['id']}/complete", {"summary": "done", "result": {"answer": 42}})
     assert done.status_code == 200, done.json()
     assert done.json()["task"]["status"] == "completed"

@@ -15,8 +15,8 @@ from tasks.models import Agent, Run, Skill
 
 def learned(agent, skill="python"):
     now = clock.now()
-    found = Experience().of([agent.pk], now)[agent.pk]
-    return found.get(Skill.objects.get(name=skill).pk if skill else None, Evidence())
+    by_skill = Experience().of([agent.pk], now)[agent.pk]
+    return by_skill.get(Skill.objects.get(name=skill).pk if skill else None, Evidence())
 
 
 def work(cast, new_task, *, how="complete", review=None, skills=(("python", 2),), took=None, estimate=60):
@@ -61,8 +61,8 @@ def test_reviews_decide_and_what_waits_for_one_does_not_count(cast, new_task):
     work(cast, new_task, review="approve")
     work(cast, new_task, review="changes")
     work(cast, new_task, review="none yet")
-    found = learned(cast.atlas)
-    assert (found.accepted, found.rejected) == (pytest.approx(1, abs=0.01), pytest.approx(1, abs=0.01))
+    evidence = learned(cast.atlas)
+    assert (evidence.accepted, evidence.rejected) == (pytest.approx(1, abs=0.01), pytest.approx(1, abs=0.01))
 
 
 @pytest.mark.django_db
@@ -132,7 +132,7 @@ def test_working_time_runs_on_over_the_weekend_and_the_change_of_the_clock():
     friday = datetime(2026, 11, 27, 15, 0, tzinfo=UTC)
     assert after_working(spans, VIENNA, friday, 4 * 3600) == datetime(2026, 11, 30, 11, 0, tzinfo=UTC)
     night = parse("Sun 01:00-05:00")
-    # On 29 March 2026 the hour from two to three is skipped: that night has three hours.
+    # On 29 March 2026 the hour from two to three is skipped: that night has only three hours.
     begin = datetime(2026, 3, 28, 23, 0, tzinfo=UTC)
     assert after_working(night, VIENNA, begin, 3 * 3600) == datetime(2026, 3, 29, 3, 0, tzinfo=UTC)
     assert after_working((), VIENNA, friday, 60) == friday + timedelta(seconds=60)

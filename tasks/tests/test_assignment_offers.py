@@ -1,4 +1,4 @@
-"""Automatic assignment against the database: who is offered what, offers that lapse or are declined, decisions kept."""
+"""Automatic assignment on the database: who is offered what, lapsed and declined offers, stored decisions."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def auto(cast):
-    """OPS hands out its tasks itself; atlas and bert are alive, the people out of the way."""
+    """OPS assigns automatically; atlas and bert are alive, the people are out of the way."""
     Project.objects.filter(pk=cast.ops.pk).update(mode=AssignmentMode.AUTO, allow_pull=False)
     Agent.objects.filter(slug__in=("atlas", "bert")).update(last_seen_at=clock.now())
     Agent.objects.filter(kind="human").update(availability=Availability.PAUSED)
@@ -68,8 +68,8 @@ def test_serve_offers_the_task_to_who_has_the_skill(auto, new_task):
     offer = Assignment.objects.get(task=task)
     assert (offer.source, offer.agent.slug) == ("auto", "atlas")
     assert timedelta(seconds=100) < offer.accept_by - offer.created_at <= timedelta(seconds=121)
-    told = Event.objects.get(task=task, kind="task.assigned")
-    assert (told.agent_slug, told.data["source"], told.actor) == ("atlas", "auto", None)
+    event = Event.objects.get(task=task, kind="task.assigned")
+    assert (event.agent_slug, event.data["source"], event.actor) == ("atlas", "auto", None)
     assert Task.objects.get(pk=task.pk).version == task.version + 1
 
 
@@ -418,16 +418,16 @@ def test_serve_costs_queries_for_what_it_offers_not_for_tasks_and_agents(auto, n
         for _ in range(tasks):
             new_task(required_skills=[("docs", 2)])
         before = Assignment.objects.count()
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             match_now(auto)
-        return len(asked), Assignment.objects.count() - before
+        return len(queries), Assignment.objects.count() - before
 
     Agent.objects.filter(slug__in=("atlas", "bert")).update(availability=Availability.PAUSED)
     (few, two), (more, also_two), (offering, twelve) = cost(2, 1, 10), cost(2, 10, 40), cost(12, 0, 0)
     assert (two, also_two, twelve) == (2, 2, 12)
-    # Nearly five times the tasks: not a query each, at most another batch of rows here and there.
+    # Nearly five times the tasks: not a query each, at most a few more batches of rows.
     assert more <= few + 10
-    # What is written for each offer, and nothing beyond.
+    # What is written for each offer, and nothing more.
     assert offering - more <= 20 * (twelve - two)
 
 

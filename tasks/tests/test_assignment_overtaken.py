@@ -1,4 +1,4 @@
-"""Automatic assignment beside all else that happens: by hand, an outage, a task that came back, a slower engine."""
+"""Automatic assignment amid everything else: manual changes, an outage, a task that came back, a slower engine."""
 
 from datetime import timedelta
 
@@ -39,8 +39,8 @@ def test_assign_by_hand_over_an_offer_makes_it_last(auto, new_task):
     assignments.assign_task(actor=auto.ada.user, task=task, agents=[auto.atlas], note="yours")
     [row] = Assignment.objects.active().filter(task=task)
     assert (row.source, row.accept_by, row.assigned_by, row.note) == ("manual", None, auto.ada.user, "yours")
-    told = Event.objects.filter(task=task, kind="task.assigned").order_by("pk").last()
-    assert (told.data["source"], told.actor) == ("manual", auto.ada.user)
+    event = Event.objects.filter(task=task, kind="task.assigned").order_by("pk").last()
+    assert (event.data["source"], event.actor) == ("manual", auto.ada.user)
     assert lapse_offers() == []
     assert assignee(task) == ["atlas"]
     events = Event.objects.count()
@@ -155,25 +155,25 @@ def test_work_counts_as_accepted_once_it_was_judged(status, adopted, verdict, re
 def test_matching_that_fails_forgets_nothing(auto, new_task, monkeypatch):
     from tasks.assignment import matchmaker as module
 
-    one = Matchmaker()
-    one._passed_on, one._learned = {1}, {2}
+    matchmaker = Matchmaker()
+    matchmaker._passed_on, matchmaker._learned = {1}, {2}
 
     def fail(*args, **kwargs):
         raise ArithmeticError
 
     monkeypatch.setattr(module, "serve", fail)
     with pytest.raises(ArithmeticError):
-        one._match([auto.ops])
-    assert (one._passed_on, one._learned) == ({1}, {2})
+        matchmaker._match([auto.ops])
+    assert (matchmaker._passed_on, matchmaker._learned) == ({1}, {2})
 
 
 def test_news_that_was_matched_is_not_heard_again_by_the_poll(auto, new_task):
-    one = Matchmaker()
-    one.catch_up()
+    matchmaker = Matchmaker()
+    matchmaker.catch_up()
     new_task(required_skills=[("python", 3)])
-    assert one.tick(always=True) == 1
-    one._poll()
-    assert not one._news.is_set()
+    assert matchmaker.tick(always=True) == 1
+    matchmaker._poll()
+    assert not matchmaker._news.is_set()
     new_task()
-    one._poll()
-    assert one._news.is_set()
+    matchmaker._poll()
+    assert matchmaker._news.is_set()

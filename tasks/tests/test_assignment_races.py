@@ -1,4 +1,4 @@
-"""Two engines at once, on both databases: no task is offered twice, and nobody beyond their capacity."""
+"""Two engines at once, on both databases: no task is offered twice, and no agent beyond its capacity."""
 
 import itertools
 import threading
@@ -20,13 +20,13 @@ from tasks.tests.racing import at_once
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 TASKS = 60
-#: Seconds until somebody must have completed something.
+#: Seconds within which somebody must have completed something.
 PATIENCE = 120
 
 
 @pytest.fixture
 def crowd(cast):
-    """An automatic project with six living agents of one to three slots, and ``TASKS`` tasks that wait."""
+    """An automatic project with six live agents of one to three slots, and ``TASKS`` waiting tasks."""
     Agent.objects.update(enabled=False)
     crew = Project.objects.create(key="CREW", name="Crew", mode="auto", allow_pull=False)
     for number in range(6):
@@ -66,7 +66,7 @@ def test_engines_offer_while_agents_claim_complete_and_let_lapse(crowd, seed):
     worked, until = threading.Event(), time.monotonic() + PATIENCE
 
     def rounds():
-        """Eight, and more until somebody has completed something: the first matching may be late."""
+        """Eight rounds, and more until somebody has completed something: the first matching may be late."""
         for number in itertools.count():
             if number >= 8 and (worked.is_set() or time.monotonic() > until):
                 return
@@ -86,8 +86,8 @@ def test_engines_offer_while_agents_claim_complete_and_let_lapse(crowd, seed):
 
     def lapse():
         for _ in range(5):
-            some = Assignment.objects.active().values_list("pk", flat=True)[:2]
-            Assignment.objects.filter(pk__in=list(some)).update(accept_by=clock.now())
+            offers = Assignment.objects.active().values_list("pk", flat=True)[:2]
+            Assignment.objects.filter(pk__in=list(offers)).update(accept_by=clock.now())
             lapse_offers()
 
     calls = [engine, engine, lapse, *(lambda slug=f"crew-{n}": work(slug) for n in range(4))]
@@ -99,7 +99,7 @@ def test_engines_offer_while_agents_claim_complete_and_let_lapse(crowd, seed):
 
 
 def wait_for(condition):
-    """Whether ``condition`` came true in time; generous, for it says nothing of speed."""
+    """Whether ``condition`` became true in time; generous, since this is not about speed."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         if condition():
@@ -116,7 +116,7 @@ def test_running_matchmaker_serves_news_of_its_process_and_of_others_and_passes_
     try:
         heard = create_task(actor=None, project=crowd, new=NewTask(title="Heard by the bell"))
         assert wait_for(lambda: Assignment.objects.filter(task=heard).exists())
-        # As another process would: rows and no bell.
+        # As another process would: rows, but no bell.
         now = clock.now()
         other = Task.objects.create(project=crowd, number=900, title="Found by a poll", created_at=now, updated_at=now)
         Event.objects.create(at=now, project=crowd, project_key="CREW", task=other, kind="task.created")

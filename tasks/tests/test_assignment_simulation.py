@@ -1,4 +1,4 @@
-"""Simulation: the same luck for all, figures that add up, overload, replay of a project's past, command and page."""
+"""Simulation: the same luck for all, consistent figures, overload, replay of a project's past, command and page."""
 
 import json
 from datetime import timedelta
@@ -34,11 +34,11 @@ def test_simulation_of_one_task_takes_what_it_takes():
 def test_simulation_of_the_same_load_is_the_same_and_ends_every_task():
     load = synthetic(seed=3, tasks=80, agents=4)
     for name in names():
-        one, other = (simulate(load, named(name), seed=3) for _ in range(2))
-        assert one == other
-        assert one.finished >= 60
-        assert 0 <= one.gini < 1
-        assert 0 < one.utilisation <= 1
+        first, second = (simulate(load, named(name), seed=3) for _ in range(2))
+        assert first == second
+        assert first.finished >= 60
+        assert 0 <= first.gini < 1
+        assert 0 < first.utilisation <= 1
 
 
 def test_work_that_nobody_can_do_ends_the_simulation_unfinished():
@@ -82,7 +82,7 @@ def test_command_compares_policies_and_writes_nothing(past):
     out = StringIO()
     call_command("simulate_assignment", "--project", "OPS", "--json", stdout=out)
     shown = json.loads(out.getvalue())
-    assert [one["policy"] for one in shown["policies"]] == names()
+    assert [outcome["policy"] for outcome in shown["policies"]] == names()
     assert shown["policies"][0]["tasks"] == 6
     out = StringIO()
     call_command("simulate_assignment", "--tasks", "40", "--agents", "3", "--policy", "least_loaded", stdout=out)

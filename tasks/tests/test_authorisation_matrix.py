@@ -4,7 +4,7 @@ A route or method that is missing here fails ``test_the_matrix_names_every_route
 
 Columns: ``nobody`` has no token; ``zed`` is an agent and ``mona`` the manager of another project; in OPS ``vera`` is
 viewer, ``hugo`` worker, ``atlas`` worker, LLM, holder and author, ``rita`` reviewer, ``ada`` manager; ``root`` is a
-superuser, and no agent.
+superuser and not an agent.
 """
 
 import re
@@ -132,7 +132,7 @@ MATRIX = [
     ("report-detail", "get", "/reports/workload?project=OPS&output=xlsx", None, READS),
     ("report-detail", "get", "/reports/workload?output=csv", None, ANY_CALLER),
 ]
-#: Answers everything that no route answers.
+#: Answers everything that no other route does.
 CATCH_ALL = "UnknownPath"
 
 
@@ -150,13 +150,13 @@ def _all_routes() -> list[tuple[str, URLPattern]]:
 
 
 def _api_views() -> dict[str, type]:
-    found = {}
+    views = {}
     for route, pattern in _all_routes():
         if route.startswith("api/v1/"):
             view = pattern.callback.cls if hasattr(pattern.callback, "cls") else pattern.callback.view_class
             if view.__name__ != CATCH_ALL:
-                found[pattern.name] = view
-    return found
+                views[pattern.name] = view
+    return views
 
 
 @pytest.fixture
@@ -186,9 +186,9 @@ def scene(cast, new_task, let_lease_end):
         member = getattr(cast, name)
         clients[name] = client_of(member if isinstance(member, User) else member.user)
     token = AgentToken.objects.filter(agent=cast.atlas).first()
-    told = Event.objects.filter(task=task["OPS-3"]).first()
+    event = Event.objects.filter(task=task["OPS-3"]).first()
     notification = apps.get_model("messaging.Notification").objects.create(
-        recipient=cast.ada.user, kind="completed", event=told, project=cast.ops, task=task["OPS-3"], at=told.at
+        recipient=cast.ada.user, kind="completed", event=event, project=cast.ops, task=task["OPS-3"], at=event.at
     )
     names = {"run": str(run.pk), "token": str(token.pk), "notification": notification.pk}
     return SimpleNamespace(clients=clients, names=names)
@@ -208,7 +208,7 @@ def _filled(value, names):
 
 
 def _ask(scene, role, method, path, body):
-    """The answer to one request; what it did is undone."""
+    """The answer to one request, whose effects are rolled back."""
     with transaction.atomic():
         call = getattr(scene.clients[role], method)
         arguments = () if body is None else (_filled(body, scene.names),)
@@ -282,7 +282,7 @@ OPEN_PAGES = ("login ", "logout ", "jsi18n ")
 
 
 def _page_paths(scene, cast) -> dict[str, str]:
-    """A path for each page and admin page, with the ids of OPS where it takes any."""
+    """A path for each page and admin page, with the ids of OPS where it takes ids."""
     task = Task.objects.get(project=cast.ops, number=1)
     token = AgentToken.objects.filter(agent=cast.atlas).first()
     objects = {
@@ -306,8 +306,8 @@ def _page_paths(scene, cast) -> dict[str, str]:
     return paths
 
 
-def _id_named(ids, found):
-    return str(ids.get(found[1], 1))
+def _id_named(ids, match):
+    return str(ids.get(match[1], 1))
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""What commands share and the two small ones: sentences, JSON, exit codes, help, and that repeating is safe."""
+"""What commands share, and the two small commands: sentences, JSON, exit codes, help, and safe repetition."""
 
 import json
 from io import StringIO
@@ -89,7 +89,7 @@ def test_skill_levels_default_to_3_and_refuse_what_is_no_level():
 
 def test_add_project_sets_its_rules_and_repeating_changes_nothing():
     args = ("add_project", "NEW", "--name", "New", "--mode", "auto", "--no-pull", "--workers-create", "--lease", "60")
-    told = json.loads(call(*args, "--json"))
+    answer = json.loads(call(*args, "--json"))
     project = Project.objects.get(key="NEW")
     assert (project.mode, project.allow_pull, project.workers_create, project.lease_seconds) == (
         "auto",
@@ -97,8 +97,8 @@ def test_add_project_sets_its_rules_and_repeating_changes_nothing():
         True,
         60,
     )
-    assert told["created"] is True
-    assert json.loads(call(*args, "--json")) == told | {"created": False}
+    assert answer["created"] is True
+    assert json.loads(call(*args, "--json")) == answer | {"created": False}
     assert "nothing changed" in call("add_project", "NEW", "--name", "New")
 
 
@@ -124,12 +124,12 @@ def test_add_project_with_a_wrong_value_names_the_option(args, sentence):
 
 
 def test_add_agent_creates_skills_membership_and_a_token_that_works(cast):
-    told = json.loads(
+    answer = json.loads(
         call("add_agent", "nova", "--project", "OPS", "other", "--skill", "rust:4", "docs", "--capacity", "3", "--json")
     )
     agent = Agent.objects.get(slug="nova")
-    assert told == {"slug": "nova", "token": told["token"]}
-    assert AgentToken.objects.get(digest=digest_of(told["token"])).agent == agent
+    assert answer == {"slug": "nova", "token": answer["token"]}
+    assert AgentToken.objects.get(digest=digest_of(answer["token"])).agent == agent
     assert (agent.kind, agent.max_concurrent) == ("llm", 3)
     assert set(AgentSkill.objects.filter(agent=agent).values_list("skill__name", "level")) == {("rust", 4), ("docs", 3)}
     assert set(Membership.objects.filter(user=agent.user).values_list("project__key", "role")) == {

@@ -1,4 +1,4 @@
-"""start_after and the rest after a failure: a task that comes back waits for the later of both."""
+"""start_after and the retry delay: a task that comes back waits for the later of the two."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ def deferred_until(task):
 
 @pytest.fixture
 def under_way(cast, new_task):
-    """A run of atlas whose task got a ``start_after`` an hour ahead while it was under way."""
+    """A run of atlas whose task got a ``start_after`` an hour ahead while in progress."""
     run = claims.claim_task(actor=cast.atlas.user, task=new_task())
     later = clock.now() + timedelta(hours=1)
     edit_task(actor=cast.ada.user, task=run.task, changes={"start_after": later})

@@ -1,4 +1,4 @@
-"""The demo agents' HTTP client: what it repeats, what it does not, and that an effect stays one effect."""
+"""The demo agents' HTTP client: what it retries, what it does not, and that nothing takes effect twice."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The demo project: whole or not at all, fit for its agents, and theirs to finish."""
+"""The demo project: complete or absent, feasible for its agents, and one that they can finish."""
 
 import pytest
 
@@ -15,17 +15,17 @@ pytestmark = pytest.mark.django_db
 
 
 def finish_all(agents):
-    """Let ``agents`` claim and complete until none is offered work; returns how many they finished."""
+    """Let ``agents`` claim and complete until there is no work left; returns how many tasks they finished."""
     project, count = Project.objects.get(key="DEMO"), 0
     Agent.objects.filter(pk__in=[agent.pk for agent in agents]).update(last_seen_at=clock.now())
     while True:
         Matchmaker().catch_up()
-        found = [
+        claimed = [
             (agent, run) for agent in agents for run in claims.claim_next(actor=agent.user, projects=[project]).runs
         ]
-        if not found:
+        if not claimed:
             return count
-        for agent, run in found:
+        for agent, run in claimed:
             runs.complete_run(actor=agent.user, run_id=run.pk, summary="done")
             count += 1
 

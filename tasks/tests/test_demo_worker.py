@@ -1,4 +1,4 @@
-"""The demo agent against a server of a few lines: fates, lost leases, silence, stopping."""
+"""The demo agent against a stub of the API: outcomes, lost leases, silence, stopping."""
 
 import random
 import re
@@ -11,7 +11,7 @@ from tasks.demo.worker import Lease, Stopped, Worker, make_reporter
 
 
 class API:
-    """Stands for ``Client``: hands out ``runs``, keeps what was posted, raises what ``refusals`` has for a path."""
+    """Stands in for ``Client``: hands out ``runs``, keeps what was posted, raises what ``refusals`` has for a path."""
 
     def __init__(self, *tasks, refusals=None, replies=None):
         self.waiting = [
@@ -46,13 +46,13 @@ class API:
 
 
 @pytest.fixture
-def told():
+def reported():
     return []
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """A clock that sleeping moves on at once."""
+    """A clock that advances at once when something sleeps."""
 
     class Clock:
         now = 0.0
@@ -65,66 +65,69 @@ def clock(monkeypatch):
     return Clock
 
 
-def worker_for(api, told, **options):
+def worker_for(api, reported, **options):
     options = {"pace": 0, "failures": 0, "silences": 0, "until_idle": 1} | options
-    return Worker(api, lambda event, **data: told.append((event, data)), **options)
+    return Worker(api, lambda event, **data: reported.append((event, data)), **options)
 
 
 def lease_lost():
     return Refused(409, {"code": "lease_lost", "detail": "This run is over.", "reason": "expired"})
 
 
-def test_run_goes_from_claim_over_progress_to_completion(told):
+def test_run_goes_from_claim_over_progress_to_completion(reported):
     api = API("DEMO-1")
-    worker_for(api, told).live()
+    worker_for(api, reported).live()
     assert re.fullmatch("claim_next (progress ){3,5}complete (claim_next ?)+", " ".join(api.verbs()))
     done = next(body for path, body in api.posted if path == "runs/run-1/complete")
     assert done["criteria"] == [{"criterion": "holds", "met": True}]
     assert done["usage"]["input_tokens"] > 0
     percents = [body["percent"] for path, body in api.posted if path.endswith("progress")]
     assert percents == sorted(set(percents))
-    assert told[-1][0] == "idle"
+    assert reported[-1][0] == "idle"
 
 
-def test_same_seed_has_the_same_day(told):
+def test_same_seed_has_the_same_day(reported):
     days = []
     for _ in range(2):
         api = API("DEMO-1", "DEMO-2", "DEMO-3")
-        worker_for(api, told, seed=7, failures=0.5).live()
+        worker_for(api, reported, seed=7, failures=0.5).live()
         days.append(api.posted)
     assert days[0] == days[1]
 
 
-def test_failure_is_retryable_and_ends_the_run(told):
+def test_failure_is_retryable_and_ends_the_run(reported):
     api = API("DEMO-1")
-    worker_for(api, told, failures=1).live()
+    worker_for(api, reported, failures=1).live()
     assert "complete" not in api.verbs()
     assert next(body for path, body in api.posted if path.endswith("/fail"))["retryable"] is True
 
 
-def test_second_run_of_a_task_never_fails(told):
+def test_second_run_of_a_task_never_fails(reported):
     api = API("DEMO-1")
     api.waiting[0]["number"] = 2
-    worker_for(api, told, failures=1).live()
+    worker_for(api, reported, failures=1).live()
     assert "complete" in api.verbs()
 
 
-def test_silent_agent_wakes_after_its_lease_and_is_refused(told):
+def test_silent_agent_wakes_after_its_lease_and_is_refused(reported):
     api = API("DEMO-1", refusals={"complete": lease_lost()})
-    worker_for(api, told, silences=1).live()
-    assert [event for event, _ in told if event in ("silent", "lease_lost", "completed")] == ["silent", "lease_lost"]
+    worker_for(api, reported, silences=1).live()
+    assert [event for event, _ in reported if event in ("silent", "lease_lost", "completed")] == [
+        "silent",
+        "lease_lost",
+    ]
 
 
-def test_lost_lease_stops_the_run_at_once(told):
+def test_lost_lease_stops_the_run_at_once(reported):
     api = API("DEMO-1", "DEMO-2", refusals={"progress": lease_lost()})
-    worker_for(api, told).live()
+    worker_for(api, reported).live()
     assert api.verbs()[:4] == ["claim_next", "progress", "claim_next", "progress"]
     assert "complete" not in api.verbs()
 
 
-def test_lease_lost_at_a_heartbeat_writes_nothing_more(told):
+def test_lease_lost_at_a_heartbeat_writes_nothing_more(reported):
     api = API("DEMO-1")
-    worker = worker_for(api, told, pace=1)
+    worker = worker_for(api, reported, pace=1)
     with Lease(api, api.waiting[0]) as lease:
         lease.lost = "This run is over."
         with pytest.raises(demo_worker.LeaseLost):
@@ -134,29 +137,29 @@ def test_lease_lost_at_a_heartbeat_writes_nothing_more(told):
     assert api.posted == []
 
 
-def test_stop_directive_releases_the_task(told):
+def test_stop_directive_releases_the_task(reported):
     api = API("DEMO-1", replies={"progress": {"directives": [{"kind": "stop"}]}})
-    worker_for(api, told).live()
+    worker_for(api, reported).live()
     assert api.verbs()[:3] == ["claim_next", "progress", "release"]
 
 
-def test_token_that_is_refused_ends_the_agent(told):
+def test_token_that_is_refused_ends_the_agent(reported):
     api = API("DEMO-1", refusals={"progress": Refused(401, {"code": "not_authenticated", "detail": "Revoked."})})
     with pytest.raises(Refused, match="Revoked"):
-        worker_for(api, told).live()
+        worker_for(api, reported).live()
 
 
-def test_idle_agent_creates_follow_ups_as_many_as_it_may(told, clock):
+def test_idle_agent_creates_follow_ups_as_many_as_it_may(reported, clock):
     api = API()
-    worker_for(api, told, follow_ups=2, until_idle=100).live()
+    worker_for(api, reported, follow_ups=2, until_idle=100).live()
     created = [body for path, body in api.posted if path == "tasks"]
     assert [body["project"] for body in created] == ["DEMO", "DEMO"]
     assert len({body["title"] for body in created}) == 2
 
 
-def test_stopped_agent_gives_its_task_back(told):
+def test_stopped_agent_gives_its_task_back(reported):
     api = API("DEMO-1", refusals={"progress": Stopped()})
-    worker = worker_for(api, told)
+    worker = worker_for(api, reported)
     with pytest.raises(Stopped):
         worker.live()
     worker.let_go()

@@ -1,4 +1,4 @@
-"""The engine as a command: one tick, a loop that a signal ends."""
+"""The engine as a command: one tick, and a loop that a signal ends."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The same POST twice at once under one Idempotency-Key: one effect, one answer, on every path that takes a POST."""
+"""The same POST twice at once under one Idempotency-Key: one effect, one answer, on every path that accepts POST."""
 
 import json
 import time
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 __all__ = ["scene"]  # a fixture, used by name
 
-#: The last of these whom the matrix lets through sends the pair.
+#: The last of these roles that the matrix lets through sends the pair.
 SENDERS = ("root", "atlas", "ada")
 
 
@@ -37,11 +37,11 @@ def _growth(before):
 
 
 def _comparable(answer):
-    """What of an answer must be the same; a secret is shown once, to the first alone."""
-    told = answer.json() if answer.content else None
-    if isinstance(told, dict) and "token" in told:
-        told["token"] = "…"
-    return answer.status_code, told, answer.headers.get("ETag"), answer.headers.get("Location")
+    """The part of an answer that must be the same; a secret is shown only once, in the first answer."""
+    body = answer.json() if answer.content else None
+    if isinstance(body, dict) and "token" in body:
+        body["token"] = "…"
+    return answer.status_code, body, answer.headers.get("ETag"), answer.headers.get("Location")
 
 
 @pytest.mark.parametrize(("sender", "path", "body"), list(_cases()))

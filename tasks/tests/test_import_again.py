@@ -1,4 +1,4 @@
-"""A second import: the same file changes nothing, a changed one updates what has not started here."""
+"""A second import: the same file changes nothing; a changed one updates what has not started here."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -28,8 +28,8 @@ def load(cast):
     return load
 
 
-def counts(told: Imported) -> tuple[int, int, int, int]:
-    return told.created, told.updated, told.unchanged, len(told.left_alone)
+def counts(imported: Imported) -> tuple[int, int, int, int]:
+    return imported.created, imported.updated, imported.unchanged, len(imported.left_alone)
 
 
 def task(key: str) -> Task:
@@ -66,8 +66,8 @@ def test_import_same_file_leaves_what_was_edited_here(cast, load):
 
 def test_import_tasks_without_a_key_are_known_by_their_title_in_any_order(load):
     load([{"title": "one"}, {"title": "two"}, {"title": "two"}])
-    told = load([{"title": "two", "priority": "high"}, {"title": "new"}, {"title": "two"}, {"title": "one"}])
-    assert counts(told) == (1, 1, 2, 0)
+    imported = load([{"title": "two", "priority": "high"}, {"title": "new"}, {"title": "two"}, {"title": "one"}])
+    assert counts(imported) == (1, 1, 2, 0)
 
 
 def test_import_changed_file_updates_every_field(cast, load):
@@ -89,8 +89,8 @@ def test_import_changed_file_updates_every_field(cast, load):
         "review_required": True,
         "max_attempts": 1,
     }
-    told = load([FIRST[0], changed, FIRST[2]])
-    assert counts(told) == (0, 1, 2, 0)
+    kinds = load([FIRST[0], changed, FIRST[2]])
+    assert counts(kinds) == (0, 1, 2, 0)
     assert everything_of(task("b")) == {
         "title": "B2",
         "description": "more",
@@ -114,8 +114,8 @@ def test_import_changed_file_updates_every_field(cast, load):
     assert task("a").open_blockers == 1
     assert task("b").version > 1
     assert recount_blockers() == {}
-    told = [event.kind for event in Event.objects.filter(task=task("b")).order_by("pk")]
-    assert told == ["task.imported", "task.assigned", "task.reimported", "task.unassigned", "task.assigned"]
+    kinds = [event.kind for event in Event.objects.filter(task=task("b")).order_by("pk")]
+    assert kinds == ["task.imported", "task.assigned", "task.reimported", "task.unassigned", "task.assigned"]
     blocked = Event.objects.get(kind="task.blocked")
     assert blocked.task == task("a")
 
@@ -136,10 +136,10 @@ def test_import_fields_that_are_left_out_are_not_touched_and_empty_ones_are_empt
 
 def test_import_completed_meanwhile_elsewhere_frees_what_waits_for_it(cast, load):
     load(FIRST)
-    told = load(
+    imported = load(
         [{**FIRST[0], "status": "completed", "completed_at": "2026-05-01T00:00:00Z", "created_at": "2026-04-01"}]
     )
-    assert counts(told) == (0, 1, 0, 0)
+    assert counts(imported) == (0, 1, 0, 0)
     assert task("a").completed_at == datetime(2026, 5, 1, tzinfo=UTC)
     assert task("b").open_blockers == 1
     load([{**FIRST[2], "status": "cancelled"}])
@@ -166,9 +166,9 @@ def test_import_leaves_alone_what_has_started_here_and_says_so(cast, load):
     lifecycle.cancel_task(actor=cast.ada.user, task=task("c"))
     before = everything_of(task("a")), everything_of(task("c"))
     changed = [{**FIRST[0], "title": "A2", "priority": "high"}, {**FIRST[2], "title": "C2", "parent": None}]
-    told = load([*changed, {"key": "e", "title": "E", "depends_on": ["a"]}])
-    assert counts(told) == (1, 0, 0, 2)
-    assert [(one.ref, one.name, one.fields) for one in told.left_alone] == [
+    imported = load([*changed, {"key": "e", "title": "E", "depends_on": ["a"]}])
+    assert counts(imported) == (1, 0, 0, 2)
+    assert [(left.ref, left.name, left.fields) for left in imported.left_alone] == [
         (task("a").ref, "a", ["title", "priority"]),
         (task("c").ref, "c", ["title", "parent"]),
     ]
@@ -188,8 +188,8 @@ def test_import_of_another_project_does_not_know_these_tasks(cast, load):
     plan = json_list.read(json.dumps([{"title": "x", "depends_on": [task("a").ref]}]))
     with pytest.raises(PlanRefused, match="1 problem"):
         import_plan(actor=None, project=cast.other, plan=plan)
-    told = import_plan(actor=None, project=cast.other, plan=json_list.read('[{"key": "a", "title": "A"}]'))
-    assert told.created == 1
+    imported = import_plan(actor=None, project=cast.other, plan=json_list.read('[{"key": "a", "title": "A"}]'))
+    assert imported.created == 1
 
 
 def test_import_dry_run_tells_the_same_and_writes_nothing(load):
@@ -222,8 +222,8 @@ def test_import_tells_of_new_tasks_that_wait_for_what_will_not_be_completed(cast
     load([{"key": "a", "title": "A", "status": "cancelled"}, {"key": "b", "title": "B", "depends_on": ["a"]}])
     load([{"key": "c", "title": "C"}, {"key": "d", "title": "D", "depends_on": ["c", "a"]}])
     load([{"key": "c", "title": "C", "status": "failed"}])
-    told = Event.objects.filter(kind="task.dependency_failed").order_by("pk")
-    assert [(event.task_ref, event.data["dependency"]) for event in told] == [
+    events = Event.objects.filter(kind="task.dependency_failed").order_by("pk")
+    assert [(event.task_ref, event.data["dependency"]) for event in events] == [
         (task("b").ref, task("a").ref),
         (task("d").ref, task("a").ref),
         (task("d").ref, task("c").ref),
@@ -262,11 +262,11 @@ def test_import_times_that_do_not_fit_are_named(load):
 )  # fmt: skip
 def test_import_hostile_text_comes_in_as_text_and_is_never_printed_raw(cast, load, nasty):
     load([{"key": nasty, "title": nasty, "description": nasty, "labels": [nasty[:20]], "criteria": [nasty]}])
-    found = Task.objects.get()
-    assert (found.title, found.external_id, found.criteria) == (nasty.strip(), nasty.strip(), [nasty.strip()])
-    claims.claim_task(actor=cast.atlas.user, task=found)
-    told = load([{"key": nasty, "title": "other"}])
-    assert told.left_alone[0].name.isprintable()
+    stored = Task.objects.get()
+    assert (stored.title, stored.external_id, stored.criteria) == (nasty.strip(), nasty.strip(), [nasty.strip()])
+    claims.claim_task(actor=cast.atlas.user, task=stored)
+    imported = load([{"key": nasty, "title": "other"}])
+    assert imported.left_alone[0].name.isprintable()
     with pytest.raises(PlanRefused) as refused:
         load([{"title": nasty, "status": nasty, "depends_on": [nasty + "?"], "assignees": [nasty], nasty: 1}])
     assert all(str(problem).isprintable() for problem in refused.value.problems)

@@ -1,4 +1,4 @@
-"""beads' issues.jsonl: what becomes of states, times, links and of what a task has no field for."""
+"""beads' issues.jsonl: what happens to states, times, links, and fields that a task does not have."""
 
 import json
 from datetime import UTC, datetime
@@ -85,8 +85,8 @@ def test_import_beads_keeps_times(cast):
 
 def test_import_beads_maps_priorities(cast):
     load(cast, *(issue(f"p{number}", priority=number) for number in range(5)))
-    found = [Priority(task(f"p{number}").priority).name for number in range(5)]
-    assert found == ["URGENT", "HIGH", "NORMAL", "LOW", "LOW"]
+    priorities = [Priority(task(f"p{number}").priority).name for number in range(5)]
+    assert priorities == ["URGENT", "HIGH", "NORMAL", "LOW", "LOW"]
 
 
 def test_import_beads_dependencies_parents_and_links(cast, new_task):
@@ -127,7 +127,7 @@ def test_import_beads_dependencies_parents_and_links(cast, new_task):
 
 
 def test_import_beads_texts_find_their_place(cast):
-    told = load(
+    imported = load(
         cast,
         issue(
             "b-1",
@@ -148,15 +148,15 @@ def test_import_beads_texts_find_their_place(cast):
         issue("b-3", status="tombstone"),
         issue("b-4", dependencies=[blocks("b-3"), blocks("b-3", "related")]),
     )
-    found = task("b-1")
-    assert found.title == "T" * 299 + "…"
-    assert found.description == "T" * 400 + "\n\nWhat\n\n## Design\n\nHow\n\n## Notes\n\nAnd"
-    assert found.criteria == ["it runs", "it is quick", "plain"]
-    assert (found.estimate_minutes, labels("b-1")) == (30, {"ui", "type:bug"})
+    stored = task("b-1")
+    assert stored.title == "T" * 299 + "…"
+    assert stored.description == "T" * 400 + "\n\nWhat\n\n## Design\n\nHow\n\n## Notes\n\nAnd"
+    assert stored.criteria == ["it runs", "it is quick", "plain"]
+    assert (stored.estimate_minutes, labels("b-1")) == (30, {"ui", "type:bug"})
     assert task("b-2").summary == "Merged"
-    assert told.created == 3
+    assert imported.created == 3
     assert labels("b-4") == set()
-    assert told.notes == [
+    assert imported.notes == [
         "Left out: removed issues, or tombstones (1).",
         "Left out: lines of type memory (1), which are not issues.",
         "Left out, because a task has no such field: comments (1), external_ref (1).",
@@ -164,7 +164,7 @@ def test_import_beads_texts_find_their_place(cast):
 
 
 def test_import_beads_lists_every_problem_with_line_and_field(cast):
-    found = problems(
+    listed = problems(
         cast,
         issue("a", dependencies=[blocks("b")]),
         issue("b", dependencies=[blocks("a")]),
@@ -177,7 +177,7 @@ def test_import_beads_lists_every_problem_with_line_and_field(cast):
         issue("f", dependencies=[blocks("f")]),
         issue("g", status="closed", started_at="2026-05-03T00:00:00Z", closed_at="2026-05-02T00:00:00Z"),
     )
-    assert found == [
+    assert listed == [
         "line 1, dependencies: That closes a circle, where each waits for the next: a → b → a.",
         "line 4, dependencies: Each must be an object with depends_on_id and type.",
         "line 4, dependencies: There is no task gone in this file or in OPS.",
@@ -199,7 +199,7 @@ def test_import_beads_lists_every_problem_with_line_and_field(cast):
 
 
 def test_import_beads_with_broken_lines_names_each_and_no_names_that_may_stand_there(cast):
-    found = problems(
+    listed = problems(
         cast,
         '{"id": "a", "title": ',
         issue("b", dependencies=[blocks("a")]),
@@ -208,7 +208,7 @@ def test_import_beads_with_broken_lines_names_each_and_no_names_that_may_stand_t
         '{"id": "d", "x": ' + "[" * 100_000 + "}",
         '{"id": "e", "priority": ' + "9" * 5000 + "}",
     )
-    assert found == [
+    assert listed == [
         "line 1: This is not JSON: Expecting value at column 22.",
         "line 3: An issue must be an object.",
         "line 4: NaN is not JSON.",
@@ -224,12 +224,12 @@ def _lado() -> Path | None:
 
 LADO = _lado()
 
-# The tasks of trobanga/lado are not ours to ship; where they lie beside the repository, they must come in.
+# The tasks of trobanga/lado are not ours to ship; if they lie beside the repository, they must import.
 if LADO is not None:
 
     def test_import_lado_comes_in_whole(cast):
-        told = import_plan(actor=None, project=cast.ops, plan=beads.read(LADO.read_text()))
-        assert (told.created, told.updated, told.unchanged, told.notes) == (19, 0, 0, [])
+        imported = import_plan(actor=None, project=cast.ops, plan=beads.read(LADO.read_text()))
+        assert (imported.created, imported.updated, imported.unchanged, imported.notes) == (19, 0, 0, [])
         tasks = Task.objects.filter(project=cast.ops)
         # Counted by hand in the file: 11 closed; 5 open and 3 in progress elsewhere.
         assert tasks.filter(status="completed", completed_at__isnull=False).count() == 11

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def run(cast, tmp_path, capsys):
-    """``run(content, *args, name="plan")`` → exit code, what was printed, and what was said on standard error."""
+    """``run(content, *args, name="plan")`` → exit code, standard output, and standard error."""
 
     def run(content: str | bytes | None, *args: str, project: str = "OPS", name: str = "plan"):
         path = tmp_path / name
@@ -37,22 +37,22 @@ CSV = "key,title,depends_on,required_skills\na,A,,python:2\nb,B,a,\n"
 
 
 def test_import_tasks_says_what_it_did(run):
-    told = run(CSV)
-    assert (told.code, told.out, told.err) == (0, "OPS: 2 created, 0 updated, 0 unchanged.\n", [])
+    result = run(CSV)
+    assert (result.code, result.out, result.err) == (0, "OPS: 2 created, 0 updated, 0 unchanged.\n", [])
     assert run(CSV).out == "OPS: 0 created, 0 updated, 2 unchanged.\n"
 
 
 def test_import_tasks_dry_run_says_what_it_would_do(run):
-    told = run(CSV.replace("python", "new"), "--dry-run", project="ops")
-    assert told.out == (
+    result = run(CSV.replace("python", "new"), "--dry-run", project="ops")
+    assert result.out == (
         "Dry run, nothing was written; it would be 2 created, 0 updated, 0 unchanged.\nNew skills: new.\n"
     )
     assert not Task.objects.exists()
 
 
 def test_import_tasks_as_json_for_programs(run):
-    told = json.loads(run(CSV, "--json").out)
-    assert told == {
+    result = json.loads(run(CSV, "--json").out)
+    assert result == {
         "project": "OPS",
         "source": "csv",
         "dry_run": False,
@@ -67,9 +67,9 @@ def test_import_tasks_as_json_for_programs(run):
 
 
 def test_import_tasks_lists_every_problem_and_exits_1(run):
-    told = run("title,due_at\n,x\nB,y\n")
-    assert told.code == 1
-    assert told.err == [
+    result = run("title,due_at\n,x\nB,y\n")
+    assert result.code == 1
+    assert result.err == [
         "line 2, due_at: 'x' is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.",
         "line 2, title: Is missing; every task needs a title.",
         "line 3, due_at: 'y' is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.",
@@ -86,9 +86,9 @@ def test_import_tasks_without_assignees_ignores_who_is_not_here(run):
 
 
 def test_import_tasks_of_bytes_that_are_no_text_exits_1(run):
-    told = run(b"title\ncaf\xe9\n")
-    assert told.code == 1
-    assert told.err == ["FILE, line 2: The byte 0xe9 is not UTF-8; save the file as UTF-8."]
+    result = run(b"title\ncaf\xe9\n")
+    assert result.code == 1
+    assert result.err == ["FILE, line 2: The byte 0xe9 is not UTF-8; save the file as UTF-8."]
 
 
 @pytest.mark.parametrize(
@@ -102,21 +102,21 @@ def test_import_tasks_of_bytes_that_are_no_text_exits_1(run):
     ],
 )
 def test_import_tasks_used_wrongly_is_one_sentence(run, content, args, sentence):
-    told = run(content, *args)
-    assert len(told.err) == 1
-    assert told.err[0].startswith(sentence)
-    assert told.code != 0
+    result = run(content, *args)
+    assert len(result.err) == 1
+    assert result.err[0].startswith(sentence)
+    assert result.code != 0
 
 
 def test_import_tasks_into_an_unknown_project_names_the_nearest(run):
-    told = run(CSV, project="OPZ")
-    assert (told.code, told.err) == (2, ["There is no project 'OPZ'; did you mean 'OPS'?"])
+    result = run(CSV, project="OPZ")
+    assert (result.code, result.err) == (2, ["There is no project 'OPZ'; did you mean 'OPS'?"])
 
 
 def test_import_tasks_of_a_folder_is_wrong_use(run, tmp_path):
     (tmp_path / "folder").mkdir()
-    told = run(None, name="folder")
-    assert (told.code, told.err) == (2, ["FILE cannot be read: Is a directory."])
+    result = run(None, name="folder")
+    assert (result.code, result.err) == (2, ["FILE cannot be read: Is a directory."])
 
 
 def test_import_tasks_reads_standard_input(cast, monkeypatch):

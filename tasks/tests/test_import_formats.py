@@ -1,4 +1,4 @@
-"""JSON and CSV: every field comes in, and every mistake is named with its line and field."""
+"""JSON and CSV: every field is imported, and every mistake is reported with its line and field."""
 
 import json
 
@@ -56,8 +56,8 @@ def complaints(plan: Plan) -> list[str]:
 )
 def test_import_takes_every_field(cast, new_task, plan):
     new_task("Here already")
-    told = import_plan(actor=cast.ada.user, project=cast.ops, plan=plan)
-    assert (told.created, told.skills_created, told.labels_created) == (3, ["rust"], ["docs", "ui"])
+    imported = import_plan(actor=cast.ada.user, project=cast.ops, plan=plan)
+    assert (imported.created, imported.skills_created, imported.labels_created) == (3, ["rust"], ["docs", "ui"])
     built = everything_of(Task.objects.get(external_id="build"))
     assert built == {
         "title": "Build it",

@@ -1,4 +1,4 @@
-"""Circles are found and named, whole graphs come in with the right counters, and in the right order."""
+"""Cycles are found and named; whole graphs are imported with the right counters and in the right order."""
 
 import json
 from itertools import pairwise
@@ -37,7 +37,7 @@ CIRCLE = "That closes a circle, where each waits for the next:"
 
 @pytest.mark.django_db
 def test_import_names_every_circle_with_line_and_field(cast):
-    found = problems(
+    listed = problems(
         cast,
         [
             entry("a", "b"),
@@ -51,7 +51,7 @@ def test_import_names_every_circle_with_line_and_field(cast):
             entry("own", parent="own"),
         ],
     )
-    assert found == [
+    assert listed == [
         f"line 1, depends_on: {CIRCLE} a → b → c → a.",
         f"line 4, depends_on: {CIRCLE} alone → alone.",
         f"line 5, depends_on: {CIRCLE} x → y → x.",
@@ -64,10 +64,10 @@ def test_import_names_every_circle_with_line_and_field(cast):
 def test_import_finds_a_circle_that_leads_through_tasks_of_the_project(cast, new_task):
     load(cast, [entry("a"), entry("b", "a"), entry("top")])
     middle = new_task("Middle", depends_on=[Task.objects.get(external_id="b")])
-    found = problems(cast, [{"key": "a", "title": "Task a", "depends_on": ["new"]}, entry("new", middle.ref)])
-    assert found == [f"line 1, depends_on: {CIRCLE} a → new → {middle.ref} → OPS-2 → a."]
-    found = problems(cast, [entry("new", "top", parent="top")])
-    assert found == [f"line 1, depends_on: {CIRCLE} new → OPS-3 → new."]
+    listed = problems(cast, [{"key": "a", "title": "Task a", "depends_on": ["new"]}, entry("new", middle.ref)])
+    assert listed == [f"line 1, depends_on: {CIRCLE} a → new → {middle.ref} → OPS-2 → a."]
+    listed = problems(cast, [entry("new", "top", parent="top")])
+    assert listed == [f"line 1, depends_on: {CIRCLE} new → OPS-3 → new."]
 
 
 @pytest.mark.django_db
@@ -124,7 +124,7 @@ def test_find_cycles_gives_up_counting_where_everything_waits_for_everything():
 
 @st.composite
 def plans(draw):
-    """Two versions of a plan without circles: edges lead to earlier tasks, children come before their parents."""
+    """Two versions of a plan without cycles: edges lead to earlier tasks, children come before their parents."""
     names = [f"t{number}" for number in range(draw(st.integers(1, 7)))]
 
     def version() -> list[dict]:
@@ -148,12 +148,12 @@ def test_import_keeps_the_counters_right_whatever_changes(cast):
             for entries in versions:
                 load(cast, entries)
                 assert recount_blockers() == {}
-                for one in entries:
-                    task = Task.objects.get(external_id=one["key"])
-                    assert task.status == one["status"]
-                    assert (task.parent and task.parent.external_id) == one["parent"]
+                for item in entries:
+                    task = Task.objects.get(external_id=item["key"])
+                    assert task.status == item["status"]
+                    assert (task.parent and task.parent.external_id) == item["parent"]
                     assert set(task.dependencies.values_list("depends_on__external_id", flat=True)) == set(
-                        one["depends_on"]
+                        item["depends_on"]
                     )
                 assert load(cast, entries).unchanged == len(entries)
             transaction.set_rollback(True)

@@ -30,8 +30,8 @@ def test_claim_to_approval_unblocks_dependents_and_tells_its_whole_life(cast, ne
 
     second.refresh_from_db()
     assert second.open_blockers == 0
-    told = [(e.kind, e.data.get("to")) for e in Event.objects.filter(task=first).in_order()]
-    assert told == [
+    moves = [(e.kind, e.data.get("to")) for e in Event.objects.filter(task=first).in_order()]
+    assert moves == [
         ("task.created", None),
         ("task.assigned", None),
         ("run.started", None),

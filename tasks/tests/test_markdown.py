@@ -1,4 +1,4 @@
-"""Text from agents as HTML: what they may say, and what never gets through."""
+"""Text from agents as HTML: what is allowed, and what never gets through."""
 
 import re
 from html.parser import HTMLParser

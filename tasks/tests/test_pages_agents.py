@@ -1,4 +1,4 @@
-"""The agents page: load, skills and work of those who share a project with the reader."""
+"""The agents page: load, skills and work of the agents that share a project with the reader."""
 
 import re
 from datetime import timedelta
@@ -122,5 +122,5 @@ def test_agents_page_queries_do_not_grow(client, cast, new_task, django_assert_n
         claims.claim_task(actor=agent.user, task=new_task())
     with django_assert_num_queries(len(few)):
         client.get("/agents/")
-    # PostgreSQL is asked for its clock and for the horizon of the stream besides.
+    # PostgreSQL adds queries for its clock and for the horizon of the stream.
     assert len(few) <= (12 if connection.vendor == "sqlite" else 15)

@@ -1,4 +1,4 @@
-"""The board: what each member sees, columns and marks, filters, bounds."""
+"""The board: what each member sees, columns and marks, filters, limits."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def see(client, cast):
 
 
 def shown(response) -> dict[str, list[str]]:
-    """Refs by column, the folded ones included."""
+    """Refs by column, including collapsed ones."""
     every = [*response.context["columns"], *response.context["folded"]]
     return {str(column.status): [card.ref for card in column.cards] for column in every if column.cards}
 
@@ -185,7 +185,7 @@ def test_board_queries_do_not_grow_with_the_tasks(client, cast, new_task, django
     fill(24)
     with django_assert_num_queries(len(few)):
         client.get(f"/{query}")
-    # PostgreSQL is asked for its clock and for the horizon of the stream besides.
+    # PostgreSQL adds queries for its clock and for the horizon of the stream.
     assert len(few) <= (19 if connection.vendor == "sqlite" else 22)
 
 

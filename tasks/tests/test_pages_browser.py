@@ -1,4 +1,4 @@
-"""The pages in a browser: no breach of the policy, keyboard, contrast, small windows, and following the server."""
+"""The pages in a browser: no policy violations, keyboard, contrast, small windows, and following the server."""
 
 import re
 from datetime import timedelta
@@ -55,7 +55,7 @@ def paths(plan):
 
 
 def expect_404(tab):
-    """The page that is not there tells the console so; that is no problem."""
+    """A missing page is reported on the console, which is not a problem."""
     tab.problems[:] = [problem for problem in tab.problems if "404 (Not Found)" not in problem]
 
 

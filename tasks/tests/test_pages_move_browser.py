@@ -1,4 +1,4 @@
-"""Moving cards in a browser, by hand and by keyboard: legal moves are made, others say why not."""
+"""Moving cards in a browser, by mouse and by keyboard: legal moves are made, others say why not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where a card may be moved to, by whom, and the sentence for every place where it may not."""
+"""Where a card may be moved and by whom, and the sentence for every place where it may not."""
 
 import re
 from datetime import timedelta
@@ -19,10 +19,10 @@ def ways(client):
     def read(user, task: Task) -> dict[str, str]:
         client.force_login(user)
         html = client.get(f"/tasks/{task.ref}/moves").content.decode()
-        found = dict(re.findall(r'<p data-target="(\w+)"[^>]*>(.*?)</p>', html))
+        refusals = dict(re.findall(r'<p data-target="(\w+)"[^>]*>(.*?)</p>', html))
         forms = re.findall(r'<form[^>]*data-target="(\w+)".*?name="verb" value="(\w+)"', html, re.S)
-        assert not found.keys() & dict(forms).keys()
-        return found | dict(forms)
+        assert not refusals.keys() & dict(forms).keys()
+        return refusals | dict(forms)
 
     return read
 
@@ -37,12 +37,12 @@ def in_review(cast, new_task):
 
 def test_moves_of_a_free_task(cast, new_task, ways):
     task = new_task()
-    found = ways(cast.hugo.user, task)
-    assert found["in_progress"] == "start"
-    assert found["not_started"] == "OPS-1 is not started already."
-    assert "has not been started" in found["completed"]
-    assert found["waiting"].startswith("OPS-1 waits only when")
-    assert found["cancelled"] == "Only a manager of the project may cancel OPS-1."
+    moves = ways(cast.hugo.user, task)
+    assert moves["in_progress"] == "start"
+    assert moves["not_started"] == "OPS-1 is not started already."
+    assert "has not been started" in moves["completed"]
+    assert moves["waiting"].startswith("OPS-1 waits only when")
+    assert moves["cancelled"] == "Only a manager of the project may cancel OPS-1."
     assert ways(cast.ada.user, task)["cancelled"] == "cancel"
 
 
@@ -59,25 +59,25 @@ def test_moves_of_a_run_by_holder_and_others(cast, new_task, ways):
     plain, reviewed = new_task(), new_task(review_required=True)
     for task in (plain, reviewed):
         claims.start_task(actor=cast.hugo.user, task=task)
-    found = ways(cast.hugo.user, plain)
-    assert {name: found[name] for name in ("not_started", "completed", "failed")} == {
+    moves = ways(cast.hugo.user, plain)
+    assert {name: moves[name] for name in ("not_started", "completed", "failed")} == {
         "not_started": "release",
         "completed": "complete",
         "failed": "fail",
     }
-    assert found["in_review"] == "OPS-1 requires no review; its holder completes it."
-    found = ways(cast.hugo.user, reviewed)
-    assert found["in_review"] == "complete"
-    assert "review before it is completed" in found["completed"]
-    found = ways(cast.rita.user, plain)
-    assert found["completed"] == "Only the agent that holds the run may complete OPS-1."
-    assert "release" in found["not_started"]
+    assert moves["in_review"] == "OPS-1 requires no review; its holder completes it."
+    moves = ways(cast.hugo.user, reviewed)
+    assert moves["in_review"] == "complete"
+    assert "review before it is completed" in moves["completed"]
+    moves = ways(cast.rita.user, plain)
+    assert moves["completed"] == "Only the agent that holds the run may complete OPS-1."
+    assert "release" in moves["not_started"]
     assert ways(cast.ada.user, plain)["not_started"] == "release"
 
 
 def test_moves_of_a_review(cast, in_review, ways):
-    found = ways(cast.rita.user, in_review)
-    assert (found["completed"], found["not_started"]) == ("approve", "request_changes")
+    moves = ways(cast.rita.user, in_review)
+    assert (moves["completed"], moves["not_started"]) == ("approve", "request_changes")
     assert ways(cast.hugo.user, in_review)["completed"].startswith("Only staff or a reviewer")
     assert "done by you" in ways(cast.atlas.user, in_review)["completed"]
 
@@ -110,7 +110,7 @@ def test_moves_leave_a_lost_race_to_the_verb(client, cast, new_task, ways):
 
 
 def test_every_move_that_is_offered_leads_to_its_column(client, cast, new_task, in_review, ways):
-    """Each form, sent as it stands with its texts filled in, takes the card where it says."""
+    """Each form, submitted unchanged with its texts filled in, moves the card where it says."""
     texts = {"summary": "s", "note": "n", "code": "c", "detail": "d", "agent": "hugo", "run": "1"}
 
     def begun():
@@ -139,7 +139,7 @@ def test_every_move_that_is_offered_leads_to_its_column(client, cast, new_task, 
                 continue
             task = make()
             if ways(user, task).get(target) != verb:
-                # The one task in review has been judged by now.
+                # The only task in review has been judged by now.
                 continue
             data = {"verb": verb, **texts}
             if user != hugo:

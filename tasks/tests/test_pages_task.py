@@ -97,7 +97,7 @@ def test_task_page_lets_no_hostile_text_through(read, cast, new_task, text):
     runs.fail_run(actor=cast.atlas.user, run_id=again.pk, code=text[:90], detail=text)
     page = read(cast.ada.user, task)
     main = page.split("<main")[1].split("</main>")[0].lower()
-    # Once </main> is forged the split would cut the page short.
+    # With a forged </main> the split would cut the page short.
     assert "timeline" in main
     for element in (
         "<script",
@@ -171,8 +171,8 @@ def test_task_page_tells_the_whole_life_in_words(read, cast, new_task, let_lease
     lifecycle.reopen_task(actor=cast.ada.user, task=task)
     entries, older = timeline.read_timeline(task)
     assert older is None
-    told = [(e.who, e.what, e.quote, e.status) for e in reversed(entries)]
-    assert told == [
+    shown = [(e.who, e.what, e.quote, e.status) for e in reversed(entries)]
+    assert shown == [
         ("ada", "created the task", "", ""),
         ("ada", f"let the task wait for {other.ref}", "", ""),
         ("", "Blocked", "", ""),

@@ -1,4 +1,4 @@
-"""The buttons of the task page: who gets which, what a click does, and how a refusal is told."""
+"""The buttons of the task page: who gets which, what a click does, and how a refusal is shown."""
 
 import pytest
 from django.test import Client
@@ -17,17 +17,17 @@ def offers(client):
         client.force_login(user)
         response = client.get(f"/tasks/{task.ref}")
         page = response.content.decode()
-        found = set(response.context["offers"])
-        for verb in found - {"start_for"}:
+        verbs = set(response.context["offers"])
+        for verb in verbs - {"start_for"}:
             assert f'value="{verb}"' in page
-        return found
+        return verbs
 
     return get
 
 
 @pytest.fixture
 def click(client):
-    """``click(user, task, verb, **fields)`` → the response, and the task as it is then."""
+    """``click(user, task, verb, **fields)`` → the response, and the task afterwards."""
 
     def post(user, task, verb, **fields):
         client.force_login(user)

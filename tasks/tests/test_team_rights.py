@@ -1,4 +1,4 @@
-"""Who may change an agent and the members of a project, also where several try at once."""
+"""Who may change an agent and the members of a project, even when several try at once."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tasks.tests.racing import at_once
 
 @pytest.fixture
 def shared(cast):
-    """atlas works in OTHER too."""
+    """atlas also works in OTHER."""
     join(cast.other, cast.atlas.user, Role.WORKER)
     return cast.atlas
 

@@ -1,4 +1,4 @@
-"""Who may create a token: it opens all that its agent sees, so it must not open more than its maker manages."""
+"""Who may create a token: it opens everything its agent sees, so it must not open more than its creator manages."""
 
 import pytest
 

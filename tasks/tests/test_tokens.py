@@ -1,4 +1,4 @@
-"""Being seen: noted for who stays, at most so often, and without a write where nothing changed."""
+"""``last_seen_at``: kept for agents that stay connected, rate-limited, and not written when nothing changed."""
 
 from datetime import timedelta
 
@@ -28,9 +28,9 @@ def test_note_seen_renews_those_who_were_not_seen_for_a_while(cast):
 def test_note_seen_writes_nothing_within_the_interval(cast, django_assert_max_num_queries):
     tokens = [create_token(actor=None, agent=cast.atlas, name="t")[0].pk]
     AgentToken.objects.update(last_used_at=clock.now() - SEEN_EVERY / 2)
-    with django_assert_max_num_queries(2) as asked:
+    with django_assert_max_num_queries(2) as queries:
         note_seen(tokens)
-        assert not [query for query in asked.captured_queries if "UPDATE" in query["sql"]]
+        assert not [query for query in queries.captured_queries if "UPDATE" in query["sql"]]
     AgentToken.objects.update(last_used_at=clock.now() - SEEN_EVERY - timedelta(seconds=1))
     note_seen(tokens)
     assert seen(cast)["atlas"] is not None

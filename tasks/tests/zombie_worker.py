@@ -1,7 +1,7 @@
-"""A client of the API in a process of its own, made to be stopped: ``python -m tasks.tests.zombie_worker URL TOKEN``.
+"""A client of the API in its own process, meant to be stopped: ``python -m tasks.tests.zombie_worker URL TOKEN``.
 
-Claims a task and tells of it; after the next line that it reads it uses every write of its run, and prints what each
-was answered, as ``[[verb, status, code, reason], …]``.
+Claims a task and prints it; after the next line of input it tries every write on its run, and prints the answers
+as ``[[verb, status, code, reason], …]``.
 """
 
 import json
