@@ -1,8 +1,8 @@
-"""Charts as SVG, drawn on the server: no script, no inline style, readable without either.
+"""Charts as SVG, drawn on the server: no scripts, no inline styles, and readable without either.
 
-Positions along the fluid axis are percentages and everything else is in pixels, so that a chart fills any width while
-its texts keep their size. Colours come from ``reports.css`` by class, and so does the dark mode. Each chart has a
-title and a description for screen readers; the page shows the same figures as a table beside it.
+Positions along the fluid axis are percentages and everything else is in pixels, so a chart fills any width while its
+texts keep their size. Colours, including dark mode, come from ``reports.css`` by class. Each chart has a title and a
+description for screen readers; the page also shows the same figures as a table.
 """
 
 import math
@@ -20,7 +20,7 @@ Rows = Sequence[dict[str, Any]]
 PLOT_TOP, PLOT_HEIGHT, LABELS_HEIGHT = 22, 170, 26
 CHART_HEIGHT = PLOT_TOP + PLOT_HEIGHT + LABELS_HEIGHT
 AXIS_WIDTH = 62
-#: Of the 12 px text, on the wide side.
+#: Width of a character of 12 px text, a generous estimate.
 CHARACTER_WIDTH = 8
 MAX_LABELS = 8
 MAX_BARS = 15
@@ -54,24 +54,24 @@ def _root(ident: str, title: str, description: str, *, height: int) -> ElementTr
 
 def _html(*elements: ElementTree.Element) -> SafeString:
     # ElementTree escaped every text and attribute.
-    return mark_safe("".join(ElementTree.tostring(one, encoding="unicode") for one in elements))  # noqa: S308
+    return mark_safe("".join(ElementTree.tostring(element, encoding="unicode") for element in elements))  # noqa: S308
 
 
 def ticks(top: float, *, at_most: int = 5) -> list[float]:
-    """Round values from 0 up to the first one at or above ``top``: whole numbers, in steps of 1, 2 or 5 times 10ⁿ."""
+    """Round values from 0 up to the first at or above ``top``: whole numbers, in steps of 1, 2 or 5 times 10ⁿ."""
     steps = (factor * 10**power for power in range(18) for factor in (1, 2, 5))
     step = next(step for step in steps if top / step <= at_most)
     return [step * index for index in range(max(1, math.ceil(top / step)) + 1)]
 
 
 def duration_ticks(top: float, *, at_most: int = 5) -> list[float]:
-    """The same for seconds, in steps that are round in seconds, minutes, hours or days."""
+    """The same for durations, in steps that are round in seconds, minutes, hours or days."""
     step = next((step for step in DURATION_STEPS if top / step <= at_most), 10_000 * DAY)
     return [step * index for index in range(max(1, math.ceil(top / step)) + 1)]
 
 
 def _axis(marks: Sequence[float], unit: str) -> ElementTree.Element:
-    """The figures beside the grid, in a drawing of their own that is as wide as the longest of them."""
+    """The figures beside the grid, in a separate drawing as wide as the longest of them."""
     texts = [figure(mark, unit) if mark else "0" for mark in marks]
     width = max(AXIS_WIDTH, 8 + CHARACTER_WIDTH * max(map(len, texts)))
     axis = _node(None, "svg", class_="chart-axis", width=width, height=CHART_HEIGHT, aria_hidden="true")
@@ -92,7 +92,7 @@ def _grid(svg: ElementTree.Element, marks: Sequence[float]) -> None:
 
 
 def _labels(svg: ElementTree.Element, labels: Sequence[str]) -> None:
-    """Names of the slots, as many as fit; every second of them goes where there is little width."""
+    """Names of the slots, as many as fit; every second one is hidden on narrow screens."""
     every = max(1, math.ceil(len(labels) / MAX_LABELS))
     for shown, index in enumerate(range(0, len(labels), every)):
         middle = 100 * (index + 0.5) / len(labels)
@@ -102,12 +102,12 @@ def _labels(svg: ElementTree.Element, labels: Sequence[str]) -> None:
         _node(svg, "text", labels[index], class_=kind, x=_percent(x), y=CHART_HEIGHT - 8, text_anchor=anchor)
 
 
-# Each chart names the columns that the table beside it shows in ``table``; none given means all.
+# Each chart lists the columns of its table in ``table``; an empty list means all.
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A bar per bucket over time: the count in the column ``value``."""
+    """One bar per bucket over time: the count in the column ``value``."""
 
     value: str
     title: str
@@ -117,7 +117,7 @@ class Columns:
     def legend(self, rows: Rows) -> list[tuple[str, str]]:
         if not any(row["is_partial"] and row[self.value] for row in rows):
             return []
-        return [("key-value", "a whole period"), ("key-partial", "partial: cut by the dates, or not over yet")]
+        return [("key-value", "a whole period"), ("key-partial", "partial: cut off by the dates, or not over yet")]
 
     def draw(self, rows: Rows, *, labels: Sequence[str], ident: str) -> SafeString:
         values = [row[self.value] for row in rows]
@@ -201,7 +201,7 @@ class Strips:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A horizontal bar per row, longest first: how ``value`` is distributed, with the ``share`` in percent."""
+    """One horizontal bar per row, longest first: how ``value`` is distributed, with the ``share`` in percent."""
 
     label: str
     value: str
@@ -214,7 +214,7 @@ class Bars:
         return []
 
     def draw(self, rows: Rows, *, labels: Sequence[str], ident: str) -> SafeString:
-        # Rows, not buckets, are named here: ``labels`` is for charts over time.
+        # The labels here are rows, not buckets: ``labels`` is for charts over time.
         shown = sorted((row for row in rows if row[self.value]), key=lambda row: -row[self.value])[:MAX_BARS]
         if not shown:
             return SafeString()

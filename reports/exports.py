@@ -1,4 +1,4 @@
-"""A report's answer as JSON, CSV or XLSX. Texts come from agents: none of them may become a formula."""
+"""A report's answer as JSON, CSV or XLSX. Texts come from agents; none of them may become a formula."""
 
 import csv
 import io
@@ -21,14 +21,14 @@ CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-# What a spreadsheet takes for the start of a formula (OWASP, *CSV Injection*), and what XML cannot hold.
+# What a spreadsheet takes as the start of a formula (OWASP, *CSV Injection*), and what XML cannot contain.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A report with what was asked of it and what came out."""
+    """A report with its query and its result."""
 
     report: Report
     scope: Scope
@@ -38,26 +38,26 @@ class Answer:
 
     @property
     def file_stem(self) -> str:
-        """The name of a download without its ending, such as ``completed_OPS_2026-01-01_2026-02-01``."""
+        """The name of a download without its extension, such as ``completed_OPS_2026-01-01_2026-02-01``."""
         key = self.scope.project.key if self.scope.project else "all"
         days = (moment.astimezone(self.period.zone).date() for moment in (self.period.start, self.period.end))
         return "_".join((self.report.slug, key, *(day.isoformat() for day in days)))
 
 
 def answer(report: Report, scope: Scope, period: Period, *, now: datetime) -> Answer:
-    """Ask ``report`` for ``period`` in ``scope``; ``now`` says what is not over yet."""
+    """Run ``report`` for ``period`` in ``scope``; ``now`` decides which buckets are not over yet."""
     return Answer(report, scope, period, report.query(scope, period, now), now)
 
 
 def _iso(value: Any) -> Any:
-    """Times in UTC with a Z, dates as they are written, all else untouched."""
+    """Times in UTC with a Z, dates in ISO form, everything else unchanged."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value.isoformat() if isinstance(value, date) else value
 
 
 def _csv(value: Any) -> Any:
-    """Flags as JSON writes them, all else as in JSON, texts made safe."""
+    """Values as in JSON, with texts made safe."""
     return str(value).lower() if isinstance(value, bool) else safe_cell(_iso(value))
 
 
@@ -66,7 +66,7 @@ def _columns(columns: tuple[Column, ...]) -> list[dict[str, str]]:
 
 
 def as_json_head(report: Report) -> dict[str, Any]:
-    """What a report is, without an answer."""
+    """A report's description, without an answer."""
     return {
         "slug": report.slug,
         "title": report.title,
@@ -76,7 +76,7 @@ def as_json_head(report: Report) -> dict[str, Any]:
 
 
 def as_json(given: Answer) -> dict[str, Any]:
-    """The answer in the words of the API: plain values, ready for any JSON writer."""
+    """The answer as the API returns it: plain values, ready for any JSON encoder."""
     report, period, result = given.report, given.period, given.result
     return {
         **as_json_head(report),
@@ -89,14 +89,14 @@ def as_json(given: Answer) -> dict[str, Any]:
         "rows": [{name: _iso(value) for name, value in row.items()} for row in result.rows],
         "total": {name: _iso(value) for name, value in result.total.items()},
         "figures": [
-            {"name": one.name, "label": one.label, "unit": one.unit, "value": result.figures[one.name]}
-            for one in report.figures
+            {"name": column.name, "label": column.label, "unit": column.unit, "value": result.figures[column.name]}
+            for column in report.figures
         ],
     }
 
 
 def safe_cell(value: Any) -> Any:
-    """``value`` for a cell: a text that would begin a formula gets a ' before it; numbers and None stay."""
+    """``value`` for a cell: a text that would start a formula gets a leading '; numbers and None are unchanged."""
     if not isinstance(value, str):
         return value
     text = NOT_IN_XML.sub("", value)
@@ -104,7 +104,7 @@ def safe_cell(value: Any) -> Any:
 
 
 def as_csv(given: Answer) -> str:
-    """Columns by their names in JSON, a line per row; the total is left out, so that the lines add up to it."""
+    """Columns by their JSON names, one line per row; without the total, so that the lines add up to it."""
     out = io.StringIO()
     writer = csv.writer(out)
     names = [column.name for column in given.report.columns]
@@ -115,7 +115,7 @@ def as_csv(given: Answer) -> str:
 
 
 def _xlsx_cell(sheet: Any, value: Any, unit: str) -> Any:
-    """A cell that a spreadsheet can count with: durations as such, dates as dates, times in UTC."""
+    """A cell that a spreadsheet can calculate with: durations and dates as such, times in UTC."""
     if value is not None and unit == "seconds":
         cell = WriteOnlyCell(sheet, value / 86_400)
         cell.number_format = "[h]:mm:ss"
@@ -133,7 +133,7 @@ XLSX_UNITS = {"seconds": "h:mm:ss", "time": "UTC", "percent": "%"}
 
 
 def as_xlsx(given: Answer) -> bytes:
-    """A workbook of two sheets: the rows with their total, and what was counted for which period."""
+    """A workbook with two sheets: the rows with their total, and what was counted for which period."""
     book = Workbook(write_only=True)
     columns = given.report.columns
     sheet = book.create_sheet("Report")
@@ -148,7 +148,12 @@ def as_xlsx(given: Answer) -> bytes:
     for index, column in enumerate(columns):
         sheet.column_dimensions[chr(ord("A") + index)].width = max(14, len(column.label) + 4)
     units = {column.name: XLSX_UNITS.get(column.unit, "") for column in columns}
-    sheet.append([heading(f"{one.label} ({units[one.name]})" if units[one.name] else one.label) for one in columns])
+    sheet.append(
+        [
+            heading(f"{column.label} ({units[column.name]})" if units[column.name] else column.label)
+            for column in columns
+        ]
+    )
     for row in [*given.result.rows, given.result.total]:
         cells = [_xlsx_cell(sheet, row[column.name], column.unit) for column in columns]
         if row is given.result.total:
@@ -159,11 +164,11 @@ def as_xlsx(given: Answer) -> bytes:
         sheet.append(cells)
     about = book.create_sheet("About")
     about.column_dimensions["A"].width, about.column_dimensions["B"].width = 24, 100
-    told = as_json(given)
+    exported = as_json(given)
     for name in ("title", "description", "project", "from", "to", "bucket", "tz", "generated_at"):
-        about.append([name, safe_cell(told[name] if told[name] is not None else "all projects of the reader")])
-    for one in told["figures"]:
-        about.append([safe_cell(one["label"]), one["value"]])
+        about.append([name, safe_cell(exported[name] if exported[name] is not None else "all projects of the reader")])
+    for row in exported["figures"]:
+        about.append([safe_cell(row["label"]), row["value"]])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Figures formatted for people."""
 
 from datetime import date, datetime
 from typing import Any
@@ -25,7 +25,7 @@ def duration(seconds: float) -> str:
 
 
 def bucket_label(day: date, size: BucketSize) -> str:
-    """A bucket's name beneath a chart: ``5 Jan`` for a day or the week that begins then, ``Jan 2026`` for a month."""
+    """A bucket's name below a chart: ``5 Jan`` for a day or the week that starts then, ``Jan 2026`` for a month."""
     return f"{day:%b %Y}" if size is BucketSize.MONTH else f"{day.day} {day:%b}"
 
 
@@ -41,7 +41,7 @@ def bucket_name(day: date, size: BucketSize) -> str:
 
 
 def figure(value: Any, unit: str) -> str:
-    """A value with the unit that its column declares; an em dash where there is none."""
+    """A value with the unit that its column declares; an em dash if there is no value."""
     match value, unit:
         case None, _:
             return "—"

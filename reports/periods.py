@@ -1,7 +1,7 @@
-"""Periods cut into buckets at local midnights, so that a day with a change of clocks is one day of 23 or 25 hours.
+"""Periods split into buckets at local midnight, so that a day on which the clocks change has 23 or 25 hours.
 
-The edges are computed here, once, and handed to the database as instants: SQLite knows no time zones, and both
-databases then count by the very same edges.
+The boundaries are computed here, once, and passed to the database as instants: SQLite has no time zones, and this way
+both databases count by exactly the same boundaries.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class BucketSize(StrEnum):
     MONTH = "month"
 
     def first_day(self, day: date) -> date:
-        """The day on which the bucket of ``day`` begins: itself, its Monday, or the first of its month."""
+        """The day on which the bucket of ``day`` starts: the day itself, its Monday, or the first of its month."""
         match self:
             case BucketSize.DAY:
                 return day
@@ -30,7 +30,7 @@ class BucketSize(StrEnum):
                 return day.replace(day=1)
 
     def next_day(self, first: date) -> date:
-        """The first day of the bucket after the one that begins on ``first``."""
+        """The first day of the bucket after the one that starts on ``first``."""
         match self:
             case BucketSize.DAY:
                 return first + timedelta(days=1)
@@ -40,18 +40,18 @@ class BucketSize(StrEnum):
                 return (first + timedelta(days=31)).replace(day=1)
 
 
-#: How many buckets a period has where its start is left out: a month of days, a quarter of weeks, a year of months.
+#: How many buckets a period has by default: a month of days, a quarter of weeks, a year of months.
 DEFAULT_LENGTH = {BucketSize.DAY: 30, BucketSize.WEEK: 12, BucketSize.MONTH: 12}
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which ``day`` begins in ``zone``: the first of two midnights, or the leap over a missing one."""
+    """The instant at which ``day`` starts in ``zone``: the first of two midnights, or the jump over a missing one."""
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A stretch of a period. ``first_day`` names it; ``start`` and ``end`` (excluded) are clipped to the period."""
+    """A part of a period. ``first_day`` names it; ``start`` and ``end`` (excluded) are clipped to the period."""
 
     first_day: date
     start: datetime
@@ -61,7 +61,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Period:
-    """From ``start`` up to, but not including, ``end`` (aware, UTC), in buckets of ``size`` as seen in ``zone``."""
+    """From ``start`` up to, but not including, ``end`` (aware, UTC), in buckets of ``size`` by the days of ``zone``."""
 
     start: datetime
     end: datetime
@@ -79,18 +79,18 @@ class Period:
             day = self.size.next_day(day)
 
     def count_at_most(self, limit: int) -> bool:
-        """Whether the period has no more than ``limit`` buckets; looks no further than that."""
+        """Whether the period has no more than ``limit`` buckets; counts no further than that."""
         return all(index < limit for index, _ in enumerate(self._days()))
 
     @cached_property
     def buckets(self) -> list[Bucket]:
-        """All buckets in order, empty or not; the first and the last may be partial."""
-        found = []
+        """All buckets in order, empty or not; the first and last may be partial."""
+        buckets = []
         for day in self._days():
             whole_start, whole_end = midnight(day, self.zone), midnight(self.size.next_day(day), self.zone)
             start, end = max(whole_start, self.start), min(whole_end, self.end)
-            found.append(Bucket(day, start, end, is_partial=(start, end) != (whole_start, whole_end)))
-        return found
+            buckets.append(Bucket(day, start, end, is_partial=(start, end) != (whole_start, whole_end)))
+        return buckets
 
     @property
     def edges(self) -> list[datetime]:
@@ -99,7 +99,7 @@ class Period:
 
 
 def default_start(end: datetime, size: BucketSize, zone: ZoneInfo) -> datetime:
-    """The start of a period that ends at ``end`` and spans ``DEFAULT_LENGTH`` buckets, the last one included."""
+    """The start of a period that ends at ``end`` and spans ``DEFAULT_LENGTH`` buckets, including the last one."""
     day = size.first_day((end - timedelta(microseconds=1)).astimezone(zone).date())
     for _ in range(DEFAULT_LENGTH[size] - 1):
         day = size.first_day(day - timedelta(days=1))

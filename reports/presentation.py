@@ -16,7 +16,7 @@ NAMING = frozenset({"bucket", "starts_at", "ends_at", "is_partial", "agent", "na
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row of a table: its heading, a remark beside it (a slug, "partial"), and the figures as people read them."""
+    """A row of a table: its heading, a remark next to it (a slug, "partial"), and the formatted figures."""
 
     heading: str
     remark: str
@@ -39,7 +39,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A whole report for the page. ``sample``: how many facts it rests on; without any, ``panels`` are left out."""
+    """A complete report for the page. ``sample``: how many facts it is based on; with none, ``panels`` is empty."""
 
     slug: str
     title: str
@@ -51,7 +51,7 @@ class Shown:
 
 
 def _short(label: str) -> str:
-    """A label without the group before its colon, which the table's title says already."""
+    """A label without the group before its colon, which is already in the table's title."""
     words = label.rpartition(": ")[2]
     return words[:1].upper() + words[1:]
 
@@ -90,12 +90,12 @@ def _panels(given: Answer) -> Iterable[Panel]:
 
 
 def shown(given: Answer) -> Shown:
-    """``given`` in words and drawings."""
+    """``given`` as texts and charts."""
     report, result = given.report, given.result
     by_name = {column.name: column for column in report.columns}
     headline = [(by_name[name].label, figure(result.total[name], by_name[name].unit)) for name in report.headline]
-    figures = [(one, result.figures[one.name]) for one in report.figures]
-    headline += [(one.label, figure(value, one.unit)) for one, value in figures if value is not None]
+    figures = [(column, result.figures[column.name]) for column in report.figures]
+    headline += [(column.label, figure(value, column.unit)) for column, value in figures if value is not None]
     measured = [name for name in by_name if name not in NAMING]
     has_figures = any(result.total[name] for name in measured)
     return Shown(
@@ -110,5 +110,5 @@ def shown(given: Answer) -> Shown:
 
 
 def filters_of(query: Any, names: Iterable[str]) -> dict[str, str]:
-    """The given parameters as they were written, for the form and for links that keep them."""
+    """The given parameters as written, for the form and for links that keep them."""
     return {name: query[name] for name in names if query.get(name)}

@@ -1,7 +1,6 @@
-"""The few SQL expressions that both databases spell differently.
+"""The few SQL expressions that the two databases spell differently.
 
-They are written so that both return the same numbers, and so that SQLite calls no Python function per row, as
-Django's own date arithmetic does there.
+Both return the same numbers, and SQLite calls no Python function per row, unlike with Django's own date arithmetic.
 """
 
 from collections.abc import Sequence
@@ -10,18 +9,18 @@ from typing import Any
 
 from django.db.models import CharField, DateTimeField, FloatField, Func, IntegerField
 
-# Compiled SQL and its parameters, as Django's compilers pass them around.
+# Compiled SQL and its parameters, as Django's compilers pass them.
 Compiled = tuple[str, list[Any]]
 
 
 class Word(Func):
-    """A text of an event's ``data``: ``Word("data", "to")``. NULL where there is none."""
+    """A text in an event's ``data``: ``Word("data", "to")``. NULL if it is missing."""
 
     output_field = CharField()
 
     def __init__(self, expression: Any, key: str, **extra: Any) -> None:
         if not key.isidentifier():
-            raise ValueError(f"{key!r} is no key of an event's data.")
+            raise ValueError(f"{key!r} is not a key of an event's data.")
         super().__init__(expression, key=key, **extra)
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
@@ -37,7 +36,7 @@ class Instant(Func):
     output_field = DateTimeField()
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
-        # Times are stored as texts, which compare like times only in this very form.
+        # Times are stored as texts, which compare like times only in exactly this format.
         template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%S', %(expressions)s)"
         return self.as_sql(compiler, connection, template=template, **extra)
 
@@ -54,7 +53,7 @@ class Seconds(Func):
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
         (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
-        # Whole seconds; the digits from the 21st place on, where there are any, are their fraction.
+        # Whole seconds; any digits from the 21st position on are the fraction.
         whole = "UNIXEPOCH({})" if connection.Database.sqlite_version_info >= (3, 38) else "STRFTIME('%%s', {})"
         end_micros, start_micros = (f"CAST(SUBSTR({part} || '000', 21, 6) AS INTEGER)" for part in (end, start))
         sql = f"(({whole.format(end)} - {whole.format(start)}) + ({end_micros} - {start_micros}) / 1000000.0)"
@@ -66,7 +65,7 @@ class Seconds(Func):
 
 
 class BucketIndex(Func):
-    """Which bucket a time falls into, from 0: the number of ``edges`` (ascending instants) at or before it."""
+    """The bucket that a time falls into, from 0: the number of ``edges`` (ascending instants) at or before it."""
 
     output_field = IntegerField()
 
@@ -85,7 +84,7 @@ class BucketIndex(Func):
         edges = [connection.ops.adapt_datetimefield_value(edge) for edge in self.edges]
 
         def search(low: int, high: int) -> Compiled:
-            """A binary search over ``edges[low:high]``, as nested CASEs: its depth is log2 of their number."""
+            """A binary search over ``edges[low:high]`` as nested CASEs, log2 of their number deep."""
             if low == high:
                 return str(low), []
             middle = (low + high) // 2
