@@ -1,4 +1,4 @@
-"""Notifications and followers as lists to read; rules and followers write them."""
+"""Notifications and followers as read-only lists; rules and followers write them."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class RecordAdmin(admin.ModelAdmin):
 
 @admin.register(Notification)
 class NotificationAdmin(RecordAdmin):
-    """Who was told what; a superuser's, for what one is told is no other manager's business."""
+    """Who was notified of what; for superusers only, since a user's notifications are not a manager's business."""
 
     list_display = ("at", "recipient", "kind", "what", "read_at")
     list_filter = ("kind", ("read_at", admin.EmptyFieldListFilter))
@@ -55,6 +55,6 @@ class NotificationAdmin(RecordAdmin):
 
 @admin.register(FollowerCursor)
 class FollowerCursorAdmin(RecordAdmin):
-    """How far each follower has read the stream; `doctor` tells what is behind."""
+    """How far each follower has read the stream; `doctor` reports which are behind."""
 
     list_display = ("name", "moved_at", "transaction_id", "event_id")

@@ -1,4 +1,4 @@
-"""The API's paths, put together from the apps; whatever is left is answered as a problem."""
+"""The API's paths, combined from the apps; any other path is answered with a problem."""
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 

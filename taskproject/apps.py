@@ -10,5 +10,5 @@ class TaskprojectConfig(AppConfig):
         from taskproject import checks  # noqa: F401 - importing registers them
         from tasks import engine
 
-        # The engine belongs to tasks, which knows nothing of messaging; here they meet.
+        # The engine belongs to tasks, which knows nothing about messaging; they are connected here.
         engine.companions.append(follower)

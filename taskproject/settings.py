@@ -1,4 +1,4 @@
-"""Settings from the environment or ``.env``; a missing or wrong one stops the start with one sentence."""
+"""Settings from the environment or ``.env``; a missing or invalid one aborts the start with one sentence."""
 
 import os
 import secrets
@@ -43,13 +43,13 @@ def _data_dir() -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(
-            f"The data folder {path} cannot be made ({error.strerror}); set DATA_DIR to one that can be written."
+            f"The data folder {path} cannot be created ({error.strerror}); set DATA_DIR to a writable folder."
         ) from error
     return path
 
 
 def _secret_key() -> str:
-    """SECRET_KEY of the environment, else the one kept in DATA_DIR, made at the first start (mode 0600)."""
+    """SECRET_KEY from the environment, else the one stored in DATA_DIR, created at the first start (mode 0600)."""
     if key := os.environ.get("SECRET_KEY"):
         if len(key) < 32:
             raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
@@ -61,7 +61,7 @@ def _secret_key() -> str:
         pass
     except OSError as error:
         raise ImproperlyConfigured(
-            f"The data folder {DATA_DIR} cannot be written ({error.strerror}); set DATA_DIR to one that can."
+            f"The data folder {DATA_DIR} cannot be written ({error.strerror}); set DATA_DIR to a writable folder."
         ) from error
     else:
         with os.fdopen(descriptor, "w") as file:
@@ -71,7 +71,7 @@ def _secret_key() -> str:
     except OSError as error:
         raise ImproperlyConfigured(f"The secret key {path} cannot be read ({error.strerror}).") from error
     if len(key) < 32:
-        raise ImproperlyConfigured(f"The secret key in {path} is too short; remove the file to have a new one made.")
+        raise ImproperlyConfigured(f"The secret key in {path} is too short; remove the file to have a new one created.")
     return key
 
 
@@ -87,7 +87,7 @@ def _database() -> dict:
             "DATABASE_URL cannot be read; write postgresql://user:password@host:5432/name or sqlite:///path."
         ) from error
     if not config.get("NAME"):
-        raise ImproperlyConfigured("DATABASE_URL names no database; add it as the last part of the URL.")
+        raise ImproperlyConfigured("DATABASE_URL does not name a database; add it as the last part of the URL.")
     if scheme == "sqlite":
         # IMMEDIATE: a transaction that reads before it writes would otherwise fail at once with
         # "database is locked", whatever the timeout, when another one wrote in between.
@@ -97,7 +97,7 @@ def _database() -> dict:
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
     else:
         config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
-        # A host that does not answer is told of soon, not after the minutes of TCP's own patience.
+        # A host that does not answer is reported soon, not after TCP's own timeout of minutes.
         config["OPTIONS"] = {"connect_timeout": 10} | config.get("OPTIONS", {}) | {"application_name": "taskproject"}
     return config
 
@@ -192,7 +192,7 @@ CHANNEL_LAYERS = {
     "default": (
         {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            # Redis's channels know no database numbers: without it two sites on one Redis would ring for each other.
+            # Redis channels ignore database numbers: without it two sites on one Redis would ring for each other.
             "CONFIG": {"hosts": [REDIS_URL], "prefix": f"taskproject{urlsplit(REDIS_URL).path}"},
         }
         if REDIS_URL
@@ -218,7 +218,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
-# Without `collectstatic` the finders serve the files; that its folder is absent is no news.
+# Without `collectstatic` the finders serve the files; its missing folder needs no warning.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
 # How many requests one process answers at a time, each in a thread with its own database connection: HTTP_THREADS + 3
@@ -227,14 +227,14 @@ warnings.filterwarnings("ignore", message="No directory at", category=UserWarnin
 HTTP_THREADS = _whole_number("HTTP_THREADS", default=24, most=500)
 HTTP_WAITING = _whole_number("HTTP_WAITING", default=32, most=500)
 
-# Behind a proxy that ends TLS, say so with USE_TLS=true: cookies become secure and the proxy's header is believed.
+# Set USE_TLS=true behind a proxy that terminates TLS: cookies become secure and the proxy's header is trusted.
 USE_TLS = _flag("USE_TLS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if USE_TLS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_TLS else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# What the proxy that ends TLS decides for its domain: redirects to https, subdomains, the browsers' preload list.
+# Decided by the proxy that terminates TLS: redirects to https, subdomains, the browsers' preload list.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
@@ -255,16 +255,14 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-# Requests a caller may send, in the notation of the `limits` library.
+# Requests per caller, in the notation of the `limits` library.
 API_RATE_LIMIT = os.environ.get("API_RATE_LIMIT") or "6000/minute"
 try:
     limits.parse(API_RATE_LIMIT)
 except ValueError:
-    raise ImproperlyConfigured(
-        f"API_RATE_LIMIT {API_RATE_LIMIT!r} cannot be read; write for example 6000/minute."
-    ) from None
+    raise ImproperlyConfigured(f"API_RATE_LIMIT {API_RATE_LIMIT!r} cannot be read; write it as 6000/minute.") from None
 
-# Days for which the stream is replayed from a cursor; the events themselves are kept.
+# How many days of the stream are replayed from a cursor; the events themselves are kept.
 EVENT_RETENTION_DAYS = _whole_number("EVENT_RETENTION_DAYS", default=7)
 
 SPECTACULAR_SETTINGS = {
@@ -278,13 +276,13 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["taskproject.api.schema.add_conventions", "taskproject.api.schema.say_what_is_strict"],
     "DESCRIPTION": "Hand out work to LLM agents and people. Authenticate with `Authorization: Bearer <token>`.",
     "TAGS": [
-        {"name": "work", "description": "Claim, keep the lease, report, finish."},
+        {"name": "work", "description": "Claim, renew the lease, report, finish."},
         {"name": "tasks", "description": "What there is to do."},
         {"name": "review", "description": "Judge results."},
-        {"name": "events", "description": "What happened, in order, with nothing left out."},
-        {"name": "notifications", "description": "What concerns oneself, until it is read."},
-        {"name": "team", "description": "Oneself, projects, agents, tokens, skills."},
-        {"name": "reports", "description": "What came of it."},
+        {"name": "events", "description": "Everything that happened, in order."},
+        {"name": "notifications", "description": "What concerns you, until you read it."},
+        {"name": "team", "description": "Your account, projects, agents, tokens, skills."},
+        {"name": "reports", "description": "Figures on what was done."},
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -297,9 +295,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        # Refusals are part of the API's ordinary talk; the log is for what is broken.
+        # Refusals are part of the API's normal operation; the log is for what is broken.
         "django.request": {"level": "ERROR"},
-        # Scanners send any Host; each gets its 400 and no traceback in the log.
+        # Scanners send arbitrary hosts; each gets a 400 and no traceback in the log.
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
     },
 }

@@ -1,4 +1,4 @@
-"""Named predicates over tasks and their neighbours; the one place that says what *ready* or *overdue* means in SQL."""
+"""Named predicates over tasks and related rows; the one place that defines *ready* or *overdue* in SQL."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _other_model(queryset: models.QuerySet, relation: str) -> Any:
-    """The model at the other end of a relation; looked up, for the models import this module."""
+    """The model at the other end of a relation; looked up, since the models import this module."""
     return queryset.model._meta.get_field(relation).related_model
 
 
@@ -34,13 +34,13 @@ class ProjectQuerySet(models.QuerySet["Project"]):
 
 
 class OfProjectQuerySet(models.QuerySet):
-    """Rows that belong to a project: seen by its members and by superusers, by nobody else."""
+    """Rows that belong to a project: visible to its members and superusers, and nobody else."""
 
     def visible_to(self, user: Any) -> Self:
         if sees_all(user):
             return self
         memberships = _other_model(self, "project").members.through
-        # A list, not a subquery: with the few ids at hand the planner walks the index in order.
+        # A list, not a subquery: given the few ids, the planner walks the index in order.
         ids = list(memberships.objects.filter(user=user).values_list("project_id", flat=True))
         return self.filter(project_id__in=ids)
 
@@ -54,7 +54,7 @@ class TaskQuerySet(OfProjectQuerySet):
         return self.filter(Q(deferred_until__isnull=True) | Q(deferred_until__lte=now or Now()))
 
     def ready(self, now: datetime | None = None) -> Self:
-        """Not started, every dependency completed, no open child, and allowed to begin by now."""
+        """Not started, every dependency completed, no open child, and not deferred."""
         return self.filter(status=Status.NOT_STARTED, open_blockers=0).not_deferred(now)
 
     def blocked(self) -> Self:
@@ -78,7 +78,7 @@ class TaskQuerySet(OfProjectQuerySet):
         return self.filter(~Exists(assignments.filter(task=OuterRef("pk"), ended_at__isnull=True)))
 
     def fits_skills_of(self, agent: "Agent") -> Self:
-        """Tasks whose every required skill the agent has at the level asked for."""
+        """Tasks whose every required skill the agent has at the required level."""
         needs = _other_model(self, "required_skills").objects.filter(task=OuterRef("pk"))
         met = agent.skills.filter(skill=OuterRef("skill"), level__gte=OuterRef("min_level"))
         return self.filter(~Exists(needs.filter(~Exists(met))))
@@ -93,7 +93,7 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         return self.filter(ended_at__isnull=True)
 
     def unstarted(self) -> Self:
-        """Active, and the task has not begun: what an agent still has before it, beside its runs."""
+        """Active, and the task has not been started: an agent's upcoming work, besides its runs."""
         return self.active().filter(task__status=Status.NOT_STARTED)
 
 
@@ -114,7 +114,7 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         return self.filter(Q(user=user) | Q(user__in=shared))
 
     def with_load(self) -> Self:
-        """Adds ``active_runs`` and ``open_assignments``, the numbers that capacity is counted in."""
+        """Adds ``active_runs`` and ``open_assignments``, the numbers that count against capacity."""
 
         def count(queryset: models.QuerySet) -> models.functions.Coalesce:
             counted = queryset.filter(agent=OuterRef("pk")).order_by().values("agent").annotate(n=models.Count("pk"))

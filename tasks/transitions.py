@@ -1,7 +1,7 @@
-"""The life of a task as one table: statuses, and which verb moves a task from where to where.
+"""The life cycle of a task as one table: statuses, and which verb moves a task from which status to which.
 
-Every door (admin, API, commands, engine) goes through the verbs of ``tasks.actions``, and those ask this table.
-It imports nothing of ours.
+Every door (admin, API, commands, engine) goes through the verbs of ``tasks.actions``, and those consult this table.
+It imports nothing from this project.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ OPEN: Final = frozenset(Status) - TERMINAL
 
 
 class Who(TextChoices):
-    """Who a verb belongs to; ``tasks.permissions`` decides who that is for a given task."""
+    """Whom a verb belongs to; ``tasks.permissions`` decides who that is for a given task."""
 
     AGENT = "agent", "an agent that may work on the task"
     PERSON = "person", "a person, for themselves or by staff for a human agent"
@@ -39,7 +39,7 @@ class Who(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One verb of the table: the statuses it starts from, those it may lead to, and who may use it."""
+    """One verb of the table: the statuses it starts from and may lead to, and who may use it."""
 
     verb: str
     sources: frozenset[Status]
@@ -89,7 +89,7 @@ def is_legal(verb: str, status: str, target: str | None = None) -> bool:
 
 
 def satisfies_dependency(status: str) -> bool:
-    """Only a completed task lets those that depend on it begin."""
+    """Only a completed task unblocks those that depend on it."""
     return status == Status.COMPLETED
 
 
@@ -99,7 +99,7 @@ def settles_child(status: str) -> bool:
 
 
 def is_ready(status: str, open_blockers: int, deferred_until: datetime | None, now: datetime) -> bool:
-    """Not started, nothing open before it, and allowed to begin by ``now``. In SQL: ``TaskQuerySet.ready``."""
+    """Not started, not blocked, and not deferred at ``now``. In SQL: ``TaskQuerySet.ready``."""
     return status == Status.NOT_STARTED and not open_blockers and (deferred_until is None or deferred_until <= now)
 
 

@@ -1,1 +1,1 @@
-"""The live stream: one reader of the events in each process, and everyone who follows it over sockets or SSE."""
+"""The live stream: one reader of the events per process, and everyone who follows it over sockets or SSE."""

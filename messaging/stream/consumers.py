@@ -1,4 +1,4 @@
-"""``/ws/events``: the stream over a websocket. The server speaks; writing happens over HTTP only."""
+"""``/ws/events``: the stream over a websocket. Only the server sends; clients write over HTTP."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from tasks.events.reading import Cursor
 
 logger = logging.getLogger(__name__)
 
-#: Close codes: the registered ones where one fits, else the HTTP status behind a 4.
+#: Close codes: a registered one where it fits, else 4 followed by the HTTP status.
 BAD_REQUEST, NOT_AUTHENTICATED, FORBIDDEN, NOT_FOUND, TOO_SLOW, STOPPING = 4400, 4401, 4403, 4404, 1013, 1001
 ENDED = {
     "too_slow": TOO_SLOW,
@@ -31,7 +31,7 @@ RESET = '{"type":"reset"}'
 def origin_is_ours(headers: dict[str, str], *, secure: bool) -> bool:
     """Whether a browser's ``Origin`` is exactly this server's, or one of ``CSRF_TRUSTED_ORIGINS``.
 
-    Programs send none; they are told by their token.
+    Programs send none; they are identified by their token.
     """
     origin = headers.get("origin")
     if origin is None:
@@ -47,9 +47,9 @@ def origin_is_ours(headers: dict[str, str], *, secure: bool) -> bool:
 
 
 class EventsConsumer(AsyncConsumer):
-    """One open socket: admitted, then fed by the hub until it goes, is sent away, or reads too slowly."""
+    """One open socket: admitted, then fed by the hub until it leaves, is sent away, or reads too slowly."""
 
-    # The hub hears the bell for all sockets; a queue in the channel layer for each would be for nothing.
+    # The hub hears the bell for all sockets; a channel-layer queue for each would be useless.
     channel_layer_alias: ClassVar[Any] = None
     feeding: asyncio.Task[None] | None = None
 
@@ -71,7 +71,7 @@ class EventsConsumer(AsyncConsumer):
             self.feeding = asyncio.create_task(self._feed(follower, after))
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        """What a client says is not listened to."""
+        """Messages from clients are ignored."""
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         if self.feeding is not None:
@@ -91,11 +91,11 @@ class EventsConsumer(AsyncConsumer):
                     await self.send({"type": "websocket.send", "text": batch.frame()})
             reason = follower.ended or "stopping"
             if reason == "membership_ended":
-                # What the client keeps of that project is no longer its to see.
+                # The client may no longer see what it keeps of that project.
                 await self.send({"type": "websocket.send", "text": RESET})
             await self._close(ENDED[reason], reason)
         except (OSError, RuntimeError):
-            # The client went away while we wrote; its disconnect is on the way.
+            # The client left while we wrote; its disconnect will follow.
             pass
         except Exception:
             logger.exception("A socket could not be fed.")

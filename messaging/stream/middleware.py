@@ -1,4 +1,4 @@
-"""The place in the stream at which a page was read: what comes behind it, the page has yet to hear of."""
+"""The stream position at which a page was read: the page has yet to receive what comes after it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,15 +8,15 @@ from django.utils.functional import SimpleLazyObject
 
 from tasks.events.reading import present_cursor
 
-#: Answers below these carry no page that follows the stream from before its rows were read.
+#: Paths below these serve no pages that follow the stream from before their rows were read.
 APART = ("/api/", "/admin/")
 
 
 class StreamCursorMiddleware:
-    """Gives each request ``stream_cursor``, for the page to carry.
+    """Sets ``stream_cursor`` on each request, for the page to carry.
 
-    For our own pages it is taken before the view reads a row: page + events behind the cursor = a fresh page. Elsewhere
-    it is taken when it is asked for.
+    For our own pages it is read before the view reads a row: page + events after the cursor = a fresh page. Elsewhere
+    it is read on demand.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,4 +1,4 @@
-"""Websocket routes; ``taskproject.asgi`` serves them and closes sockets of any other path."""
+"""Websocket routes; ``taskproject.asgi`` serves them and closes sockets on any other path."""
 
 from django.urls import URLPattern, re_path
 

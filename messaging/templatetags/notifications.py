@@ -1,4 +1,4 @@
-"""The bell in the head of every page."""
+"""The bell at the top of every page."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from messaging.notifications.reading import COUNTED, count_unread
 
 register = template.Library()
 
-#: The badge has room for two digits; the page says the rest.
+#: The badge has room for two digits; the page gives the full number.
 SHOWN = 99
 
 
 @register.inclusion_tag("messaging/_bell.html", takes_context=True)
 def bell(context: template.Context) -> dict[str, Any]:
-    """How many notifications the user has not read; ``static/messaging/notifications.js`` keeps it true."""
+    """How many notifications the user has not read; ``static/messaging/notifications.js`` keeps it up to date."""
     user: User = context["user"]
     unread = count_unread(user)
     request = context.get("request")

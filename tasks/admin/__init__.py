@@ -1,4 +1,4 @@
-"""The admin as the assignment UI. Its forms and actions call the verbs; nothing here writes state itself."""
+"""The admin as the UI for assignment. Its forms and actions call the verbs; nothing here writes state itself."""
 
 from django.contrib import admin
 
@@ -6,6 +6,6 @@ from tasks.admin import agents, members, projects, records, tasks, users
 
 admin.site.site_header = "taskproject"
 admin.site.site_title = "taskproject admin"
-admin.site.index_title = "Work and who does it"
+admin.site.index_title = "Work and agents"
 
 __all__ = ["agents", "members", "projects", "records", "tasks", "users"]

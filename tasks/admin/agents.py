@@ -1,4 +1,4 @@
-"""Agents in the admin: who can be given work, with what skills and load, and their tokens."""
+"""Agents in the admin: their skills, load and tokens."""
 
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ class AgentForm(VerbForm):
         queryset=Project.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="Where the agent works; it is given tasks of these projects only.",
+        help_text="The agent is given tasks of these projects only.",
     )
     role = forms.ChoiceField(
         choices=[(role.value, role.label) for role in (Role.WORKER, Role.REVIEWER)], required=False, initial=Role.WORKER
@@ -50,7 +50,7 @@ class TokenForm(forms.Form):
     valid_until = forms.DateField(
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="The last day that it is valid, in the site's time zone; left empty, it does not expire.",
+        help_text="The last day on which it is valid, in the site's time zone. Empty: it does not expire.",
     )
 
     def expires_at(self) -> datetime | None:
@@ -97,7 +97,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
     actions = ("make_available", "pause")
     change_form_template = "admin/tasks/agent/change_form.html"
 
-    # -- scope: agents belong to no project, their memberships do ---------------------------------------------------
+    # -- scope: agents have no project of their own, only memberships -----------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         ids = managed_ids(request)
@@ -115,7 +115,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         return manages(request) and (obj is None or may_stop_agent(request.user, obj))  # type: ignore[arg-type]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Runs tell who did what; an agent that goes is disabled."""
+        """Runs record who did what, so agents are disabled, not deleted."""
         return False
 
     # -- the list -----------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
             return (
                 (None, {"fields": ("slug", "name", "kind", "max_concurrent")}),
                 ("Projects", {"fields": ("projects", "role")}),
-                *([("Account", {"fields": own, "description": "Left out, an account is made."})] if own else []),
+                *([("Account", {"fields": own, "description": "If empty, an account is created."})] if own else []),
             )
         return (
             (None, {"fields": ("slug", "kind", "name", "enabled", "availability", "max_concurrent", "version")}),
@@ -194,7 +194,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
                 form.base_fields.pop(name, None)
             return form
         form.base_fields["projects"].queryset = managed_projects(request)
-        # Staff see agents of their projects only, so one without a project would be lost to them.
+        # Staff see only agents of their projects, so they would lose sight of one without a project.
         form.base_fields["projects"].required = managed_ids(request) is not None
         form.base_fields["name"].required = False
         if "user" in form.base_fields:
@@ -256,7 +256,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         return agent
 
     def token_view(self, request: HttpRequest, agent_id: int) -> HttpResponse:
-        """The form of a new token; after a POST the token itself, in this one answer and nowhere else."""
+        """The form of a new token; after a POST the token itself, in this response and nowhere else."""
         agent = self._agent(request, agent_id)
         form = TokenForm(request.POST or None)
         plain = None
@@ -281,8 +281,8 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         data = form.cleaned_data
         valid = Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now())
         if agent.tokens.filter(valid, name=data["name"], revoked_at__isnull=True).exists():
-            # Also what a form that was sent twice runs into.
-            form.add_error("name", f"{agent.slug} has a token of this name; revoke that one or take another name.")
+            # A form submitted twice also ends here.
+            form.add_error("name", f"{agent.slug} has a token of this name; revoke it or choose another name.")
             return None
         try:
             _, plain = agent_verbs.create_token(

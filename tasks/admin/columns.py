@@ -1,4 +1,4 @@
-"""How statuses, marks, progress and moments look in the admin."""
+"""How statuses, marks, progress and times look in the admin."""
 
 from datetime import datetime
 from typing import Any
@@ -16,16 +16,16 @@ def mark(text: str, kind: str) -> SafeString:
 
 def marks_of(task: Task, *, is_stalled: bool, now: datetime) -> SafeString:
     """Blocked, deferred, overdue and stalled, as the board shows them."""
-    found = []
+    marks = []
     if task.is_blocked():
-        found.append(("Blocked", "warn"))
+        marks.append(("Blocked", "warn"))
     if task.status == "not_started" and task.is_deferred(now):
-        found.append(("Deferred", "quiet"))
+        marks.append(("Deferred", "quiet"))
     if task.is_overdue(now):
-        found.append(("Overdue", "bad"))
+        marks.append(("Overdue", "bad"))
     if is_stalled:
-        found.append(("Stalled", "bad"))
-    return format_html_join(" ", '<span class="tp-mark tp-{}">{}</span>', ((kind, text) for text, kind in found))
+        marks.append(("Stalled", "bad"))
+    return format_html_join(" ", '<span class="tp-mark tp-{}">{}</span>', ((kind, text) for text, kind in marks))
 
 
 def status_badge(task: Task) -> SafeString:
@@ -39,7 +39,7 @@ def progress_bar(percent: int) -> SafeString:
 
 
 def when(value: Any, *, this_year: str = "j M H:i") -> SafeString | str:
-    """A moment in a narrow column: as ``this_year`` says, else the date; the whole of it as the title."""
+    """A time in a narrow column: in the format ``this_year``, or the date; in full as the title."""
     if value is None:
         return "–"
     local = timezone.localtime(value)

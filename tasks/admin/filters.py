@@ -1,4 +1,4 @@
-"""Filters of the task list. Each offers only what the user may see, and each is one indexed condition."""
+"""Filters of the task list. Each offers only what the user may see and is one indexed condition."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -17,7 +17,7 @@ from tasks.transitions import OPEN, Status
 
 LISTED = 12
 SUGGESTED = 500
-#: No slug, label or skill begins with a dash, so this names nobody.
+#: No slug, label or skill starts with a dash, so this is not a name.
 NOBODY = "-"
 
 
@@ -34,7 +34,7 @@ class ProjectFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        # The id, not a join: so that the project's indexes are walked in the list's order.
+        # The id, not a join, so that the project's indexes are walked in the list's order.
         project = managed_projects(request).filter(key=self.value()).first()
         return queryset.filter(project_id=project.pk) if project else queryset.none()
 
@@ -44,7 +44,7 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open (all that have not ended)"), *[(status.value, str(status.label)) for status in Status]]
+        return [("open", "Open (not ended)"), *[(status.value, str(status.label)) for status in Status]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "open":
@@ -53,7 +53,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class StateFilter(admin.SimpleListFilter):
-    """What is derived from the status and the tasks around."""
+    """States derived from the status and related tasks."""
 
     title = "state"
     parameter_name = "state"
@@ -75,7 +75,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class DueFilter(admin.SimpleListFilter):
-    """Days are those of the site's time zone."""
+    """Days are in the site's time zone."""
 
     title = "due date"
     parameter_name = "due"
@@ -118,19 +118,19 @@ class PriorityFilter(admin.SimpleListFilter):
 
 
 class NameFilter(admin.SimpleListFilter):
-    """One of many names: the first as links, all others by typing, with suggestions."""
+    """One of many names: the first ones as links, all others by typing, with suggestions."""
 
     template = "admin/tasks/name_filter.html"
 
     def names(self, request: HttpRequest) -> QuerySet[Any]:
-        """The names that the user may see, as flat values in their order."""
+        """The names that the user may see, as flat values, in order."""
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        found = list(self.names(request)[:SUGGESTED])
-        self.suggested = found if len(found) > LISTED else []
-        listed = found[:LISTED]
-        if (value := self.value()) and value in found[LISTED:]:
+        suggestions = list(self.names(request)[:SUGGESTED])
+        self.suggested = suggestions if len(suggestions) > LISTED else []
+        listed = suggestions[:LISTED]
+        if (value := self.value()) and value in suggestions[LISTED:]:
             listed.append(value)
         return [*self.always(request), *((name, name) for name in listed)]
 
@@ -138,7 +138,7 @@ class NameFilter(admin.SimpleListFilter):
         return ()
 
     def has_output(self) -> bool:
-        # A filter that is left out would not be applied either, and show everything in place of nothing.
+        # A filter without output would not be applied either, and would show everything instead of nothing.
         return bool(self.lookup_choices) or self.value() is not None
 
     def choices(self, changelist: Any) -> Iterator[Any]:
@@ -154,7 +154,7 @@ class NameFilter(admin.SimpleListFilter):
 
 
 class AssigneeFilter(NameFilter):
-    """Also finds what an agent was assigned to when the task ended."""
+    """Also finds tasks that an agent was assigned to when they ended."""
 
     title = "assignee"
     parameter_name = "assignee"
@@ -189,7 +189,7 @@ class SkillFilter(NameFilter):
     parameter_name = "skill"
 
     def names(self, request: HttpRequest) -> QuerySet[Any]:
-        # Skills belong to no project; which of them tasks require would cost a scan of all requirements.
+        # Skills are not tied to projects; finding those that tasks require would scan all requirements.
         return Skill.objects.order_by("name").values_list("name", flat=True)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

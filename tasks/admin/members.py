@@ -1,4 +1,4 @@
-"""Members of projects: rows of a small project's form, and a list of their own for any."""
+"""Members of projects: rows in the form of a small project, and a separate list for any project."""
 
 from typing import Any, ClassVar
 
@@ -19,12 +19,12 @@ from tasks.admin.verb_form import VerbForm, VerbFormAdmin
 from tasks.errors import DomainError
 from tasks.models import Membership, Role
 
-#: Four fields a row, and Django takes a thousand fields in one request.
+#: Each row has four fields, and Django accepts a thousand fields in one request.
 MOST_INLINE = 150
 
 
 class MemberField(forms.CharField):
-    """A user by username or agent slug: a list of all would tell staff of one project who works in others."""
+    """A user by username or agent slug: a list of all would show staff of one project who works in others."""
 
     def clean(self, value: Any) -> Any:
         name = super().clean(value)
@@ -60,7 +60,7 @@ class MemberFormSet(BaseInlineFormSet):
             if user is None or form.cleaned_data.get("DELETE"):
                 continue
             if user.pk in seen:
-                form.add_error("member", f"{user.get_username()} is listed already.")
+                form.add_error("member", f"{user.get_username()} is already listed.")
             seen.add(user.pk)
 
 

@@ -1,4 +1,4 @@
-"""Pages of a list that may be long: rows are counted up to a bound, never all of them."""
+"""Pages of a list that may be long: rows are counted up to a limit, never all of them."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ MOST = 10_000
 
 
 class BoundedPaginator(Paginator):
-    """Counts at most ``MOST`` rows; ``has_more`` tells that there are others, which a filter brings within reach.
+    """Counts at most ``MOST`` rows; ``has_more`` says whether there are others, which a filter can reach.
 
-    The first page is read before anything is counted: a search that finds little reads the table once, not twice.
+    The first page is read before counting: a search that finds little reads the table once, not twice.
     """
 
     @cached_property
     def head(self) -> list[Any]:
-        """The rows of the first page, and one more where there is one."""
+        """The rows of the first page, and one more if there is one."""
         return list(self.object_list[: self.per_page + 1])
 
     @cached_property
@@ -24,7 +24,7 @@ class BoundedPaginator(Paginator):
         if len(self.head) <= self.per_page:
             return len(self.head)
         rows: Any = self.object_list
-        # The order is of no use to a count, and would make the database sort what it only has to count.
+        # A count needs no order, which would make the database sort the rows.
         return rows.order_by()[: MOST + 1].count()
 
     @cached_property

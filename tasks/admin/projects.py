@@ -1,4 +1,4 @@
-"""Projects in the admin, with their members; and the skills and labels that tasks use."""
+"""Projects in the admin with their members, and the skills and labels that tasks use."""
 
 from typing import Any
 
@@ -61,14 +61,14 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
         return obj is None or self.may_reach(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Whoever creates a project manages it, so anyone of the staff may."""
+        """Whoever creates a project manages it, so any staff may."""
         return not is_llm(request.user)  # type: ignore[arg-type]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        """Members in the form while they are few; a form of a thousand rows is more than a request may hold."""
+        """Members in the form while there are few; a form with a thousand rows is more than a request may hold."""
         many = obj is not None and obj.member_count > MOST_INLINE
         return () if many else (MemberInline,)
 
@@ -112,13 +112,13 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
         return project
 
     def _set_members(self, actor: Any, project: Project, formset: Any) -> None:
-        """First who stays or comes: so that a manager who hands over and leaves in one save may do so."""
+        """Additions and changes first, so that a manager can hand over and leave in one save."""
         kept = {form.instance.pk: form for form in formset.forms if form.instance.pk and form.has_changed()}
         gone = [form.instance.user for form in kept.values() if form.cleaned_data.get("DELETE")]
         rows = [row for row in kept_rows(formset) if row.get("member")]
         for row in sorted(rows, key=lambda row: row["role"] != Role.MANAGER):
             project_verbs.set_member(actor=actor, project=project, user=row["member"], role=Role(row["role"]))
-        # Oneself last: without the role there is no right to the rest.
+        # The user's own row last: without the role they may not do the rest.
         for user in sorted(gone, key=lambda user: user.pk == actor.pk):
             project_verbs.remove_member(actor=actor, project=project, user=user)
 
@@ -131,7 +131,7 @@ class SkillForm(VerbForm):
 
 @admin.register(Skill)
 class SkillAdmin(ScopedAdmin, VerbFormAdmin):
-    """Skills belong to no project: staff add them, only superusers change what others use."""
+    """Skills are not tied to projects: staff add them; only superusers change what others use."""
 
     form = SkillForm
     paginator = BoundedPaginator
@@ -169,14 +169,14 @@ class SkillAdmin(ScopedAdmin, VerbFormAdmin):
         actor: Any = request.user
         if not change:
             return agent_verbs.create_skill(actor=actor, name=data["name"], description=data["description"])
-        # A description is nobody's state: no verb writes it.
+        # A description is not part of any state, so no verb writes it.
         Skill.objects.filter(pk=form.instance.pk).update(description=data["description"])
         return Skill.objects.get(pk=form.instance.pk)
 
 
 @admin.register(Label)
 class LabelAdmin(ScopedAdmin):
-    """A label that tasks carry is part of them: it goes by editing those, so only unused ones are deleted here."""
+    """A label is part of the tasks that carry it and is removed by editing them; only unused ones are deleted here."""
 
     paginator = BoundedPaginator
     list_display = ("name", "project", "tasks_")

@@ -1,4 +1,4 @@
-"""Runs, reviews and events as lists to read; the verbs write them, and nobody edits them."""
+"""Runs, reviews and events as read-only lists; the verbs write them, and nobody edits them."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ class RecordAdmin(ReadOnlyAdmin):
     sortable_by = ()
 
     def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
-        """No page of one: a run's address would hold its id, which is the fencing secret."""
+        """No page for a single row: a run's address would contain its id, which is the fencing secret."""
         raise Http404
 
     def history_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -98,7 +98,7 @@ class RecordAdmin(ReadOnlyAdmin):
 @admin.register(Run)
 class RunAdmin(RecordAdmin):
     project_path = "task__project_id"
-    # The newest tasks' first: an index has that order, and none has the order of all starts.
+    # The newest tasks' runs first: there is an index in that order, but none by start.
     ordering = ("-task_id", "-number")
     list_filter = (RunStatusFilter, RunAgentFilter, OfTaskProjectFilter)
     list_display = ("task_", "number", "agent", "outcome", "progress_", "started", "ended", "tokens", "late")
@@ -188,8 +188,8 @@ class EventAdmin(RecordAdmin):
     list_display = ("at_", "subject", "what", "by")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        # Events outlive their tasks, so the names that they keep are shown, not those of their rows.
-        return super().get_queryset(request).filter(told_to(request))
+        # Events outlive their tasks, so the names stored in them are shown, not those of the related rows.
+        return super().get_queryset(request).filter(readable_by(request))
 
     def of_task(self, queryset: QuerySet[Any], project: Project, number: int) -> QuerySet[Any]:
         found = Task.objects.filter(project=project, number=number).first()

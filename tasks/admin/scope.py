@@ -1,6 +1,6 @@
-"""Who sees what in the admin: superusers all, staff the projects that they manage, and nothing beside them.
+"""Who sees what in the admin: superusers everything, staff the projects that they manage, and nothing else.
 
-Rights come from roles in projects, never from Django's model permissions, so nobody has to hand those out as well.
+Rights come from roles in projects, never from Django's model permissions, so nobody has to grant those as well.
 """
 
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ _CACHE = "_managed_project_ids"
 
 
 def managed_ids(request: HttpRequest) -> set[int] | None:
-    """Ids of the projects that the user manages; None for a superuser, who manages all. One query a request."""
+    """Ids of the projects that the user manages; None for a superuser, who manages all. One query per request."""
     user: Any = request.user
     if sees_all(user):
         return None
@@ -27,7 +27,7 @@ def managed_ids(request: HttpRequest) -> set[int] | None:
 
 
 def manages(request: HttpRequest, project_id: int | None = None) -> bool:
-    """Whether the user manages the project; without one, whether they manage any (a superuser: always)."""
+    """Whether the user manages the project, or without one, any project (a superuser: always)."""
     ids = managed_ids(request)
     if ids is None:
         return True
@@ -48,14 +48,14 @@ def managed_agents(request: HttpRequest) -> QuerySet[Agent]:
     return agents.filter(user__in=Membership.objects.filter(project__in=ids).values("user"))
 
 
-def told_to(request: HttpRequest) -> Q:
-    """Events that the user may read: all but those for somebody else's eyes."""
+def readable_by(request: HttpRequest) -> Q:
+    """Events that the user may read: all except those private to somebody else."""
     user_id = request.user.pk
     return Q(recipient__isnull=True) | Q(recipient_id=user_id) | Q(actor_id=user_id)
 
 
 class ScopedAdmin(admin.ModelAdmin):
-    """Base of our admins. ``project_path``: from a row to its project's id, in the ORM's words."""
+    """Base of our admins. ``project_path``: the ORM path from a row to its project's id."""
 
     project_path: ClassVar[str] = "project_id"
     show_full_result_count = False
@@ -64,7 +64,7 @@ class ScopedAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         queryset = super().get_queryset(request)
         ids = managed_ids(request)
-        # A list, not a subquery: with the few ids at hand the planner walks the index in order.
+        # A list, not a subquery: given the few ids, the planner walks the index in order.
         return queryset if ids is None else queryset.filter(**{f"{self.project_path}__in": sorted(ids)})
 
     def project_id_of(self, obj: Any) -> int | None:
@@ -89,7 +89,7 @@ class ScopedAdmin(admin.ModelAdmin):
         return self.may_reach(request, obj)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only our own filters: a free lookup such as ``runs__id__startswith`` would spell out a secret."""
+        """Only our own filters: arbitrary lookups such as ``runs__id__startswith`` would reveal a secret."""
         names = [getattr(entry, "parameter_name", entry) for entry in self.get_list_filter(request)]  # type: ignore[arg-type]
         return lookup in names
 
@@ -111,7 +111,7 @@ class ReadOnlyAdmin(ScopedAdmin):
 
 
 class ScopedInline(admin.TabularInline):
-    """Rows of a form whose page was allowed already; they go with it to the verb."""
+    """Rows of a form whose page is already authorised; they go to the verb with it."""
 
     extra = 0
 

@@ -1,4 +1,4 @@
-"""Rows *skill, level* in the forms of agents and tasks."""
+"""Rows of *skill, level* in the forms of agents and tasks."""
 
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ class SkillRowInline(ScopedInline):
         fields = formset.form.base_fields
         skill: Any = fields["skill"]
         skill.choices = [("", "---------"), *Skill.objects.values_list("pk", "name")]
-        # The links beside a select lead to pages that not everyone may open, and take the room of a phone.
+        # The links next to a select lead to pages that not everyone may open, and need too much room on a phone.
         skill.widget = getattr(skill.widget, "widget", skill.widget)
         skill.widget.choices = skill.choices
         fields[self.level_field].widget = forms.NumberInput(attrs={"min": 1, "max": 5, "class": "tp-level"})
@@ -41,7 +41,7 @@ class AgentSkillInline(SkillRowInline):
 
 
 def skills_of(formsets: list[Any], level_field: str) -> list[tuple[str, int]]:
-    """``(name, level)`` of the rows in the inline of skills among ``formsets``."""
+    """``(name, level)`` of the rows in the skills inline among ``formsets``."""
     for formset in formsets:
         if formset.model in (RequiredSkill, AgentSkill):
             return [(row["skill"].name, row[level_field]) for row in kept_rows(formset)]

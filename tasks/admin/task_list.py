@@ -1,4 +1,4 @@
-"""The list of tasks: its columns and its search, both at a cost that does not grow with the number of tasks."""
+"""The list of tasks: its columns and its search, both at a cost independent of the number of tasks."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ WORDS = 8
 
 
 class TaskChangeList(ChangeList):
-    """Loads what the columns read for one page, and leaves the selection of an action bare."""
+    """Loads what the columns need for one page, but not for the selection of an action."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -34,7 +34,7 @@ class TaskChangeList(ChangeList):
             Prefetch("assignments", Assignment.objects.filter(counting).select_related("agent"), to_attr="counting"),
             Prefetch("runs", Run.objects.active(), to_attr="active_runs"),
         )
-        # Once for all rows: on PostgreSQL each look at the clock is a query.
+        # Once for all rows: on PostgreSQL reading the clock is a query.
         now = clock.now()
         for task in rows:
             task.read_at = now
@@ -42,7 +42,7 @@ class TaskChangeList(ChangeList):
 
 
 def search_tasks(request: HttpRequest, tasks: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """Tasks of which a ref or number is given, or else whose titles hold every word of ``text``."""
+    """Tasks whose ref or number is given, or else whose titles contain every word of ``text``."""
     words = text.split()[:WORDS]
     if not words:
         return tasks
@@ -82,7 +82,7 @@ class TaskList(ScopedAdmin):
         "updated",
     )
     list_display_links = ("ref_", "title")
-    # Only says that there is a search; ``search_tasks`` is what is asked.
+    # Only declares that there is a search; ``search_tasks`` does it.
     search_fields = ("title",)
     search_help_text = f"A ref (OPS-42), several refs, a number, or words of the title (newest {SEARCHED:,} tasks)."
 

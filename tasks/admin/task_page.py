@@ -13,7 +13,7 @@ from tasks import clock
 from tasks.actions import assignments, reviews
 from tasks.actions.funnel import active_run
 from tasks.admin.columns import marks_of, status_badge
-from tasks.admin.scope import ScopedAdmin, told_to
+from tasks.admin.scope import ScopedAdmin, readable_by
 from tasks.admin.task_verbs import PAGE_VERBS, may_adopt, verb_form, verbs_now
 from tasks.assignment.decisions import latest_decision
 from tasks.errors import DomainError
@@ -51,7 +51,7 @@ class TaskPage(ScopedAdmin):
         run = active_run(task)
         runs = list(Run.objects.filter(task=task).select_related("agent").defer("checkpoint").order_by("-number")[:50])
         assigned = [a for a in task.assignments.select_related("agent", "assigned_by").order_by("id") if a.counts]
-        events = list(Event.objects.filter(told_to(request), task=task).order_by("-id")[: SHOWN_EVENTS + 1])
+        events = list(Event.objects.filter(readable_by(request), task=task).order_by("-id")[: SHOWN_EVENTS + 1])
         return {
             "task": task,
             "badge": status_badge(task),

@@ -13,7 +13,7 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):
-    """An account is made inactive, not deleted: with it would go memberships and assignments, past every verb."""
+    """Accounts are deactivated, not deleted: deletion would remove memberships and assignments without any verb."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,6 +1,6 @@
-"""Admin forms that write through verbs: the form is checked, the verb is called, its refusal is a form error.
+"""Admin forms that write through verbs: the form is validated, the verb is called, its refusal is a form error.
 
-A refusal rolls the whole save back, and the form is shown again with all that was typed.
+A refusal rolls back the whole save, and the form is shown again with everything that was entered.
 """
 
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ _REFUSED = "_refused_by_verb"
 
 
 class VerbForm(forms.ModelForm):
-    """A form that can show what a verb refused. ``field_of``: the verb's name of a field → the form's."""
+    """A form that can show a verb's refusal. ``field_of``: the verb's name for a field → the form's."""
 
     field_of: ClassVar[dict[str, str]] = {}
     refused: ClassVar[DomainError | None] = None
@@ -40,10 +40,10 @@ class VerbForm(forms.ModelForm):
 
 
 class VerbFormAdmin(admin.ModelAdmin):
-    """Calls ``write`` in place of ``Model.save``; nothing else of the form reaches the database."""
+    """Calls ``write`` instead of ``Model.save``; nothing else in the form reaches the database."""
 
     def write(self, request: HttpRequest, form: Any, formsets: list[Any], change: bool) -> Model:
-        """Call the verbs that bring the form into the database, and return the row. May raise ``DomainError``."""
+        """Call the verbs that write the form to the database, and return the row. May raise ``DomainError``."""
         raise NotImplementedError
 
     def changeform_view(
@@ -62,7 +62,7 @@ class VerbFormAdmin(admin.ModelAdmin):
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Nothing yet: the verb needs what the inlines hold as well."""
+        """Does nothing yet: the verb also needs the content of the inlines."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         saved = self.write(request, form, list(formsets), change)

@@ -47,7 +47,7 @@ class Lease:
         self.path = f"runs/{run['id']}/heartbeat"
         self.every = lease_seconds / 3
         self.lost: str | None = None
-        self.stop_asked = False
+        self.stop_requested = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -62,7 +62,7 @@ class Lease:
         """Read what comes back with every call on a run."""
         directives = reply.get("directives") if isinstance(reply, dict) else None
         if any(isinstance(directive, dict) and directive.get("kind") == "stop" for directive in directives or ()):
-            self.stop_asked = True
+            self.stop_requested = True
 
     def _beat(self) -> None:
         while not self._over.wait(self.every):
@@ -176,7 +176,7 @@ class Worker:
                 self.report("failed", task=task["ref"], code=code)
                 return False
             self.pause(fate.uniform(1.5, 4.0), lease)
-            if lease.stop_asked:
+            if lease.stop_requested:
                 self.post(lease, run, "release", {"reason": "Asked to stop."})
                 self.report("released", task=task["ref"])
                 return False
@@ -208,7 +208,7 @@ class Worker:
         while (left := until - time.monotonic()) > 0:
             if lease.lost:
                 raise LeaseLost(lease.lost)
-            if lease.stop_asked:
+            if lease.stop_requested:
                 return
             time.sleep(min(left, 0.25))
 

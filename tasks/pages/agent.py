@@ -1,4 +1,4 @@
-"""The page of one agent: what it can do, what it has shown, what it works on and what it was offered."""
+"""The page of one agent: its skills, its record, what it works on and what it was offered."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ RECENT = 20
 
 @login_required
 def agent(request: HttpRequest, slug: str) -> HttpResponse:
-    """One agent that shares a project with the user; tasks of other projects are counted, not shown."""
+    """An agent that shares a project with the user; tasks of other projects are counted, not shown."""
     user: Any = request.user
-    found = (
+    selected = (
         Agent.objects.visible_to(user)
         .filter(slug=slug)
         .distinct()
@@ -28,26 +28,26 @@ def agent(request: HttpRequest, slug: str) -> HttpResponse:
         .prefetch_related("skills__skill")
         .first()
     )
-    if found is None:
+    if selected is None:
         raise Http404
     now = clock.now()
     managed = where_evidence_shows(user)
     projects = list(Project.objects.visible_to(user).values_list("pk", flat=True))
-    runs = Run.objects.filter(agent=found, task__project__in=projects).select_related("task__project")
-    waiting = Assignment.objects.unstarted().filter(agent=found, task__project__in=projects)
+    runs = Run.objects.filter(agent=selected, task__project__in=projects).select_related("task__project")
+    waiting = Assignment.objects.unstarted().filter(agent=selected, task__project__in=projects)
     turned_down = Assignment.objects.filter(
-        agent=found, task__project__in=projects, end_reason__in=(AssignmentEnd.DECLINED, AssignmentEnd.LAPSED)
+        agent=selected, task__project__in=projects, end_reason__in=(AssignmentEnd.DECLINED, AssignmentEnd.LAPSED)
     )
-    card = AgentCard(found, now, found.active_runs, list(runs.active().order_by("started_at")[:SHOWN]))  # type: ignore[attr-defined]
+    card = AgentCard(selected, now, selected.active_runs, list(runs.active().order_by("started_at")[:SHOWN]))  # type: ignore[attr-defined]
     context = {
         "card": card,
-        "agent": found,
-        # How good an agent is, is for those who manage it, each as far as their projects go.
-        "record": track_record(found, now, managed) if may_stop_agent(user, found) else None,
+        "agent": selected,
+        # Only managers may see how good an agent is, each for their own projects.
+        "record": track_record(selected, now, managed) if may_stop_agent(user, selected) else None,
         "is_of_all_projects": managed is None,
         "waiting": waiting.select_related("task__project").order_by("pk")[:SHOWN],
         "recent": runs.filter(ended_at__isnull=False).order_by("-started_at")[:RECENT],
         "turned_down": turned_down.select_related("task__project").order_by("-ended_at")[:RECENT],
-        "may_edit": user.is_staff and may_manage_agent(user, found),
+        "may_edit": user.is_staff and may_manage_agent(user, selected),
     }
     return render(request, "tasks/agent.html", context)

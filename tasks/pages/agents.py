@@ -1,4 +1,4 @@
-"""The agents that share a project with the user: who can do what, how busy they are and what they are at."""
+"""The agents that share a project with the user: what they can do, how busy they are and what they work on."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ from tasks.transitions import Status
 
 SHOWN = 200
 TASKS_SHOWN = 5
-#: Assigned tasks are counted up to this, which is more than any capacity.
+#: Assigned tasks are counted up to this number, which exceeds any capacity.
 COUNTED = 100
 
 
 @dataclass
 class AgentCard:
-    """An agent with its load. ``elsewhere``: active runs in projects that the reader does not see."""
+    """An agent with its load. ``elsewhere``: active runs in projects that the reader cannot see."""
 
     agent: Agent
     now: datetime
@@ -35,7 +35,7 @@ class AgentCard:
 
     @property
     def open(self) -> int:
-        """Assigned and not begun, counted up to one more than ``COUNTED``."""
+        """Assigned and not started, counted up to ``COUNTED`` + 1."""
         return int(self.agent.open_assignments)  # type: ignore[attr-defined]
 
     @property
@@ -81,9 +81,9 @@ class AgentCard:
 
 
 def _open_assignments() -> RawSQL:
-    """How many tasks an agent still has before it, up to ``COUNTED`` and one: no ORM query can stop counting there.
+    """How many tasks an agent has yet to start, up to ``COUNTED`` + 1: no ORM query can stop counting there.
 
-    CROSS JOIN keeps SQLite from beginning with the tasks.
+    CROSS JOIN keeps SQLite from starting with the tasks.
     """
     tables = {"assignments": Assignment._meta.db_table, "tasks": Task._meta.db_table, "agents": Agent._meta.db_table}
     sql = """SELECT COUNT(*) FROM (
@@ -101,15 +101,17 @@ def agents(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     kind = request.GET.get("kind", "")
     everyone = Agent.objects.visible_to(user)
-    found = everyone
+    matching = everyone
     if text:
-        found = found.filter(Q(slug__icontains=text) | Q(name__icontains=text) | Q(skills__skill__name=text.lower()))
+        matching = matching.filter(
+            Q(slug__icontains=text) | Q(name__icontains=text) | Q(skills__skill__name=text.lower())
+        )
     if kind in AgentKind.values:
-        found = found.filter(kind=kind)
+        matching = matching.filter(kind=kind)
     else:
         kind = ""
-    found = found.distinct().annotate(open_assignments=_open_assignments())
-    page = list(found.prefetch_related("skills__skill").order_by("slug")[: SHOWN + 1])
+    matching = matching.distinct().annotate(open_assignments=_open_assignments())
+    page = list(matching.prefetch_related("skills__skill").order_by("slug")[: SHOWN + 1])
     ids = [agent.pk for agent in page[:SHOWN]]
     active = Counter(Run.objects.active().filter(agent__in=ids).order_by().values_list("agent_id", flat=True))
     cards = {agent.pk: AgentCard(agent, now, active[agent.pk]) for agent in page[:SHOWN]}
@@ -130,7 +132,7 @@ def agents(request: HttpRequest) -> HttpResponse:
 
 
 def _visible_runs(user: Any, agent_ids: list[int]) -> dict[int, list[Run]]:
-    """The active runs of these agents on tasks the user may see, the longest running first."""
+    """The active runs of these agents on tasks that the user may see, the longest-running first."""
     projects = list(Project.objects.visible_to(user).values_list("pk", flat=True))
     runs = (
         Run.objects.active()

@@ -18,15 +18,15 @@ from tasks.transitions import Status
 
 MOST_PROJECTS = 40
 MOST_CHOICES = 200
-#: Cards told anew at once; whoever missed more fetches the whole board.
+#: Cards refreshed in one request; a page that missed more fetches the whole board.
 MOST_REFS = 100
 FOLDED_SHOWN = 20
 UNASSIGNED = "-"
 TITLES = {Status.WAITING: "Waiting"}
 EMPTY = {
     Status.NOT_STARTED: "Nothing left to start.",
-    Status.IN_PROGRESS: "Nobody works on anything.",
-    Status.WAITING: "No task waits for an answer.",
+    Status.IN_PROGRESS: "Nobody is working on anything.",
+    Status.WAITING: "No task is waiting for an answer.",
     Status.IN_REVIEW: "Nothing to review.",
     Status.COMPLETED: "Nothing completed yet.",
     Status.FAILED: "Nothing failed.",
@@ -37,7 +37,7 @@ FOLDED = (Status.FAILED, Status.CANCELLED)
 
 @dataclass
 class Column:
-    """A column of the page: a status with its first cards and the number of all."""
+    """A column of the page: a status with its first cards and the total number."""
 
     status: Status
     content: ColumnContent
@@ -53,7 +53,7 @@ class Column:
 
     @property
     def hidden(self) -> str:
-        """How many tasks the column does not show, in words; empty where it shows all."""
+        """How many tasks the column does not show, in words; empty if it shows all."""
         rest = self.content.count - len(self.cards)
         if rest <= 0:
             return ""
@@ -73,8 +73,8 @@ def _label_ids(name: str, projects: list[Project]) -> tuple[int, ...]:
 
 
 @dataclass
-class Asked:
-    """The query string, understood: what to show, and a sentence for each part that was not understood."""
+class BoardQuery:
+    """The parsed query string: what to show, and a sentence for each part that was not understood."""
 
     project: Project | None
     narrowing: Narrowing
@@ -82,18 +82,18 @@ class Asked:
     problems: list[str] = field(default_factory=list)
 
     def url(self, **changes: str) -> str:
-        """The board's address with parts of the question changed."""
+        """The board's address with parts of the query changed."""
         values = {name: value for name, value in {**self.values, **changes}.items() if value}
         return f"?{urlencode(values)}" if values else "?"
 
 
 def _text(request: HttpRequest, name: str) -> str:
-    # PostgreSQL takes no NUL in a text.
+    # PostgreSQL accepts no NUL in a text.
     return request.GET.get(name, "").replace("\x00", "").strip()[:200]
 
 
-def _asked(request: HttpRequest, projects: list[Project]) -> Asked:
-    """Raises ``Http404`` for a project that is not among ``projects``: whether it exists is nobody's business."""
+def _read_query(request: HttpRequest, projects: list[Project]) -> BoardQuery:
+    """Raises ``Http404`` for a project that is not among ``projects``, so as not to reveal whether it exists."""
     values = {name: _text(request, name) for name in ("project", "assignee", "priority", "label", "q")}
     project = None
     if values["project"]:
@@ -106,7 +106,7 @@ def _asked(request: HttpRequest, projects: list[Project]) -> Asked:
     if values["assignee"] not in ("", UNASSIGNED):
         agent = Agent.objects.visible_to(request.user).filter(slug=values["assignee"]).first()
         if agent is None:
-            problems.append(f"No agent named {values['assignee']} is in your projects; tasks of all are shown.")
+            problems.append(f"No agent named {values['assignee']} is in your projects; everyone's tasks are shown.")
             values["assignee"] = ""
     priority = None
     if values["priority"]:
@@ -123,25 +123,25 @@ def _asked(request: HttpRequest, projects: list[Project]) -> Asked:
         label_ids=_label_ids(values["label"], [project] if project else projects),
         text=values["q"],
     )
-    return Asked(project, narrowing, values, problems)
+    return BoardQuery(project, narrowing, values, problems)
 
 
-def _choices(asked: Asked, scope: list[Project], user: Any) -> dict[str, Any]:
-    """What the filters offer: the agents and labels of the projects in view."""
+def _choices(query: BoardQuery, scope: list[Project], user: Any) -> dict[str, Any]:
+    """The choices of the filters: the agents and labels of the projects shown."""
     me = agent_of(user)
     workers = Membership.objects.filter(project__in=scope).exclude(role=Role.VIEWER)
     agents = Agent.objects.filter(user__in=workers.values("user")).order_by("slug")
     slugs = list(agents.values_list("slug", flat=True)[:MOST_CHOICES])
-    if asked.narrowing.assignee and asked.narrowing.assignee.slug not in slugs:
-        slugs.append(asked.narrowing.assignee.slug)
+    if query.narrowing.assignee and query.narrowing.assignee.slug not in slugs:
+        slugs.append(query.narrowing.assignee.slug)
     labels = list(
         Label.objects.filter(project__in=scope)
         .order_by("name")
         .values_list("name", flat=True)
         .distinct()[:MOST_CHOICES]
     )
-    if asked.values["label"] and asked.values["label"] not in labels:
-        labels.append(asked.values["label"])
+    if query.values["label"] and query.values["label"] not in labels:
+        labels.append(query.values["label"])
     return {
         "me": me.slug if me and me.slug in slugs else "",
         "assignees": [slug for slug in slugs if me is None or slug != me.slug],
@@ -151,19 +151,19 @@ def _choices(asked: Asked, scope: list[Project], user: Any) -> dict[str, Any]:
 
 
 def _most(status: Status) -> int:
-    """How many cards a column shows; the folded ones are rarely opened."""
+    """How many cards a column shows; collapsed columns are rarely opened."""
     return FOLDED_SHOWN if status in FOLDED else SHOWN
 
 
-def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[Asked, list[Project], dict[str, Any]]:
-    """What was asked for, the projects in view, and the board itself; with ``refs`` only these cards are told."""
+def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQuery, list[Project], dict[str, Any]]:
+    """The query, the projects shown, and the board itself; with ``refs``, only these cards are included."""
     user: Any = request.user
     now = clock.now()
     projects = list(Project.objects.visible_to(user).order_by("key"))
-    asked = _asked(request, projects)
-    scope = [asked.project] if asked.project else projects[:MOST_PROJECTS]
+    query = _read_query(request, projects)
+    scope = [query.project] if query.project else projects[:MOST_PROJECTS]
     by_id = {project.pk: project for project in scope}
-    contents = read_columns(scope, list(Status), asked.narrowing)
+    contents = read_columns(scope, list(Status), query.narrowing)
     wanted = [pk for status, content in contents.items() for pk in content.ids[: _most(status)]]
     cards: dict[int, Card | KeptCard] = {}
     if refs is not None:
@@ -173,44 +173,44 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[Asked, l
         cards.update(read_cards(wanted, by_id, now))
     columns = []
     for status, content in contents.items():
-        # A task may move between the two reads: its column is where it is now.
+        # A task may move between the two reads: its column is the one it is in now.
         shown = [cards[pk] for pk in content.ids if pk in cards and cards[pk].status == status]
         columns.append(Column(status, content, shown))
     context = {
         "columns": [column for column in columns if not column.is_folded],
         "folded": [column for column in columns if column.is_folded],
         "projects": projects,
-        "asked": asked,
-        "clear_url": Asked(asked.project, Narrowing(), {"project": asked.values["project"]}).url(),
-        "is_narrowed": bool(asked.narrowing),
+        "asked": query,
+        "clear_url": BoardQuery(query.project, Narrowing(), {"project": query.values["project"]}).url(),
+        "is_narrowed": bool(query.narrowing),
         "has_tasks": any(content.count for content in contents.values()),
         "window": f"{WINDOW:,}",
         "may_add": user.is_staff and is_staff_somewhere(user),
         "may_move": sees_all(user)
         or Membership.objects.filter(user=user, project__in=scope).exclude(role=Role.VIEWER).exists(),
     }
-    return asked, scope, context
+    return query, scope, context
 
 
 @login_required
 def board(request: HttpRequest) -> HttpResponse:
     """The board of the user's projects, or of one: ``?project=OPS``; ``assignee``, ``priority``, ``label``, ``q``."""
-    asked, scope, context = _region(request, None)
+    query, scope, context = _region(request, None)
     projects = context["projects"]
     context |= {
-        "all_url": asked.url(project=""),
-        "switch": [(project, asked.url(project=project.key)) for project in projects],
-        "left_out": len(projects) - len(scope) if not asked.project else 0,
-        **_choices(asked, scope, request.user),
+        "all_url": query.url(project=""),
+        "switch": [(project, query.url(project=project.key)) for project in projects],
+        "left_out": len(projects) - len(scope) if not query.project else 0,
+        **_choices(query, scope, request.user),
     }
     return render(request, "tasks/board.html", context)
 
 
 @login_required
 def board_changes(request: HttpRequest) -> HttpResponse:
-    """The board as the same query shows it, with the cards of ``refs`` (``OPS-1,OPS-2``); of others only the places.
+    """The board for the same query, with the cards of ``refs`` (``OPS-1,OPS-2``) and only the places of the others.
 
-    So an open board follows at the cost of what changed. ``refs`` beyond ``MOST_REFS`` are not looked at.
+    So an open board follows at the cost of what changed. ``refs`` beyond ``MOST_REFS`` are ignored.
     """
     refs = frozenset(request.GET.get("refs", "").upper().split(",")[:MOST_REFS])
     _, _, context = _region(request, refs)

@@ -1,4 +1,4 @@
-"""Cards: what the board and the lists of neighbours show of a task."""
+"""Cards: how the board and the lists of related tasks show a task."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Mark:
-    """A sign on a card: an icon with words, so that colour never speaks alone."""
+    """A mark on a card: an icon with words, so that nothing is said by colour alone."""
 
     icon: str
     text: str
@@ -30,7 +30,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class KeptCard:
-    """The place of a card that has not changed: whoever asked has it already."""
+    """The place of a card that has not changed: the page already has it."""
 
     ref: str
     status: str
@@ -39,7 +39,7 @@ class KeptCard:
 
 @dataclass(slots=True)
 class Card:
-    """A task as the board shows it; plain values, for a page holds hundreds of them."""
+    """A task as the board shows it; plain values, since a page holds hundreds of them."""
 
     task: Task
     ref: str
@@ -98,7 +98,7 @@ def _card(task: Task, url: str, now: datetime) -> Card:
 
 
 def _warning(task: Task) -> str:
-    """Why nobody can do a task that waits for somebody; empty where somebody may yet be found."""
+    """Why nobody can do a task that waits for an agent; empty if somebody may yet be found."""
     if task.status != Status.NOT_STARTED:
         return ""
     return next((decision.warning for decision in task.open_decisions), "")  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ def marks_of(task: Task, run: Run | None, now: datetime) -> list[Mark]:
 
 
 def read_cards(ids: Iterable[int], projects: dict[int, Project], now: datetime) -> dict[int, Card]:
-    """Cards by task id, in a fixed number of queries. Neither descriptions nor results are read."""
+    """Cards by task id, in a fixed number of queries. Does not read descriptions or results."""
     assignments = Assignment.objects.filter(counts()).select_related("agent").order_by("pk")
     runs = Run.objects.active().select_related("agent").only("task", "stalled_at", "started_at", "agent")
     warnings = AssignmentDecision.objects.filter(agent__isnull=True, ended_at__isnull=True).exclude(warning="")

@@ -1,7 +1,7 @@
-"""What the board shows: the first tasks of each column and how many there are, at a cost that does not grow with them.
+"""The board's content: the first tasks of each column and how many there are, at a cost independent of their number.
 
-Each column of each project is read from an index in its own order and left after a few rows. Where a condition has no
-such index (text, label, nobody assigned), a *window* of the column's first rows is searched and the page says so.
+Each column of each project is read from an index in its own order, up to a few rows. If a condition has no such index
+(text, label, nobody assigned), a *window* of the column's first rows is searched and the page says so.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from tasks.transitions import TERMINAL, Status
 SHOWN = 50
 COUNTED = 1000
 WINDOW = 2000
-#: How many pieces of SQL are kept compiled: open boards ask the same questions again and again.
+#: How many compiled SQL statements are cached: open boards repeat the same queries.
 COMPILED = 512
-#: What a row holds: enough to sort a column that several projects share.
+#: What a row contains: enough to sort a column across projects.
 _KEYS = ("status", "id", "project_id", "priority", "due_order", "completed_at")
-#: Stands for a project's id in SQL that is compiled once for all projects.
+#: Placeholder for a project's id in SQL that is compiled once for all projects.
 _ANY_PROJECT = -1
 
 Sql = tuple[str, tuple[Any, ...]]
@@ -32,7 +32,7 @@ Sql = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Narrowing:
-    """What the reader asked to see; empty values ask nothing. ``label_ids``: the projects' rows called ``label``."""
+    """The reader's filters; empty values filter nothing. ``label_ids``: the projects' rows called ``label``."""
 
     assignee: Agent | None = None
     unassigned: bool = False
@@ -45,14 +45,14 @@ class Narrowing:
         return bool(self.assignee or self.unassigned or self.priority or self.label or self.text)
 
     def needs_window(self, status: Status) -> bool:
-        """Whether no index leads to the matching tasks of a column in its order."""
+        """Whether no index gives the matching tasks of a column in its order."""
         by_priority = self.priority is not None and status == Status.COMPLETED
         return bool(self.unassigned or self.label or self.text or by_priority)
 
 
 @dataclass
 class ColumnContent:
-    """The first tasks of a column, in its order, and the number of all, counted up to one more than ``COUNTED``."""
+    """The first tasks of a column, in its order, and the total, counted up to ``COUNTED`` + 1."""
 
     ids: list[int] = field(default_factory=list)
     count: int = 0
@@ -64,12 +64,12 @@ class ColumnContent:
 
 
 def counts() -> Q:
-    """The assignments a task shows: the active ones, and those that ended together with it."""
+    """The assignments that a task shows: the active ones, and those that ended together with it."""
     return Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
 
 
 def _ordered(status: Status) -> QuerySet[Task]:
-    """A column in its order: claim order, and for what is completed the latest first."""
+    """A column in its order: claim order, or the latest first for completed tasks."""
     tasks = Task.objects.filter(status=status)
     if status == Status.COMPLETED:
         return tasks.filter(completed_at__isnull=False).order_by("-completed_at", "-pk")
@@ -80,7 +80,7 @@ _CLAIM_ORDER, _LATEST_FIRST = "priority DESC, due_order, id", "completed_at DESC
 
 
 def _has(rows: QuerySet) -> Q:
-    """That there are such rows, asked row by row: PostgreSQL would answer an EXISTS here by hashing the whole table."""
+    """That such rows exist, checked row by row: for an EXISTS PostgreSQL would hash the whole table here."""
     return Q(IsNull(Subquery(rows.values("pk")[:1]), False))
 
 
@@ -115,9 +115,9 @@ def _sql(queryset: QuerySet) -> Sql:
 
 @lru_cache(maxsize=COMPILED)
 def _first_rows(status: Status, narrowing: Narrowing, share: int, shown: int) -> Sql:
-    """A column of any one project, its first ``shown`` rows; the last value of each is how many the window holds.
+    """The first ``shown`` rows of a column of one project; the last value of each is how many the window holds.
 
-    ``share``: how many rows may be searched. Without a window that last value says nothing.
+    ``share``: how many rows may be searched. Without a window the last value is meaningless.
     """
     column = _ordered(status).filter(project_id=_ANY_PROJECT)
     if not narrowing.needs_window(status):
@@ -125,15 +125,15 @@ def _first_rows(status: Status, narrowing: Narrowing, share: int, shown: int) ->
         return f"SELECT first.*, 0 FROM ({sql}) AS first", params  # noqa: S608 - Django's own SQL
     hit = ExpressionWrapper(_conditions(narrowing), output_field=BooleanField())
     sql, params = _sql(column.annotate(hit=hit).values_list(*_KEYS, "hit")[:share])
-    found = f"SELECT {', '.join(_KEYS)}, COUNT(*) OVER () FROM ({sql}) AS searched WHERE hit"  # noqa: S608 - our names
+    searched = f"SELECT {', '.join(_KEYS)}, COUNT(*) OVER () FROM ({sql}) AS searched WHERE hit"  # noqa: S608 - our names
     order = _LATEST_FIRST if status == Status.COMPLETED else _CLAIM_ORDER
-    # SQLite knows no ORDER BY or LIMIT inside a compound, hence the wrap.
-    return f"SELECT * FROM ({found} ORDER BY {order} LIMIT {shown}) AS first", params  # noqa: S608
+    # SQLite allows no ORDER BY or LIMIT inside a compound, hence the wrapper.
+    return f"SELECT * FROM ({searched} ORDER BY {order} LIMIT {shown}) AS first", params  # noqa: S608
 
 
 @lru_cache(maxsize=COMPILED)
 def _count(project_ids: tuple[int, ...], status: Status, narrowing: Narrowing, most: int) -> Sql:
-    """How many tasks an indexed column has, counted up to one more than ``most``."""
+    """How many tasks an indexed column has, counted up to ``most`` + 1."""
     together = Task.objects.filter(status=status, project__in=project_ids)
     sql, params = _sql(together.filter(_conditions(narrowing)).order_by().values("pk")[: most + 1])
     return f"SELECT COUNT(*) FROM ({sql}) AS counted", params  # noqa: S608 - Django's own SQL
@@ -156,16 +156,16 @@ def _sorted_ids(status: Status, rows: list[tuple]) -> list[int]:
 def _of_assignee(
     projects: Sequence[Project], statuses: Sequence[Status], narrowing: Narrowing
 ) -> dict[Status, ColumnContent]:
-    """The columns of one agent, from its assignments: the latest active ones, and the latest that ended with a task."""
+    """One agent's columns, from its assignments: the latest active ones, and the latest that ended with a task."""
     agent = narrowing.assignee
     assert agent is not None
     assignments = Assignment.objects.filter(agent=agent).order_by("-pk").values_list("task_id", flat=True)
     open_ids = list(assignments.filter(ended_at__isnull=True)[:WINDOW])
     ended_ids = list(assignments.filter(ended_at__isnull=False, end_reason=AssignmentEnd.CLOSED)[:WINDOW])
-    found = Task.objects.filter(pk__in={*open_ids, *ended_ids}).filter(_conditions(narrowing)).order_by()
+    matching = Task.objects.filter(pk__in={*open_ids, *ended_ids}).filter(_conditions(narrowing)).order_by()
     of_projects = {project.pk for project in projects}
     rows: dict[str, list[tuple]] = {status: [] for status in statuses}
-    for row in found.values_list(*_KEYS):
+    for row in matching.values_list(*_KEYS):
         if row[2] in of_projects and row[0] in rows:
             rows[row[0]].append(row)
     return {
@@ -181,7 +181,7 @@ def _of_assignee(
 def read_columns(
     projects: Sequence[Project], statuses: Sequence[Status], narrowing: Narrowing
 ) -> dict[Status, ColumnContent]:
-    """The content of each column over ``projects``, narrowed; at most ``SHOWN`` ids each, in two queries."""
+    """The content of each column over ``projects``, filtered; at most ``SHOWN`` ids each, in two queries."""
     if not projects:
         return {status: ColumnContent() for status in statuses}
     if narrowing.assignee is not None:
@@ -200,14 +200,14 @@ def read_columns(
     contents = {}
     for status in statuses:
         windowed = narrowing.needs_window(status)
-        found = sum({row[2]: row[6] for row in rows[status]}.values()) if windowed else 0
-        contents[status] = ColumnContent(_sorted_ids(status, rows[status]), found, windowed)
+        total = sum({row[2]: row[6] for row in rows[status]}.values()) if windowed else 0
+        contents[status] = ColumnContent(_sorted_ids(status, rows[status]), total, windowed)
     _add_counts(contents, projects, narrowing)
     return contents
 
 
 def _add_counts(contents: dict[Status, ColumnContent], projects: Sequence[Project], narrowing: Narrowing) -> None:
-    """Count the columns that no window has counted, in one query."""
+    """Count the columns that no window counted, in one query."""
     indexed = [status for status, content in contents.items() if not content.windowed]
     if not indexed:
         return

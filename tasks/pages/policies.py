@@ -1,4 +1,4 @@
-"""Comparing policies: what each would have done with the same work, as charts and as a table."""
+"""Comparing policies: what each would have done with the same work, as charts and a table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +17,14 @@ from tasks.models import Membership, Project, Role
 from tasks.permissions import is_llm, is_staff_somewhere
 from tasks.querysets import sees_all
 
-#: A page must answer within seconds; the command takes more.
+#: A page must respond within seconds; the command allows more.
 MOST_TASKS = 300
 AGENTS = 8
 DAYS = 30
 
 
 class ComparisonForm(forms.Form):
-    """What to simulate: a project's past, or made-up work."""
+    """What to simulate: a project's past, or synthetic work."""
 
     project = forms.ModelChoiceField(Project.objects.none(), required=False, to_field_name="key", label="Work of")
     load = forms.FloatField(min_value=0.1, max_value=5, initial=1.0, label="Load")
@@ -56,10 +56,10 @@ class Chart:
     bars: list[Bar]
 
 
-#: Name, title, what it means, how it is written, whether more is better (None: neither).
+#: Name, title, explanation, format, whether more is better (None: neither), least value of a bar of full width.
 Measure = tuple[str, str, str, str, bool | None, float]
 
-#: The last: a bar of full width stands for at least so much, so that next to nothing looks like it.
+#: That least value keeps tiny values from looking large.
 MEASURES: list[Measure] = [
     ("overdue_share", "Due dates missed", "Share of the tasks with a due date", "{:.1%}", False, 0.2),
     ("mean_hours", "Hours until accepted, mean", "From arrival to an accepted result", "{:.2f}", False, 0.0),
@@ -70,7 +70,7 @@ MEASURES: list[Measure] = [
 
 
 def chart_of(outcomes: list[Outcome], measure: Measure) -> Chart:
-    """The bars of one measure, a policy each."""
+    """The bars of one measure, one per policy."""
     name, title, meaning, form, more_is_better, full = measure
     values = [float(getattr(outcome, name)) for outcome in outcomes]
     widest = max([*values, full, 1e-9])
@@ -86,12 +86,12 @@ def chart_of(outcomes: list[Outcome], measure: Measure) -> Chart:
 
 @login_required
 def compare_policies(request: HttpRequest) -> HttpResponse:
-    """Every policy over the same work; for managers, since it says how good agents are."""
+    """Every policy with the same work; for managers only, since it shows how good agents are."""
     user: Any = request.user
     if is_llm(user) or not is_staff_somewhere(user):
         raise PermissionDenied
-    asked = request.GET if "load" in request.GET else None
-    form = ComparisonForm(asked, user=user)
+    data = request.GET if "load" in request.GET else None
+    form = ComparisonForm(data, user=user)
     context: dict[str, Any] = {"form": form, "most": MOST_TASKS, "days": DAYS}
     if form.is_bound and form.is_valid():
         load = _load(form.cleaned_data)
@@ -100,7 +100,7 @@ def compare_policies(request: HttpRequest) -> HttpResponse:
             outcomes = [simulate(load, policy, seed=seed) for name in names() if (policy := named(name))]
             context |= {
                 "charts": [chart_of(outcomes, measure) for measure in MEASURES],
-                "outcomes": [(named(one.policy), one) for one in outcomes],
+                "outcomes": [(named(outcome.policy), outcome) for outcome in outcomes],
                 "tasks": len(load.tasks),
                 "agents": len(load.agents),
             }
@@ -109,7 +109,7 @@ def compare_policies(request: HttpRequest) -> HttpResponse:
     return render(request, "tasks/policies.html", context)
 
 
-def _load(asked: dict[str, Any]) -> Load:
-    if asked["project"] is not None:
-        return replay_of(asked["project"], clock.now(), days=DAYS, most=MOST_TASKS)
-    return synthetic(seed=asked["seed"], tasks=MOST_TASKS, agents=AGENTS, load=asked["load"])
+def _load(values: dict[str, Any]) -> Load:
+    if values["project"] is not None:
+        return replay_of(values["project"], clock.now(), days=DAYS, most=MOST_TASKS)
+    return synthetic(seed=values["seed"], tasks=MOST_TASKS, agents=AGENTS, load=values["load"])

@@ -1,4 +1,4 @@
-"""What the admin's templates need of ours."""
+"""Our template tags for the admin."""
 
 from django import template
 

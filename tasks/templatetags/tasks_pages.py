@@ -1,4 +1,4 @@
-"""Template tags of the pages: icons, avatars, moments in time, Markdown."""
+"""Template tags of the pages: icons, avatars, times, Markdown."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -31,9 +31,9 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 @lru_cache(maxsize=200)
 def icon(name: str, label: str = "") -> SafeString:
     """The icon ``name`` of icons.svg; hidden from screen readers unless ``label`` says what it means."""
-    told = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    attributes = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html(
-        '<svg class="icon" {}><use href="{}#{}"></use></svg>', told, static("taskproject/icons.svg"), name
+        '<svg class="icon" {}><use href="{}#{}"></use></svg>', attributes, static("taskproject/icons.svg"), name
     )
 
 
@@ -57,7 +57,7 @@ def _avatar(slug: str, kind: str) -> SafeString:
 
 @register.simple_tag
 def avatar(agent: Agent) -> SafeString:
-    """The initials of an agent: people round, LLM agents with corners."""
+    """The initials of an agent: round for people, square for LLM agents."""
     return _avatar(agent.slug, agent.kind)
 
 
@@ -70,7 +70,7 @@ def avatar_of(user: "User | AnonymousUser") -> SafeString:
 
 
 def in_words(moment: datetime, now: datetime) -> str:
-    """How far ``moment`` is from ``now``: ``just now``, ``5 min ago``, ``in 3 h``, or the date beyond a month."""
+    """How far ``moment`` is from ``now``: ``just now``, ``5 min ago``, ``in 3 h``, or the date if over a month away."""
     seconds = (moment - now).total_seconds()
     size = abs(seconds)
     if size < 45:
@@ -84,7 +84,7 @@ def in_words(moment: datetime, now: datetime) -> str:
 
 @register.simple_tag
 def moment(when: datetime | None, style: str = "relative") -> SafeString:
-    """A ``<time>`` element; ``style``: relative (the exact time is its title), short (how long since), exact, date."""
+    """A ``<time>`` element; ``style``: relative (with the exact time as title), short (how long ago), exact, date."""
     if when is None:
         return mark_safe("")
     local = timezone.localtime(when)
@@ -104,7 +104,7 @@ def markdown(text: Any) -> SafeString:
 
 @register.filter
 def duration(seconds: float) -> str:
-    """A span of time in its two largest units: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    """A duration in its two largest units: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     whole = int(seconds)
     for length, unit, smaller, small_unit in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min")):
         if whole >= length:

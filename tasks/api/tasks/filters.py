@@ -91,8 +91,8 @@ class AskedFilterSet(django_filters.FilterSet):
     base_filters: ClassVar[dict[str, Any]]
 
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
-        asked = {name: field for name, field in type(self).base_filters.items() if name in (data or {})}
-        self.base_filters = asked  # type: ignore[misc]  # shadows the class's own for this request
+        used = {name: field for name, field in type(self).base_filters.items() if name in (data or {})}
+        self.base_filters = used  # type: ignore[misc]  # shadows the class's own for this request
         super().__init__(data, *args, **kwargs)
 
 

@@ -169,11 +169,11 @@ def _around(ids: list[int]) -> dict[int, Around]:
     with connection.cursor() as cursor:
         cursor.execute(sql, ids * 5)
         rows = cursor.fetchall()
-    found: dict[int, Around] = defaultdict(
+    by_task: dict[int, Around] = defaultdict(
         lambda: Around(labels=[], skills=[], assignees=[], dependencies=[], children=[])
     )
     for task_id, kind, _, text, number in sorted(rows, key=lambda row: (row[1], row[2])):
-        around = found[task_id]
+        around = by_task[task_id]
         if kind == LABELS:
             around["labels"].append(text)
         elif kind == SKILLS:
@@ -183,7 +183,7 @@ def _around(ids: list[int]) -> dict[int, Around]:
                 around["assignees"].append(text)
         else:
             around["dependencies" if kind == DEPENDENCIES else "children"].append((number, text))
-    return found
+    return by_task
 
 
 def _active_runs(ids: list[int]) -> dict[int, dict[str, Any]]:
