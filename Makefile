@@ -1,4 +1,4 @@
-# Needs make and Python 3.11 or later. PYTHON names another one: `make run PYTHON=python3.13`.
+# Needs make and Python 3.11 or later. To use another Python: `make run PYTHON=python3.13`.
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
@@ -47,7 +47,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv." >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The environment $(VENV) could not be made." >&2; exit 2; }
 
-# The stamps let a ready environment start without a network, and install anew when the requirements change.
+# The stamps let a ready environment start without a network, and reinstall when the requirements change.
 $(VENV)/run.stamp: requirements.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -58,7 +58,7 @@ $(VENV)/test.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp
 
-# What is measured against stays out of the requirements: nobody needs it to run or to test.
+# The yardsticks stay out of the requirements: nobody needs them to run or test.
 $(VENV)/bench.stamp: requirements.txt bench/requirements.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
