@@ -1,22 +1,22 @@
 // The page's one client of the event stream: /ws/events, from the cursor at which the server made the page, so that
-// page + events = a fresh page. Comes back by itself with nothing missed; asks over HTTP where no socket opens.
+// page + events = a fresh page. Reconnects by itself with nothing missed; polls over HTTP if no socket opens.
 //
-//   onEvents((events) => …)  events in their order, each once
-//   onReset(() => …)         what was missed is no longer replayed: fetch anew what you show
+//   onEvents((events) => …)  events in order, each once
+//   onReset(() => …)         what was missed is no longer replayed: reload what you show
 
 const HELLO_WITHIN = 10_000;
 const SOONEST_RETRY = 300;
 const LATEST_RETRY = 10_000;
-// A page that never had a socket asks over HTTP at once; one that had, only after so many tries in vain.
+// A page that never had a socket polls over HTTP at once; one that had, only after this many failed tries.
 const TRIES_BEFORE_POLLING = 5;
 const POLL_EVERY = 3_000;
 const SOCKET_AGAIN = 60_000;
-// A connection that was cut without a word looks like a quiet one: after so long, or after a sleep, make it anew.
+// A connection that was cut silently looks like a quiet one: after this long, or after sleep, replace it.
 const QUIET_FOR = 60_000;
 const TICK = 5_000;
 const SLEPT = 75_000;
 const HIDDEN_FOR = 20_000;
-// A drop shorter than this is nobody's business.
+// A drop shorter than this is not shown.
 const GRACE = 800;
 const WORDS = { live: "Live", away: "Reconnecting…", ended: "Signed out" };
 const SIGNED_OUT = 4401;
@@ -46,7 +46,7 @@ function subscribe(kind, callback) {
 export const onEvents = (callback) => subscribe("events", callback);
 export const onReset = (callback) => subscribe("reset", callback);
 
-function tell(kind, ...args) {
+function notify(kind, ...args) {
   for (const callback of subscribers[kind]) {
     try {
       callback(...args);
@@ -70,11 +70,11 @@ function showAwaySoon() {
 }
 
 function reach(place, events) {
-  const anew = cursor === "";
+  const isReset = cursor === "";
   heard = Date.now();
   cursor = place;
-  if (anew) tell("reset");
-  else if (events.length) tell("events", events);
+  if (isReset) notify("reset");
+  else if (events.length) notify("events", events);
 }
 
 function hear(frame) {
@@ -91,11 +91,11 @@ function hear(frame) {
 }
 
 function end() {
-  // Signed out, here or elsewhere. Whoever fetches anew finds out, and leads to the login.
+  // Signed out, here or elsewhere. A subscriber that reloads finds out and leads to the login.
   ended = true;
   clearTimeout(timer);
   show("ended");
-  tell("reset");
+  notify("reset");
 }
 
 function again(wait) {
@@ -186,7 +186,7 @@ function connect() {
   else if (!document.hidden) poll();
 }
 
-// Make the connection anew, from the cursor: nothing is lost by it, whatever became of the old one.
+// Replace the connection, from the cursor: nothing is lost, whatever happened to the old one.
 function wake() {
   if (ended) return;
   const old = socket;

@@ -1,6 +1,6 @@
-// Turns one piece of page into another in place, so that focus, scroll positions and open details stay.
-// Elements with data-ref, data-key or an id are the same thing in both, wherever in the region they stand.
-// One with data-kept tells only where it stands; what is in it stays as it is.
+// Turns one piece of a page into another in place, so that focus, scroll positions and open details stay.
+// Elements with the same data-ref, data-key or id are the same in both, wherever they are in the region.
+// One with data-kept only marks its place; its content stays as it is.
 
 function keyOf(node) {
   if (node.nodeType !== Node.ELEMENT_NODE) return null;
@@ -28,7 +28,7 @@ function morphNode(from, to, keyed) {
     return;
   }
   if (from.nodeType !== Node.ELEMENT_NODE || from.isEqualNode(to)) return;
-  // What the reader's own clock wrote into a <time> stays until the moment itself changes.
+  // What the page's clock wrote into a <time> stays until the time itself changes.
   if (from.nodeName === "TIME" && from.dateTime === to.dateTime) return;
   syncAttributes(from, to);
   if (from.nodeName === "TEXTAREA" || from.nodeName === "SELECT") return;
@@ -37,7 +37,7 @@ function morphNode(from, to, keyed) {
 
 function place(parent, node, before) {
   if (node === before) return;
-  // moveBefore keeps focus and scroll where the browser has it.
+  // moveBefore keeps focus and scroll positions in browsers that have it.
   if (parent.moveBefore && node.isConnected && parent.isConnected) parent.moveBefore(node, before);
   else parent.insertBefore(node, before);
 }

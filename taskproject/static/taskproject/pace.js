@@ -1,6 +1,6 @@
-// Runs work soon after it was asked for, never twice at once: a burst of events costs a few runs, not one each.
-// After a run it rests for some times what the run took, so that a busy server is asked less; in a long stream of
-// news the rests grow from `least` to `most` milliseconds. Hidden pages wait.
+// Runs work soon after it was requested, never twice at once: a burst of events costs a few runs, not one each.
+// After a run it rests for a multiple of what the run took, so that a busy server gets fewer requests; in a long
+// stream of news the rests grow from `least` to `most` milliseconds. Hidden pages wait.
 
 const SOON = 60;
 const REST = 3;

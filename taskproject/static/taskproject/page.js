@@ -1,4 +1,4 @@
-// Manners of every page: local times, menus that close.
+// Behaviour of every page: local times, menus that close.
 
 import { localise } from "./times.js";
 

@@ -1,5 +1,5 @@
-// Fetches this page anew and swaps its regions (data-live) in place; a region in which somebody writes is left alone
-// and looked at again a little later.
+// Reloads this page and swaps its regions (data-live) in place; a region in which somebody is typing is left alone
+// and retried a little later.
 
 import { morph } from "./morph.js";
 import { localise } from "./times.js";
@@ -21,11 +21,11 @@ function isWriting(region) {
 }
 
 function leave() {
-  // Signed out, or no member any more: the server's own page says so. Nothing that is being written is thrown away.
+  // Signed out, or no longer a member: the server's own page says so. Nothing that is being typed is discarded.
   if (![...document.querySelectorAll("[data-live]")].some(isWriting)) location.reload();
 }
 
-// The document at `url`; null where the reader may no longer see it, and the page leaves. Throws where nobody answers.
+// The document at `url`; null if the reader may no longer see it, and the page leaves. Throws if nobody answers.
 export async function fetchPage(url, path = location.pathname) {
   const answer = await fetch(url, {
     credentials: "same-origin",
@@ -41,7 +41,7 @@ export async function fetchPage(url, path = location.pathname) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-// Bring the regions of this page to what `fresh` shows; whether all of them could be.
+// Update the regions of this page to match `fresh`; returns whether all of them could be.
 export function swapRegions(fresh) {
   let all = true;
   for (const region of document.querySelectorAll("[data-live]")) {

@@ -1,11 +1,11 @@
-// Writes moments in the reader's own time zone and keeps "5 min ago" true. The server's text stands without this.
+// Shows times in the reader's time zone and keeps "5 min ago" current. Without this the server's text remains.
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const UNITS = [["min", 60, 3600], ["h", 3600, 86400], ["d", 86400, 30 * 86400]];
 
-// The same words as tasks_pages.in_words.
+// The same texts as tasks_pages.in_words.
 function inWords(when, now) {
   const seconds = (when - now) / 1000;
   const size = Math.abs(seconds);

@@ -1,10 +1,10 @@
 // Moving a card to another column: drag it there, or open its menu (its button, or the key M on the card).
-// The server says which verb leads there and asks what it needs; it also says why not. The card itself moves when the
-// move is done, as it would had somebody else made it.
+// The server says which verb leads there and asks for its input, or says why there is none. The card itself moves when
+// the move is done, as if somebody else had made it.
 
 const FORGET = 8_000;
 const PATIENCE = 15_000;
-const UNREACHED = "The server did not answer. Look at the card before you try again.";
+const UNREACHED = "The server did not answer. Check the card before you try again.";
 
 let moved = () => {};
 let dragged = null;
@@ -30,7 +30,7 @@ async function parsed(answer) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-// For each column a <form> that leads there or a <p> that says why not; null where the server does not answer.
+// For each column a <form> that leads there or a <p> that says why not; null if the server does not answer.
 async function movesOf(ref) {
   try {
     const answer = await fetch(`/tasks/${encodeURIComponent(ref)}/moves`, {
@@ -45,7 +45,7 @@ async function movesOf(ref) {
   }
 }
 
-// What came of it: whether it was done, and the server's sentence.
+// The outcome: whether it was done, and the server's sentence.
 async function send(form) {
   try {
     const answer = await fetch(form.action, {
@@ -55,9 +55,9 @@ async function send(form) {
       signal: AbortSignal.timeout(PATIENCE),
     });
     const page = await parsed(answer);
-    const told = page.querySelector(answer.ok ? ".notices .notice" : ".task-problem, .center-card p:not(.ref)");
+    const notice = page.querySelector(answer.ok ? ".notices .notice" : ".task-problem, .center-card p:not(.ref)");
     const otherwise = answer.ok ? "Done." : "The server refused this.";
-    return { done: answer.ok, sentence: told?.textContent.trim() || otherwise };
+    return { done: answer.ok, sentence: notice?.textContent.trim() || otherwise };
   } catch {
     return { done: false, sentence: UNREACHED };
   }
@@ -110,7 +110,7 @@ function use(ref, move) {
   return ask(ref, move);
 }
 
-// --- The menu, after the ARIA pattern "menu button" ---
+// --- The menu, following the ARIA pattern "menu button" ---
 
 function closeMenu({ focus = true } = {}) {
   const box = menu();
@@ -152,7 +152,7 @@ async function openMenu(ref, by) {
   if (!card) return undefined;
   const ways = moves.filter((move) => move.nodeName === "FORM");
   if (!ways.length) {
-    // One sentence that holds for all columns but its own.
+    // One sentence that applies to all columns but the card's own.
     const why = moves.find((move) => move.dataset.target !== card.closest("[data-column]")?.dataset.column);
     return say(why?.textContent ?? `${ref} cannot be moved now.`, { refusal: true });
   }
@@ -211,7 +211,7 @@ function onDragStart(event) {
 function onDragOver(event) {
   const column = dragged && event.target.closest?.("[data-column]");
   if (!column) return;
-  // Also where the card may not go: the drop is what asks why.
+  // Also where the card may not go: dropping it there shows why.
   event.preventDefault();
   event.dataTransfer.dropEffect = "move";
   if (column.classList.contains("is-over")) return;
@@ -228,7 +228,7 @@ async function onDrop(event) {
   const known = await moves;
   if (!known) return say(UNREACHED, { refusal: true });
   if (target === cardOf(ref)?.closest("[data-column]").dataset.column) return;
-  const move = known.find((one) => one.dataset.target === target);
+  const move = known.find((candidate) => candidate.dataset.target === target);
   if (move) use(ref, move);
 }
 
@@ -238,16 +238,16 @@ function onDragEnd() {
   unmarkColumns();
 }
 
-// `told(ref)` is called when a move was tried, so that the board looks at the card again.
-export function letMove(told) {
+// `onTried(ref)` is called when a move was tried, so that the board reloads the card.
+export function letMove(onTried) {
   if (!menu() || !dialog() || !HTMLElement.prototype.showPopover) return;
-  moved = told;
+  moved = onTried;
   document.documentElement.classList.add("can-move");
   document.addEventListener("dragstart", onDragStart);
   document.addEventListener("dragover", onDragOver);
   document.addEventListener("drop", onDrop);
   document.addEventListener("dragend", onDragEnd);
-  // Bringing the columns up to date takes their marks away.
+  // Updating the columns removes their marks.
   region().addEventListener("live:swapped", () => dragged?.moves.then(markColumns));
   menu().addEventListener("keydown", onMenuKey);
   document.addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-// Small helps of the admin's pages; each works without them, only less smoothly.
+// Small enhancements of the admin's pages; every page works without them, only less smoothly.
 (() => {
   "use strict";
 
@@ -17,7 +17,7 @@
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
-  // A long action goes on by itself, portion by portion, unless one wants to stop it.
+  // A long action continues by itself, portion by portion, unless stopped.
   const onward = document.querySelector("form[data-goes-on]");
   if (onward) {
     let stopped = false;
@@ -25,7 +25,7 @@
     window.setTimeout(() => { if (!stopped) onward.requestSubmit(); }, 600);
   }
 
-  // Find an agent among many: hides the rows that do not hold the words; what is chosen stays in sight.
+  // Find an agent among many: hides the rows that do not match; chosen ones stay visible.
   for (const input of document.querySelectorAll("input[data-finds]")) {
     const rows = [...document.getElementById(input.dataset.finds).tBodies[0].rows];
     input.addEventListener("input", () => {
