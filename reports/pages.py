@@ -1,4 +1,4 @@
-"""The reports as pages: charts with their tables, filters that live in the URL, and files to download."""
+"""The reports as pages: charts with their tables, filters in the URL, and files to download."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +41,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def report_detail(request: HttpRequest, slug: str) -> HttpResponse:
-    """One report with its full tables; with ``output`` the same as a file."""
+    """One report with its full tables; with ``output``, the same as a file."""
     if slug not in REPORTS:
         raise Http404
     return _page(request, [REPORTS[slug]], "reports/report.html")
@@ -75,27 +75,27 @@ def _page(request: HttpRequest, reports: list[Report], template: str) -> HttpRes
         "query": urlencode(filters),
         "first_day": question.period.start.astimezone(question.period.zone),
         "last_day": last_day.astimezone(question.period.zone),
-        "reports": [shown(one) for one in answers],
+        "reports": [shown(given) for given in answers],
         "outputs": [(output.upper(), urlencode(filters | {"output": output})) for output in OUTPUTS[::-1]],
         "presets": _presets(question, filters, now),
     }
-    if not any(one.sample for one in context["reports"]):
+    if not any(report.sample for report in context["reports"]):
         context["last_completion"] = first_and_last_completion(question.scope)[1]
         context["is_member"] = bool(question.scope.project_ids)
     return render(request, template, context)
 
 
 def _presets(question: Question, filters: dict[str, str], now: datetime) -> list[tuple[str, str, bool]]:
-    """Links to usual periods as (words, query, is current); they keep project and time zone."""
+    """Links to common periods as (text, query, is current); they keep project and time zone."""
     kept = {name: value for name, value in filters.items() if name in ("project", "tz")}
-    found = [
+    presets = [
         (f"Last {DEFAULT_LENGTH[size]} {size}s", urlencode(kept | {"bucket": size.value}), _is_default(filters, size))
         for size in BucketSize
     ]
     if everything := _all_time(question.scope, question, now):
         is_current = all(filters.get(name) == value for name, value in everything.items()) and "to" not in filters
-        found.append(("All time", urlencode(kept | everything), is_current))
-    return found
+        presets.append(("All time", urlencode(kept | everything), is_current))
+    return presets
 
 
 def _is_default(filters: dict[str, str], size: BucketSize) -> bool:
@@ -103,7 +103,7 @@ def _is_default(filters: dict[str, str], size: BucketSize) -> bool:
 
 
 def _all_time(scope: Scope, question: Question, now: datetime) -> dict[str, str] | None:
-    """Filters that begin with the first completion, in buckets of a size that gives a readable chart."""
+    """Filters that start with the first completion, with buckets of a size that gives a readable chart."""
     first, _ = first_and_last_completion(scope)
     if first is None:
         return None

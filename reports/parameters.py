@@ -1,4 +1,4 @@
-"""Reading ``?project=…&from=…&to=…&bucket=…&tz=…`` the same way for the API and for the page."""
+"""Reads ``?project=…&from=…&to=…&bucket=…&tz=…`` the same way for the API and the pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ YEARS = range(1970, 2201)
 
 @dataclass(frozen=True)
 class Question:
-    """What a caller asked for: the scope, the period, and the form of the answer."""
+    """What a caller requested: the scope, the period, and the format of the answer."""
 
     scope: Scope
     period: Period
@@ -46,24 +46,24 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _instant(name: str, text: str, zone: ZoneInfo) -> datetime:
-    """The moment that a date (its midnight in ``zone``) or an ISO 8601 time (of ``zone``, without an offset) means."""
+    """The instant of a date (midnight in ``zone``) or of an ISO 8601 time (in ``zone`` if it has no offset)."""
     try:
         if (day := parse_date(text)) is not None:
-            found = midnight(day, zone)
+            instant = midnight(day, zone)
         elif (moment := parse_datetime(text)) is not None:
-            found = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+            instant = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
         else:
             raise ValueError
-        if found.year not in YEARS:
+        if instant.year not in YEARS:
             raise ValueError
     except (ValueError, OverflowError):
         years = f"between {YEARS[0]} and {YEARS[-1]}"
-        _refuse(name, f"{text!r} is no date {years}; write 2026-01-31 or 2026-01-31T10:00:00Z (a + as %2B).")
-    return found
+        _refuse(name, f"{text!r} is not a date {years}; write 2026-01-31 or 2026-01-31T10:00:00Z (a + as %2B).")
+    return instant
 
 
 def refuse_parameters(query: QueryDict, known: Sequence[str] = ()) -> None:
-    """Raise ``Invalid`` for the first parameter that is not ``known``: a typo must not change figures unseen."""
+    """Raise ``Invalid`` for the first parameter that is not ``known``: a typo must not silently change figures."""
     for name in query:
         if name not in known:
             which = f"Known: {', '.join(known)}." if known else "Leave it out."
@@ -79,7 +79,7 @@ def _given(query: QueryDict) -> dict[str, str]:
             _refuse(name, "Give it once.")
         value = str(query[name]).strip()
         if "\x00" in value or len(value) > 100:
-            _refuse(name, "The value is too long or holds characters that cannot be meant.")
+            _refuse(name, "The value is too long or contains invalid characters.")
         if value:
             given[name] = value
     return given
@@ -87,27 +87,27 @@ def _given(query: QueryDict) -> dict[str, str]:
 
 def _period(given: Mapping[str, str], now: datetime) -> Period:
     zone = _zone(given.get("tz", settings.TIME_ZONE))
-    size = BucketSize(_one_of("bucket", given.get("bucket", BucketSize.WEEK), tuple(one.value for one in BucketSize)))
+    size = BucketSize(_one_of("bucket", given.get("bucket", BucketSize.WEEK), tuple(size.value for size in BucketSize)))
     tomorrow = midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
     end = _instant("to", given["to"], zone) if "to" in given else tomorrow
     start = _instant("from", given["from"], zone) if "from" in given else default_start(end, size, zone)
     if start >= end:
         if "to" in given:
-            _refuse("to", "It must lie after `from`; the period goes from `from` up to, but not including, `to`.")
-        _refuse("from", "It lies in the future; name an earlier one, or `to` as well.")
+            _refuse("to", "It must be after `from`; the period goes from `from` up to, but not including, `to`.")
+        _refuse("from", "It is in the future; choose an earlier one, or give `to` as well.")
     period = Period(start, end, size, zone)
     if not period.count_at_most(MAX_BUCKETS):
         larger = "a shorter period" if size is BucketSize.MONTH else "a larger bucket or a shorter period"
-        _refuse("bucket", f"The period has more than {MAX_BUCKETS:,} {size}s; ask for {larger}.")
+        _refuse("bucket", f"The period has more than {MAX_BUCKETS:,} {size}s; choose {larger}.")
     return period
 
 
 def read_question(query: QueryDict, *, user: Any, now: datetime) -> Question:
-    """The question that ``query`` puts on behalf of ``user``.
+    """The question that ``query`` asks on behalf of ``user``.
 
-    Left out, ``to`` is the end of today, ``from`` 30 days, 12 weeks or 12 months earlier, ``bucket`` week, ``tz`` the
-    server's ``TIME_ZONE``, and ``project`` all projects of the user. Raises ``Invalid`` for what is wrong or unknown,
-    ``NotFound`` for a project that is not theirs.
+    Defaults: ``to`` the end of today, ``from`` 30 days, 12 weeks or 12 months earlier, ``bucket`` week, ``tz`` the
+    server's ``TIME_ZONE``, and ``project`` all projects of the user. Raises ``Invalid`` for an invalid or unknown
+    parameter, ``NotFound`` for a project that is not theirs.
     """
     given = _given(query)
     scope = scope_of(user, given.get("project"))

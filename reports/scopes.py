@@ -12,26 +12,26 @@ from tasks.querysets import sees_all
 
 @dataclass(frozen=True)
 class Scope:
-    """The projects a report reads. ``project`` is the one asked for; None means all that the caller may see."""
+    """The projects that a report reads. ``project`` is the requested one; None means all that the caller may see."""
 
     project_ids: tuple[int, ...]
     project: Project | None = None
     is_everything: bool = False
 
     def of_project(self, rows: QuerySet) -> QuerySet:
-        """Those of ``rows`` (with a ``project``) that belong here."""
-        # Even where it is all projects they are listed: indexes for reports begin with the project.
+        """The ``rows`` (with a ``project``) in this scope."""
+        # Even all projects are listed: the indexes for reports start with the project.
         return rows.filter(project_id__in=self.project_ids)
 
     def of_task(self, rows: QuerySet) -> QuerySet:
-        """Those of ``rows`` (with a ``task``) that belong here."""
+        """The ``rows`` (with a ``task``) in this scope."""
         return rows if self.is_everything else rows.filter(task__project_id__in=self.project_ids)
 
 
 def scope_of(user: Any, key: str | None = None) -> Scope:
-    """What ``user`` may read: the project ``key``, or every project they are a member of (a superuser: every one).
+    """What ``user`` may read: the project ``key``, or every project they are a member of (a superuser: all).
 
-    Raises ``NotFound`` for a project that is not theirs, and says the same of one that does not exist.
+    Raises the same ``NotFound`` for a project that is not theirs as for one that does not exist.
     """
     projects = Project.objects.visible_to(user).order_by("key")
     if key is None:

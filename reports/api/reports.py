@@ -1,4 +1,4 @@
-"""The predefined reports: a list of them, and one of them for a project and a period.
+"""The predefined reports: the list, and one report for a project and a period.
 
 The values come from ``reports.exports.as_json``; the shapes here are for the schema.
 """
@@ -24,28 +24,28 @@ from taskproject.errors import NotFound, unknown_name
 from tasks import clock
 
 PARAMETERS = [
-    OpenApiParameter("project", str, description="Key of a project; left out: all projects of the caller together."),
+    OpenApiParameter("project", str, description="Key of a project. Default: all projects of the caller together."),
     OpenApiParameter(
         "from",
         str,
         description="Start of the period: a date (its midnight in `tz`) or an ISO 8601 time. "
-        "Left out: 30 days, 12 weeks or 12 months before `to`, by `bucket`.",
+        "Default: 30 days, 12 weeks or 12 months before `to`, by `bucket`.",
         examples=[OpenApiExample("a date", value="2026-01-01")],
     ),
     OpenApiParameter(
         "to",
         str,
-        description="End of the period, not included. Left out: the end of today.",
+        description="End of the period, not included. Default: the end of today.",
         examples=[OpenApiExample("a date", value="2026-02-01")],
     ),
-    OpenApiParameter("bucket", str, enum=list(BucketSize), default="week", description="What a row of time spans."),
+    OpenApiParameter("bucket", str, enum=list(BucketSize), default="week", description="The time span of a row."),
     OpenApiParameter(
         "tz",
         str,
-        description="Time zone whose midnights cut the buckets; left out: that of the server.",
+        description="Time zone whose midnights separate the buckets. Default: the server's.",
         examples=[OpenApiExample("a zone", value="Europe/Berlin")],
     ),
-    OpenApiParameter("output", str, enum=list(OUTPUTS), default="json", description="Form of the answer."),
+    OpenApiParameter("output", str, enum=list(OUTPUTS), default="json", description="Format of the answer."),
 ]
 
 EXAMPLE = OpenApiExample(
@@ -103,22 +103,22 @@ class ReportListOutput(serializers.Serializer):
 
 
 class ReportOutput(ReportHeadOutput):
-    project = serializers.CharField(allow_null=True, help_text="The key asked for; null: all projects of the caller.")
+    project = serializers.CharField(allow_null=True, help_text="The requested key; null: all projects of the caller.")
     to = serializers.DateTimeField(help_text="End of the period, not included.")
     bucket = serializers.CharField()
-    tz = serializers.CharField(help_text="The time zone whose midnights cut the buckets.")
+    tz = serializers.CharField(help_text="The time zone whose midnights separate the buckets.")
     generated_at = serializers.DateTimeField()
-    rows = serializers.ListField(child=serializers.DictField(), help_text="A value per column, by its name.")
+    rows = serializers.ListField(child=serializers.DictField(), help_text="One value per column, by name.")
     total = serializers.DictField(help_text="The same over all rows; percentiles over all tasks, not over the rows.")
     figures = FigureOutput(many=True)
 
     def get_fields(self) -> dict[str, serializers.Field]:
-        # ``from`` is a word of Python, so the class body cannot name it.
+        # ``from`` is a Python keyword, so the class body cannot use it.
         return {**super().get_fields(), "from": serializers.DateTimeField(help_text="Start of the period.")}
 
 
 class OneForm(BaseContentNegotiation):
-    """The form of the answer is chosen by ``output``, so an ``Accept: text/csv`` is no reason to refuse."""
+    """The format is chosen by ``output``, so ``Accept: text/csv`` is not refused."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return parsers[0]
@@ -132,7 +132,7 @@ class ReportsView(View):
         "reports",
         "reports_list",
         "List the predefined reports",
-        "The reports anyone may ask for.",
+        "The reports that anyone may request.",
         responses={200: ReportListOutput},
         examples=[
             OpenApiExample(
@@ -154,7 +154,9 @@ class ReportsView(View):
         ],
     )
     def get(self, request: Request) -> Response:
-        return Response({"results": [as_json_head(one) for one in REPORTS.values()], "next": None, "previous": None})
+        return Response(
+            {"results": [as_json_head(report) for report in REPORTS.values()], "next": None, "previous": None}
+        )
 
 
 class ReportView(View):
@@ -164,7 +166,7 @@ class ReportView(View):
     @operation(
         "reports",
         "reports_retrieve",
-        "Ask for a report",
+        "Get a report",
         "Slugs: " + ", ".join(f"`{slug}`" for slug in REPORTS) + ". Durations are in seconds.",
         parameters=[OpenApiParameter("slug", str, OpenApiParameter.PATH, enum=list(REPORTS)), *PARAMETERS],
         responses={
