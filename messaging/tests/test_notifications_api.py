@@ -54,7 +54,7 @@ def test_list_in_pages_meets_each_once(api, notified_tasks):
         ("kind=asigned", "kind: There is no kind 'asigned'; did you mean 'assigned'?"),
         ("unread=1", "unread: Must be true or false."),
         ("unred=true", "unred: There is no parameter 'unred'; did you mean 'unread'?"),
-        ("cursor=x", "cursor: It is not one of ours; follow `next` or start without it."),
+        ("cursor=x", "cursor: It is not one of ours; follow `next` or start without one."),
     ],
 )
 def test_list_with_a_bad_query_says_what_is_wrong(api, query, detail):

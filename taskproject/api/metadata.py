@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class AllowedMethods(BaseMetadata):
-    """The methods of a path; fields and their rules stand in the OpenAPI description."""
+    """The methods of a path; fields and their rules are in the OpenAPI description."""
 
     def determine_metadata(self, request: "Request", view: "APIView") -> dict[str, Any]:
         return {"methods": view.allowed_methods}

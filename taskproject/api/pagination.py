@@ -1,7 +1,7 @@
-"""Cursor pages by keyset: the cursor holds the ordering value and id of the last row, so ties cost nothing.
+"""Cursor pages by keyset: the cursor contains the ordering value and id of the last row, so ties cost nothing.
 
-DRF's own cursor pagination steps over ties by an offset that it caps, and so loses rows where thousands of tasks
-share a priority.
+DRF's own cursor pagination skips ties by an offset that it caps, and so loses rows if thousands of tasks share a
+priority.
 """
 
 import base64
@@ -23,8 +23,8 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 class CursorPagination(pagination.BasePagination):
     """``?limit=`` (at most 200, 50 by default), ``?cursor=`` and ``?ordering=`` for views that have ``orderings``.
 
-    A view's ``orderings`` maps the public name to a column that is never NULL; ``default_ordering`` is the view's own.
-    A leading ``-`` turns an ordering round. The primary key breaks ties in the same direction.
+    A view's ``orderings`` maps public names to columns that are never NULL, and it sets ``default_ordering``.
+    A leading ``-`` reverses an ordering. The primary key breaks ties in the same direction.
     """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
@@ -63,7 +63,7 @@ class CursorPagination(pagination.BasePagination):
         name = request.query_params.get("ordering") or default
         if name.removeprefix("-") not in orderings:
             names = ", ".join(orderings)
-            raise exceptions.ValidationError({"ordering": f"Must be one of {names}, with - in front to turn it round."})
+            raise exceptions.ValidationError({"ordering": f"Must be one of {names}, with a leading - to reverse it."})
         return orderings[name.removeprefix("-")], name.startswith("-")
 
     @staticmethod
@@ -71,7 +71,7 @@ class CursorPagination(pagination.BasePagination):
         value, pk = position
         if column == "pk":
             return Q(**{f"pk__{side}": pk})
-        # The first condition lets the index jump to the place; the second settles ties.
+        # The first condition lets the index jump to the position; the second breaks ties.
         return Q(**{f"{column}__{side}e": value}) & (Q(**{f"{column}__{side}": value}) | Q(**{f"pk__{side}": pk}))
 
     def _url(self, row: Model | dict[str, Any], column: str, *, backward: bool) -> str:
@@ -87,7 +87,7 @@ class CursorPagination(pagination.BasePagination):
     def _decode(cursor: str | None, queryset: QuerySet, column: str) -> tuple[bool, tuple[Any, Any] | None]:
         if not cursor:
             return False, None
-        refusal = exceptions.ValidationError({"cursor": "It is not one of ours; follow `next` or start without it."})
+        refusal = exceptions.ValidationError({"cursor": "It is not one of ours; follow `next` or start without one."})
         meta = queryset.model._meta
         field: Any = meta.pk if column == "pk" else meta.get_field(column)
         field = getattr(field, "output_field", None) or field
@@ -107,7 +107,7 @@ class CursorPagination(pagination.BasePagination):
             return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
         parameters = [
-            parameter("limit", "Rows a page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+            parameter("limit", "Rows per page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
             parameter("cursor", "From `next` or `previous` of an earlier answer.", {"type": "string"}),
         ]
         if orderings := getattr(view, "orderings", None):

@@ -19,7 +19,7 @@ class BodyTooLarge(APIException):
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no word for: amounts as numbers, lazy texts as texts."""
+    """Values that JSON does not have: decimals become numbers, lazy texts become texts."""
     return float(value) if isinstance(value, Decimal) else str(value)
 
 
@@ -54,4 +54,4 @@ class JSONParser(BaseParser):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise ParseError(f"The body is no valid JSON: {error}.") from None
+            raise ParseError(f"The body is not valid JSON: {error}.") from None

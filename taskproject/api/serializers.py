@@ -1,4 +1,4 @@
-"""What serializers of inputs have in common: they refuse what they do not know, and take nothing for something else."""
+"""What input serializers have in common: they refuse unknown fields and coerce nothing."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ BIGGEST_INTEGER = 2**53
 
 
 class StrictSerializer(serializers.Serializer):
-    """Refuses fields it does not know, naming the nearest one it does: a typo must not pass as success."""
+    """Refuses unknown fields, naming the nearest known one: a typo must not pass as success."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
@@ -24,7 +24,7 @@ class StrictSerializer(serializers.Serializer):
 
 
 class PlainText(serializers.CharField):
-    """Text as it was sent, of a bounded length; may be empty. NUL has no place in a text."""
+    """Text as it was sent, of limited length; may be empty. NUL is not allowed."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"trim_whitespace": False, "allow_blank": True, "max_length": TEXT_LIMIT, **kwargs})
@@ -36,7 +36,7 @@ class PlainText(serializers.CharField):
 
 
 class Integer(serializers.IntegerField):
-    """A whole number; neither a text nor true or false is one."""
+    """A whole number; texts and booleans are refused."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_value": BIGGEST_INTEGER, **kwargs})
@@ -48,7 +48,7 @@ class Integer(serializers.IntegerField):
 
 
 class Decimals(serializers.FloatField):
-    """A number; neither a text nor true or false is one, and it is finite."""
+    """A finite number; texts and booleans are refused."""
 
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):

@@ -1,7 +1,7 @@
-"""Limits that hold when requests come at once: one atomic count a caller, in memory or in Redis.
+"""Limits that hold for concurrent requests: one atomic count per caller, in memory or in Redis.
 
-DRF's throttles read, add and write back, and let most of a burst through; the ``limits`` library's memory starts a
-thread at nearly every request.
+DRF's throttles read, add and write back, and let most of a burst through; the ``limits`` library's memory storage
+starts a thread at nearly every request.
 """
 
 import threading
@@ -16,12 +16,12 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-#: Callers whose counts are kept in memory until those of ended windows are looked for.
+#: How many callers' counts are kept in memory before those of past windows are removed.
 CALLERS_KEPT = 10_000
 
 
 class _Count(NamedTuple):
-    """Requests of one caller: in the window before, and in the one that runs."""
+    """Requests of one caller: in the previous window and in the current one."""
 
     window: int
     before: int
@@ -29,14 +29,14 @@ class _Count(NamedTuple):
 
 
 class MemoryLimiter:
-    """A sliding window counter for this process: the window before counts for as much of it as is still in sight."""
+    """A sliding window counter for this process: the previous window counts by the share of it still in view."""
 
     def __init__(self) -> None:
         self._counts: dict[str, _Count] = {}
         self._lock = threading.Lock()
 
     def hit(self, item: RateLimitItem, caller: str) -> bool:
-        """Count a request of ``caller``; False, and not counted, where it would be one too many."""
+        """Count a request of ``caller``; False, without counting it, if it would exceed the limit."""
         window, passed = divmod(time.time() / item.get_expiry(), 1)
         with self._lock:
             count = self._count(caller, int(window))
@@ -53,7 +53,7 @@ class MemoryLimiter:
             count = self._count(caller, int(window))
         rest = 1 - passed
         if count.now >= item.amount:
-            # In the next window these count as the ones before.
+            # In the next window these count as the previous ones.
             return item.get_expiry() * (rest + 1 - item.amount / (count.now + 1))
         free_from = 1 - (item.amount - count.now) / (count.before + 1)
         return item.get_expiry() * max(0.0, free_from - passed)
@@ -73,7 +73,7 @@ class MemoryLimiter:
 
 
 class RedisLimiter:
-    """The same, counted by all processes together."""
+    """The same, counted across all processes."""
 
     def __init__(self, url: str) -> None:
         self._storage = RedisStorage(url)
@@ -99,9 +99,9 @@ def _limit(notation: str) -> RateLimitItem:
 
 
 class CallerThrottle(BaseThrottle):
-    """At most ``API_RATE_LIMIT`` requests a caller: a user, or an address that is not authenticated.
+    """At most ``API_RATE_LIMIT`` requests per caller: a user, or the address of an anonymous request.
 
-    With ``REDIS_URL`` all processes count together, else each counts for itself. Forwarded addresses are not believed.
+    With ``REDIS_URL`` all processes count together, else each counts separately. Forwarded addresses are not trusted.
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
@@ -115,5 +115,5 @@ class CallerThrottle(BaseThrottle):
 
 
 def forget_all() -> None:
-    """Begin counting anew; for tests."""
+    """Reset all counts, for tests."""
     _limiter.reset()

@@ -1,4 +1,4 @@
-"""The base of every view of the API: who calls, strict queries and bodies, pages."""
+"""The base of every view of the API: the caller, strict queries and bodies, pages."""
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -18,11 +18,11 @@ LIST_QUERY_NAMES = ("limit", "cursor", "ordering")
 
 
 class View(GenericAPIView):
-    """An endpoint whose caller is authenticated; ``actor`` is their user."""
+    """An endpoint for authenticated callers; ``actor`` is the caller's user."""
 
     pagination_class: Any = None
     filter_backends: Sequence[Any] = ()
-    #: Query parameters that are understood; any other is refused, because a dropped filter shows the wrong rows.
+    #: Known query parameters; any other is refused, because an ignored filter shows the wrong rows.
     query_names: ClassVar[Sequence[str]] = ()
 
     @property
@@ -38,13 +38,13 @@ class View(GenericAPIView):
                 raise Invalid({name: unknown_name(name, sorted(self.query_names), what="parameter")})
 
     def read(self, serializer: type[serializers.Serializer]) -> Any:
-        """The body as ``serializer`` understands it. Raises DRF's ``ValidationError`` with the fields."""
+        """The body, validated by ``serializer``. Raises DRF's ``ValidationError`` with the fields."""
         return _shared(serializer).run_validation(self.request.data)
 
 
 @functools.cache
 def _shared(serializer: type[serializers.Serializer]) -> serializers.Serializer:
-    """One instance for all requests: validation keeps no state, and making the fields costs more than using them."""
+    """One instance for all requests: validation keeps no state, and creating the fields costs more than using them."""
     return serializer()
 
 
@@ -54,11 +54,11 @@ class ListView(View):
     pagination_class = CursorPagination
 
     def show_page(self, queryset: QuerySet, show_all: Callable[[list[Any]], Iterable[Any]]) -> Response:
-        """The page that the query asks for, its rows shown together by ``show_all``."""
+        """The requested page, its rows shown together by ``show_all``."""
         page = self.paginate_queryset(queryset)
         assert page is not None
         return self.get_paginated_response(list(show_all(list(page))))
 
     def show_each(self, queryset: QuerySet, show: Callable[[Any], dict[str, Any]]) -> Response:
-        """The page that the query asks for, each row shown by ``show``."""
+        """The requested page, each row shown by ``show``."""
         return self.show_page(queryset, lambda rows: [show(row) for row in rows])

@@ -1,4 +1,4 @@
-"""Agents, and the tokens they come with."""
+"""Agents and their tokens."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class AgentSkillOutput(serializers.Serializer):
 
 class Load(serializers.Serializer):
     active_runs = serializers.IntegerField()
-    open_assignments = serializers.IntegerField(help_text="Assigned and not begun.")
+    open_assignments = serializers.IntegerField(help_text="Assigned and not started.")
     capacity = serializers.IntegerField()
 
 
@@ -44,7 +44,7 @@ class AgentOutput(serializers.Serializer):
 
 
 def agent_output(agent: Agent) -> dict[str, Any]:
-    """One agent; it comes from ``with_load()`` with its skills prefetched."""
+    """One agent, from ``with_load()`` and with its skills prefetched."""
     return {
         "slug": agent.slug,
         "name": agent.name,
@@ -154,7 +154,7 @@ class AgentView(View):
 
 
 class TokenOutput(serializers.Serializer):
-    """A token as it is listed: never the token itself."""
+    """A token as listed: never the token itself."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -179,7 +179,7 @@ def token_output(token: AgentToken) -> dict[str, Any]:
 
 class NewTokenOutput(serializers.Serializer):
     token = serializers.CharField(
-        allow_null=True, help_text="Shown this once; keep it safe. Null when the answer is repeated for the same key."
+        allow_null=True, help_text="Shown only once; keep it safe. Null when the answer is repeated for the same key."
     )
     name = serializers.CharField()
     expires_at = serializers.DateTimeField(allow_null=True)
@@ -191,7 +191,7 @@ class TokenInput(StrictSerializer):
 
 
 class TokensView(ListView):
-    """Tokens of an agent, for those who manage it."""
+    """Tokens of an agent, for its managers."""
 
     query_names = LIST_QUERY_NAMES
     orderings = {"created_at": "created_at"}
@@ -206,7 +206,7 @@ class TokensView(ListView):
         "team",
         "list_tokens",
         "Tokens of an agent",
-        "For managers of its projects; the tokens themselves are not kept.",
+        "For managers of its projects; the tokens themselves are not stored.",
         responses=TokenOutput(many=True),
     )
     def get(self, request: Request, slug: str) -> Response:
@@ -216,7 +216,7 @@ class TokensView(ListView):
         "team",
         "create_token",
         "Create a token",
-        "For managers of the agent's projects. The token is shown this once. Agents create no tokens.",
+        "For managers of the agent's projects. The token is shown only once. Agents cannot create tokens.",
         request=TokenInput,
         responses={201: NewTokenOutput},
         request_example={"name": "laptop", "expires_at": "2027-01-01T00:00:00Z"},
@@ -235,7 +235,7 @@ class TokenView(View):
         "team",
         "revoke_token",
         "Revoke a token",
-        "It is refused from now on.",
+        "It stops working at once.",
         responses={204: None},
     )
     def delete(self, request: Request, slug: str, id: str) -> Response:

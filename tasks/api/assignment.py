@@ -1,4 +1,4 @@
-"""Automatic assignment: who could do a task, offering it, declining it, and why it was decided so."""
+"""Automatic assignment: who could do a task, offering it, declining it, and the reasons for decisions."""
 
 from typing import Any
 
@@ -35,10 +35,10 @@ class CandidateOutput(serializers.Serializer):
         "let_it_lapse, gave_it_back, taken_off, sole_reviewer",
     )
     score = serializers.FloatField(allow_null=True)
-    terms = serializers.DictField(child=serializers.FloatField(), help_text="What the score was made from.")
-    left = serializers.IntegerField(help_text="Free slots that no other task of the same matching took.")
+    terms = serializers.DictField(child=serializers.FloatField(), help_text="The terms of the score.")
+    left = serializers.IntegerField(help_text="Free slots not taken by other tasks of the same matching.")
     tie = serializers.ListField(
-        child=serializers.FloatField(), help_text="Between equal scores the lowest comes first."
+        child=serializers.FloatField(), help_text="Breaks ties between equal scores: the lowest comes first."
     )
     load = serializers.IntegerField()
     capacity = serializers.IntegerField()
@@ -47,7 +47,7 @@ class CandidateOutput(serializers.Serializer):
 
 
 class CandidatesOutput(serializers.Serializer):
-    """Who could do the task now, best first. Nothing was written."""
+    """The agents that could do the task now, best first. Nothing was written."""
 
     policy = serializers.CharField()
     policy_version = serializers.CharField()
@@ -65,7 +65,7 @@ class DecisionOutput(serializers.Serializer):
     policy_version = serializers.CharField()
     agent = serializers.CharField(allow_null=True, help_text="null: nobody")
     score = serializers.FloatField(allow_null=True)
-    margin = serializers.FloatField(allow_null=True, help_text="How much better than the runner-up.")
+    margin = serializers.FloatField(allow_null=True, help_text="The lead over the runner-up's score.")
     terms = serializers.DictField(child=serializers.FloatField())
     candidates = CandidateOutput(many=True)
     others = serializers.DictField(help_text="Agents beyond the first 25, by what became of them.")
@@ -77,7 +77,7 @@ def _told(row: Row) -> dict[str, Any]:
 
 
 def candidates_output(matching: Matching) -> dict[str, Any]:
-    """The only task of ``matching`` with every agent of its project."""
+    """The only task of ``matching``, with every agent of its project."""
     task = matching.snapshot.tasks[0]
     agents = [n for n, agent in enumerate(matching.snapshot.agents) if task.project in agent.projects]
     record = record_of(matching, 0)
@@ -91,7 +91,7 @@ def candidates_output(matching: Matching) -> dict[str, Any]:
 
 
 def decision_output(decision: AssignmentDecision) -> dict[str, Any]:
-    """One decision; it comes with its agent."""
+    """One decision, with its agent loaded."""
     return {
         "at": decision.at,
         "mode": decision.mode,
@@ -132,7 +132,7 @@ class AutoAssignView(View):
         "assignment",
         "auto_assign_task",
         "Offer a task to the best agent",
-        "Managers only, in projects of any mode. Nobody found is an answer too: `agent` is null. Repeating it is safe.",
+        "Managers only, in projects of any mode. If nobody is found, `agent` is null. Repeating it is safe.",
         request=None,
         responses=DecisionOutput,
     )
@@ -145,7 +145,7 @@ class DeclineView(View):
         "assignment",
         "decline_task",
         "Decline an assignment",
-        "For an assignee, before the task begins. It is not offered to you again.",
+        "For an assignee, before the task is started. It will not be offered to you again.",
         request=DeclineInput,
         responses=TaskOutput,
         request_example={"reason": "Needs access that I do not have."},
@@ -164,7 +164,7 @@ class DecisionsView(ListView):
     @operation(
         "assignment",
         "list_decisions",
-        "Why a task was assigned so",
+        "Why a task was assigned as it was",
         "Decisions of automatic assignment, the latest first.",
         responses=DecisionOutput(many=True),
     )

@@ -15,13 +15,13 @@ from tasks.tokens import token_of
 
 
 class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer <token>``; refuses tokens that are unknown, expired, revoked or of a disabled agent."""
+    """``Authorization: Bearer <token>``; refuses tokens that are unknown, expired, revoked or of disabled agents."""
 
     def authenticate(self, request: Request) -> tuple[User, AgentToken] | None:
         scheme, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        # Kept on the request, because the idempotency layer asks before the view does.
+        # Cached on the request, because the idempotency layer authenticates before the view does.
         http_request: HttpRequest = request._request
         token = getattr(http_request, "agent_token", None)
         if token is None:
@@ -37,10 +37,10 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """How the token is described in OpenAPI."""
+    """The token's description in OpenAPI."""
 
     target_class = TokenAuthentication
     name = "agentToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {"type": "http", "scheme": "bearer", "description": "A token of an agent, made by staff; shown once."}
+        return {"type": "http", "scheme": "bearer", "description": "An agent's token, created by staff and shown once."}

@@ -20,7 +20,7 @@ class MeOutput(serializers.Serializer):
     agent = AgentOutput(allow_null=True)
     username = serializers.CharField()
     projects = serializers.ListField(child=serializers.DictField(), help_text="key, name, role")
-    runs = RunOutput(many=True, help_text="Your active runs, so that a restarted agent can go on.")
+    runs = RunOutput(many=True, help_text="Your active runs, so that a restarted agent can resume.")
     unread = serializers.IntegerField(help_text="Your unread notifications, counted up to 1000.")
 
 
@@ -36,7 +36,7 @@ class MeView(View):
         "team",
         "get_me",
         "Who am I",
-        "The caller's agent, projects and active runs: where a restarted agent begins.",
+        "The caller's agent, projects and active runs: where a restarted agent starts.",
         responses=MeOutput,
     )
     def get(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Skills, which agents have and tasks require."""
+"""Skills that agents have and tasks require."""
 
 from typing import Any
 

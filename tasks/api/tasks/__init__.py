@@ -1,1 +1,1 @@
-"""Tasks as resources, and the verbs that are used on one task."""
+"""Tasks as resources, and the verbs on a single task."""

@@ -1,4 +1,4 @@
-"""Filters of the task list. What is not understood is refused: a filter that is dropped shows the wrong tasks."""
+"""Filters of the task list. Unknown ones are refused: an ignored filter shows the wrong tasks."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -34,7 +34,7 @@ class FlagFilter(django_filters.Filter):
 
 
 class TimeField(forms.Field):
-    """ISO 8601 with a zone, or a date, which means its first moment in UTC."""
+    """ISO 8601 with a zone, or a date, which means midnight UTC."""
 
     def to_python(self, value: Any) -> datetime | None:
         if value in (None, ""):
@@ -58,7 +58,7 @@ class TimeFilter(django_filters.Filter):
 
 
 class SeveralField(forms.Field):
-    """Values given several times or with commas between them."""
+    """Values given several times or separated by commas."""
 
     widget = forms.SelectMultiple
 
@@ -73,7 +73,7 @@ class SeveralField(forms.Field):
             return parts or None
         for part in parts:
             if part not in self.words:
-                # As a parameter: in the message itself a % of the caller's would be read as a format.
+                # As a parameter: in the message itself, a % from the caller would be read as a format.
                 raise forms.ValidationError(
                     "%(sentence)s", params={"sentence": unknown_name(part, list(self.words), what="value")}
                 )
@@ -85,8 +85,8 @@ class SeveralFilter(django_filters.Filter):
     field_class = SeveralField
 
 
-class AskedFilterSet(django_filters.FilterSet):
-    """A filter set that makes the filters a request asks for: making all of them takes longer than finding the rows."""
+class UsedFilterSet(django_filters.FilterSet):
+    """A filter set that creates only the filters used: creating all of them takes longer than finding the rows."""
 
     base_filters: ClassVar[dict[str, Any]]
 
@@ -96,7 +96,7 @@ class AskedFilterSet(django_filters.FilterSet):
         super().__init__(data, *args, **kwargs)
 
 
-class TaskFilter(AskedFilterSet):
+class TaskFilter(UsedFilterSet):
     project = SeveralFilter(field_name="project__key", lookup_expr="in", label="Keys of projects.")
     status = SeveralFilter(lookup_expr="in", words={status.value: status.value for status in Status})
     priority = SeveralFilter(lookup_expr="in", words=PRIORITIES)

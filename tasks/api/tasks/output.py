@@ -1,7 +1,7 @@
-"""How a task is shown. The list of 50 is the API's most read answer, so it is made without model instances.
+"""How a task is shown. The list of 50 is the most requested answer, so it is built without model instances.
 
-One query reads the rows, one all that hangs on them (labels, skills, assignees, dependencies, children), and one the
-active runs, where there are any.
+One query reads the rows, one everything attached to them (labels, skills, assignees, dependencies, children), and one
+the active runs, if there are any.
 """
 
 from collections import defaultdict
@@ -38,7 +38,7 @@ class Progress(serializers.Serializer):
 
 
 class ActiveRun(serializers.Serializer):
-    """The run that is under way, for all to see: never its id."""
+    """The active run, as everyone sees it: never its id."""
 
     agent = serializers.CharField()
     number = serializers.IntegerField()
@@ -85,7 +85,7 @@ class TaskOutput(serializers.Serializer):
     version = serializers.IntegerField()
 
 
-#: What is read of a task's own row and of the rows it points to.
+#: The columns read from a task's row and from the rows it refers to.
 COLUMNS = (
     "id",
     "number",
@@ -123,12 +123,12 @@ Row = dict[str, Any]
 
 
 def task_rows(tasks: QuerySet[Task]) -> QuerySet[Task, Row]:
-    """The columns that ``show_tasks`` needs, in place of instances."""
+    """The columns that ``show_tasks`` needs, instead of instances."""
     return tasks.values(*COLUMNS)
 
 
 class Around(TypedDict):
-    """What hangs on one task. Dependencies and children are ``(number, status)`` inside the task's project."""
+    """What is attached to one task. Dependencies and children are ``(number, status)`` in the task's project."""
 
     labels: list[str]
     skills: list[tuple[str, int]]
@@ -138,8 +138,8 @@ class Around(TypedDict):
 
 
 LABELS, SKILLS, ASSIGNEES, DEPENDENCIES, CHILDREN = range(5)
-#: All that hangs on the tasks of ``{ids}``: (task, kind, rank, text, number). Written out, because the ORM would put it
-#: together anew for each request, which took longer than all the rest of the answer.
+#: What is attached to the tasks of ``{ids}``: (task, kind, rank, text, number). Written in SQL, because the ORM would
+#: compile it again for each request, which took longer than the rest of the answer.
 AROUND = f"""
     SELECT of_task.task_id, {LABELS}, of_task.id AS place, label.name, 0
     FROM tasks_task_labels of_task JOIN tasks_label label ON label.id = of_task.label_id
@@ -254,7 +254,7 @@ def show_tasks(rows: Iterable[Row]) -> list[dict[str, Any]]:
     rows = list(rows)
     if not rows:
         return []
-    # The database is asked for the time only where a date makes a difference.
+    # The database's clock is queried only if a date makes a difference.
     dated = any(row["due_at"] or row["deferred_until"] for row in rows)
     now = clock.now() if dated else rows[0]["updated_at"]
     around = _around([row["id"] for row in rows])
@@ -263,7 +263,7 @@ def show_tasks(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def task_outputs(tasks: Iterable[Task]) -> list[dict[str, Any]]:
-    """The tasks as they are now in the database, in the order given."""
+    """The tasks as they are now in the database, in the given order."""
     ids = [task.pk for task in tasks]
     rows = {row["id"]: row for row in task_rows(Task.objects.filter(pk__in=ids).order_by())}
     return show_tasks([rows[pk] for pk in ids])
@@ -307,7 +307,7 @@ DONE_EXAMPLE = {**TASK_EXAMPLE, "status": "completed", "summary": "Rotated; old 
 
 
 def find_task_output(actor: User, ref: str) -> dict[str, Any]:
-    """``TaskOutput`` of the task with this ref, without an instance. Raises ``NotFound``."""
+    """``TaskOutput`` of the task with this ref, without a model instance. Raises ``NotFound``."""
     shown = show_tasks(task_rows(task_named(actor, ref)))
     if not shown:
         raise no_task(ref)
