@@ -1,4 +1,4 @@
-"""What can be counted: each fact is a queryset that says what one row of it is and at what time it counts."""
+"""What can be counted: each fact is a queryset that defines what one row is and at what time it counts."""
 
 from datetime import datetime, timedelta
 
@@ -13,22 +13,21 @@ from tasks.transitions import Status
 
 
 def completions(scope: Scope, period: Period) -> "QuerySet[Event]":
-    """Each entry of a task into *completed* that happened here, at the time it happened: its event.
+    """Each move of a task to *completed* that happened here, at the time it happened: its event.
 
-    A task that was reopened and completed again is there twice.
+    A task that was reopened and completed again counts twice.
     """
     moves = scope.of_project(Event.objects.all()).filter(kind=kinds.TASK_STATUS_CHANGED, at__gte=period.start)
     return moves.filter(at__lt=period.end).alias(to=Word("data", "to")).filter(to=Status.COMPLETED)
 
 
 def imported_completions(scope: Scope, period: Period) -> "QuerySet[Event]":
-    """Each completion that happened elsewhere, at its real time (``completed``): told by the ``task.imported`` event.
+    """Each completion that happened elsewhere, at its real time (``completed``): the ``task.imported`` events.
 
-    The importer writes one such event per task, with the status and the ``completed_at`` of the file. No event of a
-    change of status exists for it, so nothing is counted twice; and as it is an event, it stays when the task is
-    reopened here or deleted.
+    The importer writes one such event per task, with the status and ``completed_at`` from the file. It has no status
+    change event, so nothing is counted twice; and being an event, it stays when the task is reopened here or deleted.
     """
-    # A file tells the past (up to a day ahead, as clocks differ): what came in earlier cannot lie in the period.
+    # A file describes the past (up to a day ahead, since clocks differ): earlier imports cannot be in the period.
     since = period.start - timedelta(days=1)
     imports = scope.of_project(Event.objects.all()).filter(kind=kinds.TASK_IMPORTED, at__gte=since)
     return (
@@ -40,31 +39,31 @@ def imported_completions(scope: Scope, period: Period) -> "QuerySet[Event]":
 
 
 def completed_tasks(scope: Scope, period: Period) -> "QuerySet[Task]":
-    """Each task whose last completion lies in the period, imported ones included; with two durations in seconds.
+    """Each task whose last completion is in the period, including imported ones; with two durations in seconds.
 
-    ``lead``: created → last completion. ``cycle``: first start → last completion; NULL where no start is known.
+    ``lead``: created → last completion. ``cycle``: first start → last completion; NULL if no start is known.
     """
     tasks = scope.of_project(Task.objects.all()).filter(completed_at__gte=period.start, completed_at__lt=period.end)
     return tasks.annotate(lead=Seconds("created_at", "completed_at"), cycle=Seconds("started_at", "completed_at"))
 
 
 def first_and_last_completion(scope: Scope) -> tuple[datetime | None, datetime | None]:
-    """When a task of the scope was completed first and last, by the last completion of each; None for never."""
+    """The first and last time at which a task of the scope was (last) completed; None if never."""
     done = Task.objects.filter(project=OuterRef("pk"), completed_at__isnull=False).order_by("completed_at")
-    # A look into the index per project, where the minimum over all would read every completion.
+    # One index lookup per project; the minimum over all projects would read every completion.
     ends = Project.objects.filter(pk__in=scope.project_ids).annotate(
         first=Subquery(done.values("completed_at")[:1]), last=Subquery(done.reverse().values("completed_at")[:1])
     )
-    found = ends.aggregate(a=Min("first"), b=Max("last"))
-    return found["a"], found["b"]
+    extremes = ends.aggregate(a=Min("first"), b=Max("last"))
+    return extremes["a"], extremes["b"]
 
 
 def runs_in(scope: Scope, period: Period) -> "QuerySet[Run]":
-    """Each run that was active at some time of the period."""
+    """Each run that was active at some time in the period."""
     runs = Run.objects.filter(started_at__lt=period.end).exclude(ended_at__lte=period.start)
     return scope.of_task(runs)
 
 
 def bucket(field: str, period: Period) -> BucketIndex:
-    """The position in ``period.buckets`` of the bucket that the time ``field`` falls into."""
+    """The index in ``period.buckets`` of the bucket that the time ``field`` falls into."""
     return BucketIndex(field, period.edges)

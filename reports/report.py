@@ -1,4 +1,4 @@
-"""What a report is, what it answers, and the rows of those that go by time."""
+"""What a report is, what it answers, and the rows of reports over time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One figure of a report: its name in JSON and CSV, its label for people, and what it is counted in."""
+    """One figure of a report: its name in JSON and CSV, its label for people, and its unit."""
 
     name: str
     label: str
@@ -23,7 +23,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer of a report: a dict per row by column name, the same over all rows, and single figures."""
+    """The result of a report: a dict per row by column name, the same over all rows, and single figures."""
 
     rows: list[Row]
     total: Row
@@ -32,7 +32,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report anyone may ask for. ``query`` takes scope, period and the present time, and touches nothing."""
+    """A report that anyone may request. ``query`` takes scope, period and the current time, and changes nothing."""
 
     slug: str
     title: str
@@ -41,9 +41,9 @@ class Report:
     charts: tuple[Chart, ...]
     query: Callable[[Scope, Period, datetime], Result]
     sample: str
-    """The column whose total says on how many facts the report rests."""
+    """The column whose total is the number of facts that the report is based on."""
     headline: tuple[str, ...]
-    """The columns whose totals are told first."""
+    """The columns whose totals are shown first."""
     figures: tuple[Column, ...] = ()
 
 
@@ -56,7 +56,7 @@ BUCKET_COLUMNS = (
 
 
 def bucket_row(bucket: Bucket, now: datetime) -> Row:
-    """What names a bucket; one that the period cuts, or that is not over yet, is partial."""
+    """A bucket's naming columns; one that the period cuts off, or that is not over yet, is partial."""
     is_partial = bucket.is_partial or bucket.end > now
     return {
         "bucket": bucket.first_day,
@@ -67,5 +67,5 @@ def bucket_row(bucket: Bucket, now: datetime) -> Row:
 
 
 def total_row(period: Period, now: datetime) -> Row:
-    """What names the whole period; one that is not over yet is partial."""
+    """The whole period's naming columns; one that is not over yet is partial."""
     return {"bucket": None, "starts_at": period.start, "ends_at": period.end, "is_partial": period.end > now}

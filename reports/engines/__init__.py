@@ -1,4 +1,4 @@
-"""Computing measures over facts. How depends on what the database can do, so each has an engine of its own.
+"""Computing measures over facts. How depends on what the database can do, so each has its own engine.
 
 An engine takes an open cursor, a ``Source`` and the measures by name, and returns their ``Summary``.
 """
@@ -17,7 +17,7 @@ ENGINES = {"postgresql": postgresql.summarise, "sqlite": sqlite.summarise}
 
 
 def summarise(facts: QuerySet, *, by: str, measures: Mapping[str, Measure]) -> Summary:
-    """Measure ``facts`` once per value of the column ``by`` and once over all.
+    """Measure ``facts`` once per value of the column ``by``, and once over all.
 
     ``facts``: a queryset whose annotations and fields include ``by`` and the columns of the measures.
     """

@@ -8,7 +8,7 @@ from reports.measures import Average, Count, Measure, Percentile, Summary, Value
 
 
 def summarise(cursor: Any, source: Source, measures: Mapping[str, Measure]) -> Summary:
-    """All groups, and all facts as one more grouping set."""
+    """All groups, and all facts as an additional grouping set."""
     selected, extra = [], []
     for measure in measures.values():
         alias = source.alias[measure.column]

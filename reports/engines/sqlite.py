@@ -1,7 +1,7 @@
-"""SQLite: the facts in a temporary table, whose indexes hand out the values at any rank.
+"""SQLite: the facts in a temporary table, whose indexes give the values at any rank.
 
-Half the time of ``ROW_NUMBER`` over a common table expression, which sorts just as often but carries every row through
-the window. The table is this connection's own and writes nothing to the database.
+Takes half the time of ``ROW_NUMBER`` over a common table expression, which sorts just as often but carries every row
+through the window. The table belongs to this connection and writes nothing to the database.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ def _from_table(cursor: Any, of: Mapping[str, str], measures: Mapping[str, Measu
     for group, *numbers in cursor.fetchall():
         counted[group] = dict(zip(of.values(), zip(numbers[::2], numbers[1::2], strict=True), strict=True))
     counted[_ALL] = {
-        alias: (sum(one[alias][0] for one in counted.values()), sum(one[alias][1] for one in counted.values()))
+        alias: (sum(row[alias][0] for row in counted.values()), sum(row[alias][1] for row in counted.values()))
         for alias in of.values()
     }
     values: dict[Any, Values] = {group: {} for group in counted}
@@ -61,7 +61,7 @@ def _percentiles(
     cursor: Any, alias: str, counts: Mapping[Any, int], fractions: Mapping[str, float]
 ) -> Iterator[tuple[Any, str, float | None]]:
     """(group, name, value) for every group of ``counts`` and every one of ``fractions``."""
-    for columns, groups in ((f"grp, {alias}", [one for one in counts if one is not _ALL]), (alias, [_ALL])):
+    for columns, groups in ((f"grp, {alias}", [group for group in counts if group is not _ALL]), (alias, [_ALL])):
         cursor.execute(f"CREATE INDEX temp.report_ranks ON report_facts ({columns})")
         for group in groups:
             for name, fraction in fractions.items():

@@ -1,4 +1,4 @@
-"""The reports that come with the house, each a small declared object: what it shows, and the query behind it."""
+"""The built-in reports, each a small declared object: what it shows, and the query behind it."""
 
 from reports.predefined.completed import COMPLETED
 from reports.predefined.time_to_complete import TIME_TO_COMPLETE

@@ -15,17 +15,17 @@ DURATIONS = (("lead", "Lead time"), ("cycle", "Cycle time"))
 
 
 def _duration_measures() -> dict[str, Measure]:
-    found: dict[str, Measure] = {}
+    by_name: dict[str, Measure] = {}
     for column, _ in DURATIONS:
-        found[f"{column}_count"] = Count(column)
-        found[f"{column}_average_seconds"] = Average(column)
+        by_name[f"{column}_count"] = Count(column)
+        by_name[f"{column}_average_seconds"] = Average(column)
         for name, _, fraction in PERCENTILES:
-            found[f"{column}_{name}_seconds"] = Percentile(column, fraction)
-    return found
+            by_name[f"{column}_{name}_seconds"] = Percentile(column, fraction)
+    return by_name
 
 
 def _rounded(values: Row) -> Row:
-    """Durations to the millisecond: what lies behind it is an artefact of how each database adds up."""
+    """Durations to the millisecond: finer digits are artefacts of how each database sums."""
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
 
 
@@ -54,8 +54,8 @@ TIME_TO_COMPLETE = Report(
     title="Time to complete",
     description=(
         "Lead time (created to completed) and cycle time (first started to completed) of the tasks whose last "
-        "completion lies in the period; imported tasks count with the times of their file, and without a start in "
-        "it only for the lead time. Percentiles are interpolated linearly between the two nearest values."
+        "completion is in the period; imported tasks count with the times in their file, and only for the lead time "
+        "if it gives no start. Percentiles are interpolated linearly between the two nearest values."
     ),
     columns=(*BUCKET_COLUMNS, *_duration_columns()),
     charts=tuple(

@@ -19,7 +19,7 @@ WORKLOAD_FIGURES = ("completed", "worked_seconds", "failed_runs", "expired_runs"
 
 
 def gini(values: Iterable[float]) -> float | None:
-    """Gini coefficient of ``values`` (none negative): 0 all equal, towards 1 all with one; None for nothing to share.
+    """Gini coefficient of ``values`` (none negative): 0 all equal, towards 1 one has all; None if the sum is 0.
 
     ``2 · Σ i·v[i] / (n · Σ v) − (n + 1) / n`` over the ascending values, i from 1
     (Sen, *On Economic Inequality*, 1973).
@@ -32,12 +32,12 @@ def gini(values: Iterable[float]) -> float | None:
 
 
 def _by_agent(rows: QuerySet, **aggregates: Any) -> dict[int | None, Row]:
-    found = rows.order_by().values("agent_id").annotate(**aggregates)
-    return {row.pop("agent_id"): row for row in found}
+    counted = rows.order_by().values("agent_id").annotate(**aggregates)
+    return {row.pop("agent_id"): row for row in counted}
 
 
 def _worked(scope: Scope, period: Period, now: datetime) -> dict[int | None, Row]:
-    """Per agent: seconds of runs inside the period (a run still active counts up to now), and runs that went wrong."""
+    """Per agent: seconds of runs within the period (an active run counts up to now), and runs that went wrong."""
     until = max(period.start, min(period.end, now))
     runs = facts.runs_in(scope, period).annotate(
         began=Case(When(started_at__lt=period.start, then=Value(period.start)), default=F("started_at")),
@@ -46,7 +46,7 @@ def _worked(scope: Scope, period: Period, now: datetime) -> dict[int | None, Row
     ended_here = Q(ended_at__lt=period.end)
     return _by_agent(
         runs,
-        # A run that began after ``until`` (by a clock that runs ahead) has not worked yet.
+        # A run that started after ``until`` (by a fast clock) has not worked yet.
         worked_seconds=Coalesce(Sum(Seconds("began", "stopped"), filter=Q(started_at__lt=until)), 0.0),
         failed_runs=Count("pk", filter=ended_here & Q(status=RunStatus.FAILED)),
         expired_runs=Count("pk", filter=ended_here & Q(status=RunStatus.EXPIRED)),
@@ -54,8 +54,8 @@ def _worked(scope: Scope, period: Period, now: datetime) -> dict[int | None, Row
 
 
 def _workers(scope: Scope, known: Iterable[int | None]) -> dict[int, Agent]:
-    """The agents to show: who may be given work in the scope, and whoever has figures there."""
-    # Managers plan more than they do: they are shown once they did something, so that they bend no distribution.
+    """The agents to show: those that may be given work in the scope, and those with figures there."""
+    # Managers plan more than they do: they are shown only once they have done something, so as not to distort it.
     working = Agent.objects.filter(
         user__memberships__project_id__in=scope.project_ids, user__memberships__role__in=(Role.WORKER, Role.REVIEWER)
     )
@@ -76,12 +76,12 @@ def _workload(scope: Scope, period: Period, now: datetime) -> Result:
     figures: dict[int | None, Row] = {pk: dict(empty) for pk in agents}
     nobody: Row = empty | {"agent": None, "name": "Nobody", "kind": None}
     nobody |= {"completed": imported, "open_assignments": unassigned}
-    for found in (completed, worked, active, waiting):
-        for pk, row in found.items():
+    for by_agent in (completed, worked, active, waiting):
+        for pk, row in by_agent.items():
             if pk in figures:
                 figures[pk] |= row
             else:
-                # An agent that is gone, or a completion that no agent is credited with.
+                # A deleted agent, or a completion that is not credited to any agent.
                 nobody |= {name: nobody[name] + value for name, value in row.items()}
     rows: list[Row] = [
         {"agent": agents[pk].slug, "name": agents[pk].name, "kind": agents[pk].kind} | row
@@ -103,9 +103,9 @@ WORKLOAD = Report(
     slug="workload",
     title="Workload by agent",
     description=(
-        "How the work is distributed over the agents: tasks completed, time worked in runs and runs that failed or "
-        "lost their lease within the period; active runs and assignments not yet started as they are now. The row "
-        "“Nobody” holds open tasks without an assignee, and tasks that were completed before they were imported."
+        "How the work is distributed over the agents: completed tasks, time worked in runs, and runs that failed or "
+        "lost their lease in the period; active runs and assignments not yet started as of now. The row “Nobody” "
+        "has open tasks without an assignee, and tasks that were completed before they were imported."
     ),
     columns=(
         Column("agent", "Agent", "text"),
