@@ -15,7 +15,7 @@ endif
 help:
 	@echo "make run    start everything at http://127.0.0.1:8000 (make run ARGS='--port 9000 --no-demo')"
 	@echo "make test   run the tests that need no browser and no other server (make test ARGS='-k claim')"
-	@echo "make bench  measure, beside the yardsticks (make bench ARGS='--quick')"
+	@echo "make bench  measure, next to the yardsticks (make bench ARGS='--quick')"
 	@echo "make lint   style of code and templates, types, import layers, missing migrations"
 	@echo "make clean  remove $(VENV) and caches; data/ stays"
 

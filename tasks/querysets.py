@@ -29,7 +29,7 @@ def sees_all(user: Any) -> bool:
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, user: Any) -> Self:
-        """Projects in which ``user`` is a member; all for a superuser."""
+        """Projects of which ``user`` is a member; all for a superuser."""
         return self if sees_all(user) else self.filter(memberships__user=user)
 
 
@@ -45,7 +45,7 @@ class OfProjectQuerySet(models.QuerySet):
         return self.filter(project_id__in=ids)
 
     def found_by(self, user: Any) -> Self:
-        """The same rows, in one query: for what is looked up by its own key, where no order is walked."""
+        """The same rows in one query, for lookups by key, where no index is walked in order."""
         return self if sees_all(user) else self.filter(project__memberships__user=user)
 
 
@@ -107,7 +107,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 class AgentQuerySet(models.QuerySet["Agent"]):
     def visible_to(self, user: Any) -> Self:
-        """Oneself, and whoever shares a project with ``user``."""
+        """The user's own agent, and those that share a project with ``user``."""
         if sees_all(user):
             return self
         shared = _other_model(self, "user").objects.filter(memberships__project__memberships__user=user)

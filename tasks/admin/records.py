@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from tasks.admin.columns import progress_bar, when
 from tasks.admin.filters import NameFilter, ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
-from tasks.admin.scope import ReadOnlyAdmin, managed_agents, managed_projects, told_to
+from tasks.admin.scope import ReadOnlyAdmin, managed_agents, managed_projects, readable_by
 from tasks.events.words import sentence
 from tasks.models import Event, Project, Review, Run, RunStatus, Task, Verdict
 from tasks.refs import parse_ref, ref_of

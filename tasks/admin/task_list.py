@@ -16,7 +16,7 @@ from tasks.admin.scope import ScopedAdmin, managed_projects
 from tasks.models import Assignment, AssignmentEnd, Priority, Run, Task
 from tasks.refs import parse_ref
 
-#: Titles are searched among so many of the newest tasks: a search for a rare word reads them all.
+#: Only this many of the newest tasks are searched by title: a search for a rare word reads them all.
 SEARCHED = 200_000
 WORDS = 8
 

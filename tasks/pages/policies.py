@@ -35,7 +35,7 @@ class ComparisonForm(forms.Form):
         project: Any = self.fields["project"]
         managed = Membership.objects.filter(user=user, role=Role.MANAGER).values("project")
         project.queryset = Project.objects.all() if sees_all(user) else Project.objects.filter(pk__in=managed)
-        project.empty_label = "nobody: made up"
+        project.empty_label = "none: synthetic work"
         project.label_from_instance = str
 
 
