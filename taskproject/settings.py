@@ -245,6 +245,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["taskproject.api.renderers.JSONRenderer"],
+    # Times stay times: the renderer writes them.
+    "DATETIME_FORMAT": None,
     "DEFAULT_PARSER_CLASSES": ["taskproject.api.renderers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "taskproject.api.pagination.CursorPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

@@ -8,11 +8,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from messaging.models import Notification, NotificationKind, NotificationQuerySet
+from messaging.models import NotificationKind, NotificationQuerySet
 from messaging.notifications.reading import count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
 from messaging.notifications.sentences import note, sentence
 from taskproject.api.operations import operation
-from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
+from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer, TextOf
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from taskproject.errors import Invalid, unknown_name
 
@@ -37,12 +37,16 @@ class NotificationOutput(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(NotificationKind.choices)
     at = serializers.DateTimeField(help_text="When it happened.")
-    project = serializers.CharField()
-    task = serializers.CharField(help_text="Its ref.")
-    title = serializers.CharField(allow_null=True, help_text="Of the task; null where it was deleted.")
-    text = serializers.CharField(help_text="What happened, in one sentence.")
-    note = serializers.CharField(help_text="What was written with it.")
-    actor = serializers.CharField(allow_null=True, help_text="Who did it; null for the engine.")
+    project = serializers.CharField(source="event.project_key")
+    task = serializers.CharField(source="event.task_ref", help_text="Its ref.")
+    title = serializers.CharField(
+        source="task.title", allow_null=True, help_text="Of the task; null where it was deleted."
+    )
+    text = TextOf(sentence, help_text="What happened, in one sentence.")
+    note = TextOf(note, help_text="What was written with it.")
+    actor = TextOf(
+        lambda one: one.event.actor_name or None, allow_null=True, help_text="Who did it; null for the engine."
+    )
     read_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -71,22 +75,6 @@ class PreferencesOutput(serializers.Serializer):
 
 class PreferencesInput(StrictSerializer):
     muted = serializers.ListField(child=PlainText(max_length=60), max_length=100)
-
-
-def notification_output(one: Notification) -> dict[str, Any]:
-    """One notification; it comes with its event and task."""
-    return {
-        "id": one.pk,
-        "kind": one.kind,
-        "at": one.at,
-        "project": one.event.project_key,
-        "task": one.event.task_ref,
-        "title": one.task.title if one.task else None,
-        "text": sentence(one),
-        "note": note(one),
-        "actor": one.event.actor_name or None,
-        "read_at": one.read_at,
-    }
 
 
 def narrowed(rows: NotificationQuerySet, unread: str | None, kinds: str | None) -> NotificationQuerySet:
@@ -128,7 +116,7 @@ class NotificationsView(ListView):
     def get(self, request: Request) -> Response:
         params = request.query_params
         rows = narrowed(notifications_of(self.actor), params.get("unread"), params.get("kind"))
-        return self.show_each(rows.with_what_is_told(), notification_output)
+        return self.show_each(rows.with_what_is_told(), NotificationOutput)
 
 
 class UnreadView(View):

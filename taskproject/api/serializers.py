@@ -1,6 +1,7 @@
 """What input serializers have in common: they refuse unknown fields and coerce nothing."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework import serializers
@@ -61,3 +62,14 @@ class Boolean(serializers.BooleanField):
         if not isinstance(data, bool):
             raise serializers.ValidationError("Must be true or false.")
         return data
+
+
+class TextOf(serializers.CharField):
+    """In an output: a text that ``make`` makes of the whole instance."""
+
+    def __init__(self, make: Callable[[Any], str | None], **kwargs: Any) -> None:
+        super().__init__(**{"source": "*", **kwargs})
+        self.make = make
+
+    def to_representation(self, value: Any) -> Any:
+        return self.make(value)

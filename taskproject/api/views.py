@@ -42,6 +42,12 @@ class View(GenericAPIView):
         return _shared(serializer).run_validation(self.request.data)
 
 
+def shown(serializer: type[serializers.Serializer], instance: Any) -> dict[str, Any]:
+    """``instance`` as ``serializer`` shows it."""
+    output: dict[str, Any] = _shared(serializer).to_representation(instance)
+    return output
+
+
 @functools.cache
 def _shared(serializer: type[serializers.Serializer]) -> serializers.Serializer:
     """One instance for all requests: validation keeps no state, and creating the fields costs more than using them."""
@@ -59,6 +65,6 @@ class ListView(View):
         assert page is not None
         return self.get_paginated_response(list(show_all(list(page))))
 
-    def show_each(self, queryset: QuerySet, show: Callable[[Any], dict[str, Any]]) -> Response:
-        """The requested page, each row shown by ``show``."""
-        return self.show_page(queryset, lambda rows: [show(row) for row in rows])
+    def show_each(self, queryset: QuerySet, serializer: type[serializers.Serializer]) -> Response:
+        """The requested page, each row as ``serializer`` shows it."""
+        return self.show_page(queryset, lambda rows: [shown(serializer, row) for row in rows])

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
-from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import agents as agent_verbs
 from tasks.errors import NotFound, NotPermitted
 from tasks.finding import find_agent
@@ -19,17 +19,18 @@ from tasks.querysets import AgentQuerySet
 
 
 class AgentSkillOutput(serializers.Serializer):
-    skill = serializers.CharField()
+    skill = serializers.CharField(source="skill.name")
     level = serializers.IntegerField(min_value=1, max_value=5)
 
 
 class Load(serializers.Serializer):
     active_runs = serializers.IntegerField()
     open_assignments = serializers.IntegerField(help_text="Assigned and not started.")
-    capacity = serializers.IntegerField()
+    capacity = serializers.IntegerField(source="max_concurrent")
 
 
 class AgentOutput(serializers.Serializer):
+    # Of an agent that comes from ``with_load()``, its skills prefetched.
     slug = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(AgentKind.choices)
@@ -39,29 +40,8 @@ class AgentOutput(serializers.Serializer):
     working_hours = serializers.CharField()
     time_zone = serializers.CharField()
     skills = AgentSkillOutput(many=True)
-    load = Load()
+    load = Load(source="*")
     last_seen_at = serializers.DateTimeField(allow_null=True)
-
-
-def agent_output(agent: Agent) -> dict[str, Any]:
-    """One agent, from ``with_load()`` and with its skills prefetched."""
-    return {
-        "slug": agent.slug,
-        "name": agent.name,
-        "kind": agent.kind,
-        "enabled": agent.enabled,
-        "availability": agent.availability,
-        "version": agent.version,
-        "working_hours": agent.working_hours,
-        "time_zone": agent.time_zone,
-        "skills": [{"skill": has.skill.name, "level": has.level} for has in agent.skills.all()],
-        "load": {
-            "active_runs": agent.active_runs,  # type: ignore[attr-defined]
-            "open_assignments": agent.open_assignments,  # type: ignore[attr-defined]
-            "capacity": agent.max_concurrent,
-        },
-        "last_seen_at": agent.last_seen_at,
-    }
 
 
 def _for_output(agents: AgentQuerySet) -> AgentQuerySet:
@@ -70,7 +50,7 @@ def _for_output(agents: AgentQuerySet) -> AgentQuerySet:
 
 
 def show_agent(agent: Agent) -> dict[str, Any]:
-    return agent_output(_for_output(Agent.objects.all()).get(pk=agent.pk))
+    return shown(AgentOutput, _for_output(Agent.objects.all()).get(pk=agent.pk))
 
 
 class SkillLevelInput(StrictSerializer):
@@ -108,7 +88,7 @@ class AgentsView(ListView):
         responses=AgentOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        return self.show_each(_for_output(Agent.objects.visible_to(self.actor)), agent_output)
+        return self.show_each(_for_output(Agent.objects.visible_to(self.actor)), AgentOutput)
 
     @operation(
         "team",
@@ -165,18 +145,6 @@ class TokenOutput(serializers.Serializer):
     revoked_at = serializers.DateTimeField(allow_null=True)
 
 
-def token_output(token: AgentToken) -> dict[str, Any]:
-    return {
-        "id": token.pk,
-        "name": token.name,
-        "hint": token.hint,
-        "created_at": token.created_at,
-        "expires_at": token.expires_at,
-        "last_used_at": token.last_used_at,
-        "revoked_at": token.revoked_at,
-    }
-
-
 class NewTokenOutput(serializers.Serializer):
     token = serializers.CharField(
         allow_null=True, help_text="Shown only once; keep it safe. Null when the answer is repeated for the same key."
@@ -210,7 +178,7 @@ class TokensView(ListView):
         responses=TokenOutput(many=True),
     )
     def get(self, request: Request, slug: str) -> Response:
-        return self.show_each(self._tokens(slug), token_output)
+        return self.show_each(self._tokens(slug), TokenOutput)
 
     @operation(
         "team",

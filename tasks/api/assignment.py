@@ -170,4 +170,4 @@ class DecisionsView(ListView):
     )
     def get(self, request: Request, ref: str) -> Response:
         decisions = AssignmentDecision.objects.filter(task=find_task(self.actor, ref)).select_related("agent")
-        return self.show_each(decisions, decision_output)
+        return self.show_page(decisions, lambda rows: [decision_output(row) for row in rows])

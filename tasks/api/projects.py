@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
-from taskproject.api.serializers import Boolean, Decimals, Integer, PlainText, StrictSerializer
-from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
+from taskproject.api.serializers import Boolean, Decimals, Integer, PlainText, StrictSerializer, TextOf
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import projects as project_verbs
 from tasks.errors import Invalid, NotPermitted, unknown_name
 from tasks.events.recording import name_of
@@ -23,7 +23,9 @@ from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
 
 class MemberOutput(serializers.Serializer):
-    name = serializers.CharField(help_text="The agent's slug, or the username of who is no agent.")
+    name = TextOf(
+        lambda membership: name_of(membership.user), help_text="The agent's slug, or the username of who is no agent."
+    )
     role = serializers.ChoiceField(Role.choices)
 
 
@@ -42,32 +44,8 @@ class ProjectOutput(serializers.Serializer):
     patience_minutes = serializers.IntegerField()
     accept_within_llm_seconds = serializers.IntegerField()
     accept_within_human_seconds = serializers.IntegerField()
-    members = MemberOutput(many=True)
+    members = MemberOutput(many=True, source="memberships")
     created_at = serializers.DateTimeField()
-
-
-def project_output(project: Project) -> dict[str, Any]:
-    """One project; its memberships come prefetched with user and agent."""
-    return {
-        "key": project.key,
-        "name": project.name,
-        "description": project.description,
-        "mode": project.mode,
-        "allow_pull": project.allow_pull,
-        "workers_create": project.workers_create,
-        "review_required": project.review_required,
-        "lease_seconds": project.lease_seconds,
-        "stalled_after_seconds": project.stalled_after_seconds,
-        "policy": project.policy,
-        "share_weight": project.share_weight,
-        "patience_minutes": project.patience_minutes,
-        "accept_within_llm_seconds": project.accept_within_llm_seconds,
-        "accept_within_human_seconds": project.accept_within_human_seconds,
-        "members": [
-            {"name": name_of(membership.user), "role": membership.role} for membership in project.memberships.all()
-        ],
-        "created_at": project.created_at,
-    }
 
 
 class MemberInput(StrictSerializer):
@@ -112,7 +90,7 @@ class ProjectsView(ListView):
     )
     def get(self, request: Request) -> Response:
         projects = Project.objects.visible_to(self.actor).prefetch_related("memberships__user__agent")
-        return self.show_each(projects, project_output)
+        return self.show_each(projects, ProjectOutput)
 
     @operation(
         "team",
@@ -129,7 +107,7 @@ class ProjectsView(ListView):
         with transaction.atomic():
             project = project_verbs.create_project(actor=self.actor, **fields)
             set_members(self.actor, project, members)
-        return Response(project_output(find_project(self.actor, project.key)), status=status.HTTP_201_CREATED)
+        return Response(shown(ProjectOutput, find_project(self.actor, project.key)), status=status.HTTP_201_CREATED)
 
 
 class ProjectView(View):
@@ -140,7 +118,7 @@ class ProjectView(View):
         responses=ProjectOutput,
     )
     def get(self, request: Request, key: str) -> Response:
-        return Response(project_output(find_project(self.actor, key)))
+        return Response(shown(ProjectOutput, find_project(self.actor, key)))
 
     @operation(
         "team",
@@ -158,7 +136,7 @@ class ProjectView(View):
         with transaction.atomic():
             project_verbs.edit_project(actor=self.actor, project=project, changes=changes)
             set_members(self.actor, project, members)
-        return Response(project_output(find_project(self.actor, key)))
+        return Response(shown(ProjectOutput, find_project(self.actor, key)))
 
 
 def set_members(actor: User, project: Project, members: list[dict[str, Any]]) -> None:

@@ -105,7 +105,7 @@ def _briefs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
 
 
 def run_outputs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
-    """Runs for their holder, each with its task and what came before."""
+    """Runs for their holder, each with its task and what came before. By hand: it is half of the measured cycle."""
     if not runs:
         return []
     contexts = contexts_of(runs)
@@ -122,48 +122,32 @@ class UsageOutput(serializers.Serializer):
     cost = serializers.FloatField()
 
 
+class RunProgress(Progress):
+    percent = serializers.IntegerField(min_value=0, max_value=100, source="progress_percent")
+    note = serializers.CharField(source="progress_note")
+    at = serializers.DateTimeField(allow_null=True, source="last_progress_at")
+
+
 class PublicRunOutput(serializers.Serializer):
     """A run as all members see it."""
 
     number = serializers.IntegerField()
-    agent = serializers.CharField()
+    agent = serializers.CharField(source="agent.slug")
     status = serializers.ChoiceField(RunStatus.choices)
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     lease_expires_at = serializers.DateTimeField(allow_null=True)
     last_progress_at = serializers.DateTimeField()
     is_stalled = serializers.BooleanField()
-    progress = Progress()
+    progress = RunProgress(source="*")
     summary = serializers.CharField()
     result = AnyJSON(allow_null=True)
     criteria = serializers.ListField(child=serializers.DictField())
     failure = serializers.DictField(allow_null=True)
-    usage = UsageOutput()
+    usage = UsageOutput(source="*")
     late_result = AnyJSON(allow_null=True)
     late_result_at = serializers.DateTimeField(allow_null=True)
     adopted_at = serializers.DateTimeField(allow_null=True)
-
-
-def public_run_output(run: Run) -> dict[str, Any]:
-    return {
-        "number": run.number,
-        "agent": run.agent.slug,
-        "status": run.status,
-        "started_at": run.started_at,
-        "ended_at": run.ended_at,
-        "lease_expires_at": run.lease_expires_at,
-        "last_progress_at": run.last_progress_at,
-        "is_stalled": run.stalled_at is not None and run.ended_at is None,
-        "progress": {"percent": run.progress_percent, "note": run.progress_note, "at": run.last_progress_at},
-        "summary": run.summary,
-        "result": run.result,
-        "criteria": run.criteria,
-        "failure": run.failure,
-        "usage": {"input_tokens": run.input_tokens, "output_tokens": run.output_tokens, "cost": float(run.cost)},
-        "late_result": run.late_result,
-        "late_result_at": run.late_result_at,
-        "adopted_at": run.adopted_at,
-    }
 
 
 class FinishedOutput(serializers.Serializer):
@@ -360,7 +344,7 @@ class TaskRunsView(ListView):
     )
     def get(self, request: Request, ref: str) -> Response:
         runs = Run.objects.filter(task=find_task(self.actor, ref)).select_related("agent")
-        return self.show_each(runs, public_run_output)
+        return self.show_each(runs, PublicRunOutput)
 
 
 class AdoptView(View):

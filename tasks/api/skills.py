@@ -1,14 +1,12 @@
 """Skills that agents have and tasks require."""
 
-from typing import Any
-
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.serializers import PlainText, StrictSerializer
-from taskproject.api.views import LIST_QUERY_NAMES, ListView
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, shown
 from tasks.actions import agents as agent_verbs
 from tasks.models import Skill
 
@@ -16,10 +14,6 @@ from tasks.models import Skill
 class SkillOutput(serializers.Serializer):
     name = serializers.CharField()
     description = serializers.CharField()
-
-
-def skill_output(skill: Skill) -> dict[str, Any]:
-    return {"name": skill.name, "description": skill.description}
 
 
 class SkillInput(StrictSerializer):
@@ -38,7 +32,7 @@ class SkillsView(ListView):
         responses=SkillOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        return self.show_each(Skill.objects.all(), skill_output)
+        return self.show_each(Skill.objects.all(), SkillOutput)
 
     @operation(
         "team",
@@ -51,4 +45,4 @@ class SkillsView(ListView):
     )
     def post(self, request: Request) -> Response:
         skill = agent_verbs.create_skill(actor=self.actor, **self.read(SkillInput))
-        return Response(skill_output(skill), status=status.HTTP_201_CREATED)
+        return Response(shown(SkillOutput, skill), status=status.HTTP_201_CREATED)

@@ -85,6 +85,11 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"run {self.number} of task {self.task_id} by {self.agent.slug}"
 
+    @property
+    def is_stalled(self) -> bool:
+        """Active, and without progress for longer than its project allows."""
+        return self.stalled_at is not None and self.ended_at is None
+
 
 class Verdict(models.TextChoices):
     APPROVED = "approved", "Approved"
