@@ -57,4 +57,4 @@ class NotificationAdmin(RecordAdmin):
 class FollowerCursorAdmin(RecordAdmin):
     """How far each follower has read the stream; `doctor` reports which are behind."""
 
-    list_display = ("name", "moved_at", "transaction_id", "event_id")
+    list_display = ("name", "moved_at", "event_id")

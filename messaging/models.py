@@ -11,7 +11,6 @@ class FollowerCursor(models.Model):
     """Up to where a follower with effects has read the stream; moved in the transaction of its effect."""
 
     name = models.CharField(max_length=60, unique=True)
-    transaction_id = models.BigIntegerField()
     event_id = models.BigIntegerField()
     moved_at = models.DateTimeField()
 

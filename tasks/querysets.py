@@ -127,4 +127,4 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 
 class EventQuerySet(OfProjectQuerySet):
     def in_order(self) -> Self:
-        return self.order_by("transaction_id", "pk")
+        return self.order_by("pk")

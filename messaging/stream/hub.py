@@ -210,6 +210,10 @@ class Hub:
             if any(event.kind.startswith("member.") for event in events) or loop.time() >= next_audit:
                 await self._audit()
                 next_audit = loop.time() + AUDIT_SECONDS
+            if news is not None and news.starts_over:
+                # They come back with their cursor, and learn that it is of no use any more.
+                for follower in list(self.followers):
+                    follower.end("stopping")
             if news is not None:
                 self._hand_out(events, news.place)
                 self.cursor = news.place

@@ -25,7 +25,7 @@ def test_private_event_costs_its_recipient_alone_a_batch(cast):
         visitor = Visitor(getattr(cast, name).user_id, frozenset({cast.ops.pk}))
         followers[name] = Follower(visitor, Narrowing())
         hub.followers.add(followers[name])
-    hub._hand_out(list(Event.objects.order_by("pk")), Cursor(0, 2))
+    hub._hand_out(list(Event.objects.order_by("pk")), Cursor(2))
     batches = {name: follower.waiting[0] for name, follower in followers.items()}
     assert batches["atlas"] is batches["bert"]
     assert [len(batches[name].events) for name in ("hugo", "atlas")] == [2, 1]

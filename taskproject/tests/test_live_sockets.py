@@ -232,11 +232,11 @@ def test_cursor_beyond_retention_is_reset(cast, settings):
 
 
 def test_batch_tells_only_what_lies_behind_the_replay():
-    events = [(Cursor(0, number), b"{}") for number in (4, 5, 6)]
-    batch = hub_module.Batch(events, Cursor(0, 6))
-    assert batch.behind(Cursor(0, 3)) is batch
-    assert [cursor.id for cursor, _ in batch.behind(Cursor(0, 5)).events] == [6]
-    assert batch.behind(Cursor(0, 6)) is None
+    events = [(Cursor(number), b"{}") for number in (4, 5, 6)]
+    batch = hub_module.Batch(events, Cursor(6))
+    assert batch.behind(Cursor(3)) is batch
+    assert [cursor.id for cursor, _ in batch.behind(Cursor(5)).events] == [6]
+    assert batch.behind(Cursor(6)) is None
 
 
 def test_follower_that_never_reads_is_given_up_before_it_costs_memory(monkeypatch):
@@ -251,8 +251,8 @@ def test_follower_that_never_reads_is_given_up_before_it_costs_memory(monkeypatc
 def test_one_large_hand_out_makes_nobody_slow_and_goes_in_frames_of_bounded_size(monkeypatch):
     monkeypatch.setattr(hub_module, "MOST_WAITING_BYTES", 100)
     monkeypatch.setattr(hub_module, "MOST_FRAME_BYTES", 100)
-    events = [(Cursor(0, number), b"x" * 40) for number in range(1, 8)]
-    batches = hub_module.in_batches(events, Cursor(0, 9))
+    events = [(Cursor(number), b"x" * 40) for number in range(1, 8)]
+    batches = hub_module.in_batches(events, Cursor(9))
     assert [[place.id for place, _ in batch.events] for batch in batches] == [[1, 2], [3, 4], [5, 6], [7]]
     assert [batch.cursor.id for batch in batches] == [2, 4, 6, 9]
     assert hub_module.in_batches([(START, b"x" * 500)], START)[0].size == 500

@@ -8,6 +8,7 @@ from tasks import clock
 from tasks.actions.funnel import backoff, give_back_pulled, in_transaction, move, run_ended, verb
 from tasks.events import kinds
 from tasks.events.recording import event, record
+from tasks.events.settled import settled
 from tasks.models import Assignment, EngineState, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
 from tasks.verbs import catalogue
@@ -32,7 +33,8 @@ def begin_tick() -> timedelta:
     if created:
         return timedelta(0)
     last, gap = state.last_tick_at, now - state.last_tick_at
-    moved = EngineState.objects.filter(pk=1, last_tick_at=last).update(last_tick_at=now)
+    place = settled.place()
+    moved = EngineState.objects.filter(pk=1, last_tick_at=last).update(last_tick_at=now, settled_event_id=place)
     if moved and gap > timedelta(seconds=15):
         half_lease = gap.total_seconds() * 2
         Run.objects.active().filter(lease_expires_at__gt=last, lease_seconds__lt=half_lease).update(

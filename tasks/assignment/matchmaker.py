@@ -1,12 +1,13 @@
 """When to match: soon after something changed, and now and then in case nothing said so.
 
-News of this process comes by the bell, of others by a cheap poll of the newest event. A burst is served once.
+The listener brings the news. A burst is served once.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,14 +21,15 @@ from tasks.assignment.dispatcher import auto_assign, serve
 from tasks.assignment.experience import Experience
 from tasks.errors import DomainError
 from tasks.events import kinds
-from tasks.events.recording import bell
+from tasks.events.listening import News, listener
+from tasks.events.reading import present_cursor
 from tasks.models import Agent, AgentKind, AssignmentMode, AssignmentSource, Event, Project, Task
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-#: Another process rings no bell here; its news are at most so old.
-POLL_SECONDS = 0.25
+#: How late it may be noticed that the engine stops.
+STOP_SECONDS = 0.25
 #: Changes that come so close together are served by one matching.
 GATHER_SECONDS = 0.05
 #: Working hours begin, rests after a lapsed offer end, agents wake: nothing tells of it.
@@ -53,8 +55,8 @@ class Matchmaker:
         self._learned: set[int] = set()
         self._completed: set[int] = set()
         self._passed_on: set[int] = set()
+        self._matched_id = 0
         self._lock = threading.Lock()
-        self._polled_id: int | None = None
         self._alive: frozenset[int] = frozenset()
         self._look_at = 0.0
         self._rest_until = 0.0
@@ -68,31 +70,35 @@ class Matchmaker:
 
     def run(self, stop: threading.Event) -> None:
         """Match soon after each change until ``stop`` is set; an outage of the database is waited for."""
-        bell.connect(self.hear, dispatch_uid="tasks.assignment")
         away = False
-        while not stop.is_set():
-            try:
-                self.tick()
-                away = False
-                self._wait(stop)
-            except DatabaseError as error:
-                if not away:
-                    logger.warning("Assignment waits for the database: %s", " ".join(str(error).split())[:200])
-                away = True
-                connection.close()
-                stop.wait(TICK_SECONDS)
-            except Exception:
-                logger.exception("A matching failed; the next one comes.")
-                stop.wait(TICK_SECONDS)
-        bell.disconnect(dispatch_uid="tasks.assignment")
-        connection.close()
+        with closing(connection), closing(listener.subscribe(self._listen, kinds=kinds.WAKING_MATCHING)):
+            while not stop.is_set():
+                try:
+                    self.tick()
+                    away = False
+                    self._wait(stop)
+                except DatabaseError as error:
+                    if not away:
+                        logger.warning("Assignment waits for the database: %s", " ".join(str(error).split())[:200])
+                    away = True
+                    connection.close()
+                    stop.wait(TICK_SECONDS)
+                except Exception:
+                    logger.exception("A matching failed; the next one comes.")
+                    stop.wait(TICK_SECONDS)
 
-    def hear(self, events: Iterable[Event] = (), **_: Any) -> None:
-        """The bell's receiver: quick, and without the database."""
+    def _listen(self, news: News) -> None:
+        if news.events:
+            self.hear(news.events)
+        else:
+            # What happened before listening began may have been missed by the first look.
+            self._news.set()
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Remember what ``events`` mean for the next matching: quick, and without the database."""
         heard = [event for event in events if kinds.may_wake_matching(event.kind, event.data)]
-        if not heard:
-            return
         with self._lock:
+            is_news = self._any_auto and any(event.pk > self._matched_id for event in heard)
             for event in heard:
                 judged = event.kind == kinds.TASK_STATUS_CHANGED and event.data.get("verb") in JUDGED
                 if event.agent_id and (event.kind == kinds.RUN_ENDED or judged or event.kind == kinds.AGENT_EDITED):
@@ -100,28 +106,18 @@ class Matchmaker:
                     self._completed.add(event.project_id)
                 if event.kind in (kinds.TASK_DECLINED, kinds.TASK_OFFER_LAPSED) and event.task_id:
                     self._passed_on.add(event.task_id)
-            told = self._any_auto or self._passed_on
-        if told:
+            is_news = is_news or bool(self._passed_on)
+        if is_news:
             self._news.set()
 
     def _wait(self, stop: threading.Event) -> None:
         """Return when the next tick is due: soon after news, else after ``TICK_SECONDS``."""
         end = time.monotonic() + TICK_SECONDS
         while not stop.is_set() and (left := end - time.monotonic()) > 0:
-            if self._news.wait(min(left, POLL_SECONDS)):
+            if self._news.wait(min(left, STOP_SECONDS)):
                 stop.wait(min(left, max(GATHER_SECONDS, self._rest_until - time.monotonic())))
                 if time.monotonic() >= self._rest_until:
                     return
-            else:
-                self._poll()
-
-    def _poll(self) -> None:
-        """Read what other processes recorded; a commit that becomes visible out of order waits for the next look."""
-        newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        if self._polled_id is not None and newest > self._polled_id:
-            news = Event.objects.filter(pk__gt=self._polled_id, pk__lte=newest, kind__in=kinds.WAKING_MATCHING)
-            self.hear(news.only("kind", "data", "agent", "project", "task"))
-        self._polled_id = newest
 
     def tick(self, *, always: bool = False) -> int:
         """Let offers lapse and, where it is due (or ``always``), match; returns how many offers were made."""
@@ -152,11 +148,12 @@ class Matchmaker:
         self._alive = alive
 
     def _match(self, projects: list[Project]) -> int:
-        # What the bell told is in the table too: heard by a later poll, it would be matched a second time.
-        self._poll()
         self._news.clear()
         started = time.monotonic()
+        # What happened up to here is read from the tables now; heard of later, it is matched no second time.
+        place = present_cursor().id
         with self._lock:
+            self._matched_id = place
             learned, completed, passed_on = self._learned, self._completed, self._passed_on
             self._learned, self._completed, self._passed_on = set(), set(), set()
         now = clock.now()

@@ -9,7 +9,7 @@ Three ways to listen, each from a place on, in order, with nothing left out:
 
 - ``listener.subscribe(hear)`` calls ``hear(news)`` in the listener's thread: quick, and without the database, because
   everybody else waits for it. ``loop.call_soon_threadsafe`` brings it to a loop.
-- ``listener.ears()`` is for a thread that waits: ``ears.wait(timeout)`` returns the events since the last call.
+- ``listener.ears()`` is for a thread that waits: ``ears.take(timeout)`` returns the news since the last call.
 - ``listener.feed()`` is for a coroutine: ``await feed.take(timeout)`` returns the next news.
 
 Each takes ``kinds``, the kinds of events wanted; left out means all. Each begins with news without events whose place
@@ -22,14 +22,16 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from tasks.errors import CursorExpired
 from tasks.events.reading import Cursor, present_cursor, read_all
 from tasks.events.recording import bell
+from tasks.events.settled import settled
 from tasks.models import Event
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ GATHER_SECONDS = 0.01
 #: was written at all, which costs some microseconds.
 POLL_SECONDS = {"sqlite": 0.05, "postgresql": 0.25}
 RETRY_SECONDS = 1.0
+#: How soon to look again where the stream ends at a gap, which most often is filled within milliseconds: from, to.
+GAP_SECONDS = (0.002, 0.1)
 #: News that may wait for a coroutine before the tail waits for it, and for how long the tail does.
 FEED_AHEAD = 8
 FEED_PATIENCE_SECONDS = 10.0
@@ -48,10 +52,15 @@ FEED_PATIENCE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class News:
-    """``events`` in their order, and the place behind all that was looked at. Shared by all who hear it: read only."""
+    """``events`` in their order, and the place behind all that was looked at. Shared by all who hear it: read only.
+
+    ``starts_over`` is set where the table is not the one that was followed (a dump was restored): what was heard before
+    may not have happened, and from ``place`` on another story goes on.
+    """
 
     events: Sequence[Event]
     place: Cursor
+    starts_over: bool = False
 
 
 Hear = Callable[[News], None]
@@ -87,7 +96,7 @@ class Subscription:
             chosen = [event for event in news.events if event.kind in self._kinds]
             if not chosen:
                 return
-            news = News(chosen, news.place)
+            news = replace(news, events=chosen)
         try:
             self._hear(news)
         except Exception:
@@ -144,16 +153,21 @@ class Listener:
 
     def _follow(self) -> None:
         place: Cursor | None = None
-        is_away = False
+        is_away = starts_over = False
+        pause = _Pause(self._rung)
         while self._is_wanted():
             self._rung.clear()
-            written = _Written()
             try:
-                written.look()
+                pause.begin()
                 if place is None:
                     place = present_cursor()
+                    self._tell(News((), place, starts_over=True), to=self._present() if starts_over else [])
                 self._admit(place)
                 events, place = read_all(place, BATCH)
+            except CursorExpired:
+                logger.warning("The events are those of another database; the stream starts over from there.")
+                place, starts_over = None, True
+                continue
             except (DatabaseError, InterfaceError) as error:
                 if not is_away:
                     logger.warning("The stream waits for the database: %s", " ".join(str(error).split())[:200])
@@ -161,20 +175,25 @@ class Listener:
                 connection.close()
                 time.sleep(RETRY_SECONDS)
                 continue
+            except Exception:
+                logger.exception("The stream could not be read; trying again.")
+                time.sleep(RETRY_SECONDS)
+                continue
             if is_away:
                 logger.warning("The database is back; the stream goes on.")
             is_away = False
             if events:
-                for subscription in self._present():
-                    subscription.tell(News(events, place))
+                self._tell(News(events, place), to=self._present())
             if len(events) == BATCH:
                 continue
-            time.sleep(GATHER_SECONDS)
-            try:
-                written.wait(self._rung)
-            except (DatabaseError, InterfaceError):
-                # Reported by the look that follows.
-                continue
+            # An outage meanwhile is reported by the look that follows.
+            with suppress(DatabaseError, InterfaceError):
+                pause.end(at_gap=settled.has_gap)
+
+    @staticmethod
+    def _tell(news: News, *, to: Sequence[Subscription]) -> None:
+        for subscription in to:
+            subscription.tell(news)
 
     def _is_wanted(self) -> bool:
         """Whether anybody listens still; if not, the thread is let go in the same step."""
@@ -186,28 +205,37 @@ class Listener:
 
     def _admit(self, place: Cursor) -> None:
         """Tell those who are new where they begin: what they hear from now on lies behind ``place``."""
-        for subscription in self._present(joined=False):
+        new = self._present(joined=False)
+        self._tell(News((), place), to=new)
+        for subscription in new:
             subscription.has_joined = True
-            subscription.tell(News((), place))
 
     def _present(self, *, joined: bool = True) -> list[Subscription]:
         with self._mutex:
             return [one for one in self._subscriptions if one.has_joined is joined]
 
 
-class _Written:
-    """Whether it is time to look at the table again."""
+class _Pause:
+    """From one look at the table to the next: until the bell has rung, or it is time to look."""
 
-    def __init__(self) -> None:
+    def __init__(self, rung: threading.Event) -> None:
+        self._rung = rung
         self._version: int | None = None
+        self._gap_seconds = GAP_SECONDS[0]
 
-    def look(self) -> None:
+    def begin(self) -> None:
         """Remember the state of the database from before the table is read."""
         self._version = self._read()
 
-    def wait(self, rung: threading.Event) -> None:
-        """Return once the bell has rung, another look is due, or, on SQLite, another connection wrote."""
-        while not rung.wait(POLL_SECONDS[connection.vendor]):
+    def end(self, *, at_gap: bool) -> None:
+        """Return once the table is to be looked at; ``at_gap`` says that it soon is."""
+        time.sleep(GATHER_SECONDS)
+        if at_gap:
+            self._rung.wait(self._gap_seconds)
+            self._gap_seconds = min(2 * self._gap_seconds, GAP_SECONDS[1])
+            return
+        self._gap_seconds = GAP_SECONDS[0]
+        while not self._rung.wait(POLL_SECONDS[connection.vendor]):
             if self._version is None or self._read() != self._version:
                 return
 
@@ -226,32 +254,29 @@ class Ears:
 
     def __init__(self, listener: Listener, kinds: Collection[str] | None) -> None:
         self._changed = threading.Condition()
-        self._events: list[Event] = []
+        self._news: News | None = None
         self._is_woken = False
-        #: Where listening began; None until the first look at the table.
-        self.start: Cursor | None = None
         self._subscription = listener.subscribe(self._hear, kinds=kinds)
 
     def _hear(self, news: News) -> None:
         with self._changed:
-            if self.start is None:
-                self.start = news.place
-            self._events.extend(news.events)
+            kept = self._news.events if self._news is not None else ()
+            self._news = News([*kept, *news.events], news.place)
             self._changed.notify_all()
 
-    def wait(self, timeout: float) -> list[Event]:
-        """The events since the last call, at once where there are any, else the first within ``timeout`` seconds.
+    def take(self, timeout: float) -> News | None:
+        """The news since the last call, at once where there is any, else the first within ``timeout`` seconds.
 
-        Empty where none came in time, or ``wake`` was called.
+        None where none came in time, or ``wake`` was called.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._events or self._is_woken, timeout)
-            events, self._events = self._events, []
+            self._changed.wait_for(lambda: self._news is not None or self._is_woken, timeout)
+            news, self._news = self._news, None
             self._is_woken = False
-            return events
+            return news
 
     def wake(self) -> None:
-        """Let ``wait`` return, now or the next time."""
+        """Let ``take`` return, now or the next time."""
         with self._changed:
             self._is_woken = True
             self._changed.notify_all()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.dispatch import Signal
 
 from tasks.events.declaration import Kind
@@ -80,27 +80,6 @@ def record(*events: Event) -> None:
         kind_named(each.kind)
     Event.objects.bulk_create(events)
     transaction.on_commit(functools.partial(_ring, events), robust=True)
-
-
-def carry_order_over() -> int | None:
-    """Put events that came with a dump of another PostgreSQL before all of this one's; returns the id of the last.
-
-    Transaction ids begin anew there: events of before would come up as news, one after the other, as the ids rise to
-    theirs. Only a restored row can carry an id that was not given yet. None where there is none, which is the rule.
-    Called in a transaction that has not written yet.
-    """
-    if connection.vendor != "postgresql":
-        return None
-    table = Event._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT max(id) FROM {table} "  # noqa: S608 - our own name
-            "WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-        )
-        last = cursor.fetchone()[0]
-    if last is not None:
-        Event.objects.filter(pk__lte=last).exclude(transaction_id=0).update(transaction_id=0)
-    return last
 
 
 def _ring(events: Sequence[Event]) -> None:

@@ -4,10 +4,20 @@ import datetime
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.comparison
-import tasks.models.event
 import uuid
 from django.conf import settings
 from django.db import migrations, models
+
+
+class CurrentTransactionId(models.Func):
+    """By which events were ordered at first: the id of the writing transaction on PostgreSQL, 0 on SQLite."""
+
+    output_field = models.BigIntegerField()
+    arity = 0
+    template = "0"
+
+    def as_postgresql(self, compiler, connection, **extra):
+        return self.as_sql(compiler, connection, template="(pg_current_xact_id()::text::bigint)", **extra)
 
 
 class Migration(migrations.Migration):
@@ -262,7 +272,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField()),
-                ('transaction_id', models.BigIntegerField(db_default=tasks.models.event.CurrentTransactionId(), editable=False)),
+                ('transaction_id', models.BigIntegerField(db_default=CurrentTransactionId(), editable=False)),
                 ('project_key', models.CharField(max_length=12)),
                 ('task_ref', models.CharField(blank=True, max_length=24)),
                 ('agent_slug', models.CharField(blank=True, max_length=60)),

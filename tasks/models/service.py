@@ -8,6 +8,7 @@ class EngineState(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     last_tick_at = models.DateTimeField()
+    settled_event_id = models.BigIntegerField(default=0, help_text="Up to here all events are there to be read.")
 
     class Meta:
         constraints = [models.CheckConstraint(name="engine_state_one_row", condition=models.Q(id=1))]

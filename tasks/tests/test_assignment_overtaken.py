@@ -167,13 +167,13 @@ def test_matching_that_fails_forgets_nothing(auto, new_task, monkeypatch):
     assert (matchmaker._passed_on, matchmaker._learned) == ({1}, {2})
 
 
-def test_news_that_was_matched_is_not_heard_again_by_the_poll(auto, new_task):
+def test_news_that_was_matched_before_it_was_heard_is_matched_no_second_time(auto, new_task):
     matchmaker = Matchmaker()
     matchmaker.catch_up()
-    new_task(required_skills=[("python", 3)])
+    matched = new_task(required_skills=[("python", 3)])
     assert matchmaker.tick(always=True) == 1
-    matchmaker._poll()
+    matchmaker.hear(list(Event.objects.filter(task=matched)))
     assert not matchmaker._news.is_set()
-    new_task()
-    matchmaker._poll()
+    later = new_task()
+    matchmaker.hear(list(Event.objects.filter(task=later)))
     assert matchmaker._news.is_set()
