@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+# Processes that run tests side by side; 0 runs them in one: make test WORKERS=0 ARGS='-k claim --pdb'.
+WORKERS ?= 2
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -10,20 +12,31 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint clean
+.PHONY: help run test quick thorough bench lint clean
+
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 help:
-	@echo "make run    start everything at http://127.0.0.1:8000 (make run ARGS='--port 9000 --no-demo')"
-	@echo "make test   run the tests that need no browser and no other server (make test ARGS='-k claim')"
-	@echo "make bench  measure, next to the yardsticks (make bench ARGS='--quick')"
-	@echo "make lint   style of code and templates, types, import layers, missing migrations"
-	@echo "make clean  remove $(VENV) and caches; data/ stays"
+	@echo "make run       start everything at http://127.0.0.1:8000 (make run ARGS='--port 9000 --no-demo')"
+	@echo "make test      run the tests that need no browser and no other server (make test ARGS='-k claim')"
+	@echo "make quick     only those that are quick and start no server"
+	@echo "make thorough  everything at full size, on both databases; takes hours"
+	@echo "make bench     measure, next to the yardsticks (make bench ARGS='--quick')"
+	@echo "make lint      style of code and templates, types, import layers, missing migrations"
+	@echo "make clean     remove $(VENV) and caches; data/ stays"
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py up $(ARGS)
 
 test: $(VENV)/test.stamp
-	@exec $(BIN)/python -m pytest -m "not browser" $(ARGS)
+	@exec $(PYTEST) -m "not browser" $(ARGS)
+
+quick: $(VENV)/test.stamp
+	@exec $(PYTEST) -m "not browser and not server and not slow" $(ARGS)
+
+# Starts a PostgreSQL and a Redis of its own, as CI does.
+thorough:
+	@THOROUGH=1 exec bash .ci/run
 
 bench: $(VENV)/bench.stamp
 	@exec $(BIN)/python -m bench $(ARGS)
