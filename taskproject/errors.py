@@ -18,37 +18,55 @@ def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
 class DomainError(Exception):
     """A request was refused.
 
-    ``fact`` says why, ``advice`` what to do instead: each a sentence, the advice often empty. ``detail`` is the two in
-    one sentence. ``data`` holds what ``api.md`` lists for the code. ``status`` and ``title`` are those of the problem
-    (RFC 9457): the HTTP status, and a summary that does not change from one occurrence to the next.
+    ``fact`` says why, ``advice`` what to do instead: each a sentence, the advice often empty. ``sentence`` is the two
+    in one, and so is ``detail``, which names a wrong field as a request does. Where ``about`` names what the fact is
+    said of, ``{}`` stands for it in the ``fact`` that is passed: so a reason that holds for many things can be said
+    once (``said_of``). ``data`` holds what ``api.md`` lists for the code. ``status`` and ``title`` are those of the
+    problem (RFC 9457): the HTTP status, and a summary that does not change from one occurrence to the next.
     """
 
     code: ClassVar[str] = "validation_error"
     status: ClassVar[int] = 400
     title: ClassVar[str] = "The input is not valid"
 
-    def __init__(self, fact: str, advice: str = "", **data: Any) -> None:
-        self.fact, self.advice, self.data = fact, advice, data
+    def __init__(self, fact: str, advice: str = "", *, about: str = "", **data: Any) -> None:
+        self._fact, self.about, self.advice, self.data = fact, about, advice, data
         super().__init__(self.detail)
 
     @property
-    def detail(self) -> str:
+    def fact(self) -> str:
+        return self.said_of(self.about)
+
+    def said_of(self, name: str) -> str:
+        """The fact, said of ``name``. Only the first mark is one: the others were written by somebody."""
+        return self._fact.replace("{}", name, 1) if self.about else self._fact
+
+    @property
+    def sentence(self) -> str:
+        """Fact and advice in one sentence."""
         if not self.advice:
             return self.fact
         return f"{self.fact.removesuffix('.')}; {self.advice[0].lower()}{self.advice[1:]}"
+
+    @property
+    def detail(self) -> str:
+        return self.sentence
 
 
 class Invalid(DomainError):
     """Input that breaks a rule; ``errors`` maps each field to its messages. The fact is the first of them."""
 
-    def __init__(self, errors: dict[str, list[str] | str]) -> None:
+    def __init__(self, errors: dict[str, list[str] | str], advice: str = "", *, about: str = "") -> None:
         listed = {field: [text] if isinstance(text, str) else list(text) for field, text in errors.items()}
         self.field, texts = next(iter(listed.items()))
-        super().__init__(texts[0], errors=listed)
+        fact = texts[0]
+        if about:
+            texts[0] = fact.replace("{}", about, 1)
+        super().__init__(fact, advice, about=about, errors=listed)
 
     @property
     def detail(self) -> str:
-        return f"{self.field}: {self.fact}"
+        return f"{self.field}: {self.sentence}"
 
 
 class NotAuthenticated(DomainError):

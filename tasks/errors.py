@@ -44,8 +44,9 @@ class IllegalTransition(DomainError):
 
     def __init__(self, passive: str, ref: str, status: str, allowed: list[str]) -> None:
         super().__init__(
-            f"{ref} is {status.replace('_', ' ')} and cannot be {passive}.",
+            f"{{}} is {status.replace('_', ' ')} and cannot be {passive}.",
             f"Allowed now: {', '.join(allowed)}." if allowed else "Nothing is allowed now.",
+            about=ref,
             task_status=status,
             allowed=allowed,
         )
@@ -58,10 +59,13 @@ class NotReady(DomainError):
 
     def __init__(self, ref: str, *, blocked_by: list[str] | None = None, start_after: datetime | None = None) -> None:
         if blocked_by:
-            super().__init__(f"{ref} waits for {', '.join(blocked_by)}.", ANOTHER, blocked_by=blocked_by)
+            super().__init__(f"{{}} waits for {', '.join(blocked_by)}.", ANOTHER, about=ref, blocked_by=blocked_by)
         else:
             super().__init__(
-                f"{ref} may not start before {start_after:%Y-%m-%d %H:%M:%S} UTC.", ANOTHER, start_after=start_after
+                f"{{}} may not start before {start_after:%Y-%m-%d %H:%M:%S} UTC.",
+                ANOTHER,
+                about=ref,
+                start_after=start_after,
             )
 
 
@@ -69,7 +73,9 @@ class AlreadyClaimed(DomainError):
     code, status, title = "already_claimed", 409, "Already claimed"
 
     def __init__(self, ref: str, *, holder: str, lease_expires_at: datetime | None) -> None:
-        super().__init__(f"{ref} is held by {holder}.", ANOTHER, holder=holder, lease_expires_at=lease_expires_at)
+        super().__init__(
+            f"{{}} is held by {holder}.", ANOTHER, about=ref, holder=holder, lease_expires_at=lease_expires_at
+        )
 
 
 class NotAssignee(DomainError):
@@ -82,7 +88,7 @@ class MissingSkill(DomainError):
     def __init__(self, ref: str, missing: Iterable[tuple[str, int]]) -> None:
         needs = [{"skill": skill, "min_level": level} for skill, level in missing]
         words = ", ".join(f"{need['skill']} at level {need['min_level']}" for need in needs)
-        super().__init__(f"{ref} requires {words}.", "Take a task that fits your skills.", missing=needs)
+        super().__init__(f"{{}} requires {words}.", "Take a task that fits your skills.", about=ref, missing=needs)
 
 
 class AtCapacity(DomainError):
@@ -102,7 +108,10 @@ class LeaseLost(DomainError):
     def __init__(self, ref: str, reason: str, *, kept: bool = False) -> None:
         tail = " The result was kept for staff to adopt." if kept else ""
         super().__init__(
-            f"This run of {ref} is over ({reason}).", f"Stop working on it and write no results.{tail}", reason=reason
+            f"This run of {{}} is over ({reason}).",
+            f"Stop working on it and write no results.{tail}",
+            about=ref,
+            reason=reason,
         )
 
 
@@ -123,5 +132,5 @@ class VersionMismatch(DomainError):
     code, status, title = "version_mismatch", 412, "The task has changed"
 
     def __init__(self, ref: str, task_id: int) -> None:
-        super().__init__(f"{ref} has changed since you read it.", "Look at `current` and try again.")
+        super().__init__("{} has changed since you read it.", "Look at `current` and try again.", about=ref)
         self.task_id = task_id

@@ -6,6 +6,7 @@ from tasks.errors import NotPermitted
 from tasks.models import Agent, AgentKind, Membership, Project, Role, Run, Task
 from tasks.querysets import sees_all
 from tasks.transitions import TRANSITIONS, Who
+from tasks.verbs.catalogue import doing_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -89,11 +90,14 @@ def require(actor: "User | None", verb: str, task: Task, *, run: Run | None = No
         return
     who = TRANSITIONS[verb].who if verb in TRANSITIONS else ()
     if Who.REVIEWER in who and run is not None and (agent := agent_of(actor)) and run.agent_id == agent.pk:
-        raise NotPermitted(f"{task.ref} was done by you; someone else must {verb.replace('_', ' ')} it.")
+        raise NotPermitted("{} was done by you.", f"Somebody else must {doing_of(verb, 'it')}.", about=task.ref)
     if who:
-        raise NotPermitted(f"Only {' or '.join(w.label for w in sorted(who))} may {verb.replace('_', ' ')} {task.ref}.")
-    least = "its creator or a manager" if verb in ("edit", "edit_dependencies") else f"a {_ROLE_FOR[verb]}"
-    raise NotPermitted(f"Only {least} of {task.project.key} may {verb.replace('_', ' ')} {task.ref}.")
+        least = " or ".join(each.label for each in sorted(who))
+    elif verb in ("edit", "edit_dependencies"):
+        least = f"its creator or a manager of {task.project.key}"
+    else:
+        least = f"a {_ROLE_FOR[verb]} of {task.project.key}"
+    raise NotPermitted(f"Only {least} may {doing_of(verb, '{}')}.", about=task.ref)
 
 
 def require_in_project(actor: "User | None", verb: str, project: Project) -> None:

@@ -30,10 +30,10 @@ class Who(TextChoices):
     """Whom a verb belongs to; ``tasks.permissions`` decides who that is for a given task."""
 
     AGENT = "agent", "an agent that may work on the task"
-    PERSON = "person", "a person, for themselves or by staff for a human agent"
+    PERSON = "person", "a person who works in the project"
     HOLDER = "holder", "the agent that holds the run"
     STAFF = "staff", "a manager of the project"
-    REVIEWER = "reviewer", "staff or a reviewer, never the author"
+    REVIEWER = "reviewer", "staff or a reviewer other than the author"
     ENGINE = "engine", "the engine"
 
 

@@ -102,7 +102,7 @@ def _require_may_take(agent: Agent, task: Task) -> None:
     if agent.pk in assigned:
         return
     if assigned:
-        raise NotAssignee(f"{task.ref} is assigned to somebody else.", ANOTHER)
+        raise NotAssignee("{} is assigned to somebody else.", ANOTHER, about=task.ref)
     if not task.project.allow_pull:
         raise NotAssignee(
             f"{task.project.key} hands out its tasks itself.", f"Wait until {task.ref} is assigned to you."

@@ -9,7 +9,6 @@ from tasks.errors import DomainError
 from tasks.matching import words
 from tasks.matching.records import record_of
 from tasks.models import Task
-from tasks.transitions import Status
 
 #: Tasks that a preview shows one by one.
 SHOWN = 50
@@ -40,10 +39,6 @@ def preview_of(tasks: Sequence[Task]) -> Preview:
     shown, now = Preview(), clock.now()
     waiting, refused = [], []
     for task in tasks:
-        if task.status != Status.NOT_STARTED:
-            is_now = Status(task.status).label.lower()
-            refused.append(Line(task.ref, f"It is {is_now}; only tasks that have not begun are offered."))
-            continue
         try:
             require_waiting(task, now)
             waiting.append(task)

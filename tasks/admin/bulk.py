@@ -5,19 +5,19 @@ far. Nothing is kept on the server: two windows never mix, and a lost connection
 """
 
 import json
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.actions import assignments, lifecycle, reviews
-from tasks.actions import tasks as task_verbs
-from tasks.assignment.dispatcher import auto_assign_all
+from tasks.actions.funnel import FUNCTIONS
 from tasks.errors import DomainError
 from tasks.matching.words import why_nobody
-from tasks.models import Agent, Task
+from tasks.models import Agent, AssignmentDecision, Task
+from tasks.verbs import Door, On, Verb
+from tasks.verbs.catalogue import at
 
+GONE = "It no longer exists."
 #: Tasks that one action takes at most.
 MOST_SELECTED = 10_000
 #: Up to here an action that asks nothing runs at once; beyond, it says what it is about to do.
@@ -29,119 +29,8 @@ LOADED = 100
 NAMED = 20
 
 
-@dataclass(frozen=True)
-class BulkVerb:
-    """A verb as an action of the list. ``did``: as in "Assigned"; ``note``: "", "optional" or "required"."""
-
-    name: str
-    label: str
-    did: str
-    run: Callable[[Any, Task, Sequence[Agent], str], Any] | None
-    agents: bool = False
-    note: str = ""
-    asks: bool = False
-    warning: str = ""
-    #: Takes all tasks together, because what becomes of one depends on the others; for each the reason it was refused.
-    run_all: Callable[[Any, Sequence[Task]], dict[int, str]] | None = None
-
-    @property
-    def doing(self) -> str:
-        """As in "Assign 3 tasks", "Request changes of 3 tasks"."""
-        return "Request changes of" if self.name == "request_changes" else self.name.capitalize().replace("_", "-")
-
-
-def _approve(actor: Any, task: Task, agents: Sequence[Agent], note: str) -> Any:
-    return reviews.approve_task(actor=actor, task=task, note=note).task
-
-
-def _auto_assign(actor: Any, tasks: Sequence[Task]) -> dict[int, str]:
-    refused = {}
-    for pk, outcome in auto_assign_all(actor=actor, tasks=tasks).items():
-        if isinstance(outcome, DomainError):
-            refused[pk] = outcome.detail
-        elif outcome.agent_id is None:
-            refused[pk] = f"Nobody was found. {why_nobody(outcome.candidates, outcome.others)}"
-    return refused
-
-
-BULK_VERBS: dict[str, BulkVerb] = {
-    verb.name: verb
-    for verb in (
-        BulkVerb(
-            "assign",
-            "Assign to…",
-            "Assigned",
-            lambda actor, task, agents, note: assignments.assign_task(actor=actor, task=task, agents=agents, note=note),
-            agents=True,
-            note="optional",
-            asks=True,
-        ),
-        BulkVerb(
-            "reassign",
-            "Reassign to…",
-            "Reassigned",
-            lambda actor, task, agents, note: assignments.reassign_task(
-                actor=actor, task=task, agents=agents, note=note
-            ),
-            agents=True,
-            note="optional",
-            asks=True,
-            warning="Agents that are not chosen here lose these tasks; a run of theirs is revoked.",
-        ),
-        BulkVerb("auto_assign", "Auto-assign…", "Offered", None, asks=True, run_all=_auto_assign),
-        BulkVerb(
-            "unassign",
-            "Unassign",
-            "Unassigned",
-            lambda actor, task, agents, note: assignments.unassign_task(
-                actor=actor, task=task, agents=agents or None, note=note
-            ),
-            note="optional",
-            warning="Runs on these tasks are revoked.",
-        ),
-        BulkVerb("approve", "Approve", "Approved", _approve, note="optional"),
-        BulkVerb(
-            "request_changes",
-            "Request changes…",
-            "Requested changes of",
-            lambda actor, task, agents, note: reviews.request_changes(actor=actor, task=task, note=note),
-            note="required",
-            asks=True,
-        ),
-        BulkVerb(
-            "release",
-            "Release",
-            "Released",
-            lambda actor, task, agents, note: lifecycle.release_task(actor=actor, task=task, note=note),
-            note="optional",
-            warning="The agents that work on these tasks lose their runs; it costs no attempt.",
-        ),
-        BulkVerb(
-            "cancel",
-            "Cancel…",
-            "Cancelled",
-            lambda actor, task, agents, note: lifecycle.cancel_task(actor=actor, task=task, note=note),
-            note="optional",
-            asks=True,
-            warning="Active runs end. Tasks that wait for these stay blocked.",
-        ),
-        BulkVerb(
-            "reopen",
-            "Reopen",
-            "Reopened",
-            lambda actor, task, agents, note: lifecycle.reopen_task(actor=actor, task=task, note=note),
-            note="optional",
-        ),
-        BulkVerb(
-            "delete",
-            "Delete…",
-            "Deleted",
-            lambda actor, task, agents, note: task_verbs.delete_task(actor=actor, task=task),
-            asks=True,
-            warning="Deleting cannot be undone: runs and results go too, the events stay. Cancelling keeps them.",
-        ),
-    )
-}
+#: Taken one by one, or together where what becomes of one task depends on the others.
+BULK_VERBS: dict[str, Verb] = {verb.name: verb for verb in at(Door.BULK)}
 
 
 @dataclass
@@ -152,17 +41,14 @@ class Outcome:
     unchanged: list[str] = field(default_factory=list)
     refused: dict[str, list[str]] = field(default_factory=dict)
 
-    def refuse(self, ref: str, detail: str) -> None:
-        """Reasons that differ in nothing but the task's own ref are one; ``told`` puts the ref back."""
-        alike = re.sub(rf"(?<![\w-]){re.escape(ref)}(?![\w-])", "\0", detail) if ref else detail
-        self.refused.setdefault(alike, []).append(ref)
+    def refuse(self, ref: str, reason: str) -> None:
+        """Note why a task was refused; a reason that holds for several tasks speaks of each as "it"."""
+        self.refused.setdefault(reason, []).append(ref)
 
     @property
     def refusals(self) -> list[tuple[str, list[str]]]:
         """Each reason as a sentence, with the refs that it holds for."""
-        return [
-            (reason.replace("\0", refs[0] if len(refs) == 1 else "it"), refs) for reason, refs in self.refused.items()
-        ]
+        return list(self.refused.items())
 
     @property
     def count(self) -> int:
@@ -186,20 +72,20 @@ class Outcome:
 
 
 def run_portion(
-    verb: BulkVerb,
+    verb: Verb,
     *,
     actor: Any,
     ids: list[int],
     reach: Callable[[Sequence[int]], dict[int, Task]],
-    agents: Sequence[Agent],
-    note: str,
+    values: dict[str, Any],
     outcome: Outcome,
 ) -> list[int]:
     """Use ``verb`` on the tasks of ``ids`` until the portion's time is over; returns the ids that are left.
 
-    ``reach`` loads those of some ids that the actor may reach. At least one task is taken, so that it always ends.
+    ``values``: what the verb is given; ``reach`` loads those of some ids that the actor may reach. At least one task is
+    taken, so that it always ends.
     """
-    if verb.run_all is not None:
+    if verb.on is On.MANY:
         _run_all(verb, actor, ids, reach, outcome)
         return []
     end = time.monotonic() + PORTION_SECONDS
@@ -207,41 +93,40 @@ def run_portion(
         portion = ids[start : start + LOADED]
         tasks = reach(portion)
         for offset, pk in enumerate(portion):
-            _run_one(verb, actor, tasks.get(pk), agents, note, outcome)
+            _run_one(verb, actor, tasks.get(pk), values, outcome)
             if time.monotonic() >= end:
                 return ids[start + offset + 1 :]
     return []
 
 
 def _run_all(
-    verb: BulkVerb, actor: Any, ids: list[int], reach: Callable[[Sequence[int]], dict[int, Task]], outcome: Outcome
+    verb: Verb, actor: Any, ids: list[int], reach: Callable[[Sequence[int]], dict[int, Task]], outcome: Outcome
 ) -> None:
-    assert verb.run_all is not None
     tasks: dict[int, Task] = {}
     for start in range(0, len(ids), LOADED):
         tasks |= reach(ids[start : start + LOADED])
-    refused = verb.run_all(actor, list(tasks.values()))
+    results = FUNCTIONS[verb.key](actor=actor, tasks=list(tasks.values()))
     for pk in ids:
+        result = results.get(pk)
         if pk not in tasks:
-            outcome.refuse("a task", "It no longer exists.")
-        elif pk in refused:
-            outcome.refuse(tasks[pk].ref, refused[pk])
+            outcome.refuse("a task", GONE)
+        elif isinstance(result, DomainError):
+            outcome.refuse(tasks[pk].ref, result.said_of("it"))
+        elif isinstance(result, AssignmentDecision) and result.agent_id is None:
+            outcome.refuse(tasks[pk].ref, f"Nobody was found. {why_nobody(result.candidates, result.others)}")
         else:
             outcome.done.append(tasks[pk].ref)
 
 
-def _run_one(
-    verb: BulkVerb, actor: Any, task: Task | None, agents: Sequence[Agent], note: str, outcome: Outcome
-) -> None:
+def _run_one(verb: Verb, actor: Any, task: Task | None, values: dict[str, Any], outcome: Outcome) -> None:
     if task is None:
-        outcome.refuse("a task", "It no longer exists.")
+        outcome.refuse("a task", GONE)
         return
     ref, version = task.ref, task.version
-    assert verb.run is not None
     try:
-        after = verb.run(actor, task, agents, note)
+        after = FUNCTIONS[verb.key](actor=actor, task=task, **values)
     except DomainError as error:
-        outcome.refuse(ref, error.detail)
+        outcome.refuse(ref, error.said_of("it"))
     else:
         same = isinstance(after, Task) and after.version == version
         (outcome.unchanged if same else outcome.done).append(ref)
@@ -257,14 +142,14 @@ def counted(count: int) -> str:
     return f"{count:,} task" if count == 1 else f"{count:,} tasks"
 
 
-def sentences(verb: BulkVerb, outcome: Outcome, agents: Sequence[Agent]) -> list[tuple[str, str]]:
+def sentences(verb: Verb, outcome: Outcome, agents: Sequence[Agent]) -> list[tuple[str, str]]:
     """The outcome as messages: (level, text), with level ``success``, ``info`` or ``warning``."""
-    told = []
+    said = []
     if outcome.done:
-        to = f" to {', '.join(agent.slug for agent in agents)}" if verb.agents else ""
-        told.append(("success", f"{verb.did} {counted(len(outcome.done))}{to}: {named(outcome.done)}."))
+        to = f" to {', '.join(agent.slug for agent in agents)}" if agents else ""
+        said.append(("success", f"{verb.did(counted(len(outcome.done)))}{to}: {named(outcome.done)}."))
     if outcome.unchanged:
-        told.append(("info", f"Nothing to change for {counted(len(outcome.unchanged))}: {named(outcome.unchanged)}."))
+        said.append(("info", f"Nothing to change for {counted(len(outcome.unchanged))}: {named(outcome.unchanged)}."))
     for reason, refs in outcome.refusals:
-        told.append(("warning", f"Could not {verb.doing.lower()} {counted(len(refs))} ({named(refs)}): {reason}"))
-    return told
+        said.append(("warning", f"Could not {verb.to(counted(len(refs)))} ({named(refs)}): {reason}"))
+    return said

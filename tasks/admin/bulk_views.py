@@ -17,7 +17,6 @@ from tasks.admin.bulk import (
     MOST_SELECTED,
     MOST_UNASKED,
     NAMED,
-    BulkVerb,
     Outcome,
     counted,
     run_portion,
@@ -25,29 +24,30 @@ from tasks.admin.bulk import (
 )
 from tasks.admin.candidates import candidates_for
 from tasks.admin.scope import ScopedAdmin, managed_agents, managed_projects
-from tasks.models import Agent, Task
+from tasks.models import Task
+from tasks.using.forms import InputForm
+from tasks.verbs import On, Verb
 
-NOTE_MOST = 500
 #: More reasons than this are told on a page of their own.
 REASONS = 5
 
 
-class BulkForm(forms.Form):
-    """What a bulk verb is told besides its tasks."""
+class BulkForm(InputForm):
+    """What a bulk verb is given besides its tasks. Agents are chosen from a table, by their ids."""
 
-    agents = forms.ModelMultipleChoiceField(queryset=Agent.objects.none(), required=False)
-    note = forms.CharField(max_length=NOTE_MOST, required=False, widget=forms.Textarea)
+    def __init__(self, verb: Verb, data: Any = None, *, request: HttpRequest) -> None:
+        super().__init__(verb, Task(), data, auto_id="%s")
+        if verb.agents is not None:
+            chosen = forms.ModelMultipleChoiceField(queryset=managed_agents(request), required=verb.agents.required)
+            chosen.error_messages["required"] = verb.agents.missing
+            self.fields[verb.agents.name] = chosen
 
-    def __init__(self, *args: Any, verb: BulkVerb, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        agents: Any = self.fields["agents"]
-        agents.queryset = managed_agents(request)
-        if verb.agents:
-            agents.required = True
-            agents.error_messages["required"] = "Choose at least one agent."
-        if verb.note == "required":
-            self.fields["note"].required = True
-            self.fields["note"].error_messages["required"] = "Say what should change."
+    def values(self) -> dict[str, Any]:
+        """What was typed and chosen; no agents means that all are meant, where the verb can do without."""
+        values = super().values()
+        if self.verb.agents is not None:
+            values[self.verb.agents.name] = list(values[self.verb.agents.name]) or None
+        return values
 
 
 def parse_ids(text: str) -> list[int]:
@@ -56,12 +56,12 @@ def parse_ids(text: str) -> list[int]:
     return list(dict.fromkeys(found))[:MOST_SELECTED]
 
 
-def _action(verb: BulkVerb) -> Callable[..., HttpResponse | None]:
+def _action(verb: Verb) -> Callable[..., HttpResponse | None]:
     def act(modeladmin: "BulkActions", request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return modeladmin.begin(verb, request, queryset)
 
     act.__name__ = verb.name
-    act.short_description = verb.label  # type: ignore[attr-defined]
+    act.short_description = verb.label + ("…" if verb.asks else "")  # type: ignore[attr-defined]
     return act
 
 
@@ -76,7 +76,7 @@ class BulkActions(ScopedAdmin):
             return {}
         return {name: action for name, action in super().get_actions(request).items() if name in BULK_VERBS}
 
-    def begin(self, verb: BulkVerb, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def begin(self, verb: Verb, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Run ``verb`` on the tasks of ``queryset``, or ask first where it needs more than a click."""
         ids = list(queryset.prefetch_related(None).values_list("pk", flat=True)[: MOST_SELECTED + 1])
         if len(ids) > MOST_SELECTED:
@@ -89,7 +89,7 @@ class BulkActions(ScopedAdmin):
         back = request.get_full_path()
         if verb.asks or len(ids) > MOST_UNASKED:
             return self._ask(request, verb, ids, back=back, form=None)
-        return self._run(request, verb, ids, agents=(), note="", outcome=Outcome(), back=back)
+        return self._run(request, BulkForm(verb, request=request), ids, values={}, outcome=Outcome(), back=back)
 
     def bulk_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -108,14 +108,13 @@ class BulkActions(ScopedAdmin):
         if request.method != "POST":
             return self._ask(request, verb, ids, back=back, form=None)
         outcome = Outcome.loads(data.get("outcome", ""))
-        form = BulkForm(data, verb=verb, request=request)
+        form = BulkForm(verb, data, request=request)
         if not form.is_valid():
             return self._ask(request, verb, ids, back=back, form=form)
-        chosen = form.cleaned_data
-        agents = list(chosen["agents"])
+        values = form.values()
         if "stop" in data:
-            return self._tell(request, verb, agents, outcome, back=back, left=len(ids))
-        return self._run(request, verb, ids, agents=agents, note=chosen["note"], outcome=outcome, back=back)
+            return self._tell(request, verb, values, outcome, back=back, left=len(ids))
+        return self._run(request, form, ids, values=values, outcome=outcome, back=back)
 
     def _back(self, request: HttpRequest, target: str) -> str:
         if url_has_allowed_host_and_scheme(target, allowed_hosts=None):
@@ -133,7 +132,7 @@ class BulkActions(ScopedAdmin):
         return TemplateResponse(request, f"admin/tasks/task/{template}", {**base, **context})
 
     def _ask(
-        self, request: HttpRequest, verb: BulkVerb, ids: list[int], *, back: str, form: BulkForm | None
+        self, request: HttpRequest, verb: Verb, ids: list[int], *, back: str, form: BulkForm | None
     ) -> HttpResponse:
         reachable = self.get_queryset(request).filter(pk__in=ids)
         ids_there = set(reachable.order_by().values_list("pk", flat=True))
@@ -143,18 +142,16 @@ class BulkActions(ScopedAdmin):
             return HttpResponseRedirect(back)
         some = {task.pk: task for task in reachable.filter(pk__in=ids[:NAMED])}
         context: dict[str, Any] = {
-            "title": f"{verb.doing} {counted(len(ids))}",
+            "title": verb.doing.replace("{}", counted(len(ids))),
             "verb": verb,
             "some": [some[pk] for pk in ids[:NAMED]],
             "more": len(ids) - len(some),
             "ids": ",".join(map(str, ids)),
             "total": len(ids),
             "back": back,
-            "form": form,
-            "note": form.data.get("note", "") if form else "",
-            "note_most": NOTE_MOST,
+            "form": form or BulkForm(verb, request=request),
         }
-        if verb.run_all is not None:
+        if verb.on is On.MANY:
             context["preview"] = preview_of(list(reachable.filter(pk__in=ids)))
         if verb.agents:
             context["candidates"] = candidates_for(ids)
@@ -166,25 +163,24 @@ class BulkActions(ScopedAdmin):
     def _run(
         self,
         request: HttpRequest,
-        verb: BulkVerb,
+        form: BulkForm,
         ids: list[int],
         *,
-        agents: Sequence[Agent],
-        note: str,
+        values: dict[str, Any],
         outcome: Outcome,
         back: str,
     ) -> HttpResponse:
+        verb = form.verb
         left = run_portion(
-            verb, actor=request.user, ids=ids, reach=self._reach(request), agents=agents, note=note, outcome=outcome
+            verb, actor=request.user, ids=ids, reach=self._reach(request), values=values, outcome=outcome
         )
         if not left:
-            return self._tell(request, verb, agents, outcome, back=back)
+            return self._tell(request, verb, values, outcome, back=back)
         context = {
-            "title": f"{verb.doing} {counted(outcome.count + len(left))}",
+            "title": verb.doing.replace("{}", counted(outcome.count + len(left))),
             "verb": verb,
             "ids": ",".join(map(str, left)),
-            "agents": agents,
-            "note": note,
+            "form": form,
             "outcome": outcome,
             "total": outcome.count + len(left),
             "back": back,
@@ -194,25 +190,26 @@ class BulkActions(ScopedAdmin):
     def _tell(
         self,
         request: HttpRequest,
-        verb: BulkVerb,
-        agents: Sequence[Agent],
+        verb: Verb,
+        values: dict[str, Any],
         outcome: Outcome,
         *,
         back: str,
         left: int = 0,
     ) -> HttpResponse:
         """Messages on the list where they hold it all, else a page that names every task."""
-        told = sentences(verb, outcome, agents)
+        agents = values.get(verb.agents.name) if verb.agents else None
+        said = sentences(verb, outcome, agents or ())
         if left:
-            told.append(("warning", f"Stopped: {counted(left)} of the selection were left as they are."))
+            said.append(("warning", f"Stopped: {counted(left)} of the selection were left as they are."))
         longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
         if longest > NAMED or len(outcome.refused) > REASONS:
             context = {
-                "title": f"{verb.label.removesuffix('…').removesuffix(' to')}: what was done",
+                "title": f"{verb.label}: what was done",
                 "verb": verb,
                 "outcome": outcome,
             }
-            return self._page(request, "bulk_result.html", {**context, "told": told, "left": left, "back": back})
-        for level, text in told:
+            return self._page(request, "bulk_result.html", {**context, "told": said, "left": left, "back": back})
+        for level, text in said:
             self.message_user(request, text, getattr(messages, level.upper()))
         return HttpResponseRedirect(back)

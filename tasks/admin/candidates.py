@@ -5,8 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.models import Agent, Availability, Membership, RequiredSkill, Role, Skill, Task
+from tasks import clock
+from tasks.assignment.candidates import barred
+from tasks.matching.facts import NOT_MEMBER, AgentFacts, TaskFacts, excluded_by
+from tasks.matching.words import REASONS
+from tasks.models import Agent, Membership, RequiredSkill, Role, Skill, Task
 
+#: What decides who may do a task: its project, and its needs as (skill id, least level).
+Kind = tuple[int, frozenset[tuple[int, int]]]
 #: Ids in one query: both databases take more, but not without end.
 SLICE = 5_000
 NAMED_SKILLS = 5
@@ -28,8 +34,9 @@ class SkillMatch:
 @dataclass(frozen=True)
 class Candidate:
     agent: Agent
-    active_runs: int
-    open_assignments: int
+    facts: AgentFacts
+    #: The code of what keeps the agent from any work now, or empty.
+    barred: str
     matches: list[SkillMatch]
     #: Of the selected tasks: those in projects where the agent may work, and of these those whose skills it has.
     reachable: int
@@ -48,15 +55,20 @@ class Candidate:
 
     @property
     def load(self) -> int:
-        return self.active_runs + self.open_assignments
+        return self.facts.load
 
     @property
     def free(self) -> int:
-        return max(0, self.agent.max_concurrent - self.load)
+        return self.facts.free
 
     @property
     def is_available(self) -> bool:
-        return self.agent.enabled and self.agent.availability == Availability.AVAILABLE
+        return not self.barred
+
+    @property
+    def why_not(self) -> str:
+        """Why automatic assignment would give it nothing now; whoever assigns by hand may know better."""
+        return REASONS[self.barred] if self.barred else ""
 
     @property
     def last_seen_at(self) -> datetime | None:
@@ -68,7 +80,7 @@ def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[start : start + SLICE]
 
 
-def tasks_by_need(ids: Sequence[int]) -> Counter[tuple[int, frozenset[tuple[int, int]]]]:
+def tasks_by_need(ids: Sequence[int]) -> Counter[Kind]:
     """How many of the tasks there are of each kind: (project id, {(skill id, least level)})."""
     needs: dict[int, set[tuple[int, int]]] = defaultdict(set)
     projects: dict[int, int] = {}
@@ -96,33 +108,44 @@ def candidates_for(ids: Sequence[int]) -> list[Candidate]:
     for user_id, project_id in members.values_list("user_id", "project_id"):
         works_in[user_id].add(project_id)
     agents = Agent.objects.filter(user__in=works_in).with_load().prefetch_related("skills")
-    found = [_candidate(agent, kinds, wanted, names, works_in[agent.user_id]) for agent in agents.order_by("slug")]
+    now = clock.now()
+    found = [
+        _candidate(agent, kinds, wanted, names, works_in[agent.user_id], barred(agent, now))
+        for agent in agents.order_by("slug")
+    ]
     found.sort(key=_fit)
     return found
 
 
 def _candidate(
-    agent: Agent,
-    kinds: Counter[tuple[int, frozenset[tuple[int, int]]]],
-    wanted: dict[int, int],
-    names: dict[int, str],
-    projects: set[int],
+    agent: Agent, kinds: Counter[Kind], wanted: dict[int, int], names: dict[int, str], projects: set[int], barred: str
 ) -> Candidate:
-    has = {skill.skill_id: skill.level for skill in agent.skills.all()}
-    reachable = {kind: count for kind, count in kinds.items() if kind[0] in projects}
-    fitting = sum(
-        count for (_, need), count in reachable.items() if all(has.get(skill, 0) >= level for skill, level in need)
+    facts = AgentFacts(
+        id=agent.pk,
+        slug=agent.slug,
+        capacity=agent.max_concurrent,
+        active_runs=agent.active_runs,  # type: ignore[attr-defined]
+        open_assignments=agent.open_assignments,  # type: ignore[attr-defined]
+        projects=frozenset(projects),
+        skills={skill.skill_id: skill.level for skill in agent.skills.all()},
     )
-    matches = [SkillMatch(names[skill], level, has.get(skill, 0)) for skill, level in wanted.items()]
+    excluded = {kind: excluded_by(_facts_of(kind), facts, ignore_capacity=True) for kind in kinds}
+    matches = [SkillMatch(names[skill], level, facts.skills.get(skill, 0)) for skill, level in wanted.items()]
     return Candidate(
         agent,
-        agent.active_runs,  # type: ignore[attr-defined]
-        agent.open_assignments,  # type: ignore[attr-defined]
+        facts,
+        barred,
         sorted(matches, key=lambda match: match.name),
-        sum(reachable.values()),
-        fitting,
+        sum(count for kind, count in kinds.items() if NOT_MEMBER not in excluded[kind]),
+        sum(count for kind, count in kinds.items() if not excluded[kind]),
         kinds.total(),
     )
+
+
+def _facts_of(kind: Kind) -> TaskFacts:
+    """A task of this kind, as far as it decides who may do it."""
+    project, needs = kind
+    return TaskFacts(0, "", project, 0, 0.0, 0.0, 0.0, needs=tuple(sorted(needs)))
 
 
 def _fit(candidate: Candidate) -> tuple[bool, int, bool, int, str]:

@@ -1,8 +1,8 @@
 """The page of one task: its state around the form, and the buttons that call its verbs."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
@@ -10,16 +10,17 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from tasks import clock
-from tasks.actions import assignments, reviews
-from tasks.actions.funnel import active_run
 from tasks.admin.columns import marks_of, status_badge
 from tasks.admin.scope import ScopedAdmin, readable_by
-from tasks.admin.task_verbs import PAGE_VERBS, may_adopt, verb_form, verbs_now
 from tasks.assignment.decisions import latest_decision
 from tasks.errors import DomainError
 from tasks.models import Agent, Event, Run, Task
-from tasks.permissions import may
-from tasks.transitions import TERMINAL
+from tasks.using.calling import use
+from tasks.using.forms import InputForm
+from tasks.using.openness import Scene
+from tasks.using.posting import posted_verb, press, sentence
+from tasks.verbs import Door, On, Verb
+from tasks.verbs.catalogue import ADOPT, UNASSIGN, at
 
 SHOWN_EVENTS = 100
 
@@ -48,7 +49,9 @@ class TaskPage(ScopedAdmin):
         """What the page shows around the form. ``task`` is as stored: the form's instance holds what was typed."""
         actor: Any = request.user
         now = clock.now()
-        run = active_run(task)
+        scene = Scene(actor, task, now)
+        offered = scene.open_verbs(Door.ADMIN)
+        run = scene.held
         runs = list(Run.objects.filter(task=task).select_related("agent").defer("checkpoint").order_by("-number")[:50])
         assigned = [a for a in task.assignments.select_related("agent", "assigned_by").order_by("id") if a.counts]
         events = list(Event.objects.filter(readable_by(request), task=task).order_by("-id")[: SHOWN_EVENTS + 1])
@@ -58,17 +61,21 @@ class TaskPage(ScopedAdmin):
             "marks": marks_of(task, is_stalled=run is not None and run.stalled_at is not None, now=now),
             "run": run,
             "runs": runs,
-            "may_adopt": may_adopt(actor, task),
+            "may_adopt": scene.is_open(ADOPT),
             "assigned": assigned,
-            "may_assign": task.status not in TERMINAL and may(actor, "assign", task),
+            "may_unassign": scene.is_open(UNASSIGN),
             "waits_for": Task.objects.filter(dependents__task=task).select_related("project").order_by("pk")[:100],
             "needed_by": Task.objects.filter(dependencies__depends_on=task)
             .select_related("project")
             .order_by("pk")[:100],
             "children": task.children.select_related("project").order_by("pk")[:100],
             "decision": latest_decision(task),
-            "may_auto_assign": task.is_ready(now) and not any(a.ended_at is None for a in assigned),
-            "verbs": [(verb, verb_form(verb, actor, task)) for verb in verbs_now(actor, task)],
+            "chosen_elsewhere": [verb for verb in offered if verb.on is On.MANY or verb.agents],
+            "verbs": [
+                (verb, InputForm(verb, task, people=scene.people if verb.person else ()))
+                for verb in offered
+                if verb.on in (On.TASK, On.RUN) and not verb.agents
+            ],
             "events": events[:SHOWN_EVENTS],
             "more_events": len(events) > SHOWN_EVENTS,
             "now": now,
@@ -87,28 +94,21 @@ class TaskPage(ScopedAdmin):
     def _back_to(self, object_id: str) -> HttpResponseRedirect:
         return HttpResponseRedirect(reverse("admin:tasks_task_change", args=[quote(unquote(object_id))]))
 
-    def _try(self, request: HttpRequest, do: Any, done: str) -> None:
+    def _try(self, request: HttpRequest, do: Callable[[], str], verb: Verb | None) -> None:
+        """Do it and show the sentence that comes of it, or the one that says why not."""
         try:
-            do()
+            self.message_user(request, do(), messages.SUCCESS)
         except DomainError as error:
-            self.message_user(request, error.detail, messages.ERROR)
-        else:
-            self.message_user(request, done, messages.SUCCESS)
+            self.message_user(request, sentence(error, verb), messages.ERROR)
 
     def verb_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        verb = PAGE_VERBS.get(name)
-        if verb is None:
+        """What a button does; its form names the run, where it is a verb of the holder."""
+        if not any(verb.name == name for verb in at(Door.ADMIN, On.TASK, On.RUN)):
             raise Http404
         task = self._task_for_verb(request, object_id)
-        if task is None:
-            return self._back_to(object_id)
-        form: forms.Form = verb_form(verb, request.user, task, request.POST)
-        if form.is_valid():
-            data = form.cleaned_data
-            self._try(request, lambda: verb.run(request.user, task, data), f"{verb.did} {task.ref}.")
-        else:
-            for field, texts in form.errors.items():
-                self.message_user(request, f"{form.fields[field].label}: {texts[0]}", messages.ERROR)
+        if task is not None:
+            verb = posted_verb(Door.ADMIN, name, request.POST)
+            self._try(request, lambda: press(verb, actor=request.user, task=task, data=request.POST), verb)  # type: ignore[arg-type]
         return self._back_to(object_id)
 
     def adopt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -117,22 +117,22 @@ class TaskPage(ScopedAdmin):
         if task is not None:
             number = request.POST.get("number", "")
             known = Run.objects.filter(task=task, number=int(number)) if number.isdecimal() else Run.objects.none()
-            run = known.first()
-            if run is None:
+            if not known.exists():
                 raise Http404
-            done = f"Adopted the late result of run {run.number}."
-            self._try(request, lambda: reviews.adopt_late_result(actor=request.user, run=run), done)  # type: ignore[arg-type]
+            data = {"run": number}
+            self._try(request, lambda: press(ADOPT, actor=request.user, task=task, data=data), ADOPT)  # type: ignore[arg-type]
         return self._back_to(object_id)
 
     def unassign_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         task = self._task_for_verb(request, object_id)
         if task is not None:
-            agent = Agent.objects.filter(slug=request.POST.get("agent", ""), assignments__task=task).first()
-            if agent is None:
+            slug = request.POST.get("agent", "")
+            if not Agent.objects.filter(slug=slug, assignments__task=task).exists():
                 raise Http404
-            self._try(
-                request,
-                lambda: assignments.unassign_task(actor=request.user, task=task, agents=[agent]),  # type: ignore[arg-type]
-                f"Unassigned {agent.slug} from {task.ref}.",
-            )
+
+            def unassign() -> str:
+                use(UNASSIGN, actor=request.user, task=task, values={"agents": [slug]})  # type: ignore[arg-type]
+                return f"Unassigned {slug} from {task.ref}."
+
+            self._try(request, unassign, UNASSIGN)
         return self._back_to(object_id)

@@ -7,11 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
-from taskproject.api.serializers import PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
-from tasks.actions.offering import decline_task
-from tasks.api.tasks.output import TaskOutput, task_response
-from tasks.assignment.dispatcher import auto_assign, preview
+from tasks.assignment.dispatcher import preview
 from tasks.finding import find_task
 from tasks.matching import words
 from tasks.matching.matching import Matching, Row
@@ -107,10 +104,6 @@ def decision_output(decision: AssignmentDecision) -> dict[str, Any]:
     }
 
 
-class DeclineInput(StrictSerializer):
-    reason = PlainText(allow_blank=False, max_length=500)
-
-
 class CandidatesView(View):
     """A dry run: nothing is written."""
 
@@ -125,35 +118,6 @@ class CandidatesView(View):
         task = find_task(self.actor, ref)
         require(self.actor, "assign", task)
         return Response(candidates_output(preview([task])[0]))
-
-
-class AutoAssignView(View):
-    @operation(
-        "assignment",
-        "auto_assign_task",
-        "Offer a task to the best agent",
-        "Managers only, in projects of any mode. If nobody is found, `agent` is null. Repeating it is safe.",
-        request=None,
-        responses=DecisionOutput,
-    )
-    def post(self, request: Request, ref: str) -> Response:
-        return Response(decision_output(auto_assign(actor=self.actor, task=find_task(self.actor, ref))))
-
-
-class DeclineView(View):
-    @operation(
-        "assignment",
-        "decline_task",
-        "Decline an assignment",
-        "For an assignee, before the task is started. It will not be offered to you again.",
-        request=DeclineInput,
-        responses=TaskOutput,
-        request_example={"reason": "Needs access that I do not have."},
-    )
-    def post(self, request: Request, ref: str) -> Response:
-        task = find_task(self.actor, ref)
-        reason = self.read(DeclineInput)["reason"]
-        return task_response(decline_task(actor=self.actor, task=task, reason=reason))
 
 
 class DecisionsView(ListView):

@@ -10,37 +10,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
-from taskproject.api.serializers import Integer, PlainText, StrictSerializer
+from taskproject.api.serializers import Integer
 from taskproject.api.views import View
 from taskproject.api.waiting import waiting_of
 from taskproject.errors import DomainError
 from tasks.actions import claims
-from tasks.actions.names import agents_named
-from tasks.api.fields import LeaseSeconds
+from tasks.api.inputs import input_of
 from tasks.api.runs import RUN_EXAMPLE, RunOutput, run_outputs
-from tasks.finding import find_task
 from tasks.models import Project
 from tasks.permissions import agent_of
 from tasks.replies import count_unread
+from tasks.verbs import catalogue
 from tasks.waiting.work import WorkSeat, work_room
 
 RETRY_AFTER = {"at_capacity": 10, "paused": 60, "no_project": 60, "no_ready_task": 5}
 
 
-class ClaimInput(StrictSerializer):
-    lease_seconds = LeaseSeconds()
-
-
-class ClaimNextInput(ClaimInput):
-    projects = serializers.ListField(
-        child=PlainText(allow_blank=False, max_length=12), required=False, max_length=100, help_text="Keys."
-    )
-    limit = Integer(min_value=1, max_value=20, default=1)
+class ClaimNextInput(input_of(catalogue.CLAIM_NEXT)):  # type: ignore[misc]
     wait_seconds = Integer(min_value=0, max_value=30, default=0)
-
-
-class StartInput(StrictSerializer):
-    agent = PlainText(allow_blank=False, max_length=60, required=False, help_text="Another person; staff only.")
 
 
 class ClaimedOutput(serializers.Serializer):
@@ -114,37 +101,3 @@ class ClaimNextView(View):
         if not fields["wait_seconds"] or not projects or agent is None:
             return None
         return work_room.seat(agent=agent, projects=projects, limit=fields["limit"], kept=kept)
-
-
-class ClaimView(View):
-    @operation(
-        "work",
-        "claim_task",
-        "Claim this task",
-        "Repeating it is safe for the holder: the same run comes back, its lease renewed.",
-        request=ClaimInput,
-        responses=RunOutput,
-        request_example={"lease_seconds": 600},
-        response_example=RUN_EXAMPLE,
-    )
-    def post(self, request: Request, ref: str) -> Response:
-        task = find_task(self.actor, ref)
-        run = claims.claim_task(actor=self.actor, task=task, **self.read(ClaimInput))
-        return Response(run_outputs([run], unread=count_unread(self.actor))[0])
-
-
-class StartView(View):
-    @operation(
-        "work",
-        "start_task",
-        "Start a task as a person",
-        "For yourself or, as staff, for another person. The run has no lease.",
-        request=StartInput,
-        responses=RunOutput,
-    )
-    def post(self, request: Request, ref: str) -> Response:
-        task = find_task(self.actor, ref)
-        slug = self.read(StartInput).get("agent")
-        agent = agents_named([slug], project=task.project, field="agent")[0] if slug else None
-        run = claims.start_task(actor=self.actor, task=task, agent=agent)
-        return Response(run_outputs([run], unread=count_unread(self.actor))[0])

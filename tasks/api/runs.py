@@ -1,9 +1,7 @@
 """Runs: what their holder sends and is shown, and what all members see of them."""
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,10 +9,11 @@ from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.problems import problem_of
-from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
+from taskproject.api.serializers import StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import reviews, runs
-from tasks.api.fields import AnyJSON, AnyValue, JSONObject, LeaseSeconds
+from tasks.api.fields import AnyJSON
+from tasks.api.inputs import input_of
 from tasks.api.tasks.output import (
     DONE_EXAMPLE,
     TASK_EXAMPLE,
@@ -22,13 +21,13 @@ from tasks.api.tasks.output import (
     TaskOutput,
     etag_of,
     task_outputs,
-    task_response,
 )
 from tasks.briefing import contexts_of
 from tasks.errors import DomainError, NotFound
 from tasks.finding import find_task
 from tasks.models import Run, RunStatus
-from tasks.replies import count_unread, directives_for
+from tasks.replies import directives_for
+from tasks.verbs import catalogue
 
 RUN_ID = "1f0e6a3c-3f0a-4c0e-9a3d-6a8f1c2b7d10"
 CONTEXT_EXAMPLE = {
@@ -53,6 +52,9 @@ RUN_EXAMPLE = {
     "started_at": "2026-11-22T10:00:00Z",
     "context": CONTEXT_EXAMPLE,
 }
+
+
+FINISHED_EXAMPLE = {"task": DONE_EXAMPLE, "unblocked": ["OPS-43"]}
 
 
 class RunContext(serializers.Serializer):
@@ -166,41 +168,7 @@ class ManyFinishedOutput(serializers.Serializer):
     results = ManyFinishedItem(many=True)
 
 
-class UsageInput(StrictSerializer):
-    """Used since the last report; added up over the run."""
-
-    input_tokens = Integer(min_value=0, max_value=10**12, default=0)
-    output_tokens = Integer(min_value=0, max_value=10**12, default=0)
-    cost = serializers.DecimalField(
-        max_digits=12, decimal_places=6, min_value=0, default=Decimal(0), coerce_to_string=False, allow_null=False
-    )
-
-
-class HeartbeatInput(StrictSerializer):
-    lease_seconds = LeaseSeconds()
-
-
-class ProgressInput(StrictSerializer):
-    percent = Integer(min_value=0, max_value=100, required=False)
-    note = PlainText(max_length=1000, required=False)
-    checkpoint = JSONObject(required=False)
-    usage = UsageInput(required=False)
-
-
-class CriterionInput(StrictSerializer):
-    criterion = PlainText(allow_blank=False, max_length=1000)
-    met = Boolean()
-    note = PlainText(max_length=2000, required=False)
-
-
-class CompleteInput(StrictSerializer):
-    summary = PlainText(max_length=20_000)
-    result = AnyValue(required=False, allow_null=True)
-    criteria = CriterionInput(many=True, required=False)
-    usage = UsageInput(required=False)
-
-
-class CompleteManyItem(CompleteInput):
+class CompleteManyItem(input_of(catalogue.COMPLETE)):  # type: ignore[misc]
     id = serializers.UUIDField()
 
 
@@ -208,71 +176,9 @@ class CompleteManyInput(StrictSerializer):
     runs = serializers.ListField(child=CompleteManyItem(), allow_empty=False, max_length=100)
 
 
-class FailInput(StrictSerializer):
-    code = PlainText(allow_blank=False, max_length=100)
-    detail = PlainText(max_length=20_000)
-    retryable = Boolean(default=True)
-    usage = UsageInput(required=False)
-
-
-class ReleaseInput(StrictSerializer):
-    reason = PlainText(max_length=2000, default="")
-    checkpoint = JSONObject(required=False)
-
-
-def _finished(finished: runs.Finished) -> Response:
+def finished_response(finished: runs.Finished) -> Response:
     output = task_outputs([finished.task])[0]
     return Response({"task": output, "unblocked": finished.unblocked}, headers={"ETag": etag_of(output)})
-
-
-class HeartbeatView(View):
-    @operation(
-        "work",
-        "heartbeat_run",
-        "I am alive",
-        "Renews the lease. Send it well within the lease; obey `directives`.",
-        request=HeartbeatInput,
-        responses=RunBriefOutput,
-        response_example=BRIEF_EXAMPLE,
-    )
-    def post(self, request: Request, id: UUID) -> Response:
-        run = runs.heartbeat_run(actor=self.actor, run_id=id, **self.read(HeartbeatInput))
-        return Response(run_brief(run, unread=count_unread(self.actor)))
-
-
-class ProgressView(View):
-    @operation(
-        "work",
-        "progress_run",
-        "How far I am",
-        "Renews the lease. Only changed content counts as progress. `checkpoint` goes to whoever continues.",
-        request=ProgressInput,
-        responses=RunBriefOutput,
-        request_example={
-            "percent": 40,
-            "note": "new keys made",
-            "usage": {"input_tokens": 1200, "output_tokens": 300, "cost": 0.01},
-        },
-        response_example=BRIEF_EXAMPLE,
-    )
-    def post(self, request: Request, id: UUID) -> Response:
-        run = runs.progress_run(actor=self.actor, run_id=id, **self.read(ProgressInput))
-        return Response(run_brief(run, unread=count_unread(self.actor)))
-
-
-class CompleteView(View):
-    @operation(
-        "work",
-        "complete_run",
-        "Finish with a result",
-        "The task is completed, or in review where it asks for one.",
-        request=CompleteInput,
-        responses=FinishedOutput,
-        request_example={"summary": "Rotated; old keys are refused", "result": {"key": "2026-11"}},
-        response_example={"task": DONE_EXAMPLE, "unblocked": ["OPS-43"]},
-    )
-    def post(self, request: Request, id: UUID) -> Response:
-        return _finished(runs.complete_run(actor=self.actor, run_id=id, **self.read(CompleteInput)))
 
 
 class CompleteManyView(View):
@@ -304,34 +210,6 @@ class CompleteManyView(View):
         return {"id": str(item["id"]), "task": next(shown), "unblocked": done.unblocked}
 
 
-class FailView(View):
-    @operation(
-        "work",
-        "fail_run",
-        "Give up this attempt",
-        "While it is retryable and attempts are left, the task comes back after a rest.",
-        request=FailInput,
-        responses=TaskOutput,
-        request_example={"code": "tests_failed", "detail": "3 of 40 tests fail", "retryable": True},
-    )
-    def post(self, request: Request, id: UUID) -> Response:
-        return task_response(runs.fail_run(actor=self.actor, run_id=id, **self.read(FailInput)))
-
-
-class RunReleaseView(View):
-    @operation(
-        "work",
-        "release_run",
-        "Return the task without a result",
-        "Costs no attempt; the checkpoint goes to whoever is next.",
-        request=ReleaseInput,
-        responses=TaskOutput,
-        request_example={"reason": "shutting down", "checkpoint": {"step": 3}},
-    )
-    def post(self, request: Request, id: UUID) -> Response:
-        return task_response(runs.release_run(actor=self.actor, run_id=id, **self.read(ReleaseInput)))
-
-
 class TaskRunsView(ListView):
     query_names = LIST_QUERY_NAMES
     orderings = {"number": "number"}
@@ -361,4 +239,4 @@ class AdoptView(View):
         run = Run.objects.filter(task=task, number=int(number)).first()
         if run is None:
             raise NotFound(f"{task.ref} has no run {number}.")
-        return _finished(reviews.adopt_late_result(actor=self.actor, run=run))
+        return finished_response(reviews.adopt_late_result(actor=self.actor, run=run))

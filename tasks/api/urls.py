@@ -5,7 +5,8 @@ from typing import Any
 from django.urls import URLPattern, re_path
 
 from tasks.api import agents, assignment, claims, me, projects, runs, skills
-from tasks.api.tasks import resource, verbs
+from tasks.api.tasks import dependencies, resource
+from tasks.api.verbs import verb_paths
 from tasks.refs import PATTERN
 
 REF = rf"(?P<ref>{PATTERN})"
@@ -29,26 +30,11 @@ urlpatterns = [
     _path("tasks", resource.TasksView, "tasks"),
     _path("tasks/claim_next", claims.ClaimNextView, "claim-next"),
     _path(f"tasks/{REF}", resource.TaskView, "task"),
-    _path(f"tasks/{REF}/assign", verbs.AssignView, "assign"),
-    _path(f"tasks/{REF}/unassign", verbs.UnassignView, "unassign"),
     _path(f"tasks/{REF}/candidates", assignment.CandidatesView, "candidates"),
-    _path(f"tasks/{REF}/auto_assign", assignment.AutoAssignView, "auto-assign"),
-    _path(f"tasks/{REF}/decline", assignment.DeclineView, "decline"),
     _path(f"tasks/{REF}/decisions", assignment.DecisionsView, "decisions"),
-    _path(f"tasks/{REF}/claim", claims.ClaimView, "claim"),
-    _path(f"tasks/{REF}/start", claims.StartView, "start"),
-    _path(f"tasks/{REF}/release", verbs.ReleaseView, "task-release"),
-    _path(f"tasks/{REF}/approve", verbs.ApproveView, "approve"),
-    _path(f"tasks/{REF}/request_changes", verbs.RequestChangesView, "request-changes"),
-    _path(f"tasks/{REF}/cancel", verbs.CancelView, "cancel"),
-    _path(f"tasks/{REF}/reopen", verbs.ReopenView, "reopen"),
-    _path(f"tasks/{REF}/dependencies", verbs.DependenciesView, "dependencies"),
+    _path(f"tasks/{REF}/dependencies", dependencies.DependenciesView, "dependencies"),
     _path(f"tasks/{REF}/runs", runs.TaskRunsView, "task-runs"),
     _path(rf"tasks/{REF}/runs/(?P<number>[0-9]{{1,6}})/adopt", runs.AdoptView, "adopt"),
     _path("runs/complete_many", runs.CompleteManyView, "complete-many"),
-    _path(f"runs/{RUN}/heartbeat", runs.HeartbeatView, "heartbeat"),
-    _path(f"runs/{RUN}/progress", runs.ProgressView, "progress"),
-    _path(f"runs/{RUN}/complete", runs.CompleteView, "complete"),
-    _path(f"runs/{RUN}/fail", runs.FailView, "fail"),
-    _path(f"runs/{RUN}/release", runs.RunReleaseView, "release"),
+    *(_path(route.replace("REF", REF).replace("RUN", RUN), view, name) for route, view, name in verb_paths()),
 ]

@@ -166,7 +166,7 @@ def _found_nobody(task: Task) -> AssignmentDecision | DomainError:
         require_waiting(Task.objects.select_related("project").get(pk=task.pk), clock.now())
     except DomainError as error:
         return error
-    return Contended(f"{task.ref} found no free slot just now.", "Try again.")
+    return Contended("{} found no free slot just now.", "Try again.", about=task.ref)
 
 
 def require_waiting(task: Task, now: datetime) -> None:
@@ -174,7 +174,7 @@ def require_waiting(task: Task, now: datetime) -> None:
     require_legal(catalogue.AUTO_ASSIGN, task)
     require_ready(task, now)
     if not is_waiting(task, now):
-        raise Invalid({"task": f"{task.ref} is assigned already; unassign it first."})
+        raise Invalid({"task": "{} is assigned already."}, "Unassign it first.", about=task.ref)
 
 
 def _offered_already(task: Task) -> AssignmentDecision | None:

@@ -1,8 +1,7 @@
 """Moving a card to another column: the verb that does it, or the sentence that says why not."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -11,42 +10,32 @@ from django.views.decorators.http import require_safe
 
 from tasks import clock
 from tasks.actions.claims import require_ready
-from tasks.actions.reviews import authored_run
 from tasks.errors import NotPermitted, NotReady
-from tasks.models import Agent, Run, Task
-from tasks.pages import verbs
-from tasks.pages.task import find_task, people_for
-from tasks.permissions import agent_of, require
-from tasks.transitions import TRANSITIONS, Status, Who, is_legal
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-#: Verbs that move a card, the one to prefer first. Failing here is for good; for another try the holder gives back.
-MOVING = ("start", "complete", "approve", "request_changes", "fail", "release", "cancel", "reopen")
-BUTTONS = {
-    "start": "Start", "complete": "Complete", "approve": "Approve", "request_changes": "Send back",
-    "fail": "Fail for good", "release": "Give back", "cancel": "Cancel the task", "reopen": "Reopen",
-}  # fmt: skip
-#: These do not move before something was asked: a text, or whether it is meant.
-ASKING = frozenset({"complete", "request_changes", "fail", "cancel"})
+from tasks.models import Task
+from tasks.pages.task import find_task
+from tasks.permissions import require
+from tasks.transitions import Status
+from tasks.using.forms import InputForm
+from tasks.using.openness import Scene
+from tasks.verbs import Door, Verb, catalogue
+from tasks.verbs.catalogue import at
 
 
 @dataclass
 class Move:
-    """A column that the card may go to: the verb, and ``people`` to choose from where it is started for somebody."""
+    """A column that the card may go to: the verb, and the form of what is to be said first."""
 
     target: Status
-    verb: str
-    people: list[str] = field(default_factory=list)
+    verb: Verb
+    form: InputForm | None = None
 
     @property
     def button(self) -> str:
-        return BUTTONS[self.verb]
+        return self.verb.on_board or self.verb.label
 
     @property
     def asks(self) -> bool:
-        return self.verb in ASKING or bool(self.people)
+        return self.form is not None
 
 
 @dataclass
@@ -57,13 +46,20 @@ class Refusal:
     reason: str
 
 
-def _leads_to(verb: str, task: Task, target: Status) -> bool:
-    """Whether ``verb`` moves this task there: a completion leads to review where the task requires one."""
-    if verb not in MOVING or not is_legal(verb, task.status, target):
-        return False
-    if verb == "complete":
-        return (target == Status.IN_REVIEW) == task.review_required
-    return verb != "fail" or target == Status.FAILED
+def _target_of(verb: Verb, task: Task) -> Status | None:
+    """Where ``verb`` leads from the board: a result to review where one is required, an attempt to its end for good."""
+    if Status.FAILED in verb.targets:
+        return Status.FAILED
+    if Status.IN_REVIEW in verb.targets:
+        return Status.IN_REVIEW if task.review_required else Status.COMPLETED
+    return next(iter(verb.targets), None)
+
+
+def _moving(task: Task, target: Status) -> list[Verb]:
+    """The verbs that move this task there, the one to prefer first."""
+    if target == task.status:
+        return []
+    return [verb for verb in at(Door.BOARD) if task.status in verb.statuses and _target_of(verb, task) == target]
 
 
 def _why_no_verb(task: Task, target: Status) -> str:
@@ -71,7 +67,7 @@ def _why_no_verb(task: Task, target: Status) -> str:
     now = task.get_status_display().lower()
     if target == task.status:
         return f"{task.ref} is {now} already."
-    ways = [other for other in Status if any(_leads_to(verb, task, other) for verb in MOVING)]
+    ways = [other for other in Status if _moving(task, other)]
     columns = " or ".join(f"“{way.label}”" for way in ways)
     there = f" From there it can go to {columns}." if ways else ""
     match target:
@@ -86,55 +82,57 @@ def _why_no_verb(task: Task, target: Status) -> str:
     return f"{task.ref} is {now}, so it cannot become {target.label.lower()}.{there}"
 
 
-def _why_not_permitted(user: "User", verb: str, task: Task, run: Run | None) -> str:
+def _why_not_permitted(scene: Scene, verb: Verb) -> str:
     try:
-        require(user, verb, task, run=run)
+        require(scene.actor, verb.needs_right, scene.task, run=scene.run_in_question(verb))
     except NotPermitted as error:
-        return error.detail
-    return f"You may not {verb.replace('_', ' ')} {task.ref} now."
+        return error.sentence
+    return f"You may not {verb.to(scene.task.ref)} now."
 
 
-def _begins(user: "User", task: Task, offers: list[str], refused: str, now: datetime) -> Move | Refusal:
+def _move(scene: Scene, verb: Verb, target: Status) -> Move:
+    if not verb.asks:
+        return Move(target, verb)
+    people = scene.people if verb.person else ()
+    return Move(target, verb, InputForm(verb, scene.task, people=people, short=True, auto_id="move-%s"))
+
+
+def _begins(scene: Scene, legal: list[Verb]) -> Move | Refusal:
     """Start for oneself, or as a manager for a person."""
+    task, target = scene.task, Status.IN_PROGRESS
+    usable = [verb for verb in legal if scene.is_open(verb)]
+    if usable:
+        return _move(scene, usable[0], target)
+    permitted = [verb for verb in legal if scene.is_permitted(verb)]
+    if not permitted:
+        return Refusal(target, _why_not_permitted(scene, legal[0]))
     try:
-        require_ready(task, now)
+        require_ready(task, scene.now)
     except NotReady as error:
-        refused = refused or error.detail
-    if "start" in offers:
-        return Move(Status.IN_PROGRESS, "start")
-    if "start_for" in offers:
-        people = people_for(task)
-        if people:
-            return Move(Status.IN_PROGRESS, "start", people)
+        return Refusal(target, error.sentence)
+    if catalogue.START_FOR in permitted and not scene.people:
         return Refusal(
-            Status.IN_PROGRESS,
+            target,
             f"No person of {task.project.key} can start {task.ref}; LLM agents begin by claiming it themselves.",
         )
-    if refused:
-        return Refusal(Status.IN_PROGRESS, refused)
-    return Move(Status.IN_PROGRESS, "start")
+    # Whether there is room, and whose the task is by then, is the verb's to say.
+    return Move(target, catalogue.START)
 
 
-def moves_of(user: "User", task: Task, assignees: list[Agent], held: Run | None) -> list[Move | Refusal]:
-    """For each column the move that ``user`` may make, or why not. ``held``: the active run."""
-    now = clock.now()
-    offers = verbs.offered(user, task, now, assignees)
-    judged = authored_run(task) if task.status == Status.IN_REVIEW else None
+def moves_of(scene: Scene) -> list[Move | Refusal]:
+    """For each column the move that the actor may make, or why not."""
     found: list[Move | Refusal] = []
     for target in Status:
-        legal = [verb for verb in MOVING if target != task.status and _leads_to(verb, task, target)]
-        usable = [verb for verb in legal if verb in offers]
+        legal = _moving(scene.task, target)
+        usable = [verb for verb in legal if scene.is_open(verb)]
         if not legal:
-            found.append(Refusal(target, _why_no_verb(task, target)))
-        elif legal[0] == "start":
-            is_open = "start" in verbs.open_verbs(user, task)
-            refused = "" if is_open else _why_not_permitted(user, "start", task, None)
-            found.append(_begins(user, task, offers, refused, now))
+            found.append(Refusal(target, _why_no_verb(scene.task, target)))
+        elif target == Status.IN_PROGRESS:
+            found.append(_begins(scene, legal))
         elif usable:
-            found.append(Move(target, usable[0]))
+            found.append(_move(scene, usable[0], target))
         else:
-            run = judged if Who.REVIEWER in TRANSITIONS[legal[0]].who else held
-            found.append(Refusal(target, _why_not_permitted(user, legal[0], task, run)))
+            found.append(Refusal(target, _why_not_permitted(scene, legal[0])))
     return found
 
 
@@ -144,13 +142,6 @@ def moves(request: HttpRequest, ref: str) -> HttpResponse:
     """The forms that move this task's card, one per column it may go to, and a sentence for each other column."""
     user: Any = request.user
     task = find_task(request, ref)
-    held = Run.objects.active().filter(task=task).select_related("agent").first()
-    assignees = list(Agent.objects.filter(assignments__task=task, assignments__ended_at__isnull=True))
-    me = agent_of(user)
-    context = {
-        "task": task,
-        "moves": moves_of(user, task, assignees, held),
-        "run": held if held is not None and me is not None and held.agent_id == me.pk else None,
-        "criteria": [str(text) for text in task.criteria],
-    }
+    scene = Scene(user, task, clock.now())
+    context = {"task": task, "moves": moves_of(scene), "run": scene.held if scene.holds else None}
     return render(request, "tasks/_moves.html", context)

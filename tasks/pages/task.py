@@ -13,23 +13,19 @@ from django.views.decorators.http import require_http_methods
 
 from tasks import clock
 from tasks.assignment.decisions import decision_that_holds
-from tasks.errors import DomainError, Invalid
 from tasks.events.words import read_timeline
 from tasks.finding import task_named
-from tasks.models import Agent, AgentKind, Assignment, Membership, Priority, Role, Run, RunStatus, Task
+from tasks.models import Assignment, Priority, Run, RunStatus, Task
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
 from tasks.permissions import may
-from tasks.transitions import Status
+from tasks.using.openness import Scene
+from tasks.verbs import catalogue
 
 NEIGHBOURS = 50
 RUNS = 20
 RESULT_SHOWN = 20_000
-FIELD_LABELS = {
-    "percent": "Progress", "note": "Note", "summary": "Summary", "result": "Result", "code": "Code",
-    "detail": "Detail", "agent": "Agent", "reason": "Reason",
-}  # fmt: skip
 
 
 @dataclass
@@ -133,16 +129,11 @@ def _criteria(task: Task, judged: Run | None) -> list[Criterion]:
     return found
 
 
-def people_for(task: Task) -> list[str]:
-    """The people for whom a manager may start the task."""
-    members = Membership.objects.filter(project=task.project_id).exclude(role=Role.VIEWER)
-    people = Agent.objects.filter(kind=AgentKind.HUMAN, enabled=True, user__in=members.values("user"))
-    return list(people.order_by("slug").values_list("slug", flat=True)[:200])
-
-
-def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
+def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[str, Any]:
+    """What the page shows. ``refused``: what was posted and could not be done."""
     now = clock.now()
     user: Any = request.user
+    scene = Scene(user, task, now)
     shown = Assignment.objects.filter(task=task).filter(counts()).select_related("agent", "assigned_by__agent")
     assignments = list({assignment.agent_id: assignment for assignment in shown.order_by("pk")}.values())
     assignees = [assignment.agent for assignment in assignments if assignment.ended_at is None]
@@ -153,10 +144,9 @@ def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
         .order_by("-number")[: RUNS + 1]
     )
     active = next((run for run in runs if run.ended_at is None), None)
-    offers = verbs.offered(user, task, now, assignees)
-    may_adopt = any(run.late_result for run in runs) and may(user, "adopt", task) and task.status in (
-        Status.NOT_STARTED, Status.IN_PROGRESS, Status.FAILED
-    )  # fmt: skip
+    # Read already, with what the page shows of them.
+    scene.held, scene.assignees = active, assignees
+    may_adopt = any(run.late_result for run in runs) and scene.is_open(catalogue.ADOPT)
     ended = [
         Attempt(
             run,
@@ -169,7 +159,6 @@ def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
     judged = next((a.run for a in ended if a.run.status == RunStatus.COMPLETED or a.run.adopted_at), None)
     before = request.GET.get("before", "")
     timeline, older = read_timeline(task, int(before) if before.isdecimal() and len(before) < 19 else None)
-    agent = getattr(user, "agent", None)
     return {
         "task": task,
         "now": now,
@@ -182,27 +171,18 @@ def _context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "skills": list(task.required_skills.select_related("skill")),
         "neighbours": _neighbours(task),
         "run": active,
-        "holds": active is not None and agent is not None and active.agent_id == agent.pk,
+        "holds": scene.holds,
         "attempts": ended,
         "more_attempts": len(runs) > RUNS,
         "criteria": _criteria(task, judged),
         "result": show_result(task.result),
-        "offers": offers,
-        "people": people_for(task) if "start_for" in offers else [],
+        "offers": verbs.offers_of(scene, refused),
+        "is_refused": refused is not None,
         "timeline": timeline,
         "older": older,
         "is_older_page": bool(before),
         "may_edit": user.is_staff and may(user, "edit", task),
-        "posted": {},
     }
-
-
-def _sentence(error: DomainError) -> str:
-    """The one sentence to show; a field is named as the page names it."""
-    if isinstance(error, Invalid):
-        name, texts = next(iter(error.data["errors"].items()))
-        return f"{FIELD_LABELS[name]}: {texts[0]}" if name in FIELD_LABELS else texts[0]
-    return error.detail
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -212,10 +192,9 @@ def task(request: HttpRequest, ref: str) -> HttpResponse:
     found = find_task(request, ref)
     if request.method != "POST":
         return render(request, "tasks/task.html", _context(request, found))
-    try:
-        messages.success(request, verbs.use(request.user, found, request.POST))  # type: ignore[arg-type]
-    except DomainError as error:
-        context = _context(request, find_task(request, ref))
-        context |= {"problem": _sentence(error), "posted": request.POST, "posted_verb": request.POST.get("verb", "")}
-        return render(request, "tasks/task.html", context, status=409)
+    done, sentence = verbs.use_posted(request.user, found, request.POST)  # type: ignore[arg-type]
+    if not done:
+        context = _context(request, find_task(request, ref), refused=request.POST)
+        return render(request, "tasks/task.html", context | {"problem": sentence}, status=409)
+    messages.success(request, sentence)
     return HttpResponseRedirect(reverse("task", args=[found.ref]))

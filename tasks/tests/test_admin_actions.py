@@ -7,6 +7,7 @@ from tasks.actions.claims import claim_task
 from tasks.actions.lifecycle import cancel_task
 from tasks.actions.runs import complete_run
 from tasks.admin import bulk, bulk_views
+from tasks.errors import IllegalTransition
 from tasks.models import Assignment, Event, Run, Task
 from tasks.tests.admin_pages import LIST, act, messages_of, signed_in
 
@@ -50,7 +51,7 @@ def test_assign_action_shows_who_fits_and_then_assigns_several_agents(cast, new_
     assert next(iter(candidates)) == "atlas"
     assert set(candidates) == {"ada", "rita", "hugo", "atlas", "bert"}
     assert (candidates["atlas"].fitting, candidates["bert"].fitting) == (2, 1)
-    assert (candidates["bert"].active_runs, candidates["bert"].free) == (1, 9)
+    assert (candidates["bert"].facts.active_runs, candidates["bert"].free) == (1, 9)
     assert [(m.name, m.wanted, m.level) for m in candidates["atlas"].matches] == [("python", 3, 4)]
     assert "1 active + 0 assigned of 10" in " ".join(page.content.decode().split())
 
@@ -115,8 +116,8 @@ def test_approve_action_skips_what_is_not_in_review_and_what_one_did_oneself(cas
     good, open_task, own = in_review(), new_task(), in_review(cast.ada)
     messages = messages_of(act(ada, "approve", [good, open_task, own]))
     assert messages[0] == f"Approved 1 task: {good.ref}."
-    assert any(f"({open_task.ref}): {open_task.ref} is not started" in text for text in messages)
-    assert any("was done by you" in text for text in messages)
+    assert f"Could not approve 1 task ({open_task.ref}): it is not started and cannot be approved." in messages
+    assert f"Could not approve 1 task ({own.ref}): it was done by you." in messages
     assert statuses(good, open_task, own) == ["completed", "not_started", "in_review"]
 
 
@@ -185,8 +186,8 @@ def test_long_action_goes_on_in_portions_and_forgets_nothing(new_task, ada, monk
     portions = 1
     while "outcome" in page.context and page.templates[0].name.endswith("bulk_progress.html"):
         assert page.context["outcome"].count == portions
-        form = {name: page.context[name] for name in ("ids", "note")}
-        form["outcome"] = page.context["outcome"].dumps()
+        form = {bound.html_name: bound.value() for bound in page.context["form"]}
+        form |= {"ids": page.context["ids"], "outcome": page.context["outcome"].dumps()}
         page = ada.post(reverse("admin:tasks_task_bulk", args=["cancel"]), form, follow=True)
         portions += 1
     assert portions == 4
@@ -236,10 +237,8 @@ def test_outcome_that_a_browser_garbled_counts_as_nothing_done():
 def test_refusals_with_one_reason_are_told_as_one():
     outcome = bulk.Outcome()
     for ref in ("OPS-1", "OPS-12", "OPS-2"):
-        outcome.refuse(ref, f"{ref} is cancelled; ask OPS-1-x.")
-    assert [(reason, refs) for reason, refs in outcome.refusals] == [
-        ("it is cancelled; ask OPS-1-x.", ["OPS-1", "OPS-12", "OPS-2"])
-    ]
+        outcome.refuse(ref, IllegalTransition("assigned", ref, "cancelled", ["reopen"]).said_of("it"))
+    assert outcome.refusals == [("it is cancelled and cannot be assigned.", ["OPS-1", "OPS-12", "OPS-2"])]
     assert bulk.Outcome.loads(outcome.dumps()) == outcome
 
 
@@ -258,7 +257,7 @@ def test_hostile_text_in_titles_and_notes_is_escaped_on_every_page_of_an_action(
 def test_notes_that_a_database_cannot_hold_are_refused_in_a_sentence(cast, new_task, ada):
     task = new_task()
     page = confirm(ada, "assign", [task], agents=[cast.bert.pk], note="x" * 501).content.decode()
-    assert "at most 500 characters" in page
+    assert "At most 500 characters; this has 501." in page
     page = confirm(ada, "assign", [task], agents=[cast.bert.pk], note="nul \x00").content.decode()
     assert "Null characters are not allowed." in page
     assert assignees(task) == set()

@@ -42,12 +42,12 @@ def test_walk_of_manual_assignment_ends_with_the_agents_at_work(cast, new_task, 
     page.locator("#changelist-filter").get_by_role("link", name="Unassigned").click()
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
     page.locator("#action-toggle").check()
-    page.get_by_label("Action:").select_option(label="Assign to…")
+    page.get_by_label("Action:").select_option(label="Assign…")
     page.get_by_role("button", name="Go", exact=True).click()
 
     expect(page.get_by_role("heading", name="Assign 2 tasks")).to_be_visible()
     atlas = page.locator("#candidates tbody tr", has_text="atlas")
-    for fact in ("Available", "0 active + 0 assigned of 10", "python 4 of 3", "all 2", "never"):
+    for fact in ("has not called lately", "0 active + 0 assigned of 10", "python 4 of 3", "all 2", "never"):
         expect(atlas).to_contain_text(fact)
     expect(page.locator("#candidates tbody tr").first).to_contain_text("atlas")
     page.get_by_label("Find an agent").fill("bert")
@@ -65,7 +65,7 @@ def test_walk_of_manual_assignment_ends_with_the_agents_at_work(cast, new_task, 
     page.goto(f"{live_server.url}{reverse('admin:tasks_task_change', args=[wanted.pk])}")
     expect(page.locator(".tp-head")).to_contain_text("Held by atlas")
     page.locator("summary", has_text="Cancel").click()
-    page.get_by_label("Note (optional): an active run ends").fill("Not any more")
+    page.locator("form[action$='/verb/cancel/'] textarea").fill("Not any more")
     page.get_by_role("button", name=f"Cancel {wanted.ref}").click()
     expect(page.locator(".messagelist")).to_contain_text(f"Cancelled {wanted.ref}.")
     expect(page.locator("#timeline")).to_contain_text("Not any more")

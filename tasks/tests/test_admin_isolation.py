@@ -12,10 +12,11 @@ from tasks.actions.agents import create_token
 from tasks.actions.claims import claim_task
 from tasks.actions.runs import complete_run
 from tasks.admin.bulk import BULK_VERBS
-from tasks.admin.task_verbs import PAGE_VERBS
 from tasks.models import Agent, AgentToken, Assignment, Label, Membership, Role, Task
 from tasks.tests.admin_pages import as_posted, messages_of, signed_in
 from tasks.tests.cast import join, make_user
+from tasks.verbs import Door, On
+from tasks.verbs.catalogue import at
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "tasks"]
 SECRETS = ("OTHER", "Somewhere else", "zed", "mona", "Hidden work", "hidden-label")
@@ -126,15 +127,13 @@ def test_bulk_verbs_on_guessed_ids_touch_nothing_of_another_project(cast, new_ta
     data = {"ids": str(hidden.pk), "agents": [cast.atlas.pk], "note": "mine now"}
     response = ada.post(reverse("admin:tasks_task_bulk", args=[verb]), data, follow=True)
     holds_nothing(response)
-    assert messages_of(response) == [
-        f"Could not {BULK_VERBS[verb].doing.lower()} 1 task (a task): It no longer exists."
-    ]
+    assert messages_of(response) == [f"Could not {BULK_VERBS[verb].to('1 task')} (a task): It no longer exists."]
     assert Task.objects.get(pk=hidden.pk).version == before.version
     response = ada.get(reverse("admin:tasks_task_bulk", args=[verb]), {"ids": str(hidden.pk)}, follow=True)
     assert messages_of(response) == ["None of these tasks exists any longer."]
 
 
-@pytest.mark.parametrize("verb", sorted(PAGE_VERBS))
+@pytest.mark.parametrize("verb", sorted({verb.name for verb in at(Door.ADMIN, On.TASK, On.RUN)}))
 def test_page_verbs_on_guessed_ids_are_not_found(hidden, ada, verb):
     assert ada.post(reverse("admin:tasks_task_verb", args=[hidden.pk, verb]), {}).status_code == 404
     assert Task.objects.get(pk=hidden.pk).status == "not_started"

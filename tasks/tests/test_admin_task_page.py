@@ -31,7 +31,7 @@ def save(client, url, **changes):
 
 def press(client, task, verb, **fields):
     url = reverse("admin:tasks_task_verb", args=[task.pk, verb])
-    return client.post(url, {f"{verb}-{name}": value for name, value in fields.items()}, follow=True)
+    return client.post(url, fields, follow=True)
 
 
 def verbs_on(client, task) -> set[str]:
@@ -195,7 +195,7 @@ def test_dependencies_are_added_and_removed_through_their_verbs(new_task, ada):
 
 def test_buttons_are_exactly_the_verbs_that_are_legal_and_allowed(cast, new_task, ada):
     task = new_task(review_required=True)
-    assert verbs_on(ada, task) == {"start", "cancel"}
+    assert verbs_on(ada, task) == {"start", "start_for", "cancel"}
     run = claim_task(actor=cast.atlas.user, task=task)
     assert verbs_on(ada, task) == {"release", "cancel"}
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
@@ -206,12 +206,12 @@ def test_buttons_are_exactly_the_verbs_that_are_legal_and_allowed(cast, new_task
 
 def test_author_is_offered_no_review_of_their_own_work(cast, new_task, ada):
     task = new_task(review_required=True)
-    press(ada, task, "start", agent=cast.ada.pk)
+    press(ada, task, "start_for", agent="ada")
     assert verbs_on(ada, task) == {"progress", "complete", "fail", "release", "cancel"}
-    press(ada, task, "progress", percent="60", note="getting there")
+    press(ada, task, "progress", run=1, percent="60", note="getting there")
     task.refresh_from_db()
     assert (task.progress_percent, task.progress_note) == (60, "getting there")
-    press(ada, task, "complete", summary="All done")
+    press(ada, task, "complete", run=1, summary="All done")
     task.refresh_from_db()
     assert (task.status, task.summary) == ("in_review", "All done")
     assert verbs_on(ada, task) == {"cancel"}
@@ -223,8 +223,8 @@ def test_author_is_offered_no_review_of_their_own_work(cast, new_task, ada):
 def test_person_who_fails_the_attempt_says_why(cast, new_task, ada):
     task = new_task()
     start_task(actor=cast.ada.user, task=task)
-    assert messages_of(press(ada, task, "fail"))[0].startswith("Why: ")
-    press(ada, task, "fail", detail="No access", retryable="")
+    assert messages_of(press(ada, task, "fail", run=1, code="given_up")) == ["What went wrong: Say what went wrong."]
+    press(ada, task, "fail", run=1, code="given_up", detail="No access")
     task.refresh_from_db()
     assert task.status == "failed"
     assert Run.objects.get(task=task).failure == {"code": "given_up", "detail": "No access", "retryable": False}
@@ -276,7 +276,9 @@ def test_late_result_is_adopted_by_its_run_number_and_no_run_id_is_shown(cast, n
         assert str(run.pk) not in text
         assert run.pk.hex not in text
     url = reverse("admin:tasks_task_adopt", args=[task.pk])
-    assert messages_of(ada.post(url, {"number": "1"}, follow=True)) == ["Adopted the late result of run 1."]
+    assert messages_of(ada.post(url, {"number": "1"}, follow=True)) == [
+        f"Adopted the late result of {task.ref}: it is completed now."
+    ]
     task.refresh_from_db()
     assert (task.status, task.summary) == ("completed", "late <b>but</b> good")
     assert (

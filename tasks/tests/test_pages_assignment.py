@@ -68,10 +68,11 @@ def test_manager_offers_and_assignee_declines_on_the_task_page(alive, page, new_
     task = new_task()
     text = page(alive.ada, f"/tasks/{task.ref}", {"verb": "auto_assign"})
     (agent,) = Assignment.objects.active().filter(task=task).values_list("agent__slug", flat=True)
-    assert f"is offered to {agent}" in text
+    assert f"Offered {task.ref} to {agent}." in text
     mine = new_task(assignees=[alive.hugo])
-    assert "Say why" in page(alive.hugo, f"/tasks/{mine.ref}")
-    assert "You declined" in page(alive.hugo, f"/tasks/{mine.ref}", {"verb": "decline", "note": "On leave."})
+    assert "will not be offered to you again" in page(alive.hugo, f"/tasks/{mine.ref}")
+    text = page(alive.hugo, f"/tasks/{mine.ref}", {"verb": "decline", "reason": "On leave."})
+    assert f"Declined {mine.ref}." in text
     assert not Assignment.objects.active().filter(task=mine).exists()
 
 

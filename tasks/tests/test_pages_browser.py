@@ -132,17 +132,17 @@ def test_person_does_a_task_in_the_browser(open_page, cast, new_task):
     page.fill("#progress-percent", "60")
     page.fill("#progress-note", "sweeping")
     page.click("button:has-text('Report')")
-    page.wait_for_selector("text=Progress of OPS-1: 60 %")
+    page.wait_for_selector("text=Reported progress of OPS-1.")
     page.click("summary:has-text('Complete')")
     page.fill("#complete-summary", "All **swept**")
     page.fill("#complete-result", "{broken")
-    page.check("input[name=met] >> nth=0")
-    page.click("button:has-text('Send to review')")
-    page.wait_for_selector("text=begins like JSON")
+    page.check("input[name=criteria] >> nth=0")
+    page.click("button:has-text('Complete')")
+    page.wait_for_selector("text=Begins like JSON")
     tab.problems[:] = [problem for problem in tab.problems if "409 (Conflict)" not in problem]
     assert page.input_value("#complete-summary") == "All **swept**"
     page.fill("#complete-result", '{"rooms": 3}')
-    page.click("button:has-text('Send to review')")
+    page.click("button:has-text('Complete')")
     page.wait_for_selector(".task-head >> text=In review")
     assert page.locator(".task-result strong").inner_text() == "swept"
     task.refresh_from_db()

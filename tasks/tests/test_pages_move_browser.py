@@ -38,7 +38,7 @@ def test_card_dragged_where_it_may_go_is_moved(open_page, cast, new_task):
     page.evaluate("window.stayed = true")
     drag(page, task, "in_progress")
     page.wait_for_selector(column("in_progress", task))
-    page.wait_for_selector(f"{TOAST} >> text=OPS-1 is in progress: run 1 of hugo.")
+    page.wait_for_selector(f"{TOAST} >> text=Started OPS-1: run 1 of hugo.")
     task.refresh_from_db()
     assert task.status == "in_progress"
     assert page.evaluate("window.stayed") is True

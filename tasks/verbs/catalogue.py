@@ -100,7 +100,7 @@ START = Verb(
     passive="started",
     help="For yourself or, as staff, for another person. The run has no lease.",
     row="start",
-    fields=(Person(name="agent", label="Who", help="Another person; staff only.", short=False),),
+    fields=(Person(name="agent", label="Who", help="Another person; staff only.", by_hand=False),),
     doors=frozenset({Door.API, Door.PAGE, Door.BOARD, Door.ADMIN}),
     needs=frozenset({Need.READY, Need.MAY_TAKE}),
     primary=True,
@@ -119,7 +119,7 @@ START_FOR = Verb(
     right="assign",
     fields=(Person(name="agent", label="Who", required=True, missing="Choose who starts it."),),
     doors=frozenset({Door.PAGE, Door.BOARD, Door.ADMIN}),
-    needs=frozenset({Need.READY, Need.SOMEBODY_ELSE}),
+    needs=frozenset({Need.READY, Need.PERSON}),
     icon="play",
     answer=Answer.RUN,
 )
@@ -153,6 +153,7 @@ PROGRESS = Verb(
         _USAGE,
     ),
     doors=frozenset({Door.API, Door.PAGE, Door.ADMIN}),
+    standing=True,
     icon="in_progress",
     tag="work",
     answer=Answer.BRIEF,
@@ -274,7 +275,7 @@ FAIL = Verb(
     doing="End the attempt at {}",
     done="Ended the attempt at {}",
     passive="failed",
-    help="While it is worth another attempt and attempts are left, the task comes back after a rest; else it fails.",
+    help="The task fails; if it is worth another attempt and attempts are left, it comes back after a rest.",
     on=On.RUN,
     row="fail",
     fields=(
@@ -370,7 +371,7 @@ AUTO_ASSIGN = Verb(
     doing="Auto-assign {}",
     done="Auto-assigned {}",
     passive="offered to anybody",
-    help="Offers the task to the agent that fits best, in projects of any mode. Nobody found is an answer too: "
+    help="Offers the task to the agent that fits best, in projects of any mode. If nobody is found, "
     "`agent` is null. Repeating it is safe.",
     who=_MANAGERS,
     sources=frozenset({Status.NOT_STARTED}),
@@ -427,8 +428,8 @@ DECLINE = Verb(
     doing="Decline {}",
     done="Declined {}",
     passive="declined",
-    help="The task goes to somebody else, and is not offered to you again.",
-    who="For an assignee, before the task begins.",
+    help="The task goes to somebody else and will not be offered to you again.",
+    who="For an assignee, before the task is started.",
     sources=frozenset({Status.NOT_STARTED}),
     fields=(
         Text(
@@ -538,13 +539,26 @@ assert {verb.row for verb in VERBS.values() if verb.row} | set(WITHOUT_VERB) == 
 )
 
 
-def at(door: Door, *on: On) -> dict[str, Verb]:
-    """The verbs of ``door`` by their names; with ``on``, those used on such things. Order as in this file."""
-    return {verb.name: verb for verb in VERBS.values() if door in verb.doors and (not on or verb.on in on)}
+def at(door: Door, *on: On) -> list[Verb]:
+    """The verbs that ``door`` offers; with ``on``, those used on such things. Order as in this file."""
+    return [verb for verb in VERBS.values() if door in verb.doors and (not on or verb.on in on)]
+
+
+def _by_name(name: str) -> Verb | None:
+    """A verb by its name, its row in the table or the right that it needs; the first where several share one."""
+    for of in (lambda verb: verb.name, lambda verb: verb.row, lambda verb: verb.right):
+        if found := next((verb for verb in VERBS.values() if of(verb) == name), None):
+            return found
+    return None
 
 
 def passive_of(name: str) -> str:
-    """The words for "cannot be …" of a verb by its name or its row in the table."""
-    if name in WITHOUT_VERB:
-        return WITHOUT_VERB[name]
-    return next((verb.passive for verb in VERBS.values() if name in (verb.name, verb.row)), name.replace("_", " "))
+    """The words for "cannot be …" of a verb, by its name or its row in the table."""
+    verb = _by_name(name)
+    return verb.passive if verb else WITHOUT_VERB.get(name, name.replace("_", " "))
+
+
+def doing_of(name: str, what: str) -> str:
+    """The words for "may …" of a verb used on ``what``, by its name, its row in the table or its right."""
+    verb = _by_name(name)
+    return verb.to(what) if verb else f"{name.replace('_', ' ')} {what}"

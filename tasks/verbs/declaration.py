@@ -36,7 +36,7 @@ class Need(Enum):
 
     READY = "nothing blocks the task and it may begin by now"
     MAY_TAKE = "the caller is a person to whom the task is assigned, or who may take it"
-    SOMEBODY_ELSE = "there is a person who could do it"
+    PERSON = "there is a person who works in the project"
     ASSIGNEE = "the task is assigned to the caller"
     ASSIGNED = "the task is assigned to somebody"
     NOBODY_ASSIGNED = "the task is assigned to nobody"
@@ -62,10 +62,11 @@ class Verb:
     who may use it, where the API describes it.
 
     ``row`` names its move in the table of transitions, where it moves a status; a verb that moves none names the
-    statuses that it may be used in as ``sources``. ``right`` is what ``tasks.permissions.may`` is asked for.
+    statuses that it may be used in as ``sources``. ``right`` is what ``tasks.permissions.may`` is asked for, where it
+    is not the row.
 
-    ``confirm``: asks whether it is meant, even where it requires nothing. ``on_board`` is the button of the board where
-    moving a card says more than the label.
+    ``standing``: its form stands open on the task's page. ``confirm``: asks whether it is meant, even where it requires
+    nothing. ``on_board`` is the button of the board where moving a card says more than the label.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Verb:
     fields: tuple[Field, ...] = ()
     doors: frozenset[Door] = frozenset()
     needs: frozenset[Need] = frozenset()
+    standing: bool = False
     confirm: bool = False
     primary: bool = False
     danger: bool = False
@@ -110,6 +112,20 @@ class Verb:
         """Those it may lead to; empty for a verb that moves no status."""
         return TRANSITIONS[self.row].targets if self.row else frozenset()
 
+    def to(self, what: str) -> str:
+        """As in "cannot *request changes to OPS-1*"."""
+        words = self.doing.replace("{}", what, 1)
+        return words[0].lower() + words[1:]
+
+    def did(self, what: str) -> str:
+        """As in "*Requested changes to OPS-1*"."""
+        return self.done.replace("{}", what, 1)
+
+    @property
+    def needs_right(self) -> str:
+        """What ``tasks.permissions.may`` is asked for; empty where only the needs count."""
+        return self.right or self.row or ""
+
     @property
     def requires(self) -> bool:
         """Whether something must be said before it is done."""
@@ -132,8 +148,8 @@ class Verb:
 
     @property
     def person(self) -> Person | None:
-        """The field by which one person is chosen, if there is one."""
-        return next((field for field in self.fields if isinstance(field, Person)), None)
+        """The field by which a form lets one person be chosen, if there is one."""
+        return next((field for field in self.typed if isinstance(field, Person)), None)
 
     def schema(self) -> dict[str, Any]:
         """The input of the verb as JSON Schema."""

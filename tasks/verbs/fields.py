@@ -36,7 +36,7 @@ class Field:
     shown: str = ""
     initial: Any = None
     #: Whether a person fills it in on a form.
-    by_hand: ClassVar[bool] = True
+    by_hand: bool = True
 
     def problem(self, value: Any) -> str | None:
         """The sentence that refuses ``value``; None where the verb may have it."""
@@ -211,7 +211,7 @@ class Json(Field):
 class JsonObject(Field):
     """A JSON object with any content."""
 
-    by_hand: ClassVar[bool] = False
+    by_hand: bool = False
 
     def wrong(self, value: Any) -> str | None:
         return _wrong_json(value) if isinstance(value, dict) else "Must be an object."
@@ -226,7 +226,7 @@ class Names(Field):
 
     #: What is named, as ``tasks.using`` knows to find it.
     what: ClassVar[str]
-    by_hand: ClassVar[bool] = False
+    by_hand: bool = False
     most: int = 100
     longest: int = 60
 
@@ -284,7 +284,7 @@ class Person(Names):
     """One person, by the slug of their agent; on a form a choice of those who may work on the task."""
 
     what: ClassVar[str] = "person"
-    by_hand: ClassVar[bool] = True
+    by_hand: bool = True
 
     def wrong(self, value: Any) -> str | None:
         return self.missing if self.required and value == "" else self._wrong_name(value)
@@ -297,7 +297,7 @@ class Person(Names):
 class Record(Field):
     """An object with the given ``parts`` and no others."""
 
-    by_hand: ClassVar[bool] = False
+    by_hand: bool = False
     parts: tuple[Field, ...]
 
     def wrong(self, value: Any) -> str | None:
@@ -317,7 +317,7 @@ class Record(Field):
 class Criteria(Record):
     """How each criterion of the task was met; on a form a box to tick for each."""
 
-    by_hand: ClassVar[bool] = True
+    by_hand: bool = True
     most: int = 200
 
     def wrong(self, value: Any) -> str | None:

@@ -1,0 +1,45 @@
+"""What requests may carry for a verb, made from its declaration."""
+
+from functools import cache
+from typing import Any
+
+from drf_spectacular.drainage import set_override
+from rest_framework import serializers
+
+from taskproject.api.serializers import StrictSerializer
+from tasks.verbs import Verb
+from tasks.verbs.fields import Field, Json
+
+
+class DeclaredField(serializers.Field):
+    """A field as the catalogue declares it: its limits, its sentences, and its JSON Schema."""
+
+    def __init__(self, declared: Field) -> None:
+        arguments: dict[str, Any] = {"required": declared.required or declared.explicit}
+        if declared.default is not None:
+            arguments = {"default": declared.default}
+        super().__init__(
+            allow_null=isinstance(declared, Json),
+            help_text=declared.help or None,
+            error_messages={"required": declared.missing},
+            **arguments,
+        )
+        self.declared = declared
+        # Help and default are added by whoever describes the serializer.
+        set_override(self, "field", declared.type_schema())
+
+    def to_internal_value(self, data: Any) -> Any:
+        if problem := self.declared.problem(data):
+            raise serializers.ValidationError(problem)
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@cache
+def input_of(verb: Verb) -> type[StrictSerializer]:
+    """The serializer of what a request says when it uses ``verb``; names stay names."""
+    name = "".join(word.capitalize() for word in verb.key.split("_"))
+    fields = {field.name: DeclaredField(field) for field in verb.fields}
+    return type(f"{name}Input", (StrictSerializer,), {"__doc__": verb.help, **fields})

@@ -1,0 +1,68 @@
+"""What a click on a verb's button does: the posted form is read, the verb is used, a sentence says what came of it."""
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import DomainError, Invalid
+from tasks.models import Run, Task
+from tasks.permissions import agent_of
+from tasks.using.calling import outcome, use
+from tasks.using.forms import InputForm
+from tasks.verbs import Door, On, Verb
+from tasks.verbs.catalogue import at
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def posted_verb(door: Door, name: str, data: Any) -> Verb | None:
+    """The verb of ``door`` with this name; of two with one name the one on a run, where the form named a run."""
+    of_run = bool(data.get("run"))
+    found = [verb for verb in at(door, On.TASK, On.RUN, On.ENDED_RUN) if verb.name == name]
+    return next(iter(sorted(found, key=lambda verb: (verb.on is On.TASK) is of_run)), None)
+
+
+def press(verb: Verb | None, *, actor: "User", task: Task, data: Any) -> str:
+    """Use ``verb`` as the posted form says, and return what came of it. Raises ``DomainError``."""
+    if verb is None:
+        raise Invalid({"verb": "There is no such button."})
+    values = InputForm(verb, task, data).values()
+    if verb.on is On.RUN:
+        used_on: dict[str, Any] = {"run_id": _own_run(actor, task, data.get("run", "")).pk}
+    elif verb.on is On.ENDED_RUN:
+        used_on = {"run": _run(task, data.get("run", ""))}
+    else:
+        used_on = {"task": task}
+    return outcome(verb, task.ref, use(verb, actor=actor, values=values, **used_on))
+
+
+def sentence(error: DomainError, verb: Verb | None) -> str:
+    """The one sentence that a person reads; a field is called what its label says."""
+    labels = {field.name: field.label for field in verb.fields} if verb else {}
+    if isinstance(error, Invalid) and error.field in labels:
+        return f"{labels[error.field]}: {error.sentence}"
+    return error.sentence
+
+
+def _numbered(task: Task, number: str) -> Run | None:
+    """The run with this number: its id is a secret that no page holds."""
+    is_number = number.isascii() and number.isdecimal() and len(number) < 10
+    return Run.objects.filter(task=task, number=int(number)).first() if is_number else None
+
+
+def _run(task: Task, number: str) -> Run:
+    run = _numbered(task, number)
+    if run is None:
+        raise Invalid({"run": f"{task.ref} has no such run."})
+    return run
+
+
+def _own_run(actor: "User", task: Task, number: str) -> Run:
+    """The run that the page was about: what was written for one run must not end another.
+
+    The verb itself says where its lease is lost.
+    """
+    agent = agent_of(actor)
+    run = _numbered(task, number)
+    if run is None or agent is None or run.agent_id != agent.pk:
+        raise Invalid({"run": f"Run {number[:10]} of {task.ref} is not yours."})
+    return run
