@@ -1,6 +1,6 @@
 """ASGI entry point: plain HTTP goes to WSGI in pooled threads, streams and websockets to ``messaging``.
 
-An event stream outlives a request's worth of work, so it is served by the event loop, not by a thread.
+An event stream lasts longer than the work of a request, so it is served by the event loop, not by a thread.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 django.setup()
 
-# Everything below needs the apps that the line above has loaded.
+# Everything below needs the apps that the line above loads.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
@@ -27,18 +27,18 @@ from messaging.stream.routing import websocket_urlpatterns  # noqa: E402
 from messaging.stream.sse import event_stream  # noqa: E402
 from taskproject.http.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
 
-#: Paths (without a trailing slash) that answer with an event stream when one is asked for.
+#: Paths (without a trailing slash) that answer with an event stream on request.
 STREAM_PATHS = frozenset({"/api/v1/events"})
 
 threaded_wsgi = ThreadedWSGI(WSGIHandler(), threads=settings.HTTP_THREADS, on_thread_end=connections.close_all)
 
 
-#: Whether a signal that ends the server also lets go of all who wait, which would hold it up. ``up`` does it itself.
+#: Whether a signal that ends the server also releases everyone who waits, who would delay it. ``up`` does it itself.
 release_at_signals = True
 
 
 def release() -> None:
-    """Answer those who wait and send followers away: the server is about to stop. In the loop's thread."""
+    """Answer the waiting calls and close the streams: the server is about to stop. Runs in the loop's thread."""
     threaded_wsgi.stop_waiting()
     hub.close()
 
@@ -71,7 +71,7 @@ def _asks_for_stream(scope: Scope) -> bool:
 
 
 async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
-    """Close a socket of an unknown path before it opens; the client sees 403."""
+    """Close a socket on an unknown path before it opens; the client sees 403."""
     await receive()
     await send({"type": "websocket.close", "code": 4404})
 

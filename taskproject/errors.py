@@ -1,6 +1,6 @@
-"""The family of errors that every app raises and every door translates. Imports nothing of ours.
+"""The family of errors that every app raises and every door translates. Imports nothing from this project.
 
-An error has a stable ``code``, the fact, the advice where there is one, and data to go on with. The API shows it as a
+An error has a stable ``code``, the fact, the advice if there is any, and data to work with. The API shows it as a
 problem (``taskproject.api.problems``); pages, admin and commands show its sentences.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 
 def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
-    """One sentence for a name that is not known, with the nearest one that is."""
+    """One sentence for an unknown name, with the nearest known one."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"There is no {what} {name!r}; did you mean {close[0]!r}?" if close else f"There is no {what} {name!r}."
 
@@ -82,13 +82,13 @@ class NotFound(DomainError):
 
 
 class Contended(DomainError):
-    """Others changed the same rows again and again while this request tried."""
+    """Others kept changing the same rows while this request tried."""
 
     code, status, title = "contended", 409, "Others were faster"
 
 
 def codes() -> dict[str, tuple[int, str]]:
-    """The status and title of every code that an error of this family may have, of all apps that are loaded."""
+    """The status and title of every code of this family's errors, in all loaded apps."""
     kinds: list[type[DomainError]] = [DomainError]
     for kind in kinds:
         kinds += kind.__subclasses__()

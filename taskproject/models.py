@@ -1,4 +1,4 @@
-"""What the API keeps of itself: the answers that it gave under an Idempotency-Key."""
+"""What the API stores for itself: the answers given under an Idempotency-Key."""
 
 from datetime import timedelta
 from typing import Self
@@ -7,13 +7,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
-#: How long an answer is given again.
+#: How long an answer is repeated.
 KEPT = timedelta(hours=24)
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     def outdated(self) -> Self:
-        """Kept long enough: the key may be used for another request."""
+        """Stored long enough: the key may be used for another request."""
         return self.filter(created_at__lte=Now() - KEPT)
 
 

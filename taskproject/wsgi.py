@@ -6,7 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 
-# Django's application has loaded the settings that the line below reads.
+# Django's application loads the settings that the line below reads.
 _application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402

@@ -18,10 +18,10 @@ from tasks.events.reading import START, Cursor, event_output, first_kept, presen
 
 LIMIT, WAIT = 1000, 30
 PARAMETERS = {
-    "after": "A cursor; left out: from the oldest kept; `now`: only the present cursor.",
+    "after": "A cursor. Default: from the oldest event kept; `now`: return only the current cursor.",
     "project": "Key of a project.",
     "task": "Ref of a task.",
-    "kinds": "Kinds with commas between them, such as `task.assigned,run.ended`.",
+    "kinds": "Comma-separated kinds, such as `task.assigned,run.ended`.",
     "limit": "At most 1000; 100 by default.",
     "wait": "Seconds to wait for the next event, at most 30.",
 }
@@ -29,14 +29,14 @@ TASK_PARAMETERS = ("after", "kinds", "limit", "wait")
 
 
 class EventOutput(serializers.Serializer):
-    """An immutable fact. ``id`` only orders; follow the cursor."""
+    """An immutable fact. ``id`` only gives the order; follow the cursor."""
 
     id = serializers.CharField()
     at = serializers.DateTimeField()
     kind = serializers.CharField()
     project = serializers.CharField()
     task = serializers.CharField(allow_null=True)
-    agent = serializers.CharField(allow_null=True, help_text="The agent of the run or of the assignment.")
+    agent = serializers.CharField(allow_null=True, help_text="The agent of the run or assignment.")
     actor = serializers.CharField(allow_null=True, help_text="Who did it; null for the engine.")
     data = serializers.DictField()  # type: ignore[assignment]  # DRF has a method of that name
 
@@ -83,7 +83,7 @@ class EventsView(View):
         return self.answer(request)
 
     def answer(self, request: Request, ref: str | None = None) -> Response:
-        """The page that the query asks for; with ``ref`` of that task alone."""
+        """The requested page; with ``ref``, of that task alone."""
         params = request.query_params
         limit = _number(params, "limit", default=100, least=1, most=LIMIT)
         wait = _number(params, "wait", default=0, least=0, most=WAIT)
@@ -98,7 +98,7 @@ class EventsView(View):
         if seat and seat.cursor:
             cursor = seat.cursor
         elif ref:
-            # The life of one task is told whole, however long ago it began.
+            # The history of one task is complete, however long ago it began.
             cursor = Cursor.parse(text) if text else START
         else:
             cursor = Cursor.parse(text) if text else first_kept()
@@ -117,7 +117,7 @@ class TaskEventsView(EventsView):
         "events",
         "list_task_events",
         "Events of one task",
-        "The life of one task.",
+        "The history of one task.",
         parameters=_parameters(*TASK_PARAMETERS),
         responses=EventsOutput,
         problems=[410],

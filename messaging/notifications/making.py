@@ -14,37 +14,43 @@ from tasks.models import Event, Task
 
 
 def wanted(events: Sequence[Event]) -> list[Notification]:
-    """The notifications that the rules ask for, not yet stored: members', not muted, none that is there already."""
+    """The notifications that the rules call for, not yet stored: for members, not muted, and not existing already."""
     scene = rules.Scene(events)
-    found = [
-        (one, kind, user)
-        for one in events
-        for kind, users in rules.concerned(one, scene).items()
+    concerned = [
+        (event, kind, user)
+        for event in events
+        for kind, users in rules.concerned(event, scene).items()
         for user in sorted(users)
     ]
-    if not found:
+    if not concerned:
         return []
-    users = {user for _, _, user in found}
-    members = rules.members_among((one.project_id, user) for one, _, user in found)
+    users = {user for _, _, user in concerned}
+    members = rules.members_among((event.project_id, user) for event, _, user in concerned)
     muted = set(MutedKind.objects.filter(user__in=users).values_list("user", "kind"))
-    # The cursor keeps a batch from being handled twice; this is for one that somebody set back by hand.
+    # The cursor keeps a batch from being handled twice; this check is for a cursor that was set back by hand.
     present = set(
-        Notification.objects.filter(event__in={one.pk for one, _, _ in found}).values_list("event", "recipient", "kind")
+        Notification.objects.filter(event__in={event.pk for event, _, _ in concerned}).values_list(
+            "event", "recipient", "kind"
+        )
     )
     return [
-        Notification(recipient_id=user, kind=kind, event=one, project_id=one.project_id, task_id=one.task_id, at=one.at)
-        for one, kind, user in found
-        if (one.project_id, user) in members and (user, kind) not in muted and (one.pk, user, kind) not in present
+        Notification(
+            recipient_id=user, kind=kind, event=event, project_id=event.project_id, task_id=event.task_id, at=event.at
+        )
+        for event, kind, user in concerned
+        if (event.project_id, user) in members and (user, kind) not in muted and (event.pk, user, kind) not in present
     ]
 
 
 def prepare(events: Sequence[Event]) -> Effect | None:
-    """What the follower does with a batch: the notifications, each with an event for its recipient's eyes alone."""
+    """What the follower does with a batch: the notifications, each with an event private to its recipient."""
     new = wanted(events)
     if not new:
         return None
-    recipients = User.objects.in_bulk({one.recipient_id for one in new})
-    tasks = Task.objects.select_related("project").in_bulk({one.task_id for one in new if one.task_id})
+    recipients = User.objects.in_bulk({notification.recipient_id for notification in new})
+    tasks = Task.objects.select_related("project").in_bulk(
+        {notification.task_id for notification in new if notification.task_id}
+    )
 
     def store() -> int:
         now = clock.now()
@@ -55,13 +61,13 @@ def prepare(events: Sequence[Event]) -> Effect | None:
                     kinds.NOTIFICATION_CREATED,
                     at=now,
                     actor=None,
-                    task=tasks[one.task_id],
-                    recipient=recipients[one.recipient_id],
-                    notification=one.pk,
-                    notification_kind=one.kind,
+                    task=tasks[notification.task_id],
+                    recipient=recipients[notification.recipient_id],
+                    notification=notification.pk,
+                    notification_kind=notification.kind,
                 )
-                for one in new
-                if one.task_id in tasks and one.recipient_id in recipients
+                for notification in new
+                if notification.task_id in tasks and notification.recipient_id in recipients
             )
         )
         return len(new)

@@ -1,4 +1,4 @@
-"""The page of notifications: all of one's own, what is unread, what is muted."""
+"""The notifications page: all of the user's notifications, unread ones, muted kinds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ SHOWN = 50
 
 @dataclass
 class Row:
-    """A notification with its words; ``note`` and the task's title are untrusted text."""
+    """A notification with its texts; ``note`` and the task's title are untrusted."""
 
     notification: Notification
 
@@ -59,7 +59,7 @@ def _number(text: str) -> int | None:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def notifications(request: HttpRequest) -> HttpResponse:
-    """``?show=unread``, ``?kind=assigned`` narrow the list, ``?before=`` goes on; a POST reads or mutes."""
+    """``?show=unread``, ``?kind=assigned`` filter the list, ``?before=`` continues it; a POST reads or mutes."""
     user = request.user
     assert isinstance(user, User)
     if request.method == "POST":
@@ -80,9 +80,9 @@ def notifications(request: HttpRequest) -> HttpResponse:
     filters = {"show": "unread" if unread_only else "", "kind": kind}
     unread = mine.unread().filter(kind=kind)[:COUNTED].count() if kind else count_unread(user)
     context: dict[str, Any] = {
-        "rows": [Row(one) for one in shown],
-        "kinds": [(one.value, one.label, one.value not in muted) for one in NotificationKind],
-        "muted": [NotificationKind(one).label for one in muted],
+        "rows": [Row(notification) for notification in shown],
+        "kinds": [(kind.value, kind.label, kind.value not in muted) for kind in NotificationKind],
+        "muted": [NotificationKind(kind).label for kind in muted],
         "kind": kind,
         "kind_label": NotificationKind(kind).label if kind else "",
         "unread_only": unread_only,
@@ -113,25 +113,27 @@ def _post(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def _do(user: User, data: QueryDict) -> str:
-    """What the pressed button asks for; a sentence that says what came of it. Raises ``DomainError``."""
+    """Do what the button says; returns a sentence about the outcome. Raises ``DomainError``."""
     match data.get("do", ""):
         case "read":
             pk = _number(data.get("id", ""))
             if pk is None:
-                raise Invalid({"id": "Name the notification."})
+                raise Invalid({"id": "Say which notification."})
             read_notifications(user=user, ids=[pk])
             return "Marked as read."
         case "read_all":
-            # Only what was there when the page was made: what came since has not been seen.
+            # Only what existed when the page was rendered: the user has not seen what arrived since.
             kind = data.get("kind", "")
             if kind and kind not in NotificationKind.values:
                 raise Invalid({"kind": unknown_name(kind, NotificationKind.values, what="kind")})
             read = read_notifications(user=user, up_to=_number(data.get("up_to", "")), kind=kind)
-            return f"Marked {read} as read." if read else "All were read already."
+            return f"Marked {read} as read." if read else "All had already been read."
         case "mute":
             wanted = data.getlist("wanted")
             muted = [kind for kind in NotificationKind.values if kind not in wanted]
             mute_kinds(user=user, kinds=muted)
             names = ", ".join(NotificationKind(kind).label.lower() for kind in muted)
-            return f"You are not told any more: {names}." if muted else "You are told of everything that concerns you."
+            return (
+                f"Muted: {names}." if muted else "No kinds are muted: you are notified of everything that concerns you."
+            )
     raise Invalid({"do": "There is no such button."})

@@ -15,12 +15,12 @@ from tasks.events.recording import event, record
 from tasks.models import Membership, Project
 from tasks.querysets import sees_all
 
-#: Unread ones are counted up to here.
+#: Unread ones are counted up to this number.
 COUNTED = 1000
-#: So many ids of read notifications are told in one event.
+#: At most this many ids of read notifications are listed in one event.
 TOLD_IDS = 100
 AT_ONCE = 1000
-#: Asked with every heartbeat: one statement that stops counting, which no ORM query is.
+#: Run with every heartbeat: one statement that stops counting, which the ORM cannot express.
 UNREAD = f"""
 SELECT COUNT(*) FROM (
     SELECT 1 FROM {Notification._meta.db_table} notification
@@ -33,7 +33,7 @@ SELECT COUNT(*) FROM (
 
 
 def notifications_of(user: User) -> NotificationQuerySet:
-    """Those for ``user`` about projects that they are a member of now."""
+    """The notifications of ``user`` in projects that they are a member of now."""
     return Notification.objects.filter(recipient=user).visible_to(user)
 
 
@@ -47,14 +47,14 @@ def count_unread(user: User) -> int:
 def read_notifications(
     *, user: User, ids: Collection[int] | None = None, up_to: int | None = None, kind: str = ""
 ) -> int:
-    """Mark as read those with these ids, or all (up to an id and of one kind, where given).
+    """Mark as read those with these ids, or all (up to an id and of one kind, if given).
 
     Returns how many were unread.
 
-    What is read already stays as it was. Raises ``Invalid``, with nothing changed, for an id that is not the user's.
+    Those read before stay as they are. Raises ``Invalid``, with nothing changed, for an id that is not the user's.
     """
     with transaction.atomic():
-        # Locked in one order, so that two readers of the same do not wait for each other in a circle.
+        # Locked in one order, so that two readers of the same rows cannot deadlock.
         rows = notifications_of(user).select_for_update(of=("self",), no_key=True).order_by("id")
         if ids is not None:
             rows = rows.filter(pk__in=set(ids))
@@ -71,17 +71,17 @@ def read_notifications(
         for start in range(0, len(unread), AT_ONCE):
             here = [pk for pk, _ in unread[start : start + AT_ONCE]]
             Notification.objects.filter(pk__in=here).update(read_at=now)
-        _tell_read(user, unread, now)
+        _record_read(user, unread, now)
     return len(unread)
 
 
 def _unknown(ids: list[int]) -> str:
     shown = ", ".join(map(str, ids[:10])) + (" and more" if len(ids) > 10 else "")
-    return f"{shown} {'is no notification' if len(ids) == 1 else 'are no notifications'} of yours."
+    return f"{shown} {'is not a notification' if len(ids) == 1 else 'are not notifications'} of yours."
 
 
-def _tell_read(user: User, read: Iterable[tuple[int, int]], now: datetime) -> None:
-    """An event in each project, so that the user's other pages know."""
+def _record_read(user: User, read: Iterable[tuple[int, int]], now: datetime) -> None:
+    """Record an event in each project, so that the user's other pages know."""
     by_project: dict[int, list[int]] = defaultdict(list)
     for pk, project_id in read:
         by_project[project_id].append(pk)
@@ -109,7 +109,7 @@ def muted_kinds(user: User) -> list[str]:
 
 
 def mute_kinds(*, user: User, kinds: Collection[str]) -> None:
-    """Make ``kinds`` those that ``user`` gets no notification of from now on. Raises ``Invalid`` for an unknown one."""
+    """Set the kinds of which ``user`` gets no notifications from now on. Raises ``Invalid`` for an unknown one."""
     for kind in kinds:
         if kind not in NotificationKind.values:
             raise Invalid({"muted": unknown_name(kind, NotificationKind.values, what="kind")})

@@ -38,20 +38,20 @@ class Scene:
 
     @cached_property
     def _assignments(self) -> dict[int, list[Assignment]]:
-        found: dict[int, list[Assignment]] = defaultdict(list)
+        by_task: dict[int, list[Assignment]] = defaultdict(list)
         rows = Assignment.objects.filter(task__in=list(self.tasks)).select_related("agent")
         for row in rows.only("task", "created_at", "ended_at", "agent__user"):
-            found[row.task_id].append(row)
-        return found
+            by_task[row.task_id].append(row)
+        return by_task
 
     @cached_property
     def _judges(self) -> dict[int, list[tuple[int, Role]]]:
-        found: dict[int, list[tuple[int, Role]]] = defaultdict(list)
+        by_project: dict[int, list[tuple[int, Role]]] = defaultdict(list)
         projects = {event.project_id for event in self.events}
         rows = Membership.objects.filter(project__in=projects, role__in=(Role.REVIEWER, Role.MANAGER))
         for project, user, role in rows.values_list("project", "user", "role"):
-            found[project].append((user, Role(role)))
-        return found
+            by_project[project].append((user, Role(role)))
+        return by_project
 
     def agent(self, event: Event) -> int | None:
         """The user of the agent that the event names."""
@@ -192,12 +192,12 @@ def concerned(event: Event, scene: Scene) -> dict[NotificationKind, set[int]]:
     """The users whom each kind of notification about ``event`` is for; not the one who did it. Empty for lost tasks."""
     if event.task_id not in scene.tasks:
         return {}
-    found = {}
+    users_by_kind = {}
     for kind, rule in RULES.items():
         users = {user for user in rule(event, scene) if user is not None and user != event.actor_id}
         if users:
-            found[kind] = users
-    return found
+            users_by_kind[kind] = users
+    return users_by_kind
 
 
 def members_among(pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:

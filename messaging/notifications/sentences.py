@@ -1,4 +1,4 @@
-"""A notification in words: one plain sentence, and what somebody wrote with it. Whoever shows them escapes them."""
+"""A notification in words: one plain sentence, and what somebody wrote with it. The caller escapes them."""
 
 from messaging.models import Notification, NotificationKind
 from tasks.events import kinds
@@ -21,7 +21,7 @@ ICONS = {
 
 
 def sentence(notification: Notification) -> str:
-    """What happened, in a sentence that names the task, as the catalogue has it; reads the event."""
+    """What happened, in a sentence that names the task, from the catalogue; reads the event."""
     event = notification.event
     kind = kinds.CATALOGUE.get(event.kind)
     words = kind.notice_of(event, notification.kind) if kind is not None else ""
@@ -29,6 +29,6 @@ def sentence(notification: Notification) -> str:
 
 
 def note(notification: Notification) -> str:
-    """What the one who acted wrote with it; untrusted, empty where nothing was written."""
+    """What the actor wrote with it; untrusted, empty if nothing was written."""
     text = notification.event.data.get("note", "")
     return text if isinstance(text, str) else ""

@@ -1,4 +1,4 @@
-"""From a request for the stream to a follower of it: who, what, from where. One door for sockets and event streams."""
+"""From a request for the stream to a follower: who, what, from where. One door for sockets and event streams."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -15,10 +15,10 @@ QUERY_NAMES = ("after", "project", "task", "kinds")
 
 
 def admit_follower(headers: Mapping[str, str], query: bytes, *, replay: bool = False) -> tuple[Follower, Cursor | None]:
-    """A follower for the request with these headers (lower-case names) and this query string, and where it begins.
+    """A follower for the request with these headers (lower-case names) and this query string, and where it starts.
 
-    The place is that of ``Last-Event-ID``, else of ``after``; None means from now on. With ``replay`` one that is left
-    out means from the oldest event that is kept. Reads the database. Raises ``DomainError``: ``NotAuthenticated``,
+    The start is ``Last-Event-ID``, else ``after``; None means from now on. With ``replay``, the default is the oldest
+    event kept. Reads the database. Raises ``DomainError``: ``NotAuthenticated``,
     ``NotFound``, ``Invalid``, ``CursorExpired``.
     """
     visitor = admit(headers)

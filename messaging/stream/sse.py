@@ -1,7 +1,7 @@
 """``GET /api/v1/events`` with ``Accept: text/event-stream``: the stream as server-sent events.
 
-After the HTML standard, section *Server-sent events*: each event carries its cursor as ``id``, so that a client that
-reconnects sends it as ``Last-Event-ID`` and misses nothing.
+As in the HTML standard, section *Server-sent events*: each event carries its cursor as ``id``, so that a reconnecting
+client sends it as ``Last-Event-ID`` and misses nothing.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tasks.events.reading import Cursor
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-#: A comment so often keeps proxies from closing a quiet stream.
+#: A comment at this interval keeps proxies from closing a quiet stream.
 KEEP_ALIVE_SECONDS = 15.0
 
 

@@ -1,4 +1,4 @@
-"""Who follows the stream, and what they may see at the moment: members of projects, by session or by token."""
+"""Who follows the stream, and what they may see now: members of projects, by session or token."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -23,9 +23,9 @@ SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
 @dataclass(frozen=True)
 class Visitor:
-    """A user as the stream knows them; ``projects`` are ids, None for a superuser, who sees all.
+    """A user as the stream sees them; ``projects`` are ids, or None for a superuser, who sees everything.
 
-    ``session_hash`` is that of the password under which the session began: a new password ends it.
+    ``session_hash`` belongs to the password under which the session started: a new password ends it.
     """
 
     user_id: int
@@ -36,7 +36,7 @@ class Visitor:
 
 
 def admit(headers: Mapping[str, str]) -> Visitor:
-    """The visitor that a request's headers (lower-case names) speak for: a bearer token, else a session cookie.
+    """The visitor identified by a request's headers (lower-case names): a bearer token, else a session cookie.
 
     Raises ``NotAuthenticated``. Reads the database.
     """
@@ -53,14 +53,14 @@ def admit(headers: Mapping[str, str]) -> Visitor:
 
 
 def visitor_of(user: User, *, token: AgentToken | None, session_key: str | None) -> Visitor:
-    """The visitor behind a request that has been let in already, for ``standing`` to look at later."""
+    """The visitor behind an authenticated request, for later checks by ``standing``."""
     if token is not None:
         return Visitor(user.pk, None, token_id=token.pk)
     return Visitor(user.pk, None, session_key=session_key, session_hash=user.get_session_auth_hash())
 
 
 def _user_of_session(session_key: str) -> User | None:
-    """The user signed in under this session; None for a session that has ended, or whose password has changed."""
+    """The user signed in with this session; None if the session has ended or the password has changed."""
     session = SessionStore(session_key)
     if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return None
@@ -78,7 +78,7 @@ def _seen(visitor: Visitor, user: User) -> Visitor:
 
 
 def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
-    """What each visitor may see now; None for who has no business here any more. Four queries for all of them."""
+    """What each visitor may see now; None for those no longer authorised. Four queries for all of them."""
     visitors = set(visitors)
     now = clock.now()
     users = User.objects.filter(is_active=True).in_bulk({visitor.user_id for visitor in visitors})
@@ -113,7 +113,7 @@ def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
 
 
 def audit(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
-    """``standing`` of those who follow; notes that agents among them are alive, though all they do is listen."""
+    """``standing`` of the followers; also records that agents among them are alive, even if they only listen."""
     stand = standing(visitors)
-    note_seen({one.token_id for one in stand.values() if one is not None and one.token_id is not None})
+    note_seen({visitor.token_id for visitor in stand.values() if visitor is not None and visitor.token_id is not None})
     return stand

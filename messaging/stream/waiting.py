@@ -1,4 +1,4 @@
-"""The room of those who wait for the next events over plain HTTP: each is woken by what it asked for and may see."""
+"""The room of readers that wait for events over plain HTTP: each is woken by what it requested and may see."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tasks.waiting.room import Room, Seat
 
 @dataclass(eq=False, kw_only=True)
 class ReaderSeat(Seat):
-    """One call that waits for events of ``narrowing``; it has read up to ``cursor``."""
+    """One call that waits for events in ``narrowing``; it has read up to ``cursor``."""
 
     visitor: Visitor
     name: str
@@ -24,7 +24,7 @@ class ReaderSeat(Seat):
     cursor: Cursor | None = None
 
     def wants(self, event: Event) -> bool:
-        """Whether it may find something to read after ``event``; the reading decides what it may see."""
+        """Whether ``event`` may give it something to read; the read decides what it may see."""
         if event.kind.startswith("member.") and event.data.get("member") == self.name:
             return True
         return self.narrowing.takes(event) and may_see(self.visitor, event)
@@ -32,7 +32,7 @@ class ReaderSeat(Seat):
 
 class ReadersRoom(Room[ReaderSeat]):
     def seat(self, user: User, narrowing: Narrowing, kept: ReaderSeat | None = None) -> ReaderSeat:
-        """The seat of a call, to be taken before it reads; ``kept`` is the one of its earlier looks."""
+        """The seat of a call, taken before it reads; ``kept`` is its seat from earlier reads."""
         ids = None
         if not user.is_superuser:
             ids = frozenset(Membership.objects.filter(user=user).values_list("project_id", flat=True))

@@ -141,7 +141,7 @@ def test_post_of_nonsense_says_so_and_changes_nothing(hugo, cast, notified_tasks
 def test_read_of_a_foreign_notification_is_refused(client, cast, notified_tasks):
     client.force_login(cast.ada.user)
     answer = client.post(PAGE, {"do": "read", "id": newest(cast)}, follow=True)
-    assert "is no notification of yours" in answer.content.decode()
+    assert "is not a notification of yours" in answer.content.decode()
     assert count_unread(cast.hugo.user) == 4
 
 
@@ -149,7 +149,7 @@ def test_mute_saves_the_kinds_without_a_tick(hugo, cast):
     wanted = [kind for kind in NotificationKind.values if kind not in ("completed", "stalled")]
     answer = hugo.post(PAGE, {"do": "mute", "wanted": wanted}, follow=True)
     assert muted_kinds(cast.hugo.user) == ["completed", "stalled"]
-    assert "You are not told any more: completed, stalled." in answer.content.decode()
+    assert "Muted: completed, stalled." in answer.content.decode()
     hugo.post(PAGE, {"do": "mute", "wanted": NotificationKind.values})
     assert muted_kinds(cast.hugo.user) == []
 

@@ -20,7 +20,7 @@ def test_page_is_readable_small_and_by_keyboard(open_page, cast, new_task, notif
     tab.assert_contrast()
     tab.page.uncheck("input[value=overdue]")
     tab.page.click("button[value=mute]")
-    tab.page.wait_for_selector(".notices >> text=You are not told any more: overdue.")
+    tab.page.wait_for_selector(".notices >> text=Muted: overdue.")
     tab.page.click("[aria-label^='Mark as read']")
     tab.page.wait_for_selector("text=Marked as read.")
     tab.page.wait_for_selector("[data-notifications-count='1']")

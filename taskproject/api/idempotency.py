@@ -1,7 +1,7 @@
 """Idempotency-Key: the same key, caller, path and body get the same answer for 24 hours, and one effect.
 
-After the IETF draft *The Idempotency-Key HTTP Header Field*. The answer is stored in the transaction of the effect, so
-there is no moment at which one exists without the other.
+Follows the IETF draft *The Idempotency-Key HTTP Header Field*. The answer is stored in the transaction of the effect,
+so neither ever exists without the other.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from taskproject.models import IdempotencyKey, IdempotencyKeyQuerySet
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH = 200
-#: Answers about the request as a whole, not about its effect: trying again may well end otherwise.
+#: Answers about the request as a whole, not about its effect: a retry may well succeed.
 NOT_STORED = (401, 413, 429)
-#: Headers that belong to the answer; the others are made anew.
+#: Headers that belong to the answer; the others are generated again.
 STORED_HEADERS = ("Content-Type", "ETag", "Location", "Retry-After")
 
 View = Callable[..., HttpResponse]
@@ -48,14 +48,14 @@ class IdempotencyMiddleware:
         user = _caller(request)
         if user is None:
             return None
-        # Read before anyone parses it: a body that was read as a stream cannot be had again.
+        # Read before anyone parses it: a body that was read as a stream cannot be read again.
         _ = request.body
         wait = getattr(getattr(view, "cls", None), "wait_before_transaction", None)
         if wait is not None and not _stored(request, user, key).exists() and wait(request, user):
-            # Sent where the wait is cut short; otherwise the request is run again.
+            # Sent if the wait is cut short; otherwise the request is run again.
             return problem_response(
                 "unavailable",
-                "The server is about to stop; nothing was done. Ask again, with the same key.",
+                "The server is about to stop; nothing was done. Try again with the same key.",
                 retry_after_seconds=1,
             )
         request.META.pop(WAITING, None)
@@ -64,7 +64,7 @@ class IdempotencyMiddleware:
 
 
 def _caller(request: HttpRequest) -> Any:
-    """The authenticated user, or None where the view will refuse the request anyway."""
+    """The authenticated user, or None if the view will refuse the request anyway."""
     authenticators = [cast(Any, kind)() for kind in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
     try:
         user = Request(request, authenticators=authenticators).user
@@ -83,12 +83,12 @@ def _stored(request: HttpRequest, user: Any, key: str) -> IdempotencyKeyQuerySet
 
 def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], HttpResponse]) -> HttpResponse:
     path = _path(request)
-    asked = f"{path}?{request.META.get('QUERY_STRING', '')}"
-    digest = hashlib.sha256(asked.encode() + b"\0" + request.body).hexdigest()
+    target = f"{path}?{request.META.get('QUERY_STRING', '')}"
+    digest = hashlib.sha256(target.encode() + b"\0" + request.body).hexdigest()
     if not _lock(f"{user.pk}\0{key}\0{path}"):
         return problem_response(
             "request_in_progress",
-            "The first request with this key is still running; ask again in a second.",
+            "The first request with this key is still running; try again in a second.",
             retry_after_seconds=1,
         )
     kept = _stored(request, user, key)
@@ -121,7 +121,7 @@ def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], Ht
 
 
 def _without_secrets(response: HttpResponse) -> bytes:
-    """What is kept of an answer: a token that is shown once (``no-store``) is null when the answer is given again."""
+    """The answer as stored: a token that is shown once (``no-store``) is null when the answer is repeated."""
     data = getattr(response, "data", None)
     if "no-store" in response.headers.get("Cache-Control", "") and isinstance(data, dict) and "token" in data:
         return JSONRenderer().render({**data, "token": None})
@@ -129,7 +129,7 @@ def _without_secrets(response: HttpResponse) -> bytes:
 
 
 def _lock(name: str) -> bool:
-    """Whether this transaction is the only one under ``name``; SQLite runs one writing transaction at a time anyway."""
+    """Whether this transaction is the only one with ``name``; SQLite runs one writing transaction at a time anyway."""
     if connection.vendor != "postgresql":
         return True
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

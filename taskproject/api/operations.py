@@ -1,11 +1,11 @@
-"""How an operation of the API is described: its words and examples stand beside the view that answers it."""
+"""How an operation of the API is described: its texts and examples are next to the view that implements it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 
-#: Where an operation notes the problems that are its own; ``schema.add_conventions`` puts them among its responses.
+#: Where an operation lists its specific problems; ``schema.add_conventions`` adds them to its responses.
 PROBLEMS = "x-problems"
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -24,8 +24,8 @@ def operation(
 ) -> Callable[[Method], Method]:
     """Describe a view's method in OpenAPI.
 
-    ``schema`` goes to drf-spectacular's ``extend_schema`` as it is: ``request``, ``responses``, ``parameters``, further
-    ``examples``. An example of the response is one of the first status in ``responses``.
+    ``schema`` is passed to drf-spectacular's ``extend_schema`` unchanged: ``request``, ``responses``, ``parameters``,
+    further ``examples``. A response example belongs to the first status in ``responses``.
     """
     examples = [*schema.pop("examples", ())]
     if request_example is not None:

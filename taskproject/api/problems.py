@@ -13,7 +13,7 @@ from taskproject.errors import DomainError, codes
 
 CONTENT_TYPE = "application/problem+json"
 
-#: The codes that HTTP itself makes necessary, with status and title; the errors of ours carry their own.
+#: The codes that HTTP itself requires, with status and title; our own errors carry theirs.
 HTTP_CODES: dict[str, tuple[int, str]] = {
     "throttled": (429, "Too many requests"),
     "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
@@ -21,9 +21,9 @@ HTTP_CODES: dict[str, tuple[int, str]] = {
     "internal_error": (500, "Something went wrong here"),
     "method_not_allowed": (405, "Method not allowed"),
     "not_acceptable": (406, "Not acceptable"),
-    "request_timeout": (408, "The request came in too slowly"),
+    "request_timeout": (408, "The request arrived too slowly"),
     "body_too_large": (413, "The body is too large"),
-    "unavailable": (503, "Not available at the moment"),
+    "unavailable": (503, "Temporarily unavailable"),
     "unsupported_media_type": (415, "Unsupported media type"),
 }
 
@@ -34,9 +34,9 @@ def all_codes() -> dict[str, tuple[int, str]]:
 
 
 def problem(code: str, detail: str, **extra: Any) -> dict[str, Any]:
-    """The members of one problem; ``extra`` holds what helps to go on.
+    """The members of one problem; ``extra`` holds what helps the caller proceed.
 
-    ``status`` is always the number of the HTTP answer, as RFC 9457 has it; the status of a task is ``task_status``.
+    ``status`` is always the HTTP status, as in RFC 9457; the status of a task is ``task_status``.
     """
     status, title = all_codes()[code]
     kind = f"/api/v1/docs#problem-{code}"
@@ -48,13 +48,13 @@ def problem_of(error: DomainError) -> dict[str, Any]:
 
 
 def problem_response(code: str, detail: str, **extra: Any) -> HttpResponse:
-    """For middleware, which has no DRF renderer at hand."""
+    """For middleware, which has no DRF renderer."""
     body = problem(code, detail, **extra)
     return HttpResponse(JSONRenderer().render(body), status=body["status"], content_type=CONTENT_TYPE)
 
 
 def _sentences(detail: Any) -> list[str]:
-    """The sentences in one field's part of DRF's error detail, whatever its depth."""
+    """The sentences in one field's part of DRF's error detail, at any depth."""
     if isinstance(detail, list):
         return [text for item in detail for text in _sentences(item)]
     if isinstance(detail, dict):
@@ -67,7 +67,7 @@ def _of_validation_error(error: exceptions.ValidationError) -> dict[str, Any]:
     errors = dict(detail) if isinstance(detail, dict) else {"body": detail}
     listed = {("body" if name == "non_field_errors" else name): _sentences(texts) for name, texts in errors.items()}
     listed = {name: texts for name, texts in listed.items() if texts}
-    name, texts = next(iter(listed.items()), ("body", ["It is not valid."]))
+    name, texts = next(iter(listed.items()), ("body", ["It is invalid."]))
     return problem("validation_error", f"{name}: {texts[0]}", errors=listed)
 
 
@@ -85,16 +85,16 @@ def _of_api_exception(error: exceptions.APIException, view: APIView | None) -> d
             return problem("validation_error", detail, errors={"body": [detail]})
         case exceptions.MethodNotAllowed() if view is not None:
             methods = [name for name in view.allowed_methods if name not in ("HEAD", "OPTIONS")]
-            return problem("method_not_allowed", f"This path takes {' and '.join(methods)} only.", methods=methods)
+            return problem("method_not_allowed", f"This path accepts only {' and '.join(methods)}.", methods=methods)
         case exceptions.UnsupportedMediaType():
             return problem("unsupported_media_type", "Send JSON, with `Content-Type: application/json`.")
     return problem(error.default_code, detail)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Translate what a view raised; None lets a defect surface as a 500 with its traceback in the log."""
+    """Translate what a view raised; None lets a bug surface as a 500 with its traceback in the log."""
     if isinstance(error, Http404):
-        error = exceptions.NotFound("There is nothing here, or nothing that you may see.")
+        error = exceptions.NotFound("There is nothing here that you may see.")
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     headers: dict[str, str] = {}
@@ -114,7 +114,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 class UnknownPath(APIView):
-    """Answers every path that the API does not have, in the API's own form."""
+    """Answers every unknown path with a problem."""
 
     schema = None
 

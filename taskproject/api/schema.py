@@ -1,4 +1,4 @@
-"""What every operation of the OpenAPI description shares: paths without slash, errors, headers."""
+"""What every operation of the OpenAPI description shares: paths without a slash, errors, headers."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _ANYTHING_OR_NULL: list[dict[str, Any]] = [{}, {"type": "null"}]
 
 
 def excluded_docstrings() -> list[type]:
-    """The classes whose docstrings are for readers of the code, not of the description."""
+    """The classes whose docstrings are for readers of the code, not for the description."""
     return [*get_lib_doc_excludes(), View, ListView]
 
 
@@ -59,7 +59,7 @@ def add_conventions(result: dict[str, Any], generator: Any = None, **_: Any) -> 
         for method, operation in operations.items():
             for parameter in operation.get("parameters", []):
                 if parameter["in"] == "query":
-                    # As a browser's form sends what was left empty.
+                    # Browsers' forms send empty fields like this.
                     parameter["allowEmptyValue"] = True
             responses = operation.setdefault("responses", {})
             for status in _problem_statuses(method) + operation.pop(PROBLEMS, []):
@@ -79,7 +79,7 @@ def _problem_statuses(method: str) -> list[str]:
 
 
 def say_what_is_strict(result: dict[str, Any], generator: Any = None, **_: Any) -> dict[str, Any]:
-    """Inputs refuse members they do not know; and any JSON value may be null, which is one thing and not two."""
+    """Declare that inputs refuse unknown members, and simplify "any JSON value", which already includes null."""
     schemas = result.get("components", {}).get("schemas", {})
     for schema in schemas.values():
         for field, part in schema.get("properties", {}).items():
@@ -92,7 +92,7 @@ def say_what_is_strict(result: dict[str, Any], generator: Any = None, **_: Any) 
 
 
 def _reached(part: Any, schemas: dict[str, Any], seen: set[str]) -> set[str]:
-    """The names of all components that ``part`` refers to, whatever the depth."""
+    """The names of all components that ``part`` refers to, at any depth."""
     if isinstance(part, dict):
         if (name := str(part.get("$ref", "")).rpartition("/")[2]) in schemas and name not in seen:
             seen.add(name)

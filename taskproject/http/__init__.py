@@ -1,1 +1,1 @@
-"""How requests reach Django: from ASGI to pooled WSGI threads, within bounds. Knows nothing of the apps."""
+"""How requests reach Django: from ASGI to pooled WSGI threads, within limits. Knows nothing about the apps."""

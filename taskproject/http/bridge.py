@@ -1,8 +1,8 @@
 """Plain HTTP under an ASGI server: requests are read by the event loop and answered by WSGI in pooled threads.
 
 Django's own ASGI handler starts a thread and opens a database connection for every request. Here threads and their
-connections live on, and a request costs one hand-over there and one back; a thread never waits for a client that
-sends or reads slowly, nor for something to happen. Figures: docs/decisions/0002-http-in-pooled-threads.md.
+connections persist, and a request costs one hand-over in each direction; a thread never waits for a slow client, nor
+for something to happen. Figures: docs/decisions/0002-http-in-pooled-threads.md.
 """
 
 import asyncio
@@ -26,20 +26,20 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-#: What a request may carry; the API's contract says 1 MB.
+#: The largest body of a request; the API's contract says 1 MB.
 MAX_BODY_BYTES = 1024 * 1024
-#: What is read and thrown away of a body that is too large, so that its sender gets to read the answer.
+#: How much of a too large body is read and discarded, so that its sender gets to read the answer.
 DRAINED_BYTES = 16 * 1024 * 1024
-#: A body that has not come in whole by then is given up.
+#: A body that is not complete by then is given up.
 BODY_SECONDS = 60
-#: A request that takes longer is watched for its client going away.
+#: If a request takes longer, the server watches whether its client goes away.
 WATCH_AFTER_SECONDS = 0.5
 FILE_BLOCK_BYTES = 256 * 1024
 #: Parts of a streamed answer that may wait for a slow reader.
 STREAM_PARTS_AHEAD = 8
-#: Requests answered at a time; more queue up.
+#: Requests answered at a time; others queue.
 THREADS = 24
-#: Requests that may wait at a time for something to happen; those beyond are answered at once.
+#: Requests that may wait at a time for something to happen; others are answered at once.
 MOST_WAITING = 10_000
 
 
@@ -76,7 +76,7 @@ class _Stream:
         self.room = threading.Semaphore(STREAM_PARTS_AHEAD)
 
     def push(self, part: bytes | BaseException | None, gone: Callable[[], bool]) -> bool:
-        """In the thread: hand over a part (None: that was all); False where nobody reads on."""
+        """In the thread: hand over a part (None: that was all); False if nobody is reading any more."""
         while not self.room.acquire(timeout=1):
             if gone():
                 return False
@@ -89,7 +89,7 @@ class _Stream:
 
 
 class _Exchange:
-    """One request on its way through threads: one run, and another each time what it waited for may be there."""
+    """One request on its way through threads: one run, and another each time that what it waits for may be there."""
 
     __slots__ = (
         "_job",
@@ -114,7 +114,7 @@ class _Exchange:
         self.status = 500
         self.headers: Headers = []
         self.waiting = Waiting()
-        #: While it waits; its result is whether it is to be run again.
+        #: Set while it waits; the result is whether to run it again.
         self.woken: asyncio.Future[bool] | None = None
         self.body = body
         self._scope = scope
@@ -122,7 +122,7 @@ class _Exchange:
         self._watch: asyncio.Task[None] | None = None
 
     async def run(self) -> "bytes | _Stream":
-        """Let a thread run Django. Raises ``_Gone`` where the client went away before a thread was free."""
+        """Let a thread run Django. Raises ``_Gone`` if the client went away before a thread was free."""
         self.waiting.begin_run()
         self._job = Job(self.answer, self.loop)
         self.bridge.pool.submit(self._job)
@@ -139,9 +139,9 @@ class _Exchange:
             self._job = None
 
     async def wait(self) -> bool:
-        """Wait for what the view asked for. Returns whether to run it again; False: what it answered stands.
+        """Wait for what the view requested. Returns whether to run it again; False: its answer stands.
 
-        Raises ``_Gone`` where the client goes away.
+        Raises ``_Gone`` if the client goes away.
         """
         waiting, bridge = self.waiting, self.bridge
         if self.gone:
@@ -167,8 +167,8 @@ class _Exchange:
         return again
 
     def _wake(self) -> None:
-        """There may be what it waits for; from any thread."""
-        with suppress(RuntimeError):  # The loop is closed: the process ends.
+        """What it waits for may be there; callable from any thread."""
+        with suppress(RuntimeError):  # The loop is closed: the process is ending.
             self.loop.call_soon_threadsafe(self.settle, True)
 
     def _time_is_over(self) -> None:
@@ -176,12 +176,12 @@ class _Exchange:
         self.settle(not self.waiting.answer_stands)
 
     def settle(self, again: bool) -> None:
-        """End the wait, if it waits. In the loop's thread."""
+        """End the wait, if any. In the loop's thread."""
         if self.woken is not None and not self.woken.done():
             self.woken.set_result(again)
 
     def watch(self) -> None:
-        """From now on notice that the client goes away."""
+        """From now on notice when the client goes away."""
         if self._watch is None:
             self._watch = self.loop.create_task(self._notice_gone())
 
@@ -199,7 +199,7 @@ class _Exchange:
             self._watch.cancel()
 
     def client_gone(self) -> bool:
-        """Whether nobody waits for the answer any more: the client went away, or the server stops."""
+        """Whether nobody is waiting for the answer any more: the client went away, or the server is stopping."""
         return self.gone or self.bridge.closing
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
@@ -207,7 +207,7 @@ class _Exchange:
         self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
     def answer(self) -> bytes | _Stream:
-        """In a thread: run Django. Returns the whole body; a stream has its job settled while it still runs."""
+        """In a thread: run Django. Returns the whole body; the job of a stream is settled while it still runs."""
         environ = build_environ(self._scope, self.body)
         environ[WAITING] = self.waiting
         response = self.bridge.application(environ, self.start_response)
@@ -268,7 +268,7 @@ def build_environ(scope: Scope, body: bytes) -> dict[str, Any]:
     }
     for name, value in scope["headers"]:
         if b"_" in name:
-            continue  # would be read as the header with dashes: a way past a proxy that sets that one
+            continue  # would be read as the header with dashes, bypassing a proxy that sets that one
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
@@ -281,7 +281,7 @@ def build_environ(scope: Scope, body: bytes) -> dict[str, Any]:
 
 
 def _latin1(text: str) -> str:
-    """Text as WSGI wants it: its UTF-8 bytes, each as one character."""
+    """Text as WSGI requires it: its UTF-8 bytes, each as one character."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
@@ -304,7 +304,7 @@ class ThreadedWSGI:
         self.closing = False
 
     def stop_waiting(self) -> None:
-        """Answer all who wait now, and let nobody wait any more: the server is about to stop."""
+        """Answer all waiting requests now, and let none wait any more: the server is about to stop."""
         self.closing = True
         for exchange in list(self.waiting):
             exchange.settle(False)
@@ -400,9 +400,9 @@ async def _read_rest(first: bytes, receive: Receive) -> bytes:
 
 
 async def _drain(scope: Scope, receive: Receive, declared: int) -> None:
-    """Read a body away, so that its sender reads the answer instead of a broken connection."""
+    """Read and discard a body, so that its sender reads the answer instead of a broken connection."""
     if declared > DRAINED_BYTES or any(name == b"expect" for name, _ in scope["headers"]):
-        return  # a client that asks first (Expect: 100-continue) has sent nothing yet
+        return  # a client that sent Expect: 100-continue has not sent its body yet
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while True:
@@ -414,12 +414,12 @@ async def _drain(scope: Scope, receive: Receive, declared: int) -> None:
 
 
 async def _refuse(send: Send, code: str, detail: str) -> None:
-    told = problem(code, detail)
-    body = orjson.dumps(told)
+    answer = problem(code, detail)
+    body = orjson.dumps(answer)
     headers = [
         (b"content-type", CONTENT_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": told["status"], "headers": headers})
+    await send({"type": "http.response.start", "status": answer["status"], "headers": headers})
     await send({"type": "http.response.body", "body": body})

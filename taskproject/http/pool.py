@@ -1,4 +1,4 @@
-"""Long-lived threads for requests, each with its own lasting database connection."""
+"""Long-lived threads for requests, each with its own persistent database connection."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Job:
-    """One piece of work for a thread, and the future that its result comes back on."""
+    """One piece of work for a thread, and the future for its result."""
 
     __slots__ = ("future", "loop", "work")
 
@@ -19,7 +19,7 @@ class Job:
         self.future: asyncio.Future = loop.create_future()
 
     def settle(self, result: Any, error: BaseException | None) -> None:
-        """Hand the result to whoever waits; the first call counts. In the loop's thread only."""
+        """Deliver the result; only the first call counts. In the loop's thread only."""
         if self.future.done():
             return
         if error is not None:
@@ -34,7 +34,7 @@ class _Thread:
     def __init__(self, pool: "ThreadPool", number: int) -> None:
         self.pool = pool
         self.inbox: SimpleQueue[Job | None] = SimpleQueue()
-        # Daemon: a thread that waits in a long poll must not keep a stopping process alive.
+        # Daemon: a thread that still works must not keep a stopping process alive.
         self.thread = threading.Thread(target=self._run, name=f"{pool.name}-{number}", daemon=True)
         self.thread.start()
 
@@ -48,7 +48,7 @@ class _Thread:
             try:
                 job.loop.call_soon_threadsafe(self.pool.finished, self, job, result, error)
             except RuntimeError:
-                break  # the loop is closed: the process ends
+                break  # the loop is closed: the process is ending
             job = result = error = None
         self.pool.on_thread_end()
 
@@ -56,7 +56,7 @@ class _Thread:
 class ThreadPool:
     """At most ``size`` threads, started when all others are busy; the one that was busy last is used first.
 
-    Last in, first out: with few requests at a time few threads work, and their connections and caches stay warm.
+    Last in, first out: with few concurrent requests, few threads work, and their connections and caches stay warm.
     Belongs to one event loop; only ``Job.work`` runs in other threads. ``on_thread_end`` runs in each thread that ends.
     """
 
@@ -69,7 +69,7 @@ class ThreadPool:
         self._waiting: deque[Job] = deque()
 
     def submit(self, job: Job) -> None:
-        """Let a thread do ``job``; its ``future`` has what the work returns or raises."""
+        """Let a thread do ``job``; its ``future`` gets what the work returns or raises."""
         if self._idle:
             self._idle.pop().inbox.put(job)
         elif len(self._threads) < self.size:
@@ -80,7 +80,7 @@ class ThreadPool:
             self._waiting.append(job)
 
     def cancel(self, job: Job) -> bool:
-        """Drop a job that no thread has begun; False where one has."""
+        """Drop a job that no thread has started; False if one has."""
         try:
             self._waiting.remove(job)
         except ValueError:
@@ -89,7 +89,7 @@ class ThreadPool:
         return True
 
     def finished(self, thread: _Thread, job: Job, result: Any, error: BaseException | None) -> None:
-        """A thread is free again: it takes the next job, or rests. Called in the loop's thread."""
+        """A thread is free again: it takes the next job or becomes idle. Called in the loop's thread."""
         if self._waiting:
             thread.inbox.put(self._waiting.popleft())
         else:
@@ -105,7 +105,7 @@ class ThreadPool:
         return len(self._threads) - len(self._idle)
 
     def close(self) -> None:
-        """Let every thread end after its present job."""
+        """Let every thread end after its current job."""
         for thread in self._threads:
             thread.inbox.put(None)
         self._threads, self._idle = [], []

@@ -1,16 +1,16 @@
-"""HTTP/1.1 and sockets of ``manage.py up``: uvicorn's, with bounds on what comes before a body and on deaf clients."""
+"""HTTP/1.1 and sockets of ``manage.py up``: uvicorn's, with limits on headers and on clients that do not respond."""
 
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-#: Request line and headers together. Without a bound a client could fill the memory with one endless header.
+#: Request line and headers together. Without a limit a client could fill the memory with one endless header.
 MAX_HEAD_BYTES = 64 * 1024
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 400 and closes where request line and headers grow past ``MAX_HEAD_BYTES``."""
+    """Answers 400 and closes if the request line and headers exceed ``MAX_HEAD_BYTES``."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -21,7 +21,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         completed = self._completed
         super().data_received(data)
-        # Asked afterwards: the same data may hold the end of this head and a long body, or the end of the last body.
+        # Checked afterwards: the same data may hold the end of this head and a long body, or the end of the last body.
         if self._in_head and self._completed == completed:
             self._head_bytes += len(data)
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -38,7 +38,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """Cuts off a client that answers no ping: a mere close would first wait until it has read what is on its way."""
+    """Disconnects a client that answers no ping: a plain close would first wait until it has read what was sent."""
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

@@ -1,4 +1,4 @@
-"""Waiting under a plain WSGI server: in the request's thread, bounded."""
+"""Waiting under a plain WSGI server: in the request's thread, limited in number."""
 
 import threading
 import time
@@ -8,12 +8,12 @@ from typing import Any
 
 from taskproject.api.waiting import WAITING, Waiting
 
-#: What is read of a body ahead, to be able to run the request again; a request with a larger one is not let wait.
+#: How much of a body is read ahead, so that the request can be run again; requests with larger bodies may not wait.
 KEPT_BODY_BYTES = 64 * 1024
 
 
 class WaitingWSGI:
-    """Lets requests wait under a plain WSGI server, each in its thread: at most ``most`` at a time."""
+    """Lets requests wait under a plain WSGI server; at most ``most`` wait at once, because each holds a thread."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]], *, most: int) -> None:
         self.application = application
@@ -48,7 +48,7 @@ class WaitingWSGI:
             waiting.end()
 
     def _woken(self, waiting: Waiting) -> bool:
-        """Whether there was news before the time was over, and a place to wait for it."""
+        """Whether there was a place to wait, and news before the time was over."""
         if not self._places.acquire(blocking=False):
             return False
         try:

@@ -1,1 +1,1 @@
-"""The server of `up`, and what is made at its first start."""
+"""The server of `up`, and what its first start creates."""

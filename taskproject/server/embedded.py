@@ -16,28 +16,28 @@ from taskproject.http.protocol import BoundedProtocol, BoundedSocket
 from tasks import engine
 from tasks.demo.fleet import Fleet
 
-#: How long requests under way may take to end once the server was told to stop.
+#: How long running requests may take to end once the server was asked to stop.
 GRACE_SECONDS = 4
-#: How long demo agents have to give back their tasks while the server still answers them.
+#: How long demo agents have to release their tasks while the server still answers them.
 FLEET_GRACE_SECONDS = 2.0
-#: Longer than the third of a lease: between two heartbeats a client keeps its connection.
+#: Longer than a third of a lease, so that a client keeps its connection between two heartbeats.
 KEEP_ALIVE_SECONDS = 75
-#: Everything is written over HTTP; what a client says over a socket is small.
+#: Clients write over HTTP; what they send over a socket is small.
 SOCKET_MESSAGE_BYTES = 64 * 1024
 
 
 class AddressError(Exception):
-    """The server cannot listen there; says why in one sentence."""
+    """The server cannot listen there; the message says why in one sentence."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, taken before anything is changed; port 0 takes a free one. Raises ``AddressError``."""
+    """A listening socket, opened before anything is changed; port 0 picks a free one. Raises ``AddressError``."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not a name"
-        raise AddressError(f"--host {host!r} is no address of this machine ({reason}).") from None
-    family, kind, protocol, _, address = found[0]
+        raise AddressError(f"--host {host!r} is not an address of this machine ({reason}).") from None
+    family, kind, protocol, _, address = addresses[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,16 +48,16 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise AddressError(f"Port {port} of {host} is in use; choose another with --port.") from None
         if error.errno == errno.EACCES:
-            raise AddressError(f"Port {port} needs more rights than you have; choose one above 1023.") from None
+            raise AddressError(f"Port {port} needs more privileges than you have; choose one above 1023.") from None
         raise AddressError(f"The server cannot listen on {host}:{port} ({error.strerror}).") from None
     listener.set_inheritable(False)
     return listener
 
 
 class EmbeddedServer(uvicorn.Server):
-    """Serves until SIGINT or SIGTERM; then agents end first, requests next, the engine last.
+    """Serves until SIGINT or SIGTERM; then agents stop first, requests next, the engine last.
 
-    ``on_ready`` is called once it serves, ``release`` when all who wait for something must be let go.
+    ``on_ready`` is called once it serves, ``release`` when all waiting calls and streams must end.
     """
 
     def __init__(self, *, fleet: Fleet | None, on_ready: Callable[[], None], release: Callable[[], None]) -> None:
@@ -112,7 +112,7 @@ class EmbeddedServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Both signals are an ordinary end: unlike uvicorn's, they are not raised again afterwards."""
+        """Both signals are a normal end: unlike in uvicorn, they are not raised again afterwards."""
         previous = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield

@@ -1,4 +1,4 @@
-"""What ``manage.py up`` makes sure of before it serves: a place to write, a sound database, a login, the demo."""
+"""What ``manage.py up`` ensures before it serves: a place to write, a sound database, a login, the demo."""
 
 import contextlib
 import os
@@ -23,19 +23,19 @@ from tasks.querysets import SEES_ALL
 
 try:
     import fcntl
-except ImportError:  # Windows: two first starts at the same moment are not kept apart there
+except ImportError:  # Windows: two simultaneous first starts are not kept apart there
     fcntl = None  # type: ignore[assignment]
 
 ADMIN = "admin"
 
 
 class NotReady(Exception):
-    """The server cannot start; says why in one sentence."""
+    """The server cannot start; the message says why in one sentence."""
 
 
 @dataclass
 class Prepared:
-    """What the first start made; secrets are here only when they are new."""
+    """What the first start created; secrets are present only if they are new."""
 
     admin: str
     password: str | None = None
@@ -51,7 +51,7 @@ def require_sound_configuration() -> None:
 
 
 def require_writable_folder() -> None:
-    """Raise ``NotReady`` where the SQLite file or its folder cannot be written."""
+    """Raise ``NotReady`` if the SQLite file or its folder cannot be written."""
     if connection.vendor != "sqlite":
         return
     path = Path(str(connection.settings_dict["NAME"]))
@@ -59,11 +59,11 @@ def require_writable_folder() -> None:
         raise NotReady(f"The folder of the database, {path.parent}, does not exist.")
     for needed in (path.parent, path):
         if needed.exists() and not os.access(needed, os.W_OK):
-            raise NotReady(f"{needed} cannot be written; change its rights, or set DATA_DIR to a folder that can.")
+            raise NotReady(f"{needed} cannot be written; change its permissions, or set DATA_DIR to a writable folder.")
 
 
 def require_database() -> None:
-    """Raise ``NotReady`` where no database answers, or where this SQLite would endanger it."""
+    """Raise ``NotReady`` if no database answers, or if this SQLite would endanger it."""
     try:
         connection.ensure_connection()
         with connection.cursor() as cursor:
@@ -75,7 +75,7 @@ def require_database() -> None:
         version = ".".join(map(str, sqlite.library_version()))
         raise NotReady(
             f"The database is in WAL mode, which SQLite {version} can corrupt; install pysqlite3 0.6 or newer, "
-            "or stop all that use the database and start again."
+            "or stop everything that uses the database and start again."
         )
 
 
@@ -92,7 +92,7 @@ def _reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Let one process of this machine prepare the database; another one waits and then finds all done."""
+    """Let one process on this machine prepare the database; another one waits and then finds everything done."""
     if fcntl is None:
         yield
         return
@@ -107,19 +107,19 @@ def one_at_a_time() -> Iterator[None]:
         os.close(descriptor)
 
 
-def migrate(tell: Callable[[str], None]) -> None:
+def migrate(report: Callable[[str], None]) -> None:
     """Bring the database up to date. Raises ``NotReady``."""
     try:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            tell("Preparing the database …")
+            report("Preparing the database …")
             call_command("migrate", verbosity=0, interactive=False)
     except (DatabaseError, sqlite3.Error) as error:
         raise NotReady(f"The database cannot be brought up to date: {_reason(error)}.") from None
 
 
 def prepare(*, demo: bool, agents: int) -> Prepared:
-    """Create what is missing: a superuser where there is none, the demo where there is no project. All or nothing."""
+    """Create what is missing: a superuser, and the demo if there is no project. All or nothing."""
     with transaction.atomic():
         prepared = _first_login()
         if demo and not Project.objects.exists():
@@ -133,7 +133,7 @@ def prepare(*, demo: bool, agents: int) -> Prepared:
 
 
 def demo_project() -> Project | None:
-    """The demo project of an earlier start; a project of the same key that people made is none."""
+    """The demo project of an earlier start; a project that people created with the same key does not count."""
     project = Project.objects.filter(key=plan.PROJECT_KEY).first()
     if project is None or not project.members.filter(agent__slug=plan.GUEST).exists():
         return None

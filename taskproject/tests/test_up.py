@@ -324,14 +324,14 @@ def test_port_in_use_is_refused_before_anything_is_written(tmp_path):
         ([], {"DATABASE_URL": "mysql://x"}, "DATABASE_URL must start with sqlite:/// or postgresql://."),
         (["--port", "70000"], {}, "--port: Must be from 0 to 65535."),
         (["--agents", "-1"], {}, "--agents: Must be from 0 to 50."),
-        (["--port", "0", "--host", "no.such.host.invalid"], {}, "--host 'no.such.host.invalid' is no address of "),
+        (["--port", "0", "--host", "no.such.host.invalid"], {}, "--host 'no.such.host.invalid' is not an address of "),
         (
             ["--port", "0"],
             {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
             "The database cannot be used: connection failed:",
         ),
         (["--port", "0"], {"DATABASE_URL": "sqlite:////nonexistent/folder/x.sqlite3"}, "The folder of the database, "),
-        (["--port", "0"], {"DATA_DIR": "/dev/null/data"}, "The data folder /dev/null/data cannot be made"),
+        (["--port", "0"], {"DATA_DIR": "/dev/null/data"}, "The data folder /dev/null/data cannot be created"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_exit_code_2(tmp_path, args, extra, sentence):

@@ -344,7 +344,7 @@ def test_claim_next_after_a_wait_asks_for_membership_anew(cast, new_task):
 def test_wrong_method_is_told_which_are_right(api):
     answer = api.atlas.put("/me", {})
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert answer.json()["detail"] == "This path takes GET and PATCH only."
+    assert answer.json()["detail"] == "This path accepts only GET and PATCH."
     assert answer.json()["methods"] == ["GET", "PATCH"]
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "PATCH", "HEAD", "OPTIONS"}
 

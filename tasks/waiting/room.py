@@ -1,4 +1,4 @@
-"""A room for those who wait in one process: places in order of arrival, and news that wakes whom it concerns."""
+"""A room for the waiting callers of one process: places in order of arrival, and news that wakes whom it concerns."""
 
 import itertools
 import threading
@@ -11,30 +11,30 @@ from typing import Generic, TypeVar
 from tasks.events.listening import News, Subscription, listener
 from tasks.models import Event
 
-#: How long a room goes on listening after the last one has left it.
+#: How long a room keeps listening after the last caller has left.
 LINGER_SECONDS = 60.0
-#: How long a caller waits for the listening to begin; what falls in between is found when it looks again.
+#: How long a caller waits for the listening to start; what happens meanwhile is found when it looks again.
 JOIN_SECONDS = 1.0
 NEWS_KEPT = 2_000
 
 
 @dataclass(eq=False, kw_only=True)
 class Seat:
-    """One caller's place; it is kept while the caller looks again."""
+    """One caller's place, which it keeps while it looks again."""
 
     room: "Room"
     number: int = 0
-    #: The news that the caller's own look has seen already.
+    #: The news that the caller's own look has already seen.
     mark: int = 0
     #: None while the caller looks.
     wake: Callable[[], None] | None = None
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """Begin to wait, or go on; ``wake`` is called at most once, from any thread, maybe before this returns."""
+        """Start or continue waiting; ``wake`` is called at most once, from any thread, possibly before this returns."""
         self.room.sit(self, wake)
 
     def leave(self) -> None:
-        """Give the place up; harmless where it was never taken."""
+        """Give the place up; harmless if it was never taken."""
         self.room.leave(self)
 
     @property
@@ -46,10 +46,10 @@ SeatT = TypeVar("SeatT", bound=Seat)
 
 
 class Room(Generic[SeatT]):
-    """Those who wait for one sort of thing.
+    """The callers that wait for one kind of thing.
 
-    A caller takes its seat (``prepare``) before it looks: news that comes between its look and its waiting is not lost,
-    because the room remembers what came since.
+    A caller takes its seat (``prepare``) before it looks: news that arrives between its look and its waiting is not
+    lost, because the room remembers what has arrived since.
     """
 
     #: The kinds of events that matter here; None: all.
@@ -64,14 +64,14 @@ class Room(Generic[SeatT]):
         self._subscription: Subscription | None = None
         self._joined = threading.Event()
         self._left_at = 0.0
-        #: How many callers were woken, for those who watch the room.
+        #: How many callers were woken, for monitoring.
         self.woken = 0
 
     def __len__(self) -> int:
         return len(self._seats)
 
     def prepare(self, seat: SeatT) -> SeatT:
-        """To be called each time before the caller looks, in its thread."""
+        """Call this each time before the caller looks, in its thread."""
         self._listen()
         with self._changed:
             seat.number = seat.number or next(self._numbers)
@@ -118,13 +118,13 @@ class Room(Generic[SeatT]):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Stop listening; the next caller begins it again."""
+        """Stop listening; the next caller starts it again."""
         with self._changed:
             if self._subscription is not None:
                 self._subscription.close()
 
     def _concern(self, event: Event, seats: Iterable[SeatT]) -> None:
-        """Wake those of ``seats`` that ``event`` concerns. Under the lock."""
+        """Wake the ``seats`` that ``event`` concerns. Under the lock."""
         raise NotImplementedError
 
     def _wake(self, seat: SeatT) -> None:

@@ -1,9 +1,9 @@
-"""The room of those who wait for work: a task that becomes ready wakes one agent that may claim it, not all of them.
+"""The room of agents that wait for work: a task that becomes ready wakes one agent that may claim it, not all of them.
 
-News says which tasks may have become ready. One look a burst reads them, for everyone, and for each task that is ready
-wakes the agent that has waited longest among those that may take it. The room only proposes; the claim decides. A task
-is let go of once it is no longer ready or nobody here may take it: whoever was woken and failed goes back to its place,
-and the next one is woken for what is still there.
+News says which tasks may have become ready. One look per burst reads them for everyone and wakes, for each ready task,
+the agent that has waited longest among those that may claim it. The room only proposes; the claim decides. A task is
+dropped once it is no longer ready or nobody here may claim it: an agent that was woken and failed goes back to its
+place, and the next one is woken for what is still there.
 """
 
 import itertools
@@ -33,17 +33,17 @@ from tasks.waiting.room import LINGER_SECONDS, Room, Seat
 
 logger = logging.getLogger(__name__)
 
-#: Tasks that one look reads.
+#: How many tasks one look reads.
 LOOKED_AT = 200
-#: How often the room looks for what no event reported: a task whose time came while no engine runs, a claim undone.
+#: How often the room looks for what no event reported: a task whose time came without an engine, a claim rolled back.
 LOOK_AROUND_SECONDS = 5.0
-#: How many projects it then looks at, and how many tasks in each; the other projects come next time.
+#: How many projects it then examines, and how many tasks in each; the other projects come next time.
 PROJECTS_AROUND, TASKS_AROUND = 20, 20
 #: How long a task is left alone after an agent was woken for it and failed to claim it; doubles each time.
 PAUSE_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 
-#: These change for one agent what it may claim, or whether it may.
+#: Kinds of events that change what one agent may claim.
 AGENT_KINDS = frozenset({AGENT_EDITED, AGENT_AVAILABILITY_CHANGED, MEMBER_ADDED, MEMBER_ROLE_CHANGED, MEMBER_REMOVED})
 
 
@@ -60,18 +60,18 @@ class WorkSeat(Seat):
 
 @dataclass(eq=False)
 class Due:
-    """A task that may be there to claim: looked at from ``at`` on, unless an agent was woken for it."""
+    """A task that may be claimable: examined from ``at`` on, unless an agent was woken for it."""
 
     at: float = 0.0
     held_by: WorkSeat | None = None
-    #: The numbers of the seats that were woken for it in vain.
+    #: The numbers of the seats that were woken for it without success.
     tried: set[int] = field(default_factory=set)
     failures: int = 0
 
 
 @dataclass(frozen=True)
 class ReadyTask:
-    """What decides who may claim a task that is ready. ``needs``: required skills (ids) with their levels."""
+    """What decides who may claim a ready task. ``needs``: required skills (ids) with their levels."""
 
     id: int
     project_id: int
@@ -80,7 +80,7 @@ class ReadyTask:
     needs: tuple[tuple[int, int], ...]
 
     def is_for(self, seat: WorkSeat, levels: Mapping[int, int]) -> bool:
-        """Whether the claim would let the agent take it, as ``tasks.actions.claims`` has it."""
+        """Whether the agent may claim it, by the rules of ``tasks.actions.claims``."""
         if self.project_id not in seat.projects:
             return False
         if self.assigned:
@@ -89,7 +89,7 @@ class ReadyTask:
 
 
 class WorkRoom(Room[WorkSeat]):
-    """The agents of this process that wait for work; while there are any, one thread looks for all of them."""
+    """The agents that wait for work in this process; while there are any, one thread looks for all of them."""
 
     kinds = BRINGING_WORK | AGENT_KINDS
 
@@ -100,11 +100,11 @@ class WorkRoom(Room[WorkSeat]):
         self._is_closing = False
         self._look_around_at = 0.0
         self._around: deque[int] = deque()
-        #: How many looks at the database were made, for those who watch the room.
+        #: How often the database was read, for monitoring.
         self.looks = 0
 
     def seat(self, *, agent: Agent, projects: Iterable[Project], limit: int, kept: WorkSeat | None = None) -> WorkSeat:
-        """The seat of a call, to be taken before it looks; ``kept`` is the one of its earlier looks."""
+        """The seat of a call, taken before it looks; ``kept`` is its seat from earlier looks."""
         ids = frozenset(project.pk for project in projects)
         if kept is None:
             return self.prepare(WorkSeat(room=self, agent_id=agent.pk, projects=ids, limit=limit))
@@ -145,7 +145,7 @@ class WorkRoom(Room[WorkSeat]):
             self._wake(seat)
 
     def _let_go(self, seat: WorkSeat, *, is_failure: bool) -> None:
-        """Have the tasks that ``seat`` was woken for looked at again: they may still be there. Under the lock."""
+        """Examine the tasks that ``seat`` was woken for again: they may still be there. Under the lock."""
         for task_id in seat.given:
             due = self._due.get(task_id)
             if due is None or due.held_by is not seat:
@@ -158,7 +158,7 @@ class WorkRoom(Room[WorkSeat]):
         seat.given.clear()
 
     def _start(self) -> None:
-        """Have the thread running. Under the lock."""
+        """Make sure that the thread runs. Under the lock."""
         if self._thread is None or not self._thread.is_alive():
             self._is_closing = False
             self._look_around_at = time.monotonic() + LOOK_AROUND_SECONDS
@@ -189,13 +189,13 @@ class WorkRoom(Room[WorkSeat]):
             connections.close_all()
 
     def _wait_for_something(self) -> bool:
-        """Return True once there is something to do; False where the thread is to end."""
+        """Return True once there is something to do; False if the thread should end."""
         leave_at = time.monotonic() + LINGER_SECONDS
         with self._changed:
             while not self._is_closing:
                 now = time.monotonic()
                 if not self._seats:
-                    # Whoever comes looks for itself.
+                    # New callers look for themselves.
                     self._due.clear()
                     if now >= leave_at:
                         break
@@ -211,7 +211,7 @@ class WorkRoom(Room[WorkSeat]):
             return False
 
     def _look(self) -> None:
-        """Read the tasks that are due, and wake one for each that is ready."""
+        """Read the tasks that are due, and wake one agent for each that is ready."""
         now = time.monotonic()
         with self._changed:
             pending = ((pk, due) for pk, due in self._due.items() if due.held_by is None and due.at <= now)
@@ -226,7 +226,7 @@ class WorkRoom(Room[WorkSeat]):
         with self._changed:
             for task_id, due in dues.items():
                 if self._due.get(task_id) is not due:
-                    continue  # There was news of it meanwhile.
+                    continue  # There has been news about it meanwhile.
                 seat = chosen.get(task_id)
                 if seat is None:
                     del self._due[task_id]
@@ -236,7 +236,7 @@ class WorkRoom(Room[WorkSeat]):
                     self._wake(seat)
 
     def _look_around(self) -> None:
-        """Take up what no event reported: of a few projects in turn, the first tasks and those whose time has come."""
+        """Find what no event reported: in a few projects in turn, the first tasks and those whose time has come."""
         with self._changed:
             projects: set[int] = set().union(*(seat.projects for seat in self._seats.values()))
         self._around = deque(pk for pk in self._around if pk in projects)
@@ -255,9 +255,9 @@ class WorkRoom(Room[WorkSeat]):
 
 
 def choose(dues: Mapping[int, Due], seats: Sequence[WorkSeat]) -> dict[int, WorkSeat]:
-    """Whom to wake for each of these tasks that is ready: the first of ``seats`` that may claim it.
+    """Whom to wake for each of these ready tasks: the first of ``seats`` that may claim it.
 
-    One that has tried in vain comes after all others.
+    A seat that has tried without success comes last.
     """
     ready = read_ready(dues, set().union(*(seat.projects for seat in seats)))
     levels = _levels([seat.agent_id for seat in seats], {skill for task in ready for skill, _ in task.needs})
@@ -286,7 +286,7 @@ def choose(dues: Mapping[int, Due], seats: Sequence[WorkSeat]) -> dict[int, Work
 
 
 def read_ready(task_ids: Collection[int], projects: Collection[int]) -> list[ReadyTask]:
-    """Those of these tasks that are ready now in one of ``projects``, in the order in which they are claimed."""
+    """Which of these tasks are ready now in one of ``projects``, in claim order."""
     tasks = Task.objects.ready(clock.now()).filter(pk__in=task_ids, project__in=projects).in_claim_order()
     rows = list(tasks.values_list("pk", "project_id", "project__allow_pull"))
     if not rows:
@@ -303,7 +303,7 @@ def read_ready(task_ids: Collection[int], projects: Collection[int]) -> list[Rea
 
 
 def _levels(agents: Collection[int], skills: Collection[int]) -> defaultdict[int, dict[int, int]]:
-    """The level of each agent in those of ``skills`` that it has."""
+    """Each agent's levels in those of ``skills`` that it has."""
     levels: defaultdict[int, dict[int, int]] = defaultdict(dict)
     if skills:
         rows = AgentSkill.objects.filter(agent__in=agents, skill__in=skills).order_by()

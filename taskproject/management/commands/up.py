@@ -57,7 +57,7 @@ class Command(BaseCommand):
             first_start.require_writable_folder()
             first_start.require_database()
             with first_start.one_at_a_time():
-                first_start.migrate(tell=(lambda text: None) if options["json"] else self.say)
+                first_start.migrate(report=(lambda text: None) if options["json"] else self.say)
                 prepared = first_start.prepare(demo=options["demo"], agents=options["agents"])
             if prepared.demo is not None and options["agents"]:
                 tokens = fresh_tokens(create_demo_agents(prepared.demo, options["agents"]), name="up", replace=True)
