@@ -8,10 +8,11 @@ from django.http import HttpRequest
 
 from messaging.models import FollowerCursor, Notification
 from messaging.notifications.sentences import sentence
+from taskproject.admin import ReadOnly
 from tasks.querysets import sees_all
 
 
-class RecordAdmin(admin.ModelAdmin):
+class RecordAdmin(ReadOnly, admin.ModelAdmin):
     """A list that nobody edits."""
 
     list_display_links = None
@@ -22,15 +23,6 @@ class RecordAdmin(admin.ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return sees_all(request.user)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Notification)

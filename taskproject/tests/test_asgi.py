@@ -5,30 +5,20 @@ import asyncio
 import pytest
 
 from taskproject.asgi import application
-
-
-async def talk(scope, *messages):
-    incoming, sent = list(messages), []
-
-    async def receive():
-        if incoming:
-            return incoming.pop(0)
-        await asyncio.Event().wait()
-
-    async def send(message):
-        sent.append(message)
-
-    await application(scope, receive, send)
-    return sent
+from taskproject.tests.asgi_client import talk
 
 
 def test_socket_of_an_unknown_path_is_closed_before_it_opens():
     scope = {"type": "websocket", "path": "/ws/nowhere", "headers": [], "query_string": b"", "subprotocols": []}
-    assert asyncio.run(talk(scope, {"type": "websocket.connect"})) == [{"type": "websocket.close", "code": 4404}]
+    assert asyncio.run(talk(application, scope, {"type": "websocket.connect"})) == [
+        {"type": "websocket.close", "code": 4404}
+    ]
 
 
 def test_lifespan_is_answered():
-    sent = asyncio.run(talk({"type": "lifespan"}, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
+    sent = asyncio.run(
+        talk(application, {"type": "lifespan"}, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+    )
     assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
@@ -42,6 +32,6 @@ def test_http_is_answered_by_django():
         "http_version": "1.1",
         "headers": [(b"host", b"localhost")],
     }
-    start, *parts = asyncio.run(talk(scope))
+    start, *parts = asyncio.run(talk(application, scope))
     assert start["status"] == 200
     assert b"csrfmiddlewaretoken" in b"".join(part["body"] for part in parts)

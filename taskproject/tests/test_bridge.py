@@ -8,6 +8,7 @@ import orjson
 
 from taskproject.http import bridge
 from taskproject.http.bridge import MAX_BODY_BYTES, ThreadedWSGI, build_environ
+from taskproject.tests.asgi_client import talk
 
 
 def scope_of(path="/", *, method="GET", headers=(), **changes):
@@ -27,18 +28,7 @@ def scope_of(path="/", *, method="GET", headers=(), **changes):
 
 async def exchange(app, scope, *messages):
     """Let ``app`` answer; ``messages`` is what the client sends. Returns (status, headers, body)."""
-    incoming = list(messages)
-    sent = []
-
-    async def receive():
-        if incoming:
-            return incoming.pop(0)
-        await asyncio.Event().wait()
-
-    async def send(message):
-        sent.append(message)
-
-    await app(scope, receive, send)
+    sent = await talk(app, scope, *messages)
     if not sent:
         return None
     body = b"".join(message.get("body", b"") for message in sent[1:])

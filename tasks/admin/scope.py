@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
+from taskproject.admin import ReadOnly
 from tasks.models import Agent, Membership, Project, Role
 from tasks.querysets import sees_all
 
@@ -94,20 +95,11 @@ class ScopedAdmin(admin.ModelAdmin):
         return lookup in names
 
 
-class ReadOnlyAdmin(ScopedAdmin):
+class ReadOnlyAdmin(ReadOnly, ScopedAdmin):
     """Rows that the verbs write and nobody edits."""
 
     list_display_links = None
     actions = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class ScopedInline(admin.TabularInline):
