@@ -107,7 +107,7 @@ def _briefs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
 
 
 def run_outputs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
-    """Runs for their holder, each with its task and what came before. By hand: it is half of the measured cycle."""
+    """Runs for their holder, each with its task and what came before. By hand, as every claim shows one."""
     if not runs:
         return []
     contexts = contexts_of(runs)
