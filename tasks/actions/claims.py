@@ -323,10 +323,16 @@ def _require_still_theirs(agent: Agent, picked: list[tuple[Task, bool]]) -> None
         raise LostRace
 
 
+def may_take_more(*, actor: "User") -> bool:
+    """Whether ``actor`` is available and has free capacity. Reads only; raises ``NotPermitted``."""
+    agent = _require_agent(actor)
+    return agent.availability == Availability.AVAILABLE and _free_slots(agent) > 0
+
+
 def finds_nothing_ready(*, actor: "User", projects: list[Project]) -> bool:
     """Whether ``claim_next`` would end with ``no_ready_task`` now. Reads only; raises ``NotPermitted``."""
     agent = _require_agent(actor)
-    if not projects or agent.availability != Availability.AVAILABLE or _free_slots(agent) <= 0:
+    if not projects or not may_take_more(actor=actor):
         return False
     now = clock.now()
     return not _assigned(agent, projects, now).exists() and not any(

@@ -55,7 +55,8 @@ class ClaimNextView(View):
             fields = view.read(ClaimNextInput)
             projects = claims.projects_to_work_in(user, fields.get("projects"))
             seat = view._seat(fields, projects, waiting.seat)
-            if seat is None or not claims.finds_nothing_ready(actor=user, projects=projects):
+            nothing = view._goes_on_waiting(seat) or claims.finds_nothing_ready(actor=user, projects=projects)
+            if seat is None or not nothing:
                 return False
         except (DomainError, APIException):
             return False  # The view meets the same error and answers it.
@@ -78,15 +79,21 @@ class ClaimNextView(View):
         projects = claims.projects_to_work_in(self.actor, fields.get("projects"))
         waiting = waiting_of(request.META)
         seat = self._seat(fields, projects, waiting.seat) if waiting else None
+        wait_seconds = fields["wait_seconds"]
+        if waiting and seat and self._goes_on_waiting(seat) and waiting.ask(seat, seconds=wait_seconds):
+            return self._show(claims.Claimed(reason="no_ready_task"))
         claimed = claims.claim_next(
             actor=self.actor,
             projects=projects,
             limit=fields["limit"],
             lease_seconds=fields.get("lease_seconds"),
         )
+        if waiting and seat and claimed.reason == "no_ready_task":
+            waiting.ask(seat, seconds=wait_seconds)
+        return self._show(claimed)
+
+    def _show(self, claimed: claims.Claimed) -> Response:
         reason = claimed.reason
-        if waiting and seat and reason == "no_ready_task":
-            waiting.ask(seat, seconds=fields["wait_seconds"])
         return Response(
             {
                 "runs": run_outputs(claimed.runs, unread=count_unread(self.actor)) if claimed.runs else [],
@@ -94,6 +101,10 @@ class ClaimNextView(View):
                 "retry_after_seconds": RETRY_AFTER[reason] if reason else None,
             }
         )
+
+    def _goes_on_waiting(self, seat: WorkSeat | None) -> bool:
+        """Whether the caller has just waited in vain and goes on: what it would look for the room has seen."""
+        return seat is not None and seat.has_looked and claims.may_take_more(actor=self.actor)
 
     def _seat(self, fields: dict[str, Any], projects: list[Project], kept: WorkSeat | None) -> WorkSeat | None:
         """A place to wait for work, taken before looking for it; None for a caller that does not wait."""

@@ -104,3 +104,23 @@ def test_agent_whose_token_is_revoked_while_it_waits_is_given_nothing(cast, atla
 def test_claim_next_that_cannot_wait_is_answered_at_once_with_when_to_ask_again(cast, api):
     answer = api.atlas.post("/tasks/claim_next", ASKED).json()
     assert (answer["runs"], answer["reason"], answer["retry_after_seconds"]) == ([], "no_ready_task", 5)
+
+
+def test_agent_that_asks_again_does_not_begin_a_claim(cast, atlas, monkeypatch):
+    assert atlas.post("/tasks/claim_next", {"wait_seconds": 1}).json()["reason"] == "no_ready_task"
+    monkeypatch.setattr(claims, "claim_next", None)
+    assert atlas.post("/tasks/claim_next", {"wait_seconds": 1}).json()["reason"] == "no_ready_task"
+
+
+def test_agent_that_has_filled_up_between_two_calls_is_answered_at_once(cast, atlas, new_task):
+    cast.atlas.max_concurrent = 1
+    cast.atlas.save()
+    assert atlas.post("/tasks/claim_next", {"wait_seconds": 1}).json()["reason"] == "no_ready_task"
+    claims.claim_task(actor=cast.atlas.user, task=new_task())
+    assert atlas.post("/tasks/claim_next", ASKED).json()["reason"] == "at_capacity"
+
+
+def test_agent_that_was_paused_between_two_calls_is_answered_at_once(cast, atlas):
+    assert atlas.post("/tasks/claim_next", {"wait_seconds": 1}).json()["reason"] == "no_ready_task"
+    set_availability(actor=cast.ada.user, agent=cast.atlas, availability=Availability.PAUSED)
+    assert atlas.post("/tasks/claim_next", ASKED).json()["reason"] == "paused"

@@ -399,3 +399,65 @@ def test_no_run_is_made_by_the_room(cast, room, new_task):
     room.catch_up()
     room.look()
     assert not Run.objects.exists()
+
+
+# An agent that asks again
+
+
+def again(caller):
+    """The agent's next call, begun at once after this one waited in vain."""
+    caller.seat.leave()
+    return Caller(caller.room, caller.agent, *caller.projects, limit=caller.limit).look()
+
+
+def test_agent_that_asks_again_keeps_its_place_and_need_not_look(cast, room, new_task):
+    first, second = many(cast, room, 2)
+    next_call = again(first)
+    assert next_call.seat.has_looked
+    next_call.sit()
+    new_task()
+    room.catch_up()
+    room.look()
+    assert (next_call.woken, second.woken) == (1, 0)
+
+
+def test_agent_that_asks_again_is_woken_by_what_came_between(cast, room, new_task):
+    caller = Caller(room, cast.atlas, cast.ops).look().sit()
+    caller.seat.leave()
+    new_task()
+    room.catch_up()
+    room.look()
+    next_call = Caller(room, cast.atlas, cast.ops).look()
+    assert next_call.seat.has_looked
+    next_call.sit()
+    room.look()
+    assert next_call.woken == 1
+
+
+def test_agent_that_left_before_news_was_looked_at_looks_itself(cast, room, new_task):
+    caller = Caller(room, cast.atlas, cast.ops).look().sit()
+    new_task()
+    room.catch_up()
+    assert not again(caller).seat.has_looked
+
+
+def test_agent_that_was_woken_looks_itself_in_its_next_call(cast, room, new_task):
+    caller = Caller(room, cast.atlas, cast.ops).look().sit()
+    new_task()
+    room.catch_up()
+    room.look()
+    assert caller.woken == 1
+    assert not again(caller).seat.has_looked
+
+
+def test_agent_that_asks_for_other_projects_looks_itself(cast, room):
+    join(cast.other, cast.atlas.user, Role.WORKER)
+    caller = Caller(room, cast.atlas, cast.ops).look().sit()
+    caller.seat.leave()
+    assert not Caller(room, cast.atlas, cast.ops, cast.other).look().seat.has_looked
+
+
+@pytest.mark.parametrize("name", ["RESUME_SECONDS", "LOOK_ITSELF_SECONDS"])
+def test_agent_looks_itself_after_a_while(cast, room, monkeypatch, name):
+    monkeypatch.setattr(f"tasks.waiting.work.{name}", -1)
+    assert not again(Caller(room, cast.atlas, cast.ops).look().sit()).seat.has_looked

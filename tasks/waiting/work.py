@@ -41,6 +41,9 @@ LOOK_AROUND_SECONDS = 5.0
 PROJECTS_AROUND, TASKS_AROUND = 20, 20
 #: How long a task is left alone after an agent was woken for it and failed to claim it; doubles each time.
 PAUSE_SECONDS = 0.05
+#: An agent that asks again so soon after it waited in vain takes up its old place and need not look, unless it has not
+#: looked itself for longer than the second figure.
+RESUME_SECONDS, LOOK_ITSELF_SECONDS = 10.0, 120.0
 RETRY_SECONDS = 1.0
 
 #: Kinds of events that change what one agent may claim.
@@ -56,6 +59,10 @@ class WorkSeat(Seat):
     limit: int
     #: The tasks that it was woken for.
     given: set[int] = field(default_factory=set)
+    #: An earlier call looked, found nothing and waited in vain; this one goes on waiting, and misses nothing by it.
+    has_looked: bool = False
+    looked_at: float = 0.0
+    left_at: float = 0.0
 
 
 @dataclass(eq=False)
@@ -100,15 +107,27 @@ class WorkRoom(Room[WorkSeat]):
         self._is_closing = False
         self._look_around_at = 0.0
         self._around: deque[int] = deque()
+        #: The seats of agents that waited in vain and may ask again, by agent.
+        self._left: dict[int, WorkSeat] = {}
         #: How often the database was read, for monitoring.
         self.looks = 0
 
     def seat(self, *, agent: Agent, projects: Iterable[Project], limit: int, kept: WorkSeat | None = None) -> WorkSeat:
         """The seat of a call, taken before it looks; ``kept`` is its seat from earlier looks."""
         ids = frozenset(project.pk for project in projects)
+        now = time.monotonic()
         if kept is None:
-            return self.prepare(WorkSeat(room=self, agent_id=agent.pk, projects=ids, limit=limit))
-        kept.projects = ids
+            with self._changed:
+                left = self._left.pop(agent.pk, None)
+            if left is None or left.projects != ids or now > left.left_at + RESUME_SECONDS:
+                kept = WorkSeat(room=self, agent_id=agent.pk, projects=ids, limit=limit)
+            else:
+                kept = left
+                kept.limit = limit
+                if now < kept.looked_at + LOOK_ITSELF_SECONDS:
+                    kept.has_looked = True
+                    return kept
+        kept.projects, kept.has_looked, kept.looked_at = ids, False, now
         return self.prepare(kept)
 
     def sit(self, seat: WorkSeat, wake: Callable[[], None]) -> None:
@@ -120,6 +139,10 @@ class WorkRoom(Room[WorkSeat]):
     def leave(self, seat: WorkSeat) -> None:
         with self._changed:
             self._let_go(seat, is_failure=False)
+            # All news so far was looked at with this one among those that wait.
+            if seat.waits and not self._due:
+                seat.wake, seat.mark, seat.left_at = None, self._mark, time.monotonic()
+                self._left[seat.agent_id] = seat
             super().leave(seat)
 
     def close(self) -> None:
@@ -195,7 +218,7 @@ class WorkRoom(Room[WorkSeat]):
             while not self._is_closing:
                 now = time.monotonic()
                 if not self._seats:
-                    # New callers look for themselves.
+                    # New callers look for themselves, or hear what came since they left.
                     self._due.clear()
                     if now >= leave_at:
                         break
@@ -216,7 +239,7 @@ class WorkRoom(Room[WorkSeat]):
         with self._changed:
             pending = ((pk, due) for pk, due in self._due.items() if due.held_by is None and due.at <= now)
             dues = dict(itertools.islice(pending, LOOKED_AT))
-            seats = [seat for seat in self._seats.values() if seat.waits]
+            seats = sorted((seat for seat in self._seats.values() if seat.waits), key=lambda seat: seat.number)
         if not dues:
             return
         chosen: dict[int, WorkSeat] = {}
@@ -251,6 +274,8 @@ class WorkRoom(Room[WorkSeat]):
         with self._changed:
             for task_id in task_ids:
                 self._due.setdefault(task_id, Due())
+            outdated = time.monotonic() - RESUME_SECONDS
+            self._left = {pk: seat for pk, seat in self._left.items() if seat.left_at > outdated}
         self._look_around_at = time.monotonic() + LOOK_AROUND_SECONDS
 
 
