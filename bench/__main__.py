@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cluster, cycle, fanout, matching, reads
+from bench import cluster, cycle, fanout, matching, reads, waiting
 from bench.processes import SERVERS
 from bench.table import Figure, as_text, write_json
 
@@ -29,6 +29,10 @@ def _batch(server: str, options: argparse.Namespace) -> list[Figure]:
 
 def _sqlite(server: str, options: argparse.Namespace) -> list[Figure]:
     return cycle.on_sqlite(_size(options))
+
+
+def _waiting(server: str, options: argparse.Namespace) -> list[Figure]:
+    return waiting.waiting(server, _size(options), agents=100 if options.quick else 1000)
 
 
 def _reads(server: str, options: argparse.Namespace) -> list[Figure]:
@@ -58,6 +62,7 @@ def _matching(server: str, options: argparse.Namespace) -> list[Figure]:
 BENCHES: dict[str, tuple[Bench, str]] = {
     "cycle": (_cycle, "claim_next + complete over HTTP beside Procrastinate"),
     "batch": (_batch, "the same in batches of 10 beside PgQueuer"),
+    "waiting": (_waiting, "the claim cycle beside a thousand agents that wait, beside none"),
     "reads": (_reads, "one task and a list of 50 beside a bare view of the same bytes"),
     "scale": (_scale, "claim_next, list, board, admin list with a million tasks beside a thousand"),
     "fanout": (_fanout, "one event to 200 sockets beside Flask-SocketIO, and commit to frame at 50 events/s"),

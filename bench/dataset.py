@@ -216,6 +216,16 @@ def make_ready(tasks: int, agents: int) -> dict[str, Any]:
     return {"tokens": tokens_of(team)}
 
 
+def make_waiting(tasks: int, agents: int, waiting: int) -> dict[str, Any]:
+    """As ``make_ready``, and ``waiting`` further agents that lack the skill which every task requires."""
+    projects, team = make_team(1, agents + waiting, 100)
+    add_tasks(tasks, projects, ready=True)
+    skill = Skill.objects.create(name="bench")
+    AgentSkill.objects.bulk_create([AgentSkill(agent=agent, skill=skill, level=1) for agent in team[:agents]])
+    execute(f"INSERT INTO tasks_requiredskill (task_id, skill_id, min_level) SELECT id, {skill.pk}, 1 FROM tasks_task")
+    return {"tokens": tokens_of(team[:agents]), "waiting": tokens_of(team[agents:])}
+
+
 def make_mixed(tasks: int) -> dict[str, Any]:
     """Ten projects and a hundred agents with a year of work done and more to do."""
     projects, team = make_team(PROJECTS, AGENTS, 100)
@@ -233,15 +243,21 @@ def make_mixed(tasks: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["ready", "mixed"])
+    parser.add_argument("kind", choices=["ready", "waiting", "mixed"])
     parser.add_argument("--tasks", type=int, required=True)
     parser.add_argument("--agents", type=int, default=8)
+    parser.add_argument("--waiting", type=int, default=1000)
     options = parser.parse_args()
     call_command("migrate", verbosity=0)
     if connection.vendor == "sqlite":
         # Only while building: losing the data would not matter.
         execute("PRAGMA synchronous=OFF")
-    made = make_ready(options.tasks, options.agents) if options.kind == "ready" else make_mixed(options.tasks)
+    if options.kind == "ready":
+        made = make_ready(options.tasks, options.agents)
+    elif options.kind == "waiting":
+        made = make_waiting(options.tasks, options.agents, options.waiting)
+    else:
+        made = make_mixed(options.tasks)
     settle()
     print(json.dumps(made))
 

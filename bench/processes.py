@@ -19,6 +19,7 @@ from bench.cluster import free_port
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 #: How each server is started on ``{port}``, with one process.
 SERVERS = {
@@ -72,6 +73,10 @@ class Server:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += int(fields[11]) + int(fields[12])
         return total / TICKS
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE for pid in self._family())
 
 
 @contextlib.contextmanager

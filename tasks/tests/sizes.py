@@ -41,3 +41,5 @@ MATCHINGS = _size(300, 10_000)
 MATCHING_TICKS = _size(300, 100_000)
 #: Tasks of the largest import.
 IMPORTED_TASKS = _size(2000, 10_000)
+#: Agents that wait for work on one server process.
+WAITING_AGENTS = _size(200, 1000)
