@@ -23,5 +23,7 @@ def bell(context: template.Context) -> dict[str, Any]:
         "unread": unread,
         "shown": f"{SHOWN}+" if unread > SHOWN else str(unread),
         "words": f"{COUNTED} or more" if unread >= COUNTED else str(unread),
+        "most_shown": SHOWN,
+        "most_counted": COUNTED,
         "is_current": request is not None and request.path == "/notifications/",
     }

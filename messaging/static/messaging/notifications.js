@@ -4,10 +4,9 @@
 import { onEvents, onReset } from "../taskproject/live.js";
 import { paced } from "../taskproject/pace.js";
 import { refreshPage } from "../taskproject/refresh.js";
+import { isRefused, JSON_TYPE, request } from "../taskproject/request.js";
 
 const CONCERNS = ["notification.", "member."];
-const MOST_SHOWN = 99;
-const COUNTED = 1000;
 
 const bell = document.querySelector("[data-notifications-count]");
 const list = document.querySelector("[data-live='notifications']");
@@ -16,20 +15,16 @@ function show(unread) {
   if (bell.dataset.notificationsCount === String(unread)) return;
   bell.dataset.notificationsCount = unread;
   const badge = bell.querySelector("[data-notifications-shown]");
-  badge.textContent = unread > MOST_SHOWN ? `${MOST_SHOWN}+` : unread;
+  const { mostShown, mostCounted } = bell.dataset;
+  badge.textContent = unread > Number(mostShown) ? `${mostShown}+` : unread;
   badge.hidden = unread === 0;
-  const words = unread >= COUNTED ? `${COUNTED} or more` : unread;
+  const words = unread >= Number(mostCounted) ? `${mostCounted} or more` : unread;
   bell.querySelector("[data-notifications-words]").textContent = unread ? `, ${words} unread` : "";
 }
 
 async function count() {
-  const answer = await fetch("/api/v1/notifications/unread", {
-    credentials: "same-origin",
-    cache: "no-store",
-    headers: { Accept: "application/json" },
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (answer.status === 401 || answer.status === 403) return;
+  const answer = await request("/api/v1/notifications/unread", { accept: JSON_TYPE });
+  if (isRefused(answer)) return;
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   show((await answer.json()).unread);
 }
@@ -38,11 +33,11 @@ async function count() {
 function readWhatIsOpened(event) {
   const link = event.target.closest?.("a[data-reads]");
   if (!link) return;
-  fetch("/api/v1/notifications/read", {
+  request("/api/v1/notifications/read", {
     method: "POST",
-    credentials: "same-origin",
+    accept: JSON_TYPE,
     keepalive: true,
-    headers: { "Content-Type": "application/json", "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value },
+    headers: { "Content-Type": JSON_TYPE, "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value },
     body: JSON.stringify({ ids: [Number(link.dataset.reads)] }),
   }).catch(() => {});
 }

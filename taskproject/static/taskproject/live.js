@@ -4,6 +4,8 @@
 //   onEvents((events) => …)  events in order, each once
 //   onReset(() => …)         what was missed is no longer replayed: reload what you show
 
+import { backoff, isRefused, JSON_TYPE, request } from "./request.js";
+
 const HELLO_WITHIN = 10_000;
 const SOONEST_RETRY = 300;
 const LATEST_RETRY = 10_000;
@@ -103,9 +105,7 @@ function again(wait) {
   timer = setTimeout(connect, wait);
 }
 
-function retryWait() {
-  return Math.min(LATEST_RETRY, SOONEST_RETRY * 2 ** failures) * (0.5 + Math.random() / 2);
-}
+const retryWait = () => backoff(failures, SOONEST_RETRY, LATEST_RETRY);
 
 function closed(code) {
   socket = null;
@@ -142,10 +142,15 @@ function openSocket() {
   });
 }
 
-function drop() {
+// Close the socket; what it still says is not heard.
+function hangUp() {
   const old = socket;
   socket = null;
   old?.close();
+}
+
+function drop() {
+  hangUp();
   closed(0);
 }
 
@@ -154,13 +159,9 @@ async function poll() {
   polling = true;
   clearTimeout(timer);
   try {
-    const answer = await fetch(`/api/v1/events?limit=1000&after=${encodeURIComponent(cursor || "now")}`, {
-      credentials: "same-origin",
-      cache: "no-store",
-      headers: { Accept: "application/json" },
-      signal: AbortSignal.timeout(HELLO_WITHIN),
-    });
-    if (answer.status === 401 || answer.status === 403) return end();
+    const after = encodeURIComponent(cursor || "now");
+    const answer = await request(`/api/v1/events?limit=1000&after=${after}`, { accept: JSON_TYPE });
+    if (isRefused(answer)) return end();
     if (answer.status === 400 || answer.status === 410) cursor = "";
     else if (!answer.ok) throw new Error(`status ${answer.status}`);
     else {
@@ -189,9 +190,7 @@ function connect() {
 // Replace the connection, from the cursor: nothing is lost, whatever happened to the old one.
 function wake() {
   if (ended) return;
-  const old = socket;
-  socket = null;
-  old?.close();
+  hangUp();
   heard = Date.now();
   if (hadSocket) failures = 0;
   connect();
@@ -210,9 +209,7 @@ document.addEventListener("visibilitychange", () => {
 });
 window.addEventListener("online", wake);
 window.addEventListener("offline", () => {
-  const old = socket;
-  socket = null;
-  old?.close();
+  hangUp();
   show("away");
   again(SOONEST_RETRY);
 });

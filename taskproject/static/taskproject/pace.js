@@ -2,10 +2,13 @@
 // After a run it rests for a multiple of what the run took, so that a busy server gets fewer requests; in a long
 // stream of news the rests grow from `least` to `most` milliseconds. Hidden pages wait.
 
+import { backoff } from "./request.js";
+
 const SOON = 60;
 const REST = 3;
 const LONGEST_REST = 5_000;
 const QUIET = 2_000;
+const SOONEST_RETRY = 500;
 const LATEST_RETRY = 15_000;
 
 export function paced(work, { least = 0, most = least } = {}) {
@@ -33,7 +36,7 @@ export function paced(work, { least = 0, most = least } = {}) {
     } catch {
       wanted = true;
       failures += 1;
-      free = performance.now() + Math.min(LATEST_RETRY, 500 * 2 ** failures) * (0.5 + Math.random() / 2);
+      free = performance.now() + backoff(failures, SOONEST_RETRY, LATEST_RETRY);
     } finally {
       running = false;
     }

@@ -2,9 +2,9 @@
 // and retried a little later.
 
 import { morph } from "./morph.js";
+import { readPage, request } from "./request.js";
 import { localise } from "./times.js";
 
-const PATIENCE = 10_000;
 const LOOK_AGAIN = 4_000;
 
 function isChanged(field) {
@@ -27,18 +27,13 @@ function leave() {
 
 // The document at `url`; null if the reader may no longer see it, and the page leaves. Throws if nobody answers.
 export async function fetchPage(url, path = location.pathname) {
-  const answer = await fetch(url, {
-    credentials: "same-origin",
-    cache: "no-store",
-    headers: { Accept: "text/html", "X-Requested-With": "refresh" },
-    signal: AbortSignal.timeout(PATIENCE),
-  });
+  const answer = await request(url, { headers: { "X-Requested-With": "refresh" } });
   if ((answer.redirected && new URL(answer.url).pathname !== path) || [401, 403, 404].includes(answer.status)) {
     leave();
     return null;
   }
   if (!answer.ok) throw new Error(`status ${answer.status}`);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+  return readPage(answer);
 }
 
 // Update the regions of this page to match `fresh`; returns whether all of them could be.

@@ -33,12 +33,11 @@ function whenever(concerns, ask) {
 
 function followTask(article) {
   const ask = paced(() => refreshPage(ask), { least: 300 });
-  const { ref } = article.dataset;
-  const project = ref.slice(0, ref.lastIndexOf("-"));
+  const { ref, project } = article.dataset;
+  const isShown = (task) => task !== null && article.querySelector(`[data-about="${CSS.escape(task)}"]`) !== null;
   whenever((event) => {
-    if (event.project !== project) return article.querySelector(`[data-about="${CSS.escape(event.task ?? "")}"]`) !== null;
-    if (event.task === null) return true;
-    return event.task === ref || RESHAPES.has(event.kind) || article.querySelector(`[data-about="${CSS.escape(event.task)}"]`) !== null;
+    if (event.project !== project) return isShown(event.task);
+    return event.task === null || event.task === ref || RESHAPES.has(event.kind) || isShown(event.task);
   }, ask);
   setInterval(() => article.querySelector("[data-lease]") && ask(), LOOK_EVERY);
 }

@@ -2,6 +2,8 @@
 // The server says which verb leads there and asks for its input, or says why there is none. The card itself moves when
 // the move is done, as if somebody else had made it.
 
+import { readPage, request } from "../taskproject/request.js";
+
 const FORGET = 8_000;
 const PATIENCE = 15_000;
 const UNREACHED = "The server did not answer. Check the card before you try again.";
@@ -26,19 +28,11 @@ function say(sentence, { refusal = false } = {}) {
   }, FORGET);
 }
 
-async function parsed(answer) {
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
-}
-
 // For each column a <form> that leads there or a <p> that says why not; null if the server does not answer.
 async function movesOf(ref) {
   try {
-    const answer = await fetch(`/tasks/${encodeURIComponent(ref)}/moves`, {
-      credentials: "same-origin",
-      cache: "no-store",
-      signal: AbortSignal.timeout(PATIENCE),
-    });
-    const moves = answer.ok ? (await parsed(answer)).querySelector("[data-moves]") : null;
+    const answer = await request(`/tasks/${encodeURIComponent(ref)}/moves`, { patience: PATIENCE });
+    const moves = answer.ok ? (await readPage(answer)).querySelector("[data-moves]") : null;
     return moves ? [...moves.querySelectorAll("[data-target]")].map((move) => document.importNode(move, true)) : null;
   } catch {
     return null;
@@ -48,13 +42,8 @@ async function movesOf(ref) {
 // The outcome: whether it was done, and the server's sentence.
 async function send(form) {
   try {
-    const answer = await fetch(form.action, {
-      method: "POST",
-      body: new FormData(form),
-      credentials: "same-origin",
-      signal: AbortSignal.timeout(PATIENCE),
-    });
-    const page = await parsed(answer);
+    const answer = await request(form.action, { method: "POST", body: new FormData(form), patience: PATIENCE });
+    const page = await readPage(answer);
     const notice = page.querySelector(answer.ok ? ".notices .notice" : ".task-problem, .center-card p:not(.ref)");
     const otherwise = answer.ok ? "Done." : "The server refused this.";
     return { done: answer.ok, sentence: notice?.textContent.trim() || otherwise };
@@ -105,7 +94,7 @@ function ask(ref, move) {
 }
 
 function use(ref, move) {
-  if (move.nodeName !== "FORM") return say(move.textContent, { refusal: true });
+  if (move.nodeName !== "FORM") return say(move.textContent.trim(), { refusal: true });
   if (move.dataset.asks === undefined) return carryOut(ref, move);
   return ask(ref, move);
 }
@@ -154,7 +143,7 @@ async function openMenu(ref, by) {
   if (!ways.length) {
     // One sentence that applies to all columns but the card's own.
     const why = moves.find((move) => move.dataset.target !== card.closest("[data-column]")?.dataset.column);
-    return say(why?.textContent ?? `${ref} cannot be moved now.`, { refusal: true });
+    return say(why?.textContent.trim() ?? `${ref} cannot be moved now.`, { refusal: true });
   }
   box.replaceChildren(...ways.map((move) => menuItem(move, ref)));
   box.setAttribute("aria-label", `Move ${ref}`);

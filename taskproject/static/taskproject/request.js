@@ -1,0 +1,25 @@
+// How the pages' modules talk to the server: as the signed-in user, past the cache, and never waiting for ever.
+
+export const JSON_TYPE = "application/json";
+
+export function request(url, { accept = "text/html", headers = {}, patience = 10_000, ...options } = {}) {
+  return fetch(url, {
+    credentials: "same-origin",
+    cache: "no-store",
+    headers: { Accept: accept, ...headers },
+    signal: AbortSignal.timeout(patience),
+    ...options,
+  });
+}
+
+export const isRefused = (answer) => answer.status === 401 || answer.status === 403;
+
+// The document in `answer`.
+export async function readPage(answer) {
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+// Milliseconds to wait after a number of failures: doubling, with jitter, so that pages do not return all at once.
+export function backoff(failures, soonest, latest) {
+  return Math.min(latest, soonest * 2 ** failures) * (0.5 + Math.random() / 2);
+}
