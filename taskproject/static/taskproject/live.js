@@ -142,7 +142,7 @@ function openSocket() {
   });
 }
 
-// Close the socket; what it still says is not heard.
+// Close the socket; whatever it still sends is ignored.
 function hangUp() {
   const old = socket;
   socket = null;

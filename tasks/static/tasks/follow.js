@@ -102,7 +102,7 @@ function changesUrl(refs) {
   return `${CHANGES}?${query}`;
 }
 
-// Cards that have moved up into view: told as kept, but never seen here.
+// Cards that have moved up into view: marked as kept, but not yet on this page.
 function unknownIn(fresh) {
   const region = document.querySelector("[data-live='board']");
   const refs = [...fresh.querySelectorAll("[data-kept]")].map((card) => card.dataset.ref);
