@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.http.request import validate_host
 
 from messaging.stream.admission import admit_follower
@@ -18,7 +19,8 @@ from tasks.events.reading import Cursor
 logger = logging.getLogger(__name__)
 
 #: Close codes: a registered one where it fits, else 4 followed by the HTTP status.
-BAD_REQUEST, NOT_AUTHENTICATED, FORBIDDEN, NOT_FOUND, TOO_SLOW, STOPPING = 4400, 4401, 4403, 4404, 1013, 1001
+BAD_REQUEST, NOT_AUTHENTICATED, FORBIDDEN, NOT_FOUND, STOPPING = 4400, 4401, 4403, 4404, 1001
+TOO_SLOW = TRY_AGAIN = 1013
 ENDED = {
     "too_slow": TOO_SLOW,
     "not_authenticated": NOT_AUTHENTICATED,
@@ -67,6 +69,8 @@ class EventsConsumer(AsyncConsumer):
             await self._close(BAD_REQUEST, "cursor_expired")
         except DomainError as error:
             await self._close(_code_of(error), error.code)
+        except (DatabaseError, InterfaceError):
+            await self._close(TRY_AGAIN, "unavailable")
         else:
             self.feeding = asyncio.create_task(self._feed(follower, after))
 

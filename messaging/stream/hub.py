@@ -152,8 +152,24 @@ class Hub:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
 
     async def in_thread(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run ``work`` in the hub's own thread, with its lasting database connection."""
-        return await sync_to_async(work, thread_sensitive=False, executor=self._thread)(*args, **kwargs)
+        """Run ``work`` in the hub's own thread, with its lasting database connection; a broken one is let go there."""
+
+        def run() -> T:
+            try:
+                return work(*args, **kwargs)
+            except (DatabaseError, InterfaceError):
+                connections.close_all()
+                raise
+
+        return await sync_to_async(run, thread_sensitive=False, executor=self._thread)()
+
+    async def in_thread_once_it_can(self, work: Callable[..., T], *args: Any) -> T:
+        """``in_thread``, again until the database answers. The listener reports the outage."""
+        while True:
+            try:
+                return await self.in_thread(work, *args)
+            except (DatabaseError, InterfaceError):
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def follow(self, follower: Follower) -> Cursor:
         """Hand ``follower`` every event from now on; returns the place from which that is."""
@@ -221,15 +237,9 @@ class Hub:
     async def _audit(self) -> None:
         """Bring every follower's permissions up to date; send away who has none. Who stays was seen.
 
-        While the database is away nobody is handed anything: the listener reports it.
+        While the database is away nobody is handed anything.
         """
-        while True:
-            try:
-                now = await self.in_thread(audit, [follower.visitor for follower in self.followers])
-                break
-            except (DatabaseError, InterfaceError):
-                await self.in_thread(connections.close_all)
-                await asyncio.sleep(RETRY_SECONDS)
+        now = await self.in_thread_once_it_can(audit, [follower.visitor for follower in self.followers])
         for follower in list(self.followers):
             follower.see_as(now.get(follower.visitor, follower.visitor))
 
@@ -286,7 +296,7 @@ class Hub:
         self, follower: Follower, after: Cursor, until: Cursor | None
     ) -> tuple[list[Batch], Cursor, bool]:
         """``_replay``, for a follower that is still let in: a long history is no way around a lost permission."""
-        visitor, batches, cursor, full = await self.in_thread(_replay, follower, after, until)
+        visitor, batches, cursor, full = await self.in_thread_once_it_can(_replay, follower, after, until)
         follower.see_as(visitor)
         return ([], after, False) if follower.ended else (batches, cursor, full)
 

@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError
+
 from messaging.stream.admission import admit_follower
 from messaging.stream.hub import Batch, Follower, hub
-from taskproject.api.problems import CONTENT_TYPE, problem_of
+from taskproject.api.problems import CONTENT_TYPE, problem, problem_of
 from taskproject.api.renderers import JSONRenderer
 from taskproject.errors import DomainError
 from tasks.events.reading import Cursor
@@ -28,7 +30,9 @@ async def event_stream(scope: dict[str, Any], receive: Receive, send: Send) -> N
     try:
         follower, after = await hub.in_thread(admit_follower, headers, scope["query_string"], replay=True)
     except DomainError as error:
-        return await _refuse(send, error)
+        return await _refuse(send, problem_of(error))
+    except (DatabaseError, InterfaceError):
+        return await _refuse(send, problem("unavailable", "The database is away; try again in a few seconds."))
     start_headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
         (b"cache-control", b"no-store"),
@@ -74,8 +78,7 @@ def _text_of(batch: Batch) -> bytes:
     return b"".join(f"id: {cursor}\ndata: ".encode() + text + b"\n\n" for cursor, text in batch.events)
 
 
-async def _refuse(send: Send, error: DomainError) -> None:
-    body = problem_of(error)
+async def _refuse(send: Send, body: dict[str, Any]) -> None:
     headers = [(b"content-type", CONTENT_TYPE.encode())]
     await send({"type": "http.response.start", "status": body["status"], "headers": headers})
     await send({"type": "http.response.body", "body": JSONRenderer().render(body)})

@@ -43,3 +43,8 @@ MATCHING_TICKS = _size(300, 100_000)
 IMPORTED_TASKS = _size(2000, 10_000)
 #: Agents that wait for work on one server process.
 WAITING_AGENTS = _size(200, 1000)
+#: How many verbs each of eight clients tries while readers follow, and how often that is repeated.
+FOLDED_VERBS = _size(12, 60)
+FOLDED_SEEDS = _size(1, 10)
+#: How often PostgreSQL crashes beneath open streams.
+CRASHES = _size(1, 10)

@@ -1,0 +1,201 @@
+"""PostgreSQL crashes and returns beneath open streams of two servers: they go on, nothing is missed or comes twice."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.conf import settings
+
+from tasks.tests.postgres_server import PostgresServer
+from tasks.tests.racing import process_environment
+from tasks.tests.server_process import ServerProcess
+from tasks.tests.sizes import CRASHES
+
+websockets = pytest.importorskip("websockets.asyncio.client")
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+#: Seconds.
+PATIENCE = 300
+WRITERS = 3
+
+
+@pytest.fixture
+def postgres() -> Generator[PostgresServer, None, None]:
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def servers(postgres, tmp_path: Path) -> Generator[list[ServerProcess], None, None]:
+    """Two on the same database, with nothing between them but that."""
+    started: list[ServerProcess] = []
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        started.append(ServerProcess(folder, DATABASE_URL=postgres.url, REDIS_URL="", DATA_DIR=str(tmp_path)))
+    yield started
+    for server in started:
+        server.close()
+
+
+def manage(postgres: PostgresServer, folder: Path, *arguments: str) -> dict[str, Any]:
+    ended = subprocess.run(
+        [sys.executable, "manage.py", *arguments, "--json"],
+        env=process_environment(DATABASE_URL=postgres.url, REDIS_URL="", DATA_DIR=str(folder)),
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+class Writer:
+    """Creates tasks, one after the other, until it is stopped; asks again until it is answered."""
+
+    def __init__(self, number: int, url: str, token: str) -> None:
+        self.number = number
+        self.http = httpx.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        self.acknowledged: list[str] = []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        turn = 0
+        while not self.stopped.is_set():
+            turn += 1
+            self.create(f"{self.number}.{turn}")
+            time.sleep(0.01)
+
+    def create(self, title: str) -> None:
+        body = {"project": "OPS", "title": title}
+        key = str(uuid.uuid4())
+        until = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answer = self.http.post("/tasks", json=body, headers={"Idempotency-Key": key})
+                if answer.status_code == 201:
+                    self.acknowledged.append(title)
+                    return
+                assert answer.status_code >= 500 or answer.status_code == 409, answer.text
+            assert time.monotonic() < until, "nobody answers"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
+
+
+def titles(events: list[dict[str, Any]]) -> list[str]:
+    return [told["data"]["title"] for told in events if told["kind"] == "task.created"]
+
+
+async def heard_over_a_socket(url: str, token: str, cursor: str) -> AsyncIterator[str]:
+    """Titles of tasks, from one socket that must stay open."""
+    address = f"{url.replace('http', 'ws', 1)}/ws/events?after={cursor}"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with websockets.connect(address, additional_headers=headers, open_timeout=60, proxy=None) as wire:
+        async for frame in wire:
+            message = json.loads(frame)
+            assert message["type"] in ("hello", "events"), message
+            for title in titles(message.get("events", [])):
+                yield title
+
+
+async def heard_as_server_sent_events(url: str, token: str, cursor: str) -> AsyncIterator[str]:
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+    async with (
+        httpx.AsyncClient(headers=headers, timeout=PATIENCE) as http,
+        http.stream("GET", f"{url}/api/v1/events", params={"after": cursor}) as answer,
+    ):
+        assert answer.status_code == 200
+        async for line in answer.aiter_lines():
+            if line.startswith("data: {") and len(line) > len("data: {}"):
+                for title in titles([json.loads(line.removeprefix("data: "))]):
+                    yield title
+
+
+async def collected(heard: AsyncIterator[str]) -> list[str]:
+    seen: list[str] = []
+    async for title in heard:
+        seen.append(title)
+        if title == "last":
+            return seen
+    raise AssertionError(f"the stream ended after {len(seen)} events")
+
+
+def table(url: str, token: str, cursor: str) -> list[str]:
+    seen: list[str] = []
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=60) as http:
+        while True:
+            page = http.get(f"{url}/api/v1/events", params={"after": cursor, "limit": 1000}).json()
+            if not page["events"]:
+                return seen
+            seen += titles(page["events"])
+            cursor = page["cursor"]
+
+
+def test_streams_go_on_after_postgresql_crashed(postgres, servers, tmp_path):
+    manage(postgres, tmp_path, "add_project", "OPS", "--name", "Operations")
+    arguments = ("--kind", "human", "--project", "OPS", "--role", "manager", "--token", "test")
+    token = manage(postgres, tmp_path, "add_agent", "ada", *arguments)["token"]
+    urls = [server.url for server in servers]
+    present = httpx.get(f"{urls[0]}/api/v1/events?after=now", headers={"Authorization": f"Bearer {token}"}, timeout=60)
+    cursor = present.json()["cursor"]
+    writers: list[Writer] = []
+
+    def disturb() -> None:
+        time.sleep(1)
+        for _ in range(CRASHES):
+            postgres.crash()
+            time.sleep(0.5)
+            postgres.start()
+            before = [len(writer.acknowledged) for writer in writers]
+            until = time.monotonic() + PATIENCE
+            while any(len(writer.acknowledged) < count + 5 for writer, count in zip(writers, before, strict=True)):
+                assert time.monotonic() < until, "nothing is written any more"
+                time.sleep(0.05)
+        for writer in writers:
+            writer.stop()
+
+    async def story() -> list[list[str]]:
+        heard = [
+            stream(url, token, cursor) for url in urls for stream in (heard_over_a_socket, heard_as_server_sent_events)
+        ]
+        async with asyncio.timeout(PATIENCE):
+            listening = [asyncio.create_task(collected(stream)) for stream in heard]
+            writers.extend(Writer(number, urls[number % 2], token) for number in range(WRITERS))
+            await asyncio.to_thread(disturb)
+            await asyncio.to_thread(writers[0].create, "last")
+            return await asyncio.gather(*listening)
+
+    try:
+        sequences = asyncio.run(story())
+    finally:
+        for writer in writers:
+            writer.stop()
+            writer.http.close()
+    expected = table(urls[1], token, cursor)
+    assert expected[-1] == "last"
+    acknowledged = [title for writer in writers for title in writer.acknowledged]
+    assert sorted(expected) == sorted(acknowledged)
+    assert sequences == [expected] * len(sequences)
+    for server in servers:
+        log = server.errors.read_text()
+        assert log.count("The stream waits for the database") <= CRASHES
+        assert "broke off" not in log
