@@ -42,4 +42,4 @@ def input_of(verb: Verb) -> type[StrictSerializer]:
     """The serializer of what a request says when it uses ``verb``; names stay names."""
     name = "".join(word.capitalize() for word in verb.key.split("_"))
     fields = {field.name: DeclaredField(field) for field in verb.fields}
-    return type(f"{name}Input", (StrictSerializer,), {"__doc__": verb.help, **fields})
+    return type(f"{name}Input", (StrictSerializer,), {"__doc__": verb.help or verb.in_api, **fields})

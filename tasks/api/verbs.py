@@ -56,7 +56,7 @@ ANSWERS: dict[Answer, tuple[type[serializers.Serializer], Callable[[User, Any], 
 
 def words_of(verb: Verb, on: str = "a task") -> tuple[str, str, str, str]:
     """Tag, operation id, summary and description of the verb in the API's description."""
-    return verb.tag, verb.operation or verb.key, verb.doing.replace("{}", on), f"{verb.who} {verb.help}".strip()
+    return verb.tag, verb.operation or verb.key, verb.doing.replace("{}", on), f"{verb.help} {verb.in_api}".strip()
 
 
 def view_of(verb: Verb) -> type[View]:

@@ -31,7 +31,7 @@ class Move:
 
     @property
     def button(self) -> str:
-        return self.verb.on_board or self.verb.label
+        return self.verb.on_board or self.verb.sent_by
 
     @property
     def asks(self) -> bool:

@@ -1,5 +1,8 @@
 """Every door is made from the catalogue: it offers what the declarations name, and refuses alike."""
 
+import ast
+from pathlib import Path
+
 import pytest
 from django.urls import resolve, reverse
 
@@ -14,7 +17,6 @@ from tasks.verbs.fields import Agents, Names, Text
 
 pytestmark = pytest.mark.django_db
 
-#: A status in which each verb may be used, made by whoever uses it.
 TEXTS = [
     pytest.param(verb, field, id=f"{verb.key}-{field.name}")
     for verb in catalogue.VERBS.values()
@@ -145,7 +147,7 @@ def test_verb_of_the_api_has_a_path_and_stands_in_its_description(cast, scene_of
         operation["operationId"]: operation for path in described["paths"].values() for operation in path.values()
     }
     if not verb.regular:
-        assert verb.name in {name.split("_")[0] for name in operations} | set(operations) | {"complete_many"}
+        assert any(name.startswith(verb.name) for name in operations)
         return
     operation = operations[verb.operation or verb.key]
     assert operation["summary"] == verb.doing.replace("{}", "a task")
@@ -155,10 +157,21 @@ def test_verb_of_the_api_has_a_path_and_stands_in_its_description(cast, scene_of
         schema = described["components"]["schemas"][reference.rpartition("/")[2]]
         assert schema["properties"] == verb.schema()["properties"]
         assert schema.get("required", []) == verb.schema().get("required", [])
-    task = cast.ops.pk
     path = "/api/v1/runs/1f0e6a3c-3f0a-4c0e-9a3d-6a8f1c2b7d10/" if verb.on is On.RUN else "/api/v1/tasks/OPS-1/"
     assert resolve(path + verb.name).func.cls.__name__ == f"{verb.key}_view"
-    assert task
+
+
+#: Names of verbs that a door uses for something else as well: a right, a member of an output, a kind of late result.
+HOMONYMS = {"assign", "progress", "complete"}
+
+
+def test_no_door_names_a_verb_that_it_gets_from_the_catalogue():
+    made = {verb.name for verb in catalogue.VERBS.values() if verb.regular and verb.doors} - HOMONYMS
+    rooms = Path(catalogue.__file__).parents[1]
+    for door in ("api", "pages", "admin", "using"):
+        for file in (rooms / door).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                assert not (isinstance(node, ast.Constant) and node.value in made), f"{file.name}:{node.lineno}"
 
 
 def test_no_door_names_the_fields_of_a_verb_again():

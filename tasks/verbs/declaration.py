@@ -57,9 +57,9 @@ class Answer(Enum):
 class Verb:
     """One verb. ``{}`` in its words stands for what it is used on, such as ``OPS-1`` or ``3 tasks``.
 
-    ``label`` is the button; ``doing`` and ``done`` as in "Request changes to {}", "Requested changes to {}";
-    ``passive`` as in "cannot be *sent back*"; ``help`` one or two sentences that say what it does; ``who`` the same for
-    who may use it, where the API describes it.
+    ``label`` is the button, ``submit`` the one that sends its form, where that is not the same; ``doing`` and ``done``
+    as in "Request changes to {}", "Requested changes to {}"; ``passive`` as in "cannot be *sent back*"; ``help`` is one
+    or two sentences that say what it does, ``in_api`` what the description of the API says besides.
 
     ``row`` names its move in the table of transitions, where it moves a status; a verb that moves none names the
     statuses that it may be used in as ``sources``. ``right`` is what ``tasks.permissions.may`` is asked for, where it
@@ -75,7 +75,7 @@ class Verb:
     done: str
     passive: str
     help: str = ""
-    who: str = ""
+    in_api: str = ""
     on: On = On.TASK
     row: str | None = None
     sources: frozenset[Status] = frozenset()
@@ -88,6 +88,7 @@ class Verb:
     primary: bool = False
     danger: bool = False
     icon: str = "check"
+    submit: str = ""
     on_board: str = ""
     tag: str = "tasks"
     answer: Answer = Answer.TASK
@@ -111,6 +112,10 @@ class Verb:
     def targets(self) -> frozenset[Status]:
         """Those it may lead to; empty for a verb that moves no status."""
         return TRANSITIONS[self.row].targets if self.row else frozenset()
+
+    @property
+    def sent_by(self) -> str:
+        return self.submit or self.label
 
     def to(self, what: str) -> str:
         """As in "cannot *request changes to OPS-1*"."""
