@@ -208,6 +208,7 @@ class World:
             task.parent = None if task.parent == key else task.parent
 
     def assign(self, by: str, key: int, agents: list[str]) -> None:
+        self._require(bool(agents), "validation_error")
         self._require_role(by, "manager")
         task = self.tasks[key]
         self._require_status(task, *OPEN)
@@ -216,6 +217,7 @@ class World:
             task.assignees.setdefault(name, False)
 
     def unassign(self, by: str, key: int, agents: list[str]) -> None:
+        self._require(bool(agents), "validation_error")
         self._require_role(by, "manager")
         task = self.tasks[key]
         self._require_status(task, *OPEN)
@@ -268,12 +270,12 @@ class World:
         self._move(task, "completed")
 
     def request_changes(self, by: str, key: int, note: str) -> None:
+        self._require(bool(note), "validation_error")
         task = self.tasks[key]
         self._require_role(by, "reviewer")
         author = self.author(task)
         self._require(author != by, "permission_denied")
         self._require_status(task, "in_review")
-        self._require(bool(note), "validation_error")
         task.percent = 0
         self._move(task, "not_started")
         if author is not None:
