@@ -198,9 +198,9 @@ def add_events(agent: str) -> None:
         )
 
     add("task.created", "created_at", "{}", "TRUE")
-    begun = '{"from": "not_started", "to": "in_progress", "verb": "claim"}'
+    begun = '{"verb": "claim", "from": "not_started", "to": "in_progress", "run": 1}'
     add("task.status_changed", "started_at", begun, "started_at IS NOT NULL")
-    done = '{"from": "in_progress", "to": "completed", "verb": "complete"}'
+    done = '{"verb": "complete", "from": "in_progress", "to": "completed", "run": 1, "outcome": "completed"}'
     add("task.status_changed", "completed_at", done, "completed_at IS NOT NULL")
 
 

@@ -31,8 +31,8 @@ def imported_completions(scope: Scope, period: Period) -> "QuerySet[Event]":
     since = period.start - timedelta(days=1)
     imports = scope.of_project(Event.objects.all()).filter(kind=kinds.TASK_IMPORTED, at__gte=since)
     return (
-        imports.alias(status=Word("data", "status"))
-        .filter(status=Status.COMPLETED)
+        imports.alias(to=Word("data", "to"))
+        .filter(to=Status.COMPLETED)
         .annotate(completed=Instant(Word("data", "completed_at")))
         .filter(completed__gte=period.start, completed__lt=period.end)
     )

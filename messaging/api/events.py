@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from messaging.api import event_schema  # noqa: F401 - describes EventOutput
 from messaging.stream.waiting import readers_room
 from taskproject.api.operations import operation
 from taskproject.api.views import View
@@ -21,7 +22,8 @@ PARAMETERS = {
     "after": "A cursor. Default: from the oldest event kept; `now`: return only the current cursor.",
     "project": "Key of a project.",
     "task": "Ref of a task.",
-    "kinds": "Comma-separated kinds, such as `task.assigned,run.ended`.",
+    "kinds": "Comma-separated kinds, such as `task.assigned,task.status_changed`. The schema"
+    " `EventOutput` lists all; an unknown one is refused with the nearest.",
     "limit": "At most 1000; 100 by default.",
     "wait": "Seconds to wait for the next event, at most 30.",
 }

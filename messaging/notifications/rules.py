@@ -1,7 +1,8 @@
 """Who is notified of what: for each kind of notification a small function from an event to the users it concerns.
 
-Rules read a ``Scene``, which loads what a whole batch of events needs in a few queries. Whatever they answer, nobody is
-notified of their own act, of a project they are no member of, or of a kind they muted; see ``notifications``.
+A rule is asked about the events whose kind declares its notification. Rules read a ``Scene``, which loads what a whole
+batch of events needs in a few queries. Whatever they answer, nobody is notified of
+their own act, of a project they are no member of, or of a kind they muted; see ``notifications``.
 """
 
 from collections import defaultdict
@@ -9,13 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 
 from messaging.models import NotificationKind
 from tasks.events import kinds
-from tasks.models import Agent, Assignment, Event, Membership, Role, RunStatus, Task
+from tasks.models import Agent, Assignment, Event, Membership, Role, Task
 from tasks.querysets import SEES_ALL
 from tasks.transitions import Status
 
+#: The members of an event's data that name agents.
+NAMING = ("agents", "taken_from")
 #: Ids of users.
 Users = Iterable[int | None]
 
@@ -32,9 +36,15 @@ class Scene:
         return Task.objects.only("created_by").in_bulk(ids)
 
     @cached_property
-    def _users_of_agents(self) -> dict[int, int]:
+    def _users_of_agents(self) -> dict[int | str, int]:
+        """The user of each agent that an event names, by the agent's id and by its slug."""
         ids = {event.agent_id for event in self.events if event.agent_id}
-        return dict(Agent.objects.filter(pk__in=ids).values_list("pk", "user"))
+        slugs = {slug for event in self.events for name in NAMING for slug in event.data.get(name, ())}
+        users: dict[int | str, int] = {}
+        rows = Agent.objects.filter(Q(pk__in=ids) | Q(slug__in=slugs)).values_list("pk", "slug", "user")
+        for pk, slug, user in rows:
+            users[pk] = users[slug] = user
+        return users
 
     @cached_property
     def _assignments(self) -> dict[int, list[Assignment]]:
@@ -54,8 +64,12 @@ class Scene:
         return by_project
 
     def agent(self, event: Event) -> int | None:
-        """The user of the agent that the event names."""
+        """The user of the agent of the run or of the assignment."""
         return self._users_of_agents.get(event.agent_id) if event.agent_id else None
+
+    def named(self, event: Event, name: str) -> list[int | None]:
+        """The users of the agents whose slugs the event's data has under ``name``, one of ``NAMING``."""
+        return [self._users_of_agents.get(slug) for slug in event.data.get(name, ())]
 
     def creator(self, event: Event) -> int | None:
         task = self.tasks.get(event.task_id) if event.task_id else None
@@ -81,95 +95,83 @@ class Scene:
         return [self.creator(event), *self.managers(event)]
 
 
-def _moved_to(event: Event, *statuses: Status) -> bool:
-    return event.kind == kinds.TASK_STATUS_CHANGED and event.data.get("to") in statuses
-
-
-def _was_unassigned_too(event: Event) -> bool:
-    """Whether the act that ended this run also took its agent off the task, which is told by that event."""
-    unassigned = Event.objects.filter(
-        task=event.task_id, pk__gt=event.pk, kind=kinds.TASK_UNASSIGNED, agent=event.agent_id
-    )
-    return unassigned.filter(at=event.at).exists()
+def _leads_to(event: Event, status: Status) -> bool:
+    return event.data.get("to") == status
 
 
 def assigned(event: Event, scene: Scene) -> Users:
-    """The agent that got the task; what it pulled itself is its own act."""
-    return [scene.agent(event)] if event.kind == kinds.TASK_ASSIGNED else []
+    """The agents that got the task, also one for whom it was begun; what somebody took themselves is their own act."""
+    if event.kind == kinds.TASK_STATUS_CHANGED:
+        return [scene.agent(event)] if event.data.get("source") else []
+    return scene.named(event, "agents")
 
 
 def unassigned(event: Event, scene: Scene) -> Users:
-    """The agent taken off the task, by staff or because its offer lapsed, or whose run staff ended; everyone who had a
-    task that was cancelled.
+    """The agents taken off the task, by staff or because their offer lapsed, or whose run staff ended; everyone who had
+    a task that was cancelled.
     """
-    if event.kind in (kinds.TASK_UNASSIGNED, kinds.TASK_OFFER_LAPSED):
-        return [scene.agent(event)]
-    if event.kind == kinds.RUN_ENDED and event.actor_id is not None:
-        taken = event.data.get("outcome") in (RunStatus.REVOKED, RunStatus.RELEASED)
-        if taken and event.actor_id != scene.agent(event) and not _was_unassigned_too(event):
+    match event.data.get("verb"):
+        case "cancel":
+            return scene.assignees(event)
+        case "release":
             return [scene.agent(event)]
-    if _moved_to(event, Status.CANCELLED):
-        return scene.assignees(event)
-    return []
+    lost = "agents" if event.kind in (kinds.TASK_UNASSIGNED, kinds.TASK_OFFER_LAPSED) else "taken_from"
+    return scene.named(event, lost)
 
 
 def declined(event: Event, scene: Scene) -> Users:
     """Creator and managers: somebody else has to be found."""
-    return scene.caretakers(event) if event.kind == kinds.TASK_DECLINED else []
+    return scene.caretakers(event)
 
 
 def nobody_found(event: Event, scene: Scene) -> Users:
     """Creator and managers, where nobody can be given the task until somebody does something."""
-    return scene.caretakers(event) if event.kind == kinds.TASK_NOBODY_FOUND else []
+    return scene.caretakers(event)
 
 
 def completed(event: Event, scene: Scene) -> Users:
     """The task's creator; after a review also the author, whose work was accepted. Managers have the board."""
-    if not _moved_to(event, Status.COMPLETED):
-        return []
-    return [scene.creator(event), scene.agent(event)]
+    return [scene.creator(event), scene.agent(event)] if _leads_to(event, Status.COMPLETED) else []
 
 
 def failed(event: Event, scene: Scene) -> Users:
     """The task's creator and the managers, when it is given up; an attempt that will be repeated is no failure."""
-    return scene.caretakers(event) if _moved_to(event, Status.FAILED) else []
+    return scene.caretakers(event) if _leads_to(event, Status.FAILED) else []
 
 
 def stalled(event: Event, scene: Scene) -> Users:
     """Creator, managers, and the agent itself, which may only have forgotten to report."""
-    return [*scene.caretakers(event), scene.agent(event)] if event.kind == kinds.TASK_STALLED else []
+    return [*scene.caretakers(event), scene.agent(event)]
 
 
 def dependency_failed(event: Event, scene: Scene) -> Users:
     """Creator and managers, who decide how it goes on, and those who wait to begin."""
-    if event.kind != kinds.TASK_DEPENDENCY_FAILED:
+    if "failed" not in event.data and "cancelled" not in event.data:
+        # Most imports wait for nothing that failed.
         return []
     return [*scene.caretakers(event), *scene.assignees(event)]
 
 
 def review_asked(event: Event, scene: Scene) -> Users:
     """Everyone who may approve the result, but for its author."""
-    if not _moved_to(event, Status.IN_REVIEW):
+    if not _leads_to(event, Status.IN_REVIEW):
         return []
     return [user for user in scene.reviewers(event) if user != scene.agent(event)]
 
 
 def changes_requested(event: Event, scene: Scene) -> Users:
     """The author of the result."""
-    sent_back = event.kind == kinds.TASK_STATUS_CHANGED and event.data.get("verb") == "request_changes"
-    return [scene.agent(event)] if sent_back else []
+    return [scene.agent(event)] if event.data.get("verb") == "request_changes" else []
 
 
 def due_soon(event: Event, scene: Scene) -> Users:
     """Those who have the task; while nobody has it, creator and managers."""
-    if event.kind != kinds.TASK_DUE_DATE_NEARED:
-        return []
     return scene.assignees(event) or scene.caretakers(event)
 
 
 def overdue(event: Event, scene: Scene) -> Users:
     """Those who have the task, creator and managers."""
-    return [*scene.assignees(event), *scene.caretakers(event)] if event.kind == kinds.TASK_DUE_DATE_PASSED else []
+    return [*scene.assignees(event), *scene.caretakers(event)]
 
 
 RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
@@ -189,12 +191,16 @@ RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
 
 
 def concerned(event: Event, scene: Scene) -> dict[NotificationKind, set[int]]:
-    """The users whom each kind of notification about ``event`` is for; not the one who did it. Empty for lost tasks."""
-    if event.task_id not in scene.tasks:
+    """The users whom each kind of notification about ``event`` is for, of those that the catalogue declares for it.
+
+    Never the one who did it. Empty for lost tasks.
+    """
+    declared = kinds.CATALOGUE.get(event.kind)
+    if declared is None or event.task_id not in scene.tasks:
         return {}
     users_by_kind = {}
-    for kind, rule in RULES.items():
-        users = {user for user in rule(event, scene) if user is not None and user != event.actor_id}
+    for kind in map(NotificationKind, declared.declared.notifies):
+        users = {user for user in RULES[kind](event, scene) if user is not None and user != event.actor_id}
         if users:
             users_by_kind[kind] = users
     return users_by_kind

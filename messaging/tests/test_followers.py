@@ -81,7 +81,7 @@ def test_failed_effect_moves_nothing_and_is_tried_again(cast, new_task):
             raise OperationalError("gone")
         return 1
 
-    one = Follower("test", kinds={"task.assigned"}, prepare=lambda events: effect)
+    one = Follower("test", kinds={"task.created"}, prepare=lambda events: effect)
     one.catch_up()
     before = FollowerCursor.objects.get(name="test")
     new_task(assignees=[cast.hugo])

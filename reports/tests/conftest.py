@@ -68,7 +68,7 @@ def import_completed(cast, new_task, set_clock):
             completed_at=utc(completed),
         )
         iso = utc(completed).isoformat().replace("+00:00", "Z")
-        file = {"title": task.title, "source": "csv", "fingerprint": "", "status": "completed", "completed_at": iso}
+        file = {"title": task.title, "source": "csv", "fingerprint": "", "to": "completed", "completed_at": iso}
         record(event(kinds.TASK_IMPORTED, at=now, actor=None, task=task, **file))
         task.refresh_from_db()
         return task

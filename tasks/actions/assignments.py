@@ -2,25 +2,42 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
 
 from tasks import clock
 from tasks.actions.funnel import (
+    Held,
     LostRace,
+    Moved,
     active_run,
     end_records_of_nobody,
-    end_run,
+    hold,
     load_task,
     move,
     require_legal,
-    run_ended,
+    slugs,
+    stop,
     touch,
     verb,
 )
 from tasks.errors import Invalid
 from tasks.events import kinds
+from tasks.events.declaration import Kind
 from tasks.events.recording import event, record
-from tasks.models import Agent, Assignment, AssignmentEnd, AssignmentSource, Event, Membership, Role, RunStatus, Task
+from tasks.models import (
+    Agent,
+    Assignment,
+    AssignmentEnd,
+    AssignmentSource,
+    Event,
+    Membership,
+    Role,
+    Run,
+    RunStatus,
+    Task,
+)
 from tasks.permissions import require
 from tasks.transitions import Status
 from tasks.verbs import catalogue
@@ -35,15 +52,29 @@ def _touch(task: Task, now: datetime) -> None:
     task.updated_at, task.version = now, task.version + 1
 
 
-def _lock_before_assignments(task: Task) -> None:
-    """Lock the task's row before its assignments, as the verbs that end a task do.
+def assigned(task: Task, agents: Sequence[Agent], *, now: datetime, actor: "User | None", **facts: Any) -> Event:
+    """The event that ``agents`` were assigned to ``task``, with the further ``facts`` that say something."""
+    return _changed_hands(kinds.TASK_ASSIGNED, task, agents, now=now, actor=actor, **facts)
 
-    Its run comes before it in the order of locks, so this is no place to revoke one: where somebody claimed the task
-    since it was read, the verb begins anew.
-    """
-    rows = Task.objects.select_for_update(no_key=True).filter(pk=task.pk)
-    if rows.values_list("status", "run_count").first() != (task.status, task.run_count):
-        raise LostRace
+
+def unassigned(task: Task, agents: Sequence[Agent], *, now: datetime, actor: "User | None", **facts: Any) -> Event:
+    """The same of agents who were taken off it."""
+    return _changed_hands(kinds.TASK_UNASSIGNED, task, agents, now=now, actor=actor, **facts)
+
+
+def _changed_hands(
+    kind: Kind,
+    task: Task,
+    agents: Sequence[Agent],
+    *,
+    now: datetime,
+    actor: "User | None",
+    run: Run | None = None,
+    **facts: Any,
+) -> Event:
+    sole = agents[0] if len(agents) == 1 else None
+    said = {name: value for name, value in facts.items() if value not in (None, "", [])}
+    return event(kind, at=now, actor=actor, task=task, run=run, agent=sole, agents=slugs(agents), **said)
 
 
 def require_workers(task: Task, agents: Sequence[Agent]) -> None:
@@ -68,17 +99,18 @@ def add_assignments(
     actor: "User | None",
     now: datetime,
     note: str = "",
-    source: AssignmentSource = AssignmentSource.MANUAL,
-) -> list[Event]:
-    """Rows and events for those of ``agents`` who are not assigned yet. Part of a running verb.
+) -> list[Agent]:
+    """Assign those of ``agents`` who are not assigned yet, and return them. Part of a running verb, which records it.
 
     Who was offered the task by automatic assignment is assigned by this, and the offer lapses no more.
     """
+    source = AssignmentSource.MANUAL
     active = Assignment.objects.active().filter(task=task)
     present = dict(active.values_list("agent_id", "source"))
     new = list({agent.pk: agent for agent in agents if present.get(agent.pk) in (None, AssignmentSource.AUTO)}.values())
-    if new:
-        end_records_of_nobody([task.pk], now)
+    if not new:
+        return []
+    end_records_of_nobody([task.pk], now)
     offered = [agent for agent in new if agent.pk in present]
     active.filter(agent__in=offered).update(source=source, assigned_by=actor, note=note, accept_by=None)
     Assignment.objects.bulk_create(
@@ -88,44 +120,39 @@ def add_assignments(
             if agent.pk not in present
         ]
     )
-    return [
-        event(
-            kinds.TASK_ASSIGNED,
-            at=now,
-            actor=actor,
-            task=task,
-            agent=agent,
-            source=source.value,
-            note=note,
-        )
-        for agent in new
-    ]
+    return new
 
 
-def _end_assignments(
-    task: Task, agents: Iterable[Agent], *, actor: "User | None", now: datetime, note: str
-) -> list[Event]:
-    events = []
-    for agent in agents:
-        ended = (
-            Assignment.objects.active()
-            .filter(task=task, agent=agent)
-            .update(ended_at=now, end_reason=AssignmentEnd.UNASSIGNED)
-        )
-        if ended:
-            events.append(event(kinds.TASK_UNASSIGNED, at=now, actor=actor, task=task, agent=agent, note=note))
-    return events
+def _end_assignments(task: Task, agents: Sequence[Agent], *, now: datetime) -> list[Agent]:
+    """Take those of ``agents`` who are assigned off ``task``, which is locked, and return them."""
+    active = Assignment.objects.active().filter(task=task, agent__in=agents)
+    ended = set(active.values_list("agent_id", flat=True))
+    if ended:
+        active.update(ended_at=now, end_reason=AssignmentEnd.UNASSIGNED)
+    return [agent for agent in agents if agent.pk in ended]
 
 
-def _revoke_if_held_by(task: Task, agents: Iterable[Agent], *, actor: "User | None", now: datetime) -> list[Event]:
-    """Taking the task from the agent that holds its run revokes the run and returns the task."""
-    run = active_run(task)
-    if run is None or run.agent_id not in {agent.pk for agent in agents}:
-        return []
-    if task.status != Status.IN_PROGRESS or not end_run(run, RunStatus.REVOKED, now=now):
+def _take_from(task: Task, agents: Sequence[Agent], *, actor: "User | None") -> tuple[Held, Moved, Run | None]:
+    """Lock ``task``; where one of ``agents`` holds its run, revoke that and return the task. Part of a running verb."""
+    run = active_run(task, lock=True)
+    if run is not None and run.agent_id not in {agent.pk for agent in agents}:
+        run = None
+    held = hold([task], Status.NOT_STARTED)
+    if run is None:
+        _require_unchanged(task)
+        return held, Moved(), None
+    if task.status != Status.IN_PROGRESS:
         raise LostRace
-    moved = move(task, "revoke", Status.NOT_STARTED, now=now, actor=actor, run=run)
-    return [run_ended(run, now=now, actor=actor), *moved.events]
+    stop(run, RunStatus.REVOKED, held=held)
+    return held, move(task, "revoke", Status.NOT_STARTED, held=held, actor=actor), run
+
+
+def _require_unchanged(task: Task) -> None:
+    """Raise ``LostRace`` where somebody claimed or ended the task between its reading and its locking."""
+    if not connection.features.has_select_for_update:
+        return
+    if Task.objects.filter(pk=task.pk).values_list("status", "run_count").first() != (task.status, task.run_count):
+        raise LostRace
 
 
 @verb(catalogue.ASSIGN)
@@ -139,9 +166,9 @@ def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str
     require_legal(catalogue.ASSIGN, task)
     require_workers(task, agents)
     now = clock.now()
-    if events := add_assignments(task, agents, actor=actor, now=now, note=note):
+    if new := add_assignments(task, agents, actor=actor, now=now, note=note):
         _touch(task, now)
-        record(*events)
+        record(assigned(task, new, now=now, actor=actor, source=AssignmentSource.MANUAL.value, note=note))
     return task
 
 
@@ -154,15 +181,11 @@ def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] |
     task = load_task(task)
     require(actor, "unassign", task)
     require_legal(catalogue.UNASSIGN, task)
-    now = clock.now()
     if agents is None:
         agents = list(Agent.objects.filter(assignments__task=task, assignments__ended_at__isnull=True).distinct())
-    events = _revoke_if_held_by(task, agents, actor=actor, now=now)
-    _lock_before_assignments(task)
-    events += _end_assignments(task, agents, actor=actor, now=now, note=note)
-    if events:
-        _touch(task, now)
-        record(*events)
+    held, moved, run = _take_from(task, agents, actor=actor)
+    ended = _end_assignments(task, agents, now=held.at)
+    _record_changed_hands(task, [], ended, held=held, moved=moved, run=run, actor=actor, note=note)
     return task
 
 
@@ -176,18 +199,39 @@ def reassign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: s
     require(actor, "assign", task)
     require_legal(catalogue.REASSIGN, task)
     require_workers(task, agents)
-    now = clock.now()
     kept = {agent.pk for agent in agents}
     leaving = [
         assignment.agent
         for assignment in Assignment.objects.active().filter(task=task).select_related("agent")
         if assignment.agent_id not in kept
     ]
-    events = _revoke_if_held_by(task, leaving, actor=actor, now=now)
-    _lock_before_assignments(task)
-    events += _end_assignments(task, leaving, actor=actor, now=now, note=note)
-    events += add_assignments(task, agents, actor=actor, now=now, note=note)
-    if events:
-        _touch(task, now)
-        record(*events)
+    held, moved, run = _take_from(task, leaving, actor=actor)
+    ended = _end_assignments(task, leaving, now=held.at)
+    new = add_assignments(task, agents, actor=actor, now=held.at, note=note)
+    _record_changed_hands(task, new, ended, held=held, moved=moved, run=run, actor=actor, note=note)
     return task
+
+
+def _record_changed_hands(
+    task: Task,
+    new: Sequence[Agent],
+    ended: Sequence[Agent],
+    *,
+    held: Held,
+    moved: Moved,
+    run: Run | None,
+    actor: "User | None",
+    note: str,
+) -> None:
+    """Record in one event who got ``task`` and who lost it, with the run that was revoked for it; none for nobody."""
+    if not new and not ended and run is None:
+        return
+    _touch(task, held.at)
+    about: dict[str, Any] = {"now": held.at, "actor": actor, "run": run, "note": note, **moved.facts}
+    if run is not None:
+        about["outcome"] = RunStatus.REVOKED.value
+    if new:
+        source = AssignmentSource.MANUAL.value
+        record(assigned(task, new, source=source, taken_from=slugs(ended), **about), *moved.around)
+    else:
+        record(unassigned(task, ended, **about), *moved.around)

@@ -14,10 +14,18 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from tasks import clock
-from tasks.actions.funnel import LostRace, active_run, load_task, move_all, require_legal, verb
+from tasks.actions.funnel import (
+    Held,
+    LostRace,
+    active_run,
+    load_task,
+    move_all,
+    require_legal,
+    status_changed,
+    verb,
+)
 from tasks.errors import ANOTHER, AlreadyClaimed, AtCapacity, Invalid, MissingSkill, NotAssignee, NotPermitted, NotReady
-from tasks.events import kinds
-from tasks.events.recording import event, record
+from tasks.events.recording import record
 from tasks.models import (
     Agent,
     AgentKind,
@@ -123,7 +131,8 @@ def _open_runs(
 ) -> list[Run]:
     """Move ``tasks`` into progress and open their runs, each with a lease unless ``verb`` is ``start``.
 
-    Those that were ``pulled`` are assigned to the agent first. Records the events. Part of a running verb.
+    Those that were ``pulled`` are assigned to the agent with it. Records the events. Part of a running verb, which has
+    held the tasks since before ``now``.
     """
     Assignment.objects.bulk_create(
         [
@@ -131,17 +140,13 @@ def _open_runs(
             for task in pulled
         ]
     )
-    events = [
-        event(kinds.TASK_ASSIGNED, at=now, actor=actor, task=task, agent=agent, source=AssignmentSource.PULL.value)
-        for task in pulled
-    ]
+    held = Held(now)
     moved = move_all(
         tasks,
         verb,
         Status.IN_PROGRESS,
-        now=now,
+        held=held,
         actor=actor,
-        about={"agent": agent},
         started_at=Coalesce("started_at", Value(now)),
         run_count=F("run_count") + 1,
         deferred_until=None,
@@ -149,7 +154,7 @@ def _open_runs(
         progress_note="",
         progress_at=None,
     )
-    runs = []
+    runs, events = [], []
     for task in tasks:
         task.started_at = task.started_at or now
         task.run_count += 1
@@ -165,9 +170,10 @@ def _open_runs(
             last_progress_at=now,
         )
         runs.append(run)
-        events.append(event(kinds.RUN_STARTED, at=now, actor=actor, task=task, run=run, agent=agent, number=run.number))
+        source = AssignmentSource.PULL.value if task in pulled else None
+        events.append(status_changed(task, moved, held=held, actor=actor, run=run, source=source))
     Run.objects.bulk_create(runs)
-    record(*events, *moved.events)
+    record(*events, *moved.around)
     return runs
 
 
@@ -359,12 +365,11 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     free = _free_slots(agent)
     if free <= 0:
         return Claimed(reason="at_capacity")
-    now = clock.now()
-    picked = _pick(agent, projects, min(limit, free), now)
+    picked = _pick(agent, projects, min(limit, free), clock.now())
     if not picked:
         return Claimed(reason="no_ready_task")
     tasks = [task for task, _ in picked]
     pulled = [task for task, by_pull in picked if by_pull]
     return Claimed(
-        _open_runs(tasks, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds, pulled=pulled)
+        _open_runs(tasks, agent, verb="claim", actor=actor, now=clock.now(), lease_seconds=lease_seconds, pulled=pulled)
     )

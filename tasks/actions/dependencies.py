@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tasks import clock
-from tasks.actions.funnel import Moved, load_task, lock_tasks, require_legal, shift_blockers, touch, verb
+from tasks.actions.funnel import Shifted, load_task, lock_tasks, require_legal, shift_blockers, touch, verb
 from tasks.errors import DependencyCycle, Invalid
 from tasks.events import kinds
+from tasks.events.declaration import Kind
 from tasks.events.recording import event, record
 from tasks.models import Dependency, Project, Task
 from tasks.permissions import require
@@ -102,15 +103,8 @@ def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -
     require_legal(catalogue.ADD_DEPENDENCIES, task)
     if any(other.pk == task.pk for other in depends_on):
         raise DependencyCycle([task.ref, task.ref])
-    now = clock.now()
     new, waiting = connect(task, depends_on)
-    if new:
-        moved = _blockers_changed(task, waiting, now, actor)
-        told = event(
-            kinds.TASK_DEPENDENCIES_ADDED, at=now, actor=actor, task=task, depends_on=[other.ref for other in new]
-        )
-        record(told, *moved.events)
-    return load_task(task)
+    return _record_edges(kinds.TASK_DEPENDENCIES_ADDED, task, new, waiting, actor=actor)
 
 
 @verb(catalogue.REMOVE_DEPENDENCIES)
@@ -122,28 +116,31 @@ def remove_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]
     lock_graph(task.project_id)
     task = load_task(task)
     require(actor, "edit_dependencies", task)
-    now = clock.now()
     status = lock_tasks([task.pk, *(other.pk for other in depends_on)])
     gone = [other for other in depends_on if Dependency.objects.filter(task=task, depends_on=other).delete()[0]]
-    if gone:
-        freed = sum(not satisfies_dependency(status[other.pk]) for other in gone)
-        moved = _blockers_changed(task, -freed, now, actor)
-        told = event(
-            kinds.TASK_DEPENDENCIES_REMOVED, at=now, actor=actor, task=task, depends_on=[other.ref for other in gone]
-        )
-        record(told, *moved.events)
-    return load_task(task)
+    freed = sum(not satisfies_dependency(status[other.pk]) for other in gone)
+    return _record_edges(kinds.TASK_DEPENDENCIES_REMOVED, task, gone, -freed, actor=actor)
 
 
-def _blockers_changed(task: Task, delta: int, now: "datetime", actor: "User | None") -> Moved:
-    """Count the blockers; where their number stays, the edge still is news for the task's version."""
+def _record_edges(kind: Kind, task: Task, others: Sequence[Task], delta: int, *, actor: "User | None") -> Task:
+    """Count the blockers of ``task``, which is locked, record its edges to ``others``, and return it as it is now.
+
+    Where the number of blockers stays, the edges still move the task's version.
+    """
+    if not others:
+        return load_task(task)
+    now = clock.now()
     if delta:
-        return shift_blockers({task.pk: delta}, now=now, actor=actor)
-    touch([task.pk], now)
-    return Moved()
+        shift_blockers({task.pk: delta}, now=now, actor=actor)
+    else:
+        touch([task.pk], now)
+    task = load_task(task)
+    refs = [other.ref for other in others]
+    record(event(kind, at=now, actor=actor, task=task, depends_on=refs, open=task.open_blockers))
+    return task
 
 
-def change_parent(task: Task, parent: Task | None, *, now: "datetime", actor: "User | None") -> Moved:
+def change_parent(task: Task, parent: Task | None, *, now: "datetime", actor: "User | None") -> Shifted:
     """Hang ``task`` under ``parent`` and count it among what the parent waits for. Part of a running verb.
 
     Needs ``lock_graph``, and that no task is locked yet but those that will be here. Raises ``DependencyCycle``,

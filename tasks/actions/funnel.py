@@ -4,7 +4,7 @@ import functools
 import operator
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 
+from tasks import clock
 from tasks.errors import Contended, IllegalTransition, Invalid, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event
@@ -117,50 +118,42 @@ def illegal(passive: str, task: Task) -> IllegalTransition:
     return IllegalTransition(passive, task.ref, task.status, allowed(task.status))
 
 
+@dataclass(frozen=True)
+class Held:
+    """The locks that a move needs are held, since ``at``: the time of all that the verb writes.
+
+    ``dependents``: ids of the dependents among them; None where the database has no row locks, and so no race.
+    """
+
+    at: datetime
+    dependents: frozenset[int] | None = None
+
+
 @dataclass
 class Moved:
-    """What a move did: events to record, and the tasks that it made ready to begin."""
+    """What a move did: its facts for the event of each task, the events of the tasks around, and those made ready."""
 
-    events: list[Event] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    around: list[Event] = field(default_factory=list)
     unblocked: list[Task] = field(default_factory=list)
 
 
-def move(
-    task: Task,
-    verb: str,
-    target: Status,
-    *,
-    now: datetime,
-    actor: "User | None",
-    run: Run | None = None,
-    agent: Agent | None = None,
-    data: dict[str, Any] | None = None,
-    **changes: Any,
-) -> Moved:
-    """Move ``task`` to ``target``; see ``move_all``. The event names ``run``, and ``agent`` where there is no run."""
-    about = {"run": run, "agent": run.agent if run else agent}
-    return move_all([task], verb, target, now=now, actor=actor, about=about, data=data, **changes)
+def move(task: Task, verb: str, target: Status, *, held: Held, actor: "User | None", **changes: Any) -> Moved:
+    """Move ``task`` to ``target``; see ``move_all``."""
+    return move_all([task], verb, target, held=held, actor=actor, **changes)
 
 
 def move_all(
-    tasks: Sequence[Task],
-    verb: str,
-    target: Status,
-    *,
-    now: datetime,
-    actor: "User | None",
-    about: dict[str, Any] | None = None,
-    data: dict[str, Any] | None = None,
-    **changes: Any,
+    tasks: Sequence[Task], verb: str, target: Status, *, held: Held, actor: "User | None", **changes: Any
 ) -> Moved:
     """Move tasks of one status to ``target`` by one UPDATE that holds only where the status is still the one we read.
 
     Also brings the counters of dependents and parents up to date, and closes or reopens assignments with the tasks.
     ``changes`` are further columns; what comes back to be begun rests until the later of its ``deferred_until`` and its
-    ``start_after``. ``about`` names run or agent of the events, ``data`` their further words.
+    ``start_after``. The verb records the event of each task, with the facts that this returns and its own.
     Raises ``IllegalTransition`` where the table has no such move, ``LostRace`` where somebody was faster with any.
     """
-    source = Status(tasks[0].status)
+    now, source = held.at, Status(tasks[0].status)
     for task in tasks:
         if task.status != source or not is_legal(verb, task.status, target):
             raise illegal(passive_of(verb), task)
@@ -170,7 +163,6 @@ def move_all(
         # Asked of the row: start_after may have been edited while the task was under way.
         later = When(start_after__gt=rest_until or now, then=F("start_after"))
         changes["deferred_until"] = Case(later, default=Value(rest_until, DateTimeField()))
-    foreseen = lock_all_around(tasks, source, target)
     as_read = Q(pk__in=[task.pk for task in tasks])
     if settles_child(source) != settles_child(target):
         # The parent's counter moves too, so it must still be the parent.
@@ -182,8 +174,7 @@ def move_all(
         raise LostRace
     if source == Status.NOT_STARTED:
         end_records_of_nobody([task.pk for task in tasks], now)
-    moved = Moved()
-    words = {"from": source.value, "to": target.value, "verb": verb, **(data or {})}
+    moved = Moved({"verb": verb, "from": source.value, "to": target.value})
     for task in tasks:
         task.status, task.updated_at, task.version = target, now, task.version + 1
         for name, value in changes.items():
@@ -192,16 +183,40 @@ def move_all(
         if target == Status.NOT_STARTED:
             ahead = [moment for moment in (task.start_after, rest_until) if moment is not None and moment > now]
             task.deferred_until = max(ahead, default=None)
-        moved.events.append(event(kinds.TASK_STATUS_CHANGED, at=now, actor=actor, task=task, **(about or {}), **words))
     if target in TERMINAL:
         Assignment.objects.active().filter(task__in=tasks).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
     for task in tasks:
         if source in TERMINAL and target not in TERMINAL:
             _revive_assignments(task)
-        around = tell_the_tasks_around(task, source, target, now=now, actor=actor, foreseen=foreseen)
-        moved.events += around.events
-        moved.unblocked += around.unblocked
+        _move_the_tasks_around(task, source, target, held=held, actor=actor, moved=moved)
     return moved
+
+
+def status_changed(
+    task: Task,
+    moved: Moved,
+    *,
+    held: Held,
+    actor: "User | None",
+    run: Run | None = None,
+    agent: Agent | None = None,
+    **facts: Any,
+) -> Event:
+    """The one event of a verb that moved ``task``: from where to where, and its ``facts`` where they say something.
+
+    ``run`` is the one that the verb began, ended or judged; it names the agent, where ``agent`` does not.
+    """
+    said = {name: value for name, value in facts.items() if value not in (None, "", [])}
+    return event(
+        kinds.TASK_STATUS_CHANGED,
+        at=held.at,
+        actor=actor,
+        task=task,
+        run=run,
+        agent=run.agent if run else agent,
+        **moved.facts,
+        **said,
+    )
 
 
 def _revive_assignments(task: Task) -> None:
@@ -238,36 +253,43 @@ def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
     return dict(rows.values_list("pk", "status"))
 
 
-def lock_all_around(tasks: Sequence[Task], source: str, target: str) -> set[int] | None:
-    """Lock those whose counters will move when ``tasks`` do, and with them the tasks; the ids of the dependents.
+#: The tasks ``ids`` and all that depend on those of ``completing``, in the order in which every verb locks tasks.
+#: One statement for both, as the ORM's OR of a list and a subquery would read the whole table.
+_LOCK_WITH_DEPENDENTS = f"""
+SELECT id FROM {Task._meta.db_table}
+WHERE id = ANY(%s || ARRAY(SELECT task_id FROM {Dependency._meta.db_table} WHERE depends_on_id = ANY(%s)))
+ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608 - our own names
 
-    One task alone needs no lock before its UPDATE. None where the database has no row locks, and so no race.
+
+def hold(tasks: Sequence[Task], target: str) -> Held:
+    """Lock ``tasks`` and those whose counters will move when they go to ``target``; then look at the clock.
+
+    Whoever ends or begins a run locks that first. What is read of the tasks before this is only believed where the
+    move finds it unchanged.
     """
     if not connection.features.has_select_for_update:
-        return None
-    dependents: set[int] = set()
-    parents: set[int] = set()
-    if satisfies_dependency(source) != satisfies_dependency(target):
-        dependents.update(Dependency.objects.filter(depends_on__in=tasks).values_list("task_id", flat=True))
+        return Held(clock.now())
+    source = tasks[0].status
+    ids = {task.pk for task in tasks}
+    locked: set[int] = set()
     if settles_child(source) != settles_child(target):
-        parents = {task.parent_id for task in tasks if task.parent_id}
-    if dependents or parents or len(tasks) > 1:
-        lock_tasks([task.pk for task in tasks] + [*dependents, *parents])
-    return dependents
+        ids |= {task.parent_id for task in tasks if task.parent_id}
+    if satisfies_dependency(source) != satisfies_dependency(target):
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK_WITH_DEPENDENTS, [sorted(ids), [task.pk for task in tasks]])
+            locked = {pk for (pk,) in cursor.fetchall()}
+    else:
+        lock_tasks(ids)
+    return Held(clock.now(), frozenset(locked))
 
 
-def tell_the_tasks_around(
-    task: Task,
-    source: str,
-    target: str,
-    *,
-    now: datetime,
-    actor: "User | None",
-    foreseen: set[int] | None = None,
-) -> Moved:
+def _move_the_tasks_around(
+    task: Task, source: str, target: str, *, held: Held, actor: "User | None", moved: Moved
+) -> None:
     """Update dependents and parent for ``task`` going from ``source`` to ``target``, in the same transaction.
 
-    ``foreseen``: the dependents that are locked already; raises ``LostRace`` where another one has come since.
+    Raises ``LostRace`` where a dependent has come since they were locked.
     """
     dependents_change = satisfies_dependency(source) - satisfies_dependency(target)
     parent_change = settles_child(source) - settles_child(target)
@@ -277,49 +299,79 @@ def tell_the_tasks_around(
     if dependents_change or fails:
         dependents = set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True))
     if dependents_change:
-        if foreseen is not None and not dependents <= foreseen:
+        if held.dependents is not None and not dependents <= held.dependents:
             raise LostRace
         for pk in dependents:
             deltas[pk] += dependents_change
     if parent_change and task.parent_id:
         deltas[task.parent_id] += parent_change
-    moved = shift_blockers(deltas, now=now, actor=actor, cause=task)
+    around = shift_blockers(deltas, now=held.at, actor=actor, cause=task)
     if fails and dependents:
-        waiting = Task.objects.filter(pk__in=dependents).exclude(status__in=TERMINAL).select_related("project")
-        moved.events += [
-            event(kinds.TASK_DEPENDENCY_FAILED, at=now, actor=actor, task=other, dependency=task.ref, status=target)
-            for other in waiting.order_by("pk")
-        ]
-    return moved
+        failed = dependency_failed({pk: {str(target): [task.ref]} for pk in dependents}, now=held.at, actor=actor)
+        # A parent may depend on its child as well: one event says both.
+        around.events = [each for each in around.events if each.task_id not in failed] + list(failed.values())
+    moved.around += around.events
+    moved.unblocked += around.unblocked
 
 
-def shift_blockers(deltas: dict[int, int], *, now: datetime, actor: "User | None", cause: Task | None = None) -> Moved:
-    """Add to ``open_blockers`` of the tasks named by id, and tell of those that became free or blocked."""
-    moved = Moved()
+def dependency_failed(
+    failed: Mapping[int, Mapping[str, Any]], *, now: datetime, actor: "User | None"
+) -> dict[int, Event]:
+    """The event of each open task among these (by id): somebody has to decide, for what it waits for has ``failed``.
+
+    ``failed``: for each task the refs of the others by their status, ``failed`` or ``cancelled``.
+    """
+    waiting = Task.objects.filter(pk__in=failed).exclude(status__in=TERMINAL).select_related("project").order_by("pk")
+    return {
+        task.pk: event(
+            kinds.TASK_DEPENDENCY_FAILED,
+            at=now,
+            actor=actor,
+            task=task,
+            open=task.open_blockers,
+            **failed[task.pk],
+        )
+        for task in waiting
+    }
+
+
+@dataclass
+class Shifted:
+    """What other blockers did to tasks: an event for each that could or can begin, and those that they made ready."""
+
+    events: list[Event] = field(default_factory=list)
+    unblocked: list[Task] = field(default_factory=list)
+
+
+def shift_blockers(
+    deltas: Mapping[int, int], *, now: datetime, actor: "User | None", cause: Task | None = None
+) -> Shifted:
+    """Add to ``open_blockers`` of the tasks named by id, and record those that became free or blocked."""
+    shifted = Shifted()
     deltas = {pk: delta for pk, delta in deltas.items() if delta}
     if not deltas:
-        return moved
+        return shifted
     tasks = Task.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=deltas).select_related("project")
     for task in tasks.order_by("pk"):
         before, after = task.open_blockers, task.open_blockers + deltas[task.pk]
         task.open_blockers = after
         if task.status != Status.NOT_STARTED:
             continue
-        by: dict[str, Any] = {"by": cause.ref} if cause else {}
-        if before and after:
-            # Nothing begins by this, but whoever shows the number must hear of it.
-            moved.events.append(event(kinds.TASK_BLOCKERS_CHANGED, at=now, actor=actor, task=task, open=after, **by))
-            continue
-        kind = kinds.TASK_BLOCKED if after else kinds.TASK_UNBLOCKED
-        moved.events.append(event(kind, at=now, actor=actor, task=task, **by))
+        facts: dict[str, Any] = {"open": after}
+        if cause is not None:
+            facts["by"] = cause.ref
+        # Where it was blocked and still is nothing begins, but whoever shows the number must hear of it.
+        kind = kinds.TASK_BLOCKERS_CHANGED if before and after else kinds.TASK_BLOCKED
         if not after:
-            moved.unblocked.append(task)
+            kind = kinds.TASK_UNBLOCKED
+            shifted.unblocked.append(task)
+        shifted.events.append(event(kind, at=now, actor=actor, task=task, **facts))
     for delta in sorted(set(deltas.values())):
         ids = [pk for pk, d in deltas.items() if d == delta]
         Task.objects.filter(pk__in=ids).update(
             open_blockers=F("open_blockers") + delta, version=F("version") + 1, updated_at=now
         )
-    return moved
+    return shifted
 
 
 def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bool:
@@ -336,35 +388,26 @@ def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bo
     return bool(ended)
 
 
-def run_ended(run: Run, *, now: datetime, actor: "User | None", **data: Any) -> Event:
-    return event(
-        kinds.RUN_ENDED,
-        at=now,
-        actor=actor,
-        task=run.task,
-        run=run,
-        agent=run.agent,
-        number=run.number,
-        outcome=run.status,
-        **data,
-    )
+def slugs(agents: Iterable[Agent]) -> list[str]:
+    """How an event names several agents."""
+    return [agent.slug for agent in agents]
 
 
-def active_run(task: Task) -> Run | None:
-    run = Run.objects.active().filter(task=task).select_related("agent").first()
+def active_run(task: Task, *, lock: bool = False) -> Run | None:
+    """The active run of ``task``, if there is one; locked on demand, as every verb locks runs before tasks."""
+    runs = Run.objects.active().filter(task=task).select_related("agent")
+    if lock:
+        runs = runs.select_for_update(of=("self",), no_key=True)
+    run = runs.first()
     if run is not None:
         run.task = task
     return run
 
 
-def stop_active_run(task: Task, status: RunStatus, *, now: datetime, actor: "User | None", **data: Any) -> list[Event]:
-    """End the task's active run, if there is one, on behalf of staff."""
-    run = active_run(task)
-    if run is None:
-        return []
-    if not end_run(run, status, now=now):
+def stop(run: Run | None, status: RunStatus, *, held: Held) -> None:
+    """End a locked run on behalf of staff; where there is none this does nothing."""
+    if run is not None and not end_run(run, status, now=held.at):
         raise LostRace
-    return [run_ended(run, now=now, actor=actor, **data)]
 
 
 def give_back_pulled(task: Task, agent_id: int, *, now: datetime) -> None:

@@ -2,8 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from tasks import clock
-from tasks.actions.funnel import LostRace, active_run, load_task, move, require_legal, stop_active_run, verb
+from tasks.actions.funnel import (
+    LostRace,
+    active_run,
+    hold,
+    load_task,
+    move,
+    require_legal,
+    status_changed,
+    stop,
+    verb,
+)
 from tasks.actions.runs import Fenced, give_back
 from tasks.events.recording import record
 from tasks.models import RunStatus, Task
@@ -24,10 +33,13 @@ def cancel_task(*, actor: "User", task: Task, note: str = "") -> Task:
     task = load_task(task)
     require(actor, "cancel", task)
     require_legal(catalogue.CANCEL, task)
-    now = clock.now()
-    events = stop_active_run(task, RunStatus.CANCELLED, now=now, actor=actor, note=note)
-    moved = move(task, "cancel", Status.CANCELLED, now=now, actor=actor, data={"note": note})
-    record(*events, *moved.events)
+    run = active_run(task, lock=True)
+    held = hold([task], Status.CANCELLED)
+    stop(run, RunStatus.CANCELLED, held=held)
+    moved = move(task, "cancel", Status.CANCELLED, held=held, actor=actor)
+    outcome = RunStatus.CANCELLED.value if run else None
+    cancelled = status_changed(task, moved, held=held, actor=actor, run=run, outcome=outcome, note=note)
+    record(cancelled, *moved.around)
     return task
 
 
@@ -40,11 +52,12 @@ def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
     task = load_task(task)
     require(actor, "reopen", task)
     require_legal(catalogue.REOPEN, task)
+    held = hold([task], Status.NOT_STARTED)
     moved = move(
         task,
         "reopen",
         Status.NOT_STARTED,
-        now=clock.now(),
+        held=held,
         actor=actor,
         attempts=0,
         lease_losses=0,
@@ -53,9 +66,8 @@ def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
         progress_at=None,
         due_soon_since=None,
         overdue_since=None,
-        data={"note": note},
     )
-    record(*moved.events)
+    record(status_changed(task, moved, held=held, actor=actor, note=note), *moved.around)
     return task
 
 
@@ -66,12 +78,12 @@ def release_task(*, actor: "User", task: Task, note: str = "") -> Task:
     Raises ``NotPermitted``, ``IllegalTransition`` for a task that nobody works on.
     """
     task = load_task(task)
-    run = active_run(task)
+    run = active_run(task, lock=True)
     require(actor, "release", task, run=run)
     require_legal(catalogue.RELEASE, task)
     if run is None:
         raise LostRace
     try:
-        return give_back(run, reason=note, checkpoint=None, now=clock.now(), actor=actor)
+        return give_back(run, reason=note, checkpoint=None, actor=actor)
     except Fenced:
         raise LostRace from None

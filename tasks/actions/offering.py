@@ -17,6 +17,7 @@ from tasks.actions.funnel import (
     load_task,
     lock_tasks,
     require_legal,
+    slugs,
     touch,
     verb,
 )
@@ -134,8 +135,8 @@ def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: 
         actor=actor,
         task=task,
         agent=agent,
+        agents=[agent.slug],
         source=AssignmentSource.AUTO.value,
-        note="",
         accept_by=_stands_until(offer, now).isoformat(),
         score=offer.decision.score,
     )
@@ -217,27 +218,37 @@ def lapse_offers(limit: int = BATCH) -> list[int]:
 
 @in_transaction
 def _lapse(limit: int) -> list[int]:
-    now = clock.now()
-    due = Assignment.objects.active().filter(accept_by__lte=now)
+    due = Assignment.objects.active().filter(accept_by__lte=clock.now())
     begun = Run.objects.filter(task=OuterRef("task"), agent=OuterRef("agent"), started_at__gte=OuterRef("created_at"))
     over = due.filter(Exists(begun) | Q(task__status=Status.NOT_STARTED)).order_by("accept_by")
     lapsing = list(over.values_list("pk", "task")[:limit])
     if not lapsing:
         return []
     statuses = lock_tasks(task for _, task in lapsing)
+    now = clock.now()
     due.filter(Exists(begun), pk__in=[pk for pk, _ in lapsing]).update(accept_by=None)
     still = [pk for pk, task in lapsing if statuses.get(task) == Status.NOT_STARTED]
     rows = due.filter(~Exists(begun), pk__in=still).select_related("task__project", "agent__user")
-    events = []
+    lapsed: dict[Task, list[Agent]] = {}
     for assignment in rows.order_by("pk"):
         ended = Assignment.objects.filter(pk=assignment.pk, ended_at__isnull=True).update(
             ended_at=now, end_reason=AssignmentEnd.LAPSED
         )
         if ended:
-            events.append(
-                event(kinds.TASK_OFFER_LAPSED, at=now, actor=None, task=assignment.task, agent=assignment.agent)
-            )
-    ids = [one.task_id for one in events if one.task_id is not None]
+            lapsed.setdefault(assignment.task, []).append(assignment.agent)
+    ids = [task.pk for task in lapsed]
     touch(ids, now)
-    record(*events)
+    record(
+        *(
+            event(
+                kinds.TASK_OFFER_LAPSED,
+                at=now,
+                actor=None,
+                task=task,
+                agent=agents[0] if len(agents) == 1 else None,
+                agents=slugs(agents),
+            )
+            for task, agents in lapsed.items()
+        )
+    )
     return ids

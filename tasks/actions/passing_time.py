@@ -1,11 +1,11 @@
 """The verbs of the engine: what happens to tasks because time has passed. Safe with any number of engines."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Case, F, Q, QuerySet, When
 
 from tasks import clock
-from tasks.actions.funnel import backoff, give_back_pulled, in_transaction, move, run_ended, verb
+from tasks.actions.funnel import backoff, give_back_pulled, hold, in_transaction, move, status_changed, stop, verb
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.events.settled import settled
@@ -57,52 +57,47 @@ def expire_run(*, run: Run) -> bool:
     False where the holder renewed or another engine was faster: the row decides, not the clock.
     The fifth loss of a lease fails the task.
     """
-    now = clock.now()
-    ended = Run.objects.filter(pk=run.pk, ended_at__isnull=True, lease_expires_at__lt=now).update(
-        status=RunStatus.EXPIRED, ended_at=now
-    )
-    if not ended:
+    over = Run.objects.filter(pk=run.pk, ended_at__isnull=True, lease_expires_at__lt=clock.now())
+    locked = over.select_for_update(of=("self",), no_key=True).select_related("task__project", "agent__user").first()
+    if locked is None:
         return False
-    run = Run.objects.select_related("task__project", "agent__user").get(pk=run.pk)
-    task = run.task
+    run, task = locked, locked.task
     losses = task.lease_losses + 1
-    if losses < LEASE_LOSS_LIMIT:
-        rest = backoff(losses, base=LOSS_BASE, cap=LOSS_CAP)
+    again = losses < LEASE_LOSS_LIMIT
+    held = hold([task], Status.NOT_STARTED if again else Status.FAILED)
+    stop(run, RunStatus.EXPIRED, held=held)
+    if again:
+        until = held.at + backoff(losses, base=LOSS_BASE, cap=LOSS_CAP)
         moved = move(
-            task,
-            "expire",
-            Status.NOT_STARTED,
-            now=now,
-            actor=None,
-            run=run,
-            lease_losses=losses,
-            deferred_until=now + rest,
+            task, "expire", Status.NOT_STARTED, held=held, actor=None, lease_losses=losses, deferred_until=until
         )
-        give_back_pulled(task, run.agent_id, now=now)
+        give_back_pulled(task, run.agent_id, now=held.at)
     else:
-        moved = move(task, "expire", Status.FAILED, now=now, actor=None, run=run, lease_losses=losses)
-    record(run_ended(run, now=now, actor=None), *moved.events)
+        moved = move(task, "expire", Status.FAILED, held=held, actor=None, lease_losses=losses)
+    outcome = RunStatus.EXPIRED.value
+    record(status_changed(task, moved, held=held, actor=None, run=run, outcome=outcome), *moved.around)
     return True
 
 
 @in_transaction
 def tell_stalled(limit: int = BATCH) -> int:
     """Mark runs that are alive but have not advanced for their project's limit; each is told once until it advances."""
-    now = clock.now()
+    today = clock.now()
     allowance = Case(
         *(
-            When(task__project__stalled_after_seconds=seconds, then=now - timedelta(seconds=seconds))
+            When(task__project__stalled_after_seconds=seconds, then=today - timedelta(seconds=seconds))
             for seconds in _stall_limits()
         ),
-        default=now - timedelta(days=3650),
+        default=today - timedelta(days=3650),
     )
-    runs = (
+    alive = (
         Run.objects.active()
         .filter(lease_seconds__isnull=False, stalled_at__isnull=True, last_progress_at__lt=allowance)
         .select_related("task__project", "agent__user")
         .order_by("last_progress_at")
         .select_for_update(skip_locked=True, of=("self",), no_key=True)[:limit]
     )
+    runs, now = list(alive), clock.now()
     events = []
     for run in runs:
         marked = Run.objects.filter(
@@ -117,7 +112,6 @@ def tell_stalled(limit: int = BATCH) -> int:
                     task=run.task,
                     run=run,
                     agent=run.agent,
-                    number=run.number,
                     last_progress_at=run.last_progress_at.isoformat(),
                 )
             )
@@ -131,18 +125,22 @@ def _stall_limits() -> list[int]:
     )
 
 
-def _free_rows(tasks: QuerySet[Task]) -> QuerySet[Task]:
-    """Those that no other transaction holds; the rest come with the next tick, so that a batch never waits."""
-    return tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)
+def _hold_free(tasks: QuerySet[Task], limit: int) -> tuple[list[Task], datetime]:
+    """Those that no other transaction holds, locked, and the time since; the rest come with the next tick.
+
+    So a batch never waits.
+    """
+    rows = list(tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)[:limit])
+    return rows, clock.now()
 
 
 @in_transaction
 def wake_deferred(limit: int = BATCH) -> int:
     """Tell of tasks whose time to begin has come. They were claimable already; this makes it news."""
-    now = clock.now()
-    due = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lte=now).select_related("project")
+    due = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lte=clock.now()).select_related("project")
+    rows, now = _hold_free(due.order_by("deferred_until"), limit)
     events = []
-    for task in _free_rows(due.order_by("deferred_until"))[:limit]:
+    for task in rows:
         woken = Task.objects.filter(pk=task.pk, status=Status.NOT_STARTED, deferred_until=task.deferred_until).update(
             deferred_until=None, version=F("version") + 1, updated_at=now
         )
@@ -155,10 +153,10 @@ def wake_deferred(limit: int = BATCH) -> int:
 @in_transaction
 def tell_overdue(limit: int = BATCH) -> int:
     """Tell, once per due date, of open tasks whose due date has passed."""
-    now = clock.now()
-    late = Task.objects.filter(Q(status__in=sorted(OPEN)), due_at__lt=now, overdue_since__isnull=True)
+    late = Task.objects.filter(Q(status__in=sorted(OPEN)), due_at__lt=clock.now(), overdue_since__isnull=True)
+    rows, now = _hold_free(late.select_related("project").order_by("due_at"), limit)
     events = []
-    for task in _free_rows(late.select_related("project").order_by("due_at"))[:limit]:
+    for task in rows:
         told = Task.objects.filter(pk=task.pk, overdue_since__isnull=True, due_at=task.due_at).update(
             overdue_since=now, version=F("version") + 1, updated_at=now
         )
@@ -174,12 +172,13 @@ def tell_overdue(limit: int = BATCH) -> int:
 @in_transaction
 def tell_due_soon(limit: int = BATCH) -> int:
     """Tell, once per due date, of open tasks that fall due within ``DUE_SOON``; one that is overdue already is not."""
-    now = clock.now()
+    today = clock.now()
     near = Task.objects.filter(
-        Q(status__in=sorted(OPEN)), due_at__gte=now, due_at__lt=now + DUE_SOON, due_soon_since__isnull=True
+        Q(status__in=sorted(OPEN)), due_at__gte=today, due_at__lt=today + DUE_SOON, due_soon_since__isnull=True
     )
+    rows, now = _hold_free(near.select_related("project").order_by("due_at"), limit)
     events = []
-    for task in _free_rows(near.select_related("project").order_by("due_at"))[:limit]:
+    for task in rows:
         # Nothing that a client sees changes, so the version stays: nobody's edit should fail for it.
         told = Task.objects.filter(pk=task.pk, due_soon_since__isnull=True, due_at=task.due_at).update(
             due_soon_since=now

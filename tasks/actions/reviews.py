@@ -1,18 +1,27 @@
 """What staff and reviewers decide about results: approve, request changes, adopt a late one."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from tasks import clock
 from tasks.actions.assignments import add_assignments
-from tasks.actions.funnel import illegal, load_task, move, require_legal, stop_active_run, verb
-from tasks.actions.runs import Finished, finish
+from tasks.actions.funnel import (
+    active_run,
+    hold,
+    illegal,
+    load_task,
+    move,
+    require_legal,
+    slugs,
+    status_changed,
+    stop,
+    verb,
+)
+from tasks.actions.runs import SUMMARY_TOLD, Finished, bring_result, finishing_status
 from tasks.errors import Invalid
-from tasks.events import kinds
-from tasks.events.recording import event, record
-from tasks.models import AssignmentSource, Review, Role, Run, RunStatus, Task, Verdict
+from tasks.events.recording import record
+from tasks.models import Agent, Review, Role, Run, RunStatus, Task, Verdict
 from tasks.permissions import require, role_in
 from tasks.transitions import Status
 from tasks.verbs import catalogue
@@ -37,13 +46,11 @@ def approve_task(*, actor: "User", task: Task, note: str = "") -> Finished:
     run = authored_run(task)
     require(actor, "approve", task, run=run)
     require_legal(catalogue.APPROVE, task)
-    now = clock.now()
-    moved = move(
-        task, "approve", Status.COMPLETED, now=now, actor=actor, run=run, completed_at=now, data={"note": note}
-    )
+    held = hold([task], Status.COMPLETED)
+    moved = move(task, "approve", Status.COMPLETED, held=held, actor=actor, completed_at=held.at)
     if run is not None:
-        Review.objects.create(run=run, reviewer=actor, verdict=Verdict.APPROVED, note=note, created_at=now)
-    record(*moved.events)
+        Review.objects.create(run=run, reviewer=actor, verdict=Verdict.APPROVED, note=note, created_at=held.at)
+    record(status_changed(task, moved, held=held, actor=actor, run=run, note=note), *moved.around)
     return Finished(task, [other.ref for other in moved.unblocked])
 
 
@@ -57,24 +64,24 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
     run = authored_run(task)
     require(actor, "request_changes", task, run=run)
     require_legal(catalogue.REQUEST_CHANGES, task)
-    now = clock.now()
+    held = hold([task], Status.NOT_STARTED)
     moved = move(
         task,
         "request_changes",
         Status.NOT_STARTED,
-        now=now,
+        held=held,
         actor=actor,
-        run=run,
         progress_percent=0,
         progress_note="",
-        data={"note": note},
     )
-    events = moved.events
+    assigned: list[Agent] = []
     if run is not None:
-        Review.objects.create(run=run, reviewer=actor, verdict=Verdict.CHANGES_REQUESTED, note=note, created_at=now)
+        review = {"reviewer": actor, "verdict": Verdict.CHANGES_REQUESTED, "note": note, "created_at": held.at}
+        Review.objects.create(run=run, **review)
         if role_in(run.agent.user, task.project) not in (None, Role.VIEWER):
-            events += add_assignments(task, [run.agent], actor=actor, now=now, source=AssignmentSource.MANUAL)
-    record(*events)
+            assigned = add_assignments(task, [run.agent], actor=actor, now=held.at)
+    facts: dict[str, Any] = {"note": note, "agents": slugs(assigned)}
+    record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     return task
 
 
@@ -92,13 +99,19 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     late = run.late_result
     if late is None or late.get("verb") != "complete" or run.adopted_at is not None:
         raise Invalid({"run": f"Run {run.number} of {task.ref} holds no late result to adopt."})
-    now = clock.now()
-    events = stop_active_run(task, RunStatus.REVOKED, now=now, actor=actor)
+    active = active_run(task, lock=True)
+    target = finishing_status(task)
+    held = hold([task], target)
+    stop(active, RunStatus.REVOKED, held=held)
     adopted = Run.objects.filter(pk=run.pk, adopted_at__isnull=True).update(
-        adopted_at=now, summary=late["summary"], result=late["result"], criteria=late["criteria"]
+        adopted_at=held.at, summary=late["summary"], result=late["result"], criteria=late["criteria"]
     )
     if not adopted:
         raise illegal(catalogue.ADOPT.passive, task)
-    events.append(event(kinds.RUN_ADOPTED, at=now, actor=actor, task=task, run=run, agent=run.agent, number=run.number))
-    record(*events)
-    return finish(task, "adopt", run=run, summary=late["summary"], result=late["result"], now=now, actor=actor)
+    summary, result = late["summary"], late["result"]
+    moved = bring_result(task, "adopt", target, summary=summary, result=result, held=held, actor=actor)
+    facts: dict[str, Any] = {"summary": summary[:SUMMARY_TOLD]}
+    if active is not None:
+        facts |= {"revoked_run": active.number, "taken_from": slugs([active.agent])}
+    record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
+    return Finished(task, [other.ref for other in moved.unblocked])

@@ -16,13 +16,15 @@ from django.db.models import F
 
 from tasks import clock
 from tasks.actions.funnel import (
+    Held,
+    Moved,
     backoff,
     end_run,
     give_back_pulled,
+    hold,
     in_transaction,
-    lock_all_around,
     move,
-    run_ended,
+    status_changed,
     verb,
 )
 from tasks.errors import DomainError, LeaseLost, NotFound
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 #: How somebody else may have ended a run whose holder goes on working: what it brings then is kept.
 LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
+#: As much of a summary stands in the event; the whole stands on the run.
+SUMMARY_TOLD = 500
 RETRY_BASE, RETRY_CAP = timedelta(seconds=30), timedelta(hours=1)
 
 
@@ -56,11 +60,17 @@ class Fenced(Exception):
         self.run = run
 
 
-def _load(actor: "User", run_id: UUID, verb: str) -> Run:
-    """The caller's run with task, project and agent. Somebody else's run is not found: its id is a secret."""
+def _load(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -> Run:
+    """The caller's run with task, project and agent. Somebody else's run is not found: its id is a secret.
+
+    ``lock``: what is locked with it, in this order: ``self``, the run, and ``task``.
+    """
     agent = agent_of(actor)
-    run = Run.objects.select_related("task__project", "agent__user").filter(pk=run_id).first()
-    if run is None or agent is None or run.agent_id != agent.pk:
+    runs = Run.objects.select_related("task__project", "agent__user").filter(pk=run_id, agent=agent)
+    if lock:
+        runs = runs.select_for_update(of=lock, no_key=True)
+    run = runs.first() if agent is not None else None
+    if run is None:
         raise NotFound("There is no such run of yours.")
     if run.ended_at is not None:
         raise Fenced(run)
@@ -87,7 +97,6 @@ def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
                         task=current.task,
                         run=current,
                         agent=run.agent,
-                        number=run.number,
                         verb=late["verb"],
                     )
                 )
@@ -140,7 +149,7 @@ def heartbeat_run(*, actor: "User", run_id: UUID, lease_seconds: int | None = No
 def _progress(
     actor: "User", run_id: UUID, percent: int | None, note: str | None, checkpoint: dict | None, usage: dict | None
 ) -> Run:
-    run = _load(actor, run_id, "progress")
+    run = _load(actor, run_id, "progress", lock=("self", "task"))
     now = clock.now()
     told: dict[str, Any] = {}
     if percent is not None and percent != run.progress_percent:
@@ -171,7 +180,6 @@ def _progress(
                 task=run.task,
                 run=run,
                 agent=run.agent,
-                number=run.number,
                 percent=run.progress_percent,
                 note=run.progress_note,
                 **resumed,
@@ -205,44 +213,49 @@ def progress_run(
 def _complete(
     actor: "User", run_id: UUID, summary: str, result: Any, criteria: list[dict] | None, usage: dict | None
 ) -> Finished:
-    run = _load(actor, run_id, "complete")
+    run = _load(actor, run_id, "complete", lock=("self",))
     task = run.task
-    now = clock.now()
+    target = finishing_status(task)
+    held = hold([task], target)
     changes: dict[str, Any] = {
         "summary": summary,
         "result": result,
         "criteria": criteria or [],
         "progress_percent": 100,
     }
-    changes |= {"last_heartbeat_at": now, "last_progress_at": now, "stalled_at": None}
+    changes |= {"last_heartbeat_at": held.at, "last_progress_at": held.at, "stalled_at": None}
     changes |= _used(usage)
-    if not end_run(run, RunStatus.COMPLETED, now=now, **changes):
+    if not end_run(run, RunStatus.COMPLETED, now=held.at, **changes):
         raise Fenced(run)
-    return finish(task, "complete", run=run, summary=summary, result=result, now=now, actor=actor)
+    facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_TOLD]}
+    moved = bring_result(task, "complete", target, summary=summary, result=result, held=held, actor=actor)
+    record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
+    return Finished(task, [other.ref for other in moved.unblocked])
 
 
-def finish(
-    task: Task, verb: str, *, run: Run, summary: str, result: Any, now: datetime, actor: "User | None"
-) -> Finished:
-    """Bring a result to the task: into review where it asks for one, else completed. Part of a running verb."""
-    target = Status.IN_REVIEW if task.review_required else Status.COMPLETED
+def finishing_status(task: Task) -> Status:
+    """Where a result leads: into review where the task requires one, else it is completed."""
+    return Status.IN_REVIEW if task.review_required else Status.COMPLETED
+
+
+def bring_result(
+    task: Task, verb: str, target: Status, *, summary: str, result: Any, held: Held, actor: "User | None"
+) -> Moved:
+    """Bring a result to the task and move it to ``target``, its ``finishing_status``. Part of a running verb."""
+    now = held.at
     extra: dict[str, Any] = {"completed_at": now} if target == Status.COMPLETED else {}
-    moved = move(
+    return move(
         task,
         verb,
         target,
-        now=now,
+        held=held,
         actor=actor,
-        run=run,
         summary=summary,
         result=result,
         progress_percent=100,
         progress_at=now,
         **extra,
     )
-    told = [run_ended(run, now=now, actor=actor, summary=summary[:500])] if verb == "complete" else []
-    record(*told, *moved.events)
-    return Finished(task, [other.ref for other in moved.unblocked])
 
 
 @verb(catalogue.COMPLETE, opens_transaction=False)
@@ -276,7 +289,8 @@ def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Fin
     # All runs, then all tasks: the order in which every verb locks.
     own = Run.objects.active().filter(pk__in=[item["run_id"] for item in items], agent=agent_of(actor)).order_by("pk")
     tasks = list(own.select_for_update(no_key=True).values_list("task", flat=True))
-    lock_all_around(list(Task.objects.filter(pk__in=tasks)), Status.IN_PROGRESS, Status.COMPLETED)
+    if tasks:
+        hold(list(Task.objects.filter(pk__in=tasks)), Status.COMPLETED)
     done: list[Finished | DomainError] = []
     for item in items:
         try:
@@ -288,31 +302,25 @@ def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Fin
 
 @in_transaction
 def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, usage: dict | None) -> Task:
-    run = _load(actor, run_id, "fail")
+    run = _load(actor, run_id, "fail", lock=("self",))
     task = run.task
-    now = clock.now()
+    attempts = task.attempts + 1
+    again = retryable and attempts < task.max_attempts
+    held = hold([task], Status.NOT_STARTED if again else Status.FAILED)
+    now = held.at
     failure = {"code": code, "detail": detail, "retryable": retryable}
     changes: dict[str, Any] = {"failure": failure, "last_heartbeat_at": now}
     changes |= _used(usage)
     if not end_run(run, RunStatus.FAILED, now=now, **changes):
         raise Fenced(run)
-    attempts = task.attempts + 1
-    if retryable and attempts < task.max_attempts:
-        rest = backoff(attempts, base=RETRY_BASE, cap=RETRY_CAP)
-        moved = move(
-            task,
-            "fail",
-            Status.NOT_STARTED,
-            now=now,
-            actor=actor,
-            run=run,
-            attempts=attempts,
-            deferred_until=now + rest,
-        )
+    if again:
+        until = now + backoff(attempts, base=RETRY_BASE, cap=RETRY_CAP)
+        moved = move(task, "fail", Status.NOT_STARTED, held=held, actor=actor, attempts=attempts, deferred_until=until)
         give_back_pulled(task, run.agent_id, now=now)
     else:
-        moved = move(task, "fail", Status.FAILED, now=now, actor=actor, run=run, attempts=attempts)
-    record(run_ended(run, now=now, actor=actor, **failure), *moved.events)
+        moved = move(task, "fail", Status.FAILED, held=held, actor=actor, attempts=attempts)
+    facts: dict[str, Any] = {"outcome": RunStatus.FAILED.value, **failure}
+    record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     return task
 
 
@@ -333,20 +341,25 @@ def fail_run(
 
 @in_transaction
 def _release(actor: "User", run_id: UUID, reason: str, checkpoint: dict | None) -> Task:
-    run = _load(actor, run_id, "release")
-    return give_back(run, reason=reason, checkpoint=checkpoint, now=clock.now(), actor=actor)
+    run = _load(actor, run_id, "release", lock=("self",))
+    return give_back(run, reason=reason, checkpoint=checkpoint, actor=actor)
 
 
-def give_back(run: Run, *, reason: str, checkpoint: dict | None, now: datetime, actor: "User | None") -> Task:
-    """End ``run`` as released and return its task, at no cost of an attempt. Part of a running verb."""
+def give_back(run: Run, *, reason: str, checkpoint: dict | None, actor: "User | None") -> Task:
+    """End ``run``, which is locked, as released and return its task, at no cost of an attempt. Part of a running verb.
+
+    Raises ``Fenced`` where the run has ended.
+    """
+    held = hold([run.task], Status.NOT_STARTED)
     changes: dict[str, Any] = {"summary": reason}
     if checkpoint is not None:
         changes["checkpoint"] = checkpoint
-    if not end_run(run, RunStatus.RELEASED, now=now, **changes):
+    if not end_run(run, RunStatus.RELEASED, now=held.at, **changes):
         raise Fenced(run)
-    moved = move(run.task, "release", Status.NOT_STARTED, now=now, actor=actor, run=run)
-    give_back_pulled(run.task, run.agent_id, now=now)
-    record(run_ended(run, now=now, actor=actor, reason=reason), *moved.events)
+    moved = move(run.task, "release", Status.NOT_STARTED, held=held, actor=actor)
+    give_back_pulled(run.task, run.agent_id, now=held.at)
+    facts: dict[str, Any] = {"outcome": RunStatus.RELEASED.value, "note": reason}
+    record(status_changed(run.task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     return run.task
 
 

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q
 from tasks import clock
 from tasks.actions.assignments import add_assignments, require_workers
 from tasks.actions.dependencies import change_parent, connect, lock_graph
-from tasks.actions.funnel import in_transaction, load_task, lock_tasks, require_legal, shift_blockers, verb
+from tasks.actions.funnel import in_transaction, load_task, lock_tasks, require_legal, shift_blockers, slugs, verb
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.errors import Invalid, NotPermitted, VersionMismatch
 from tasks.events import kinds
@@ -123,17 +123,18 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
     task.save(force_insert=True)
     set_labels(task, new.labels)
     set_required_skills(task, new.required_skills)
-    events = [event(kinds.TASK_CREATED, at=now, actor=actor, task=task, title=task.title)]
+    facts: dict[str, Any] = {"title": task.title}
+    around = []
     if new.parent is not None:
-        events += change_parent(task, new.parent, now=now, actor=actor).events
+        around = change_parent(task, new.parent, now=now, actor=actor).events
     if new.depends_on:
         _, waiting = connect(task, new.depends_on)
         Task.objects.filter(pk=task.pk).update(open_blockers=waiting)
         task.open_blockers = waiting
     if new.assignees:
         require_workers(task, new.assignees)
-        events += add_assignments(task, new.assignees, actor=actor, now=now)
-    record(*events)
+        facts["agents"] = slugs(add_assignments(task, new.assignees, actor=actor, now=now))
+    record(event(kinds.TASK_CREATED, at=now, actor=actor, task=task, **facts), *around)
     return task
 
 
@@ -243,5 +244,6 @@ def repair_blockers() -> list[str]:
     list(Project.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     wrong = _miscounted(None)
     deltas = {task.pk: task.waiting - task.open_blockers for task in wrong}  # type: ignore[attr-defined]
+    lock_tasks(deltas)
     record(*shift_blockers(deltas, now=clock.now(), actor=None).events)
     return [task.ref for task in wrong]

@@ -245,7 +245,7 @@ def _ready_since(rows: list[Any], projects: dict[int, Project], now: datetime) -
     old = [row[0] for row in rows if now - row[4] > patience(projects[row[1]], row[3])]
     if not old:
         return {}
-    back = Q(kind=kinds.TASK_STATUS_CHANGED, data__to=Status.NOT_STARTED.value)
+    back = Q(data__to=Status.NOT_STARTED.value) | Q(kind=kinds.TASK_DEPENDENCIES_REMOVED, data__open=0)
     woken = Event.objects.filter(
         back | Q(kind__in=(kinds.TASK_UNBLOCKED, kinds.TASK_UNDEFERRED)), task__in=old
     ).order_by()

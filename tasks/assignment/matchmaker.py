@@ -39,7 +39,7 @@ RELEARN_AFTER = timedelta(minutes=10)
 #: Tasks whose last explanation is remembered.
 REMEMBERED = 20_000
 
-#: After these, what an agent has shown differs from what is remembered.
+#: After these, as after the end of a run, what an agent has shown differs from what is remembered.
 JUDGED = ("approve", "request_changes", "adopt")
 
 
@@ -100,8 +100,8 @@ class Matchmaker:
         with self._lock:
             is_news = self._any_auto and any(event.pk > self._matched_id for event in heard)
             for event in heard:
-                judged = event.kind == kinds.TASK_STATUS_CHANGED and event.data.get("verb") in JUDGED
-                if event.agent_id and (event.kind == kinds.RUN_ENDED or judged or event.kind == kinds.AGENT_EDITED):
+                learned = "outcome" in event.data or event.data.get("verb") in JUDGED
+                if event.agent_id and (learned or event.kind == kinds.AGENT_EDITED):
                     self._learned.add(event.agent_id)
                     self._completed.add(event.project_id)
                 if event.kind in (kinds.TASK_DECLINED, kinds.TASK_OFFER_LAPSED) and event.task_id:

@@ -7,6 +7,7 @@ notifications, matching, waiting agents and the OpenAPI description are made fro
 from typing import TYPE_CHECKING, Any, Final
 
 from tasks.errors import unknown_name
+from tasks.events import phrases
 from tasks.events.declaration import (
     FLAG,
     MOMENT,
@@ -25,7 +26,7 @@ from tasks.events.declaration import (
 from tasks.transitions import Status
 
 if TYPE_CHECKING:
-    from tasks.models import Event
+    pass
 
 CATALOGUE: Final[dict[str, Kind]] = {}
 
@@ -37,55 +38,67 @@ def _kind(name: str, meaning: str, **declaration: Any) -> Kind:
 
 # What several kinds have in their data
 
-_NOTE = Datum(TEXT, "What whoever acted wrote with it; untrusted.", optional=True)
+_NOTE = Datum(TEXT, "What was written with it; untrusted.", optional=True)
 _TITLE = Datum(TEXT, "The task's title; untrusted.")
 _FIELDS = Datum(TEXTS, "Names of the fields that changed.")
 _RUN = Datum(NUMBER, "The number of the run.")
+_AGENTS = "Slugs of the agents that"
 _BY = Datum(TEXT, "Ref of the task whose change caused it.", optional=True)
-_DEPENDS_ON = Datum(TEXTS, "Refs of the tasks that it waits for, or no longer waits for.")
 _DUE_AT = Datum(MOMENT, "The due date.")
 _MEMBER = Datum(TEXT, "Slug or username of the member.")
 _ROLE = Datum(TEXT, "The member's role from now on.")
+_OPEN: Final = Datum(NUMBER, "How many others it waits for now.")
+_FAILED: Final = {
+    "failed": Datum(TEXTS, "Refs of those that it waits for and that have failed.", optional=True),
+    "cancelled": Datum(TEXTS, "Refs of those that it waits for and that have been cancelled.", optional=True),
+}
 _FILE = {
     "title": _TITLE,
-    "status": Datum(STATUS, "The task's status according to the file."),
-    "started_at": Datum(MOMENT, "When the task was first begun, wherever that was.", optional=True),
-    "completed_at": Datum(MOMENT, "When the task was completed, wherever that was.", optional=True),
     "source": Datum(TEXT, "The format of the file."),
     "fingerprint": Datum(TEXT, "What the file said of the task, in short: the same again changes nothing."),
+    "started_at": Datum(MOMENT, "When the task was first begun, wherever that was.", optional=True),
+    "completed_at": Datum(MOMENT, "When the task was completed, wherever that was.", optional=True),
+    "agents": Datum(TEXTS, f"{_AGENTS} got the task by it.", optional=True),
+    "taken_from": Datum(TEXTS, f"{_AGENTS} lost the task by it.", optional=True),
+    "open": Datum(NUMBER, "How many others it waits for now, where that changed.", optional=True),
+    **_FAILED,
 }
 
 # The life of a task
-
 TASK_CREATED = _kind(
     "task.created",
-    "A task was created.",
-    data={"title": _TITLE},
-    says=Said("created the task", "plus"),
+    "A task was created, not started yet.",
+    data={"title": _TITLE, "agents": Datum(TEXTS, f"{_AGENTS} it was assigned to at once.", optional=True)},
+    says=phrases.says_created,
+    notifies={"assigned": "{who} assigned {ref} to you."},
     brings_work=True,
     wakes_matching=True,
 )
-
-
-def _says_imported(event: "Event") -> Said:
-    if "fields" in event.data:
-        return Said("An import from {source} changed {changed}", "edit")
-    return Said("Imported from {source}", "plus")
-
-
+_TELLS_IMPORTED: Final = {
+    "assigned": "{who} assigned {ref} to you.",
+    "unassigned": "{who} took {ref} from you.",
+    "dependency_failed": phrases.tells_dependency_failed,
+}
 TASK_IMPORTED = _kind(
     "task.imported",
-    "An import created a task, or changed the status of one that had not started here.",
-    data={**_FILE, "fields": Datum(TEXTS, "Names of the fields that changed; left out for a new task.", optional=True)},
-    says=_says_imported,
-    brings_work=lambda data: data["status"] == Status.NOT_STARTED,
+    "An import created a task, or changed the status of one that had not started here: all that it did to the task.",
+    data={
+        **_FILE,
+        "from": Datum(STATUS, "The status before; left out for a new task.", optional=True),
+        "to": Datum(STATUS, "The task's status according to the file."),
+        "fields": Datum(TEXTS, "Names of the fields that changed; left out for a new task.", optional=True),
+    },
+    says=phrases.says_imported,
+    notifies=_TELLS_IMPORTED,
+    brings_work=lambda data: data.get("to") == Status.NOT_STARTED,
     wakes_matching=True,
 )
 TASK_REIMPORTED = _kind(
     "task.reimported",
     "An import changed a task, but not its status.",
     data={**_FILE, "fields": _FIELDS},
-    says=_says_imported,
+    says=phrases.says_imported,
+    notifies=_TELLS_IMPORTED,
     brings_work=True,
     wakes_matching=True,
 )
@@ -103,35 +116,35 @@ TASK_DELETED = _kind(
     data={"title": _TITLE},
     says=Said("deleted the task", "cancelled"),
 )
-
-
-def _says_assigned(event: "Event") -> Said:
-    words = {"pull": "took the task", "auto": "offered the task to {agent}"}
-    return Said(words.get(event.data.get("source", ""), "assigned {agent}"), "person_add")
-
-
-def _tells_assigned(event: "Event") -> str:
-    return "{ref} is offered to you." if event.data.get("source") == "auto" else "{who} assigned {ref} to you."
-
-
+_REVOKED: Final = {
+    "run": Datum(NUMBER, "The number of the run that was revoked, where there was one.", optional=True),
+    "outcome": Datum(TEXT, "`revoked`, where a run was.", optional=True),
+    "verb": Datum(TEXT, "`revoke`, where a run was.", optional=True),
+    "from": Datum(STATUS, "The status before, where a run was revoked.", optional=True),
+    "to": Datum(STATUS, "The status after, where a run was revoked.", optional=True),
+}
 TASK_ASSIGNED = _kind(
     "task.assigned",
-    "An agent was assigned to a task, or was offered it.",
+    "Agents were assigned to a task, or one was offered it; with it others may have lost it.",
     data={
-        "source": Datum(TEXT, "How: `manual` by staff, `pull` by the agent itself, `auto` as an offer."),
+        "agents": Datum(TEXTS, f"{_AGENTS} got the task."),
+        "source": Datum(TEXT, "How: `manual` by staff, `auto` as an offer."),
         "note": _NOTE,
+        "taken_from": Datum(TEXTS, f"{_AGENTS} lost the task by this.", optional=True),
+        **_REVOKED,
         "accept_by": Datum(MOMENT, "Until when an offer stands.", optional=True),
         "score": Datum(SCORE, "How well the agent fits, by the project's policy.", optional=True),
     },
-    says=_says_assigned,
-    notifies={"assigned": _tells_assigned},
-    brings_work=lambda data: data["source"] != "pull",
+    says=phrases.says_assigned,
+    notifies={"assigned": phrases.tells_assigned, "unassigned": "{who} took {ref} from you."},
+    brings_work=True,
+    wakes_matching=lambda data: "taken_from" in data,
 )
 TASK_UNASSIGNED = _kind(
     "task.unassigned",
-    "An agent was taken off a task.",
-    data={"note": _NOTE},
-    says=Said("took {agent} off the task", "person_add"),
+    "Agents were taken off a task.",
+    data={"agents": Datum(TEXTS, f"{_AGENTS} lost the task."), "note": _NOTE, **_REVOKED},
+    says=phrases.says_unassigned,
     notifies={"unassigned": "{who} took {ref} from you."},
     brings_work=True,
     wakes_matching=True,
@@ -147,10 +160,10 @@ TASK_DECLINED = _kind(
 )
 TASK_OFFER_LAPSED = _kind(
     "task.offer_lapsed",
-    "An agent did not begin a task that it was offered in time.",
-    data={},
-    says=Said("The offer to {agent} has lapsed", "deferred"),
-    notifies={"unassigned": "{ref} is yours no more: you did not begin it in time."},
+    "Agents did not begin a task that they were offered in time.",
+    data={"agents": Datum(TEXTS, f"{_AGENTS} had the offer.")},
+    says=Said("The offer to {agents} has lapsed", "deferred"),
+    notifies={"unassigned": "The offer of {ref} has lapsed: you did not begin it in time."},
     brings_work=True,
     wakes_matching=True,
 )
@@ -161,73 +174,52 @@ TASK_NOBODY_FOUND = _kind(
     says=Said("Nobody was found who can do the task", "alert"),
     notifies={"nobody_found": "Nobody can be given {ref}."},
 )
-
-
-def _says_warning_changed(event: "Event") -> Said:
-    again = "Why nobody can do the task has changed" if event.data.get("note") else "Somebody can do the task again"
-    return Said(again, "alert")
-
-
 TASK_WARNING_CHANGED = _kind(
     "task.warning_changed",
     "Why automatic assignment finds nobody for a task has changed, or no longer holds.",
     data={"note": Datum(TEXT, "Why, and what would help; empty where it no longer holds.")},
-    says=_says_warning_changed,
+    says=phrases.says_warning_changed,
 )
 
 # Work on a task
-
-_MOVES: Final = {
-    "approve": Said("approved the result", "check"),
-    "request_changes": Said("requested changes", "back"),
-    "cancel": Said("cancelled the task", "cancelled"),
-    "reopen": Said("reopened the task", "back"),
-    "adopt": Said("brought the late result in", "check"),
-    "answer": Said("let the task go on", "play"),
-    "ask": Said("asked a question", "waiting"),
-    "revoke": Said("returned the task", "back"),
-}
-
-
-def _tells_completed(event: "Event") -> str:
-    if event.data.get("verb") == "approve":
-        return "{who} approved {ref}; it is completed."
-    return "{agent} completed {ref}." if event.agent_slug else "{who} completed {ref}."
-
-
-def _tells_failed(event: "Event") -> str:
-    return "{ref} failed for good, last with {agent}." if event.agent_slug else "{ref} failed."
-
-
-def _tells_review_asked(event: "Event") -> str:
-    return f"{'{agent}' if event.agent_slug else '{who}'} brought a result of {{ref}}; it waits for a review."
-
-
 TASK_STATUS_CHANGED = _kind(
     "task.status_changed",
-    "A verb moved a task from one status to another.",
+    "A verb moved a task from one status to another: all that it did to the task, with the run that it began or ended.",
     data={
         "verb": Datum(TEXT, "The verb of the table of transitions."),
         "from": Datum(STATUS, "The status before."),
         "to": Datum(STATUS, "The status after."),
+        "run": Datum(NUMBER, "The number of the run that it began, ended, judged or adopted.", optional=True),
+        "outcome": Datum(
+            TEXT, "How it ended the run: completed, failed, released, expired, cancelled or parked.", optional=True
+        ),
+        "source": Datum(TEXT, "`pull`, where the agent took a task that it was not assigned to.", optional=True),
+        "agents": Datum(TEXTS, f"{_AGENTS} were assigned by it.", optional=True),
+        "taken_from": Datum(TEXTS, f"{_AGENTS} lost the task by it.", optional=True),
+        "revoked_run": Datum(NUMBER, "The number of a run that was revoked for it.", optional=True),
         "note": _NOTE,
+        "summary": Datum(TEXT, "What the agent said of its result, its beginning; untrusted.", optional=True),
+        "code": Datum(TEXT, "The code of a failure; untrusted.", optional=True),
+        "detail": Datum(TEXT, "The failure in words; untrusted.", optional=True),
+        "retryable": Datum(FLAG, "Whether trying again may help.", optional=True),
     },
-    says=lambda event: _MOVES.get(event.data.get("verb", ""), Said("moved the task", "in_progress")),
+    says=phrases.says_moved,
     notifies={
-        "unassigned": "{who} cancelled {ref}, which was yours.",
-        "completed": _tells_completed,
-        "failed": _tells_failed,
-        "review_asked": _tells_review_asked,
-        "changes_requested": "{who} asks for changes to {ref}.",
+        "assigned": "{who} assigned {ref} to you.",
+        "unassigned": phrases.tells_unassigned,
+        "completed": phrases.tells_completed,
+        "failed": phrases.tells_failed,
+        "review_asked": phrases.tells_review_asked,
+        "changes_requested": "{who} requested changes to {ref}.",
     },
-    brings_work=lambda data: data["to"] == Status.NOT_STARTED,
+    brings_work=lambda data: data.get("to") == Status.NOT_STARTED,
     wakes_matching=True,
 )
 TASK_PROGRESSED = _kind(
     "task.progressed",
     "The holder of a run reported progress, or kept a checkpoint.",
     data={
-        "number": _RUN,
+        "run": _RUN,
         "percent": Datum(NUMBER, "How far the work is."),
         "note": _NOTE,
         "resumed": Datum(FLAG, "True where the run had stalled before.", optional=True),
@@ -237,115 +229,58 @@ TASK_PROGRESSED = _kind(
 TASK_STALLED = _kind(
     "task.stalled",
     "A run is alive, but has not advanced for the time that its project allows.",
-    data={"number": _RUN, "last_progress_at": Datum(MOMENT, "When it last advanced.")},
-    says=Said("Run {number} of {agent} has stalled", "stalled"),
+    data={"run": _RUN, "last_progress_at": Datum(MOMENT, "When it last advanced.")},
+    says=Said("Run {run} of {agent} has stalled", "stalled"),
     notifies={"stalled": "{agent} works on {ref} without advancing."},
-)
-
-
-def _says_run_started(event: "Event") -> Said:
-    for_other = " for {agent}" if event.actor_name != event.agent_slug else ""
-    return Said(f"started run {{number}}{for_other}", "play")
-
-
-def _says_run_ended(event: "Event") -> Said:
-    data, of_whom = event.data, " of {agent}" if event.actor_name != event.agent_slug else ""
-    match data.get("outcome"):
-        case "completed":
-            return Said("finished run {number}", "check")
-        case "failed":
-            code = " with {code}" if data.get("code") else ""
-            again = "" if data.get("retryable", True) else ", not to be retried"
-            return Said(f"failed run {{number}}{code}{again}", "failed")
-        case "released":
-            return Said(f"gave run {{number}}{of_whom} back", "back")
-        case "expired":
-            return Said("The lease of run {number} by {agent} is over", "deferred")
-        case "revoked":
-            return Said(f"took run {{number}}{of_whom} back", "back")
-        case "cancelled":
-            return Said(f"stopped run {{number}}{of_whom}", "back")
-        case "parked":
-            return Said(f"parked run {{number}}{of_whom}", "back")
-    return Said(f"ended run {{number}}{of_whom}", "back")
-
-
-RUN_STARTED = _kind(
-    "run.started",
-    "An agent began a run.",
-    data={"number": _RUN},
-    says=_says_run_started,
-)
-RUN_ENDED = _kind(
-    "run.ended",
-    "A run ended.",
-    data={
-        "number": _RUN,
-        "outcome": Datum(TEXT, "How: completed, failed, released, expired, revoked, cancelled."),
-        "summary": Datum(TEXT, "What the agent said of its result, its beginning; untrusted.", optional=True),
-        "code": Datum(TEXT, "The code of a failure; untrusted.", optional=True),
-        "detail": Datum(TEXT, "The failure in words; untrusted.", optional=True),
-        "retryable": Datum(FLAG, "Whether trying again may help.", optional=True),
-        "reason": Datum(TEXT, "Why it was given back; untrusted.", optional=True),
-        "note": _NOTE,
-    },
-    says=_says_run_ended,
-    notifies={"unassigned": "{who} took {ref} from you."},
-    wakes_matching=True,
 )
 RUN_LATE_RESULT_KEPT = _kind(
     "run.late_result_kept",
     "The holder of a run sent a result after the run had ended; it was kept for staff to adopt.",
-    data={"number": _RUN, "verb": Datum(TEXT, "The verb that was refused: complete or fail.")},
-    says=Said("sent a result of run {number} after losing its lease; it was kept", "alert"),
+    data={"run": _RUN, "verb": Datum(TEXT, "The verb that was refused: complete or fail.")},
+    says=Said("sent a result of run {run} after losing its lease; it was kept", "alert"),
 )
-RUN_ADOPTED = _kind(
-    "run.adopted",
-    "Staff took a late result as the task's result.",
-    data={"number": _RUN},
-    says=Said("adopted the late result of run {number}", "check"),
-)
-
 # What a task waits for
 
 TASK_BLOCKED = _kind(
     "task.blocked",
     "A task that could begin waits for another now.",
-    data={"by": _BY},
+    data={"open": _OPEN, "by": _BY},
     says=Said("Blocked{because}", "blocked"),
 )
 TASK_BLOCKERS_CHANGED = _kind(
     "task.blockers_changed",
     "A task waits for more or fewer others, and still waits.",
-    data={"open": Datum(NUMBER, "How many it waits for."), "by": _BY},
+    data={"open": _OPEN, "by": _BY},
     says=Said("Blocked by {open} now{because}", "blocked"),
 )
 TASK_UNBLOCKED = _kind(
     "task.unblocked",
-    "A task waits for no other any more.",
-    data={"by": _BY},
+    "A task does not wait for others any more.",
+    data={"open": _OPEN, "by": _BY},
     says=Said("Nothing blocks the task any more{because}", "check"),
     brings_work=True,
     wakes_matching=True,
 )
 TASK_DEPENDENCY_FAILED = _kind(
     "task.dependency_failed",
-    "A task waits for one that failed or was cancelled, so somebody has to decide.",
-    data={"dependency": Datum(TEXT, "Ref of the other task."), "status": Datum(STATUS, "Its status.")},
-    says=Said("{dependency} {status}; the task stays blocked", "alert"),
-    notifies={"dependency_failed": "{ref} stays blocked: {dependency} {status}."},
+    "A task waits for others that failed or were cancelled, so somebody has to decide.",
+    data={**_FAILED, "open": _OPEN},
+    says=phrases.says_dependency_failed,
+    notifies={"dependency_failed": phrases.tells_dependency_failed},
 )
 TASK_DEPENDENCIES_ADDED = _kind(
     "task.dependencies_added",
     "A task waits for further tasks.",
-    data={"depends_on": _DEPENDS_ON},
+    data={"depends_on": Datum(TEXTS, "Refs of those tasks."), "open": _OPEN},
     says=Said("let the task wait for {depends_on}", "link"),
 )
 TASK_DEPENDENCIES_REMOVED = _kind(
     "task.dependencies_removed",
     "A task waits for fewer tasks.",
-    data={"depends_on": _DEPENDS_ON},
-    says=Said("let the task wait no longer for {depends_on}", "link"),
+    data={"depends_on": Datum(TEXTS, "Refs of those that it waits for no longer."), "open": _OPEN},
+    says=phrases.says_dependencies_removed,
+    brings_work=lambda data: not data.get("open"),
+    wakes_matching=lambda data: not data.get("open"),
 )
 
 # What time does to a task

@@ -46,8 +46,10 @@ def event(
     """An event, not yet stored. Give ``task`` or ``project``; ``agent`` is the one of the run or of the assignment.
 
     An event with a ``recipient`` is private: only they and the actor ever see it. ``data`` is what the catalogue
-    declares for ``kind``; raises ``UndeclaredEvent`` where it is not.
+    declares for ``kind``, where the number of ``run`` is added as ``run``; raises ``UndeclaredEvent`` where it is not.
     """
+    if run is not None:
+        data["run"] = run.number
     declared = kind if isinstance(kind, Kind) else kind_named(kind)
     declared.check(data)
     home = project or (task.project if task else None)

@@ -1,4 +1,4 @@
-"""The life of a task in words: an entry per event, or per events that are one happening."""
+"""The life of a task in words: an entry for each event."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SHOWN = 100
 #: Long texts are cut here where an event is one sentence; the whole text stands where it belongs.
 CUT = 300
 #: Members of an event's data that hold what somebody wrote.
-_QUOTED = ("note", "summary", "detail", "reason")
+_QUOTED = ("note", "summary", "detail")
 
 
 @dataclass
@@ -49,8 +49,6 @@ def _entry(event: Event) -> Entry:
     quote = next((event.data[name] for name in _QUOTED if event.data.get(name)), "")
     entry = Entry(event.pk, event.at, who, what, icon, str(quote))
     entry.status = str(event.data.get("to", ""))
-    if event.kind == kinds.TASK_IMPORTED:
-        entry.status = str(event.data.get("status", ""))
     if isinstance(event.data.get("percent"), int):
         entry.percent = event.data["percent"]
     return entry
@@ -69,28 +67,8 @@ def sentence(event: Event) -> str:
 
 
 def in_words(events: Iterable[Event]) -> list[Entry]:
-    """Entries for ``events`` (oldest first), newest first.
-
-    A change of status that comes in the same moment as a run's start or end belongs to its entry.
-    """
-    entries: list[Entry] = []
-    opened: Event | None = None
-    for event in events:
-        same = (
-            opened is not None
-            and event.kind == kinds.TASK_STATUS_CHANGED
-            and opened.at == event.at
-            and event.run_id in (None, opened.run_id)
-        )
-        if same:
-            entries[-1].status = str(event.data.get("to", ""))
-            if event.data.get("verb") == "cancel":
-                entries[-1].what, entries[-1].icon = _said(event)
-                entries[-1].quote = str(event.data.get("note") or "")
-        else:
-            entries.append(_entry(event))
-        opened = event if event.kind in (kinds.RUN_STARTED, kinds.RUN_ENDED) else None
-    return entries[::-1]
+    """An entry for each of ``events``, in their order."""
+    return [_entry(event) for event in events]
 
 
 def read_timeline(task: Task, before: int | None = None) -> tuple[list[Entry], int | None]:
@@ -101,4 +79,4 @@ def read_timeline(task: Task, before: int | None = None) -> tuple[list[Entry], i
         events = events.filter(pk__lt=before)
     page = list(events[: SHOWN + 1])
     older = page[SHOWN - 1].pk if len(page) > SHOWN else None
-    return in_words(reversed(page[:SHOWN])), older
+    return in_words(page[:SHOWN]), older

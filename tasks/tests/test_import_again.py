@@ -114,8 +114,10 @@ def test_import_changed_file_updates_every_field(cast, load):
     assert task("a").open_blockers == 1
     assert task("b").version > 1
     assert recount_blockers() == {}
-    kinds = [event.kind for event in Event.objects.filter(task=task("b")).order_by("pk")]
-    assert kinds == ["task.imported", "task.assigned", "task.reimported", "task.unassigned", "task.assigned"]
+    events_of_b = list(Event.objects.filter(task=task("b")).order_by("pk"))
+    assert [event.kind for event in events_of_b] == ["task.imported", "task.reimported"]
+    handed = [(event.data.get("agents"), event.data.get("taken_from")) for event in events_of_b]
+    assert handed == [(["atlas"], None), (["hugo"], ["atlas"])]
     blocked = Event.objects.get(kind="task.blocked")
     assert blocked.task == task("a")
 
@@ -147,7 +149,7 @@ def test_import_completed_meanwhile_elsewhere_frees_what_waits_for_it(cast, load
     assert Event.objects.filter(kind="task.unblocked").get().task == task("b")
     assert recount_blockers() == {}
     said = Event.objects.filter(kind="task.imported", task=task("a")).order_by("-pk")[0].data
-    assert (said["status"], said["completed_at"]) == ("completed", "2026-05-01T00:00:00+00:00")
+    assert (said["to"], said["completed_at"]) == ("completed", "2026-05-01T00:00:00+00:00")
     assert not Event.objects.filter(kind="task.status_changed").exists()
 
 
@@ -222,11 +224,12 @@ def test_import_tells_of_new_tasks_that_wait_for_what_will_not_be_completed(cast
     load([{"key": "a", "title": "A", "status": "cancelled"}, {"key": "b", "title": "B", "depends_on": ["a"]}])
     load([{"key": "c", "title": "C"}, {"key": "d", "title": "D", "depends_on": ["c", "a"]}])
     load([{"key": "c", "title": "C", "status": "failed"}])
-    events = Event.objects.filter(kind="task.dependency_failed").order_by("pk")
-    assert [(event.task_ref, event.data["dependency"]) for event in events] == [
-        (task("b").ref, task("a").ref),
-        (task("d").ref, task("a").ref),
-        (task("d").ref, task("c").ref),
+    failed = Event.objects.filter(kind="task.dependency_failed").order_by("pk")
+    assert [(event.task_ref, event.data["failed"]) for event in failed] == [(task("d").ref, [task("c").ref])]
+    imported = Event.objects.filter(kind="task.imported", data__has_key="cancelled").order_by("pk")
+    assert [(event.task_ref, event.data["cancelled"]) for event in imported] == [
+        (task("b").ref, [task("a").ref]),
+        (task("d").ref, [task("a").ref]),
     ]
 
 

@@ -34,10 +34,8 @@ def test_claim_to_approval_unblocks_dependents_and_tells_its_whole_life(cast, ne
     assert moves == [
         ("task.created", None),
         ("task.assigned", None),
-        ("run.started", None),
         ("task.status_changed", "in_progress"),
         ("task.progressed", None),
-        ("run.ended", None),
         ("task.status_changed", "in_review"),
         ("task.status_changed", "completed"),
     ]

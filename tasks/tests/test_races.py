@@ -43,7 +43,7 @@ def _assert_each_was_done_once(ledgers, ready_tasks):
     assert sorted(completed) == sorted(ready_tasks)
     assert set(Task.objects.values_list("status", "run_count")) == {("completed", 1)}
     assert Run.objects.filter(status=RunStatus.COMPLETED).count() == RACED_TASKS
-    assert Event.objects.filter(kind="run.started").count() == RACED_TASKS
+    assert Event.objects.filter(kind="task.status_changed", data__verb="claim").count() == RACED_TASKS
     assert_invariants()
 
 

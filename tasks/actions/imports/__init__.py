@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tasks import clock
 from tasks.actions.dependencies import lock_graph
 from tasks.actions.funnel import (
     in_transaction,
@@ -47,7 +46,7 @@ def import_plan(
         raise NotPermitted(f"Only a manager of {project.key} may import tasks there.")
     if not dry_run:
         lock_graph(project)
-    draft = Draft(project, plan, clock.now(), lock=not dry_run)
+    draft = Draft(project, plan, lock=not dry_run)
     if draft.problems:
         raise PlanRefused(draft.problems)
     told = Imported(

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 from django.db import connection
 
+from tasks import clock
 from tasks.actions.funnel import lock_tasks
 from tasks.actions.imports.graph import find_cycles
 from tasks.actions.imports.node import Fate, Node, Present, batches
@@ -19,7 +20,7 @@ from tasks.refs import number_in
 from tasks.transitions import TERMINAL, Status
 
 #: The events that keep what the file said of a task when it was last imported.
-IMPORTED, REIMPORTED = kinds.TASK_IMPORTED, kinds.TASK_REIMPORTED
+IMPORTS = (kinds.TASK_IMPORTED, kinds.TASK_REIMPORTED)
 
 LABEL_LENGTH = 60
 #: Clocks differ; a time further ahead than this cannot be when something happened.
@@ -37,10 +38,13 @@ def _lock_with_the_tasks_around(held: set[int], referred: set[int]) -> None:
 
 
 class Draft:
-    """``plan`` held against ``project`` at ``now``; ``problems`` lists all that speaks against writing it."""
+    """``plan`` held against ``project`` at ``now``; ``problems`` lists all that speaks against writing it.
 
-    def __init__(self, project: Project, plan: Plan, now: datetime, *, lock: bool) -> None:
-        self.project, self.plan, self.now, self.lock = project, plan, now, lock
+    With ``lock`` what it may write is locked, since before ``now``.
+    """
+
+    def __init__(self, project: Project, plan: Plan, *, lock: bool) -> None:
+        self.project, self.plan, self.lock = project, plan, lock
         self.problems: list[Problem] = list(plan.problems)
         self._by_key: dict[str, Node] = {}
         self._by_external_id: dict[str, Node] = {}
@@ -49,6 +53,7 @@ class Draft:
         self.nodes = [Node(planned=planned) for planned in plan.tasks]
         self._name_nodes()
         self._find_tasks()
+        self.now = clock.now()
         self._decide()
         self._resolve_references()
         self._resolve_assignees()
@@ -112,18 +117,20 @@ class Draft:
 
     def _decide(self) -> None:
         """What becomes of each task, by what was told of it when it was last imported."""
-        told: dict[int, dict[str, Any]] = {}
+        imported: dict[int, dict[str, Any]] = defaultdict(dict)
         for ids in batches(self.node_of_task):
-            events = Event.objects.filter(project=self.project, kind__in=(IMPORTED, REIMPORTED), task__in=ids)
-            told.update(events.order_by("pk").values_list("task_id", "data"))
+            events = Event.objects.filter(project=self.project, kind__in=IMPORTS, task__in=ids)
+            for task_id, data in events.order_by("pk").values_list("task_id", "data"):
+                # An import that did not change the status says nothing of it: an earlier one did.
+                imported[task_id] |= data
         for node in self.nodes:
             if node.task is None:
                 node.fate = Fate.CREATE
                 continue
-            last = told.get(node.row.pk)
-            if last is not None and last.get("fingerprint") == node.entry.fingerprint():
+            last = imported[node.row.pk]
+            if last.get("fingerprint") == node.entry.fingerprint():
                 node.fate = Fate.UNCHANGED
-            elif node.row.run_count or node.row.status != (last or {}).get("status", Status.NOT_STARTED):
+            elif node.row.run_count or node.row.status != last.get("to", Status.NOT_STARTED):
                 node.fate = Fate.LEAVE_ALONE
             else:
                 node.fate = Fate.UPDATE

@@ -1,13 +1,13 @@
 """Writing a draft: new tasks in bulk, changed ones row by row, then the counters of all that are concerned."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
-from tasks.actions.funnel import shift_blockers
-from tasks.actions.imports.draft import IMPORTED, REIMPORTED, Draft
+from tasks.actions.funnel import dependency_failed, shift_blockers
+from tasks.actions.imports.draft import Draft
 from tasks.actions.imports.graph import in_order
 from tasks.actions.imports.node import COLUMNS, Fate, Node, batches, count_blockers
 from tasks.actions.names import set_labels, set_required_skills
@@ -44,7 +44,10 @@ class Writer:
     def __init__(self, draft: Draft, *, actor: "User | None", progress: Progress) -> None:
         self.draft, self.project, self.now = draft, draft.project, draft.now
         self.actor, self.progress = actor, progress
-        self.events: list[Event] = []
+        #: What happened to each task of the file, for its one event; see ``_record``.
+        self.facts: dict[Node, dict[str, Any]] = {}
+        #: The events of tasks that are not in the file, by id.
+        self.around: dict[int, Event] = {}
         #: Existing tasks whose blockers may have changed.
         self.concerned: set[int] = set()
 
@@ -59,8 +62,8 @@ class Writer:
         self._connect([*self.new, *self.changed])
         self._link([*self.new, *self.changed])
         self._recount()
-        self._tell_failed_dependencies()
-        record(*self.events)
+        self._find_failed_dependencies()
+        self._record()
 
     # Names that are created with the first task that uses them
 
@@ -155,28 +158,34 @@ class Writer:
             ]
         )
         for node in nodes:
-            self.events.append(self._told(IMPORTED, node))
+            self.facts[node] = {"to": str(node.status)}
         self._assign([(node, agent) for node in nodes for agent in node.assignees or ()])
 
     @staticmethod
     def _rows(queryset: Any, names: set[str]) -> dict[str, int]:
         return dict(queryset.filter(name__in=names).values_list("name", "pk")) if names else {}
 
-    def _told(self, kind: kinds.Kind, node: Node, **data: Any) -> Event:
-        task = node.row
-        times = {"started_at": task.started_at, "completed_at": task.completed_at}
-        data |= {name: moment.isoformat() for name, moment in times.items() if moment is not None}
-        return event(
-            kind,
-            at=self.now,
-            actor=self.actor,
-            task=task,
-            title=task.title,
-            status=str(task.status),
-            source=self.draft.plan.source,
-            fingerprint=node.entry.fingerprint(),
-            **data,
-        )
+    def _record(self) -> None:
+        """One event for each task, with all that happened to it."""
+        events = []
+        for node, facts in self.facts.items():
+            task = node.row
+            times = {"started_at": task.started_at, "completed_at": task.completed_at}
+            facts |= {name: moment.isoformat() for name, moment in times.items() if moment is not None}
+            events.append(
+                event(
+                    # What was completed elsewhere counts at the file's time, not at ours, as it does for a new task.
+                    kinds.TASK_IMPORTED if "to" in facts else kinds.TASK_REIMPORTED,
+                    at=self.now,
+                    actor=self.actor,
+                    task=task,
+                    title=task.title,
+                    source=self.draft.plan.source,
+                    fingerprint=node.entry.fingerprint(),
+                    **facts,
+                )
+            )
+        record(*events, *self.around.values())
 
     def _assign(self, pairs: Iterable[tuple[Node, Agent]]) -> None:
         """Assign by hand of whoever imports; what has ended already is nobody's news."""
@@ -194,17 +203,7 @@ class Writer:
                 )
             )
             if not ended:
-                self.events.append(
-                    event(
-                        kinds.TASK_ASSIGNED,
-                        at=self.now,
-                        actor=self.actor,
-                        task=node.row,
-                        agent=agent,
-                        source="manual",
-                        note="",
-                    )
-                )
+                self.facts[node].setdefault("agents", []).append(agent.slug)
         Assignment.objects.bulk_create(rows)
 
     # Changed tasks
@@ -235,9 +234,9 @@ class Writer:
         if "required_skills" in node.changed:
             set_required_skills(task, values["required_skills"])
         self.concerned.add(task.pk)
-        # What was completed elsewhere counts at the file's time, not at ours, so it is told as it is of a new task.
-        kind = IMPORTED if "status" in columns else REIMPORTED
-        self.events.append(self._told(kind, node, fields=node.changed))
+        self.facts[node] = {"fields": node.changed}
+        if "status" in columns:
+            self.facts[node] |= {"from": source.value, "to": node.status.value}
         if "status" in columns:
             self._close_or_reopen(node, source)
         if "assignees" in node.changed:
@@ -267,16 +266,7 @@ class Writer:
         for row in present:
             if row.agent_id not in wanted:
                 Assignment.objects.filter(pk=row.pk).update(ended_at=self.now, end_reason=AssignmentEnd.UNASSIGNED)
-                self.events.append(
-                    event(
-                        kinds.TASK_UNASSIGNED,
-                        at=self.now,
-                        actor=self.actor,
-                        task=node.row,
-                        agent=row.agent,
-                        note="",
-                    )
-                )
+                self.facts[node].setdefault("taken_from", []).append(row.agent.slug)
         has = {row.agent_id for row in present}
         self._assign([(node, agent) for pk, agent in wanted.items() if pk not in has])
 
@@ -309,44 +299,40 @@ class Writer:
 
     def _recount(self) -> None:
         """Bring ``open_blockers`` of the existing tasks that are concerned up to date, with the news of it."""
+        written = {node.row.pk: facts for node, facts in self.facts.items()}
         for ids in batches(sorted(self.concerned)):
             counted = count_blockers(ids)
             stored = dict(Task.objects.filter(pk__in=ids).values_list("pk", "open_blockers"))
             deltas = {pk: counted[pk] - blockers for pk, blockers in stored.items()}
-            self.events += shift_blockers(deltas, now=self.now, actor=self.actor).events
+            for shifted in shift_blockers(deltas, now=self.now, actor=self.actor).events:
+                assert shifted.task_id is not None
+                if shifted.task_id in written:
+                    written[shifted.task_id]["open"] = shifted.data["open"]
+                else:
+                    self.around[shifted.task_id] = shifted
 
-    def _tell_failed_dependencies(self) -> None:
+    def _find_failed_dependencies(self) -> None:
         """Somebody must decide about tasks that wait for what will not be completed."""
         fails = (Status.FAILED, Status.CANCELLED)
-        told: Counter[tuple[int, int]] = Counter()
-        for node in (*self.new, *self.changed):
-            if node.status in TERMINAL:
-                continue
-            if node.fate == Fate.UPDATE and "depends_on" not in node.changed:
+        failed: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        written = {node.row.pk: node for node in self.facts}
+        for node, facts in self.facts.items():
+            if node.status in TERMINAL or (node.fate == Fate.UPDATE and "depends_on" not in node.changed):
                 continue
             for other in node.depends_on or ():
                 if other.status in fails:
-                    told[node.row.pk, other.row.pk] += 1
-                    self._dependency_failed(node.row, other)
+                    facts.setdefault(other.status.value, []).append(other.row.ref)
         for other in self.changed:
             if "status" not in other.changed or other.status not in fails:
                 continue
-            waiting = Task.objects.filter(dependencies__depends_on=other.row).exclude(status__in=TERMINAL)
-            for task in waiting.select_related("project").order_by("pk"):
-                if not told[task.pk, other.row.pk]:
-                    self._dependency_failed(task, other)
-
-    def _dependency_failed(self, task: Task, other: Node) -> None:
-        self.events.append(
-            event(
-                kinds.TASK_DEPENDENCY_FAILED,
-                at=self.now,
-                actor=self.actor,
-                task=task,
-                dependency=other.row.ref,
-                status=str(other.status),
-            )
-        )
+            status, ref = other.status.value, other.row.ref
+            edges = Dependency.objects.filter(depends_on=other.row).order_by("task_id")
+            for pk in edges.values_list("task_id", flat=True):
+                if pk not in written:
+                    failed[pk][status].append(ref)
+                elif written[pk].status not in TERMINAL and ref not in self.facts[written[pk]].get(status, ()):
+                    self.facts[written[pk]].setdefault(status, []).append(ref)
+        self.around |= dependency_failed(failed, now=self.now, actor=self.actor)
 
 
 def skills_used(draft: Draft) -> set[str]:

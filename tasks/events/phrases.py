@@ -1,0 +1,114 @@
+"""Words of the catalogue that depend on what an event says: each function chooses a template for ``declaration.fill``.
+
+``says_…`` are words of the timeline, ``tells_…`` sentences for the recipient of a notification.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from tasks.events.declaration import Said
+
+if TYPE_CHECKING:
+    from tasks.models import Event
+
+_MOVES: Final = {
+    "ask": Said("asked a question and parked run {run}", "waiting"),
+    "answer": Said("let the task go on", "play"),
+    "complete": Said("finished run {run}", "check"),
+    "expire": Said("The lease of run {run}, held by {agent}, has expired", "deferred"),
+    "approve": Said("approved the result", "check"),
+    "request_changes": Said("requested changes", "back"),
+    "adopt": Said("adopted the late result of run {run}", "check"),
+    "cancel": Said("cancelled the task", "cancelled"),
+    "reopen": Said("reopened the task", "back"),
+}
+
+
+def says_created(event: "Event") -> Said:
+    return Said("created the task" + (" and assigned {agents}" if event.data.get("agents") else ""), "plus")
+
+
+def says_imported(event: "Event") -> Said:
+    if "fields" in event.data:
+        return Said("An import from {source} changed {changed}", "edit")
+    return Said("Imported from {source}" + (" and assigned to {agents}" if event.data.get("agents") else ""), "plus")
+
+
+def says_assigned(event: "Event") -> Said:
+    data = event.data
+    words = "offered the task to {agents}" if data.get("source") == "auto" else "assigned {agents}"
+    if data.get("taken_from"):
+        words += " in place of {taken_from}"
+    return Said(words + (", which ended run {run}" if "run" in data else ""), "person_add")
+
+
+def tells_assigned(event: "Event") -> str:
+    return "{ref} is offered to you." if event.data.get("source") == "auto" else "{who} assigned {ref} to you."
+
+
+def says_unassigned(event: "Event") -> Said:
+    ended = " and ended run {run}" if "run" in event.data else ""
+    return Said("took {agents} off the task" + ended, "person_add")
+
+
+def tells_unassigned(event: "Event") -> str:
+    return (
+        "{who} cancelled {ref}, which was yours."
+        if event.data.get("verb") == "cancel"
+        else "{who} took {ref} from you."
+    )
+
+
+def says_warning_changed(event: "Event") -> Said:
+    again = "Why nobody can do the task has changed" if event.data.get("note") else "Somebody can do the task again"
+    return Said(again, "alert")
+
+
+def says_moved(event: "Event") -> Said:
+    data, by_other = event.data, event.actor_name != event.agent_slug
+    match data.get("verb", ""):
+        case "claim" | "start":
+            taken = "took the task and " if data.get("source") == "pull" and not by_other else ""
+            return Said(f"{taken}started run {{run}}" + (" for {agent}" if by_other else ""), "play")
+        case "fail":
+            code = " with {code}" if data.get("code") else ""
+            again = "" if data.get("retryable", True) else ", not to be retried"
+            return Said(f"failed run {{run}}{code}{again}", "failed")
+        case "release":
+            return Said("gave run {run}" + (" of {agent}" if by_other else "") + " back", "back")
+        case verb:
+            return _MOVES.get(verb, Said("moved the task", "in_progress"))
+
+
+def tells_completed(event: "Event") -> str:
+    if event.data.get("verb") == "approve":
+        return "{who} approved {ref}; it is completed."
+    return "{agent} completed {ref}." if event.agent_slug else "{who} completed {ref}."
+
+
+def tells_failed(event: "Event") -> str:
+    return "{ref} failed for good, last with {agent}." if event.agent_slug else "{ref} failed."
+
+
+def tells_review_asked(event: "Event") -> str:
+    return f"{'{agent}' if event.agent_slug else '{who}'} brought a result of {{ref}}; it waits for a review."
+
+
+def _why_blocked(event: "Event") -> str:
+    """The template of what failed, as a clause."""
+    failed = "{failed} failed" if event.data.get("failed") else ""
+    cancelled = event.data.get("cancelled", [])
+    was = f"{{cancelled}} {'was' if len(cancelled) == 1 else 'were'} cancelled" if cancelled else ""
+    return " and ".join(filter(None, (failed, was)))
+
+
+def says_dependency_failed(event: "Event") -> Said:
+    return Said(f"{_why_blocked(event)}; the task stays blocked", "alert")
+
+
+def tells_dependency_failed(event: "Event") -> str:
+    return f"{{ref}} stays blocked: {_why_blocked(event)}."
+
+
+def says_dependencies_removed(event: "Event") -> Said:
+    freed = "" if event.data.get("open") else "; nothing blocks it any more"
+    return Said(f"let the task wait no longer for {{depends_on}}{freed}", "link")
