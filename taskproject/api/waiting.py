@@ -26,30 +26,35 @@ class Seat(Protocol):
 class Waiting:
     """The waiting of one request, from its first run to its last."""
 
-    __slots__ = ("answer_stands", "asked", "began", "over", "seat", "until")
+    __slots__ = ("answer_stands", "asked", "over", "seat", "until")
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
         #: The last run had nothing to give and asked to wait.
         self.asked = False
         #: Nobody waits any longer: the answer of this run is sent.
         self.over = False
         self.seat: Any = None
-        self.until = self.began
+        #: By ``time.monotonic``; set by the first look: a busy server must not use the wait up before it begins.
+        self.until: float | None = None
         self.answer_stands = True
 
     def ask(self, seat: Seat, *, seconds: float, answer_stands: bool = True) -> bool:
-        """Ask to wait on ``seat`` until ``seconds`` after the request came in; whether that is granted.
+        """Ask to wait on ``seat`` for ``seconds`` from the first time of asking; whether that is granted.
 
         Where ``answer_stands`` is false the answer of this run is no answer to a wait that ended without news: then the
         request is run once more.
         """
         self.seat = seat
-        until = self.began + seconds
-        if self.over or time.monotonic() >= until:
-            return False
-        self.asked, self.until, self.answer_stands = True, until, answer_stands
-        return True
+        now = time.monotonic()
+        if self.until is None:
+            self.until = now + seconds
+        self.asked = not self.over and now < self.until
+        self.answer_stands = answer_stands
+        return self.asked
+
+    def rest(self) -> float:
+        """Seconds that the wait may last yet."""
+        return 0.0 if self.until is None else self.until - time.monotonic()
 
     def begin_run(self) -> None:
         self.asked = False

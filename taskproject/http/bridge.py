@@ -153,7 +153,7 @@ class _Exchange:
             return not waiting.answer_stands
         woken = self.woken = self.loop.create_future()
         bridge.waiting.add(self)
-        timer = self.loop.call_at(waiting.until, self._time_is_over)
+        timer = self.loop.call_later(waiting.rest(), self._time_is_over)
         self.watch()
         try:
             waiting.seat.wait(self._wake)

@@ -1,7 +1,6 @@
 """Waiting under a plain WSGI server: in the request's thread, limited in number."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
@@ -54,6 +53,6 @@ class WaitingWSGI:
         try:
             woken = threading.Event()
             waiting.seat.wait(woken.set)
-            return woken.wait(waiting.until - time.monotonic())
+            return woken.wait(waiting.rest())
         finally:
             self._places.release()

@@ -7,10 +7,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import uvicorn
+
+try:
+    import resource
+except ImportError:  # Windows has no such limit.
+    resource = None  # type: ignore[assignment]
 
 from taskproject.http.protocol import BoundedProtocol, BoundedSocket
 from tasks import engine
@@ -54,6 +59,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _allow_many_connections() -> None:
+    """Let the process have as many open files as the system allows: agents that wait hold a connection each."""
+    if resource is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # Some systems refuse what they gave as the limit; then it stays as it was.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 class EmbeddedServer(uvicorn.Server):
     """Serves until SIGINT or SIGTERM; then agents stop first, requests next, the engine last.
 
@@ -83,6 +97,7 @@ class EmbeddedServer(uvicorn.Server):
 
     def serve_until_stopped(self, listener: socket.socket) -> None:
         """Run server, engine and agents; returns when all have ended."""
+        _allow_many_connections()
         stop_engine = threading.Event()
         time_keeper = threading.Thread(target=engine.run, args=(stop_engine,), name="engine", daemon=True)
         time_keeper.start()

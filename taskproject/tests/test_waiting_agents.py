@@ -175,6 +175,36 @@ def test_task_goes_to_one_of_many_that_wait_and_costs_the_others_nothing(cast, s
     assert Run.objects.count() == 4
 
 
+def test_task_goes_to_one_of_those_that_wait_on_two_servers(cast, server, agents, tmp_path):
+    (tmp_path / "second").mkdir()
+    second = CountingServer(tmp_path / "second")
+    half = len(agents) // 8
+
+    async def story():
+        crowd, working = [], []
+        for each, tokens in ((server, agents[:half]), (second, agents[half : 2 * half])):
+            theirs, begun = crowd_of(each, tokens)
+            crowd, working = crowd + theirs, working + begun
+            await counted(each, lambda counts: counts["waiting"] > 0.9 * half, "they wait")
+        for number in range(4):
+            await create_in(cast, f"Task {number}")
+            await counted(server, lambda _, number=number: len(served(crowd)) > number, "it has been claimed")
+        woken = sum(each.counts()["woken"] for each in (server, second))
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+        return crowd, woken
+
+    try:
+        crowd, woken = asyncio.run(story())
+    finally:
+        second.stop()
+    assert served(crowd) == ["OPS-1", "OPS-2", "OPS-3", "OPS-4"]
+    assert Run.objects.count() == 4
+    # Each server wakes one of its own for each task, and whoever is too late waits on.
+    assert woken <= 4 * 2 * FEW
+
+
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="Only on PostgreSQL: its connections can be ended")
 def test_those_who_wait_outlive_a_loss_of_the_database(cast, server, agents):
     def end_connections():

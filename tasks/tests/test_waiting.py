@@ -174,6 +174,15 @@ def test_task_wakes_its_assignee_and_not_who_waits_longer(cast, room, new_task):
     assert (atlas.woken, bert.woken) == (0, 1)
 
 
+def test_tasks_for_nobody_do_not_hide_those_for_somebody(cast, room, new_task):
+    bert = Caller(room, cast.bert, cast.ops).look().sit()
+    for skills in ([("python", 5)], [("python", 5)], [("docs", 3)]):
+        new_task(required_skills=skills)
+    room.catch_up()
+    room.look()
+    assert bert.woken == 1
+
+
 def test_task_of_another_project_wakes_nobody(cast, room, new_task):
     caller = Caller(room, cast.atlas, cast.ops).look().sit()
     new_task(project=cast.other)

@@ -288,21 +288,24 @@ def choose(dues: Mapping[int, Due], seats: Sequence[WorkSeat]) -> dict[int, Work
     levels = _levels([seat.agent_id for seat in seats], {skill for task in ready for skill, _ in task.needs})
     places = {seat.number: seat.limit for seat in seats}
     chosen: dict[int, WorkSeat] = {}
+    for_nobody: set[tuple[object, ...]] = set()
     for task in ready:
+        alike = (task.project_id, task.allow_pull, task.assigned, task.needs)
         if not places:
             break
+        if alike in for_nobody:
+            continue
+        fitting = (seat for seat in seats if seat.number in places and task.is_for(seat, levels[seat.agent_id]))
+        first = next(fitting, None)
+        if first is None:
+            # An import brings thousands of such tasks; each would be compared with each seat.
+            for_nobody.add(alike)
+            continue
         tried = dues[task.id].tried
-        last: WorkSeat | None = None
-        for seat in seats:
-            if seat.number in places and task.is_for(seat, levels[seat.agent_id]):
-                if seat.number not in tried:
-                    break
-                last = last or seat
-        else:
-            if last is None:
-                continue
-            seat = last
+        seat = next((seat for seat in itertools.chain([first], fitting) if seat.number not in tried), None)
+        if seat is None:
             tried.clear()
+            seat = first
         chosen[task.id] = seat
         places[seat.number] -= 1
         if not places[seat.number]:
