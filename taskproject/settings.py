@@ -75,6 +75,11 @@ def _secret_key() -> str:
     return key
 
 
+#: A frozen process must not hold up the stream, or those that wait for its locks, without bound: PostgreSQL ends a
+#: transaction that does nothing for this long, and a wait for a lock. Only waits behind an import come near.
+POSTGRESQL_PATIENCE = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s"
+
+
 def _database() -> dict:
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'taskproject.sqlite3'}"
     scheme = url.split(":", 1)[0]
@@ -99,6 +104,8 @@ def _database() -> dict:
         config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
         # A host that does not answer is reported soon, not after TCP's own timeout of minutes.
         config["OPTIONS"] = {"connect_timeout": 10} | config.get("OPTIONS", {}) | {"application_name": "taskproject"}
+        # The last one counts: what the URL asks for goes before ours.
+        config["OPTIONS"]["options"] = f"{POSTGRESQL_PATIENCE} {config['OPTIONS'].get('options', '')}".strip()
     return config
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -12,6 +13,9 @@ from taskproject.api.renderers import JSONRenderer
 from taskproject.errors import DomainError, codes
 
 CONTENT_TYPE = "application/problem+json"
+#: Where the database is away, or gave a wait for a lock up.
+BUSY = "The database is away or too busy; nothing was done, try again in a few seconds."
+RETRY_AFTER_SECONDS = 3
 
 #: The codes that HTTP itself requires, with status and title; our own errors carry theirs.
 HTTP_CODES: dict[str, tuple[int, str]] = {
@@ -50,7 +54,10 @@ def problem_of(error: DomainError) -> dict[str, Any]:
 def problem_response(code: str, detail: str, **extra: Any) -> HttpResponse:
     """For middleware, which has no DRF renderer."""
     body = problem(code, detail, **extra)
-    return HttpResponse(JSONRenderer().render(body), status=body["status"], content_type=CONTENT_TYPE)
+    response = HttpResponse(JSONRenderer().render(body), status=body["status"], content_type=CONTENT_TYPE)
+    if wait := extra.get("retry_after_seconds"):
+        response.headers["Retry-After"] = str(wait)
+    return response
 
 
 def _sentences(detail: Any) -> list[str]:
@@ -102,6 +109,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = problem_of(error)
     elif isinstance(error, exceptions.ValidationError):
         body = _of_validation_error(error)
+    elif isinstance(error, OperationalError | InterfaceError):
+        body = problem("unavailable", BUSY, retry_after_seconds=RETRY_AFTER_SECONDS)
     elif isinstance(error, exceptions.APIException):
         body = _of_api_exception(error, context.get("view"))
         if challenge := getattr(error, "auth_header", None):

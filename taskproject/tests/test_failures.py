@@ -1,5 +1,7 @@
 """What callers see of a bug: a problem under /api/, a page elsewhere, and nothing about its cause."""
 
+import pytest
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 from tasks.api.me import MeView
@@ -24,3 +26,32 @@ def test_defect_of_a_page_is_answered_as_a_page(db, monkeypatch):
     assert answer.status_code == 500
     assert answer["Content-Type"].startswith("text/html")
     assert b"secret cause" not in answer.content
+
+
+def be_away(*args, **kwargs):
+    raise OperationalError("secret address")
+
+
+@pytest.mark.parametrize(
+    "target", ["tasks.api.me.MeView.get", "django.contrib.sessions.middleware.SessionMiddleware.process_request"]
+)
+def test_api_says_that_the_database_is_away(monkeypatch, api, target):
+    """In a view, and before one is reached."""
+    monkeypatch.setattr(target, be_away)
+    api.atlas.client.raise_request_exception = False
+    answer = api.atlas.get("/me")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer["Retry-After"] == "3"
+    assert b"secret address" not in answer.content
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_page_says_that_the_database_is_away(db, monkeypatch, error):
+    def fail_so(*args, **kwargs):
+        raise error("secret address")
+
+    monkeypatch.setattr("django.contrib.auth.views.LoginView.get", fail_so)
+    answer = Client(raise_request_exception=False).get("/login/")
+    assert answer.status_code == 503
+    assert b"The database is away or too busy." in answer.content
+    assert b"secret address" not in answer.content

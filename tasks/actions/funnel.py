@@ -42,6 +42,7 @@ R = TypeVar("R")
 
 RACES = 5
 DEADLOCK_DETECTED = "40P01"
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class LostRace(Exception):
@@ -88,9 +89,12 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
                 if race == RACES - 1:
                     raise Contended("Others changed this at the same moment.", "Try again.") from None
             except OperationalError as error:
+                state = getattr(error.__cause__, "sqlstate", "")
+                if state == LOCK_NOT_AVAILABLE:
+                    raise Contended("Others held what this needs for too long.", "Try again later.") from None
                 # PostgreSQL undoes one of two transactions that wait for each other. The order of locks keeps verbs
                 # from it; this is for what else may hold locks, such as a person at the database's prompt.
-                if race == RACES - 1 or getattr(error.__cause__, "sqlstate", "") != DEADLOCK_DETECTED:
+                if race == RACES - 1 or state != DEADLOCK_DETECTED:
                     raise
         raise AssertionError("unreachable")
 

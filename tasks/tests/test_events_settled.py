@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
 from tasks import clock
-from tasks.errors import CursorExpired, Invalid
+from tasks.actions import claims
+from tasks.errors import Contended, CursorExpired, Invalid
 from tasks.events import kinds
 from tasks.events import settled as module
 from tasks.events.reading import START, Cursor, present_cursor, read_all, read_events, require_kept
@@ -400,3 +401,51 @@ def test_private_event_is_seen_by_its_recipient_and_actor_alone(cast):
     assert words(read_events(user=cast.atlas.user)[0]) == ["x"]
     assert words(read_events(user=cast.ada.user)[0]) == ["x"]
     assert read_events(user=cast.bert.user)[0] == []
+
+
+# How long a transaction may keep others waiting
+
+
+@on_postgresql
+def test_connections_have_bounds_for_idle_transactions_and_for_locks():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')")
+        assert cursor.fetchone() == ("1min", "30s")
+
+
+@on_postgresql
+def test_transaction_that_does_nothing_for_too_long_is_ended_and_holds_up_nobody(cast, settled):
+    start = present_cursor()
+    has_written, has_been_ended = threading.Event(), threading.Event()
+
+    def freeze() -> None:
+        with contextlib.suppress(DatabaseError, InterfaceError), transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET idle_in_transaction_session_timeout = '200ms'")
+            write(cast, "gone")
+            has_written.set()
+            assert has_been_ended.wait(PATIENCE)
+
+    thread = in_thread(freeze)
+    assert has_written.wait(PATIENCE)
+    write(cast, "kept")
+    until = time.monotonic() + PATIENCE
+    while not (seen := read_all(start, 10)[0]):
+        assert time.monotonic() < until, "the stream is held up"
+        time.sleep(0.02)
+    assert words(seen) == ["kept"]
+    has_been_ended.set()
+    thread.join()
+
+
+@on_postgresql
+def test_verb_that_waits_for_a_lock_too_long_is_refused_in_one_sentence(cast, new_task):
+    task = new_task()
+    with open_transaction(lambda: Task.objects.filter(pk=task.pk).update(title="held")):
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        try:
+            with pytest.raises(Contended, match="Others held what this needs for too long; try again later"):
+                claims.claim_task(actor=cast.atlas.user, task=task)
+        finally:
+            connection.close()
