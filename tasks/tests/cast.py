@@ -9,6 +9,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 
 from tasks.actions.tasks import NewTask, create_task
@@ -33,36 +34,50 @@ def join(project: Project, user: User, role: Role) -> None:
     Membership.objects.create(project=project, user=user, role=role)
 
 
+#: Everyone by name: what they are in OPS and in OTHER, and what kind of agent, if any.
+OPS_ROLES = {
+    "ada": Role.MANAGER, "rita": Role.REVIEWER, "hugo": Role.WORKER, "vera": Role.VIEWER, "atlas": Role.WORKER,
+    "bert": Role.WORKER,
+}  # fmt: skip
+OTHER_ROLES = {"mona": Role.MANAGER, "zed": Role.WORKER}
+USERS = ("root", "ada", "rita", "hugo", "vera", "atlas", "bert", "mona", "zed")
+HUMAN_AGENTS, LLM_AGENTS = ("ada", "rita", "hugo", "mona"), ("atlas", "bert", "zed")
+STAFF = ("root", "ada", "mona")
+SKILLS = {"atlas": {"python": 4, "docs": 2}, "bert": {"docs": 3}}
+
+
 @pytest.fixture
 def cast(db):
     """The whole cast by name; the user of an agent is its ``.user``, everyone else is a user."""
-    ops = Project.objects.create(key="OPS", name="Operations")
-    other = Project.objects.create(key="OTHER", name="Somewhere else")
-    root = make_user("root", is_staff=True, is_superuser=True)
-    ada = make_agent("ada", kind=AgentKind.HUMAN)
-    ada.user.is_staff = True
-    ada.user.save()
-    rita = make_agent("rita", kind=AgentKind.HUMAN)
-    hugo = make_agent("hugo", kind=AgentKind.HUMAN)
-    vera = make_user("vera")
-    atlas = make_agent("atlas", skills={"python": 4, "docs": 2})
-    bert = make_agent("bert", skills={"docs": 3})
-    mona = make_agent("mona", kind=AgentKind.HUMAN)
-    mona.user.is_staff = True
-    mona.user.save()
-    zed = make_agent("zed")
-    join(ops, ada.user, Role.MANAGER)
-    join(ops, rita.user, Role.REVIEWER)
-    join(ops, hugo.user, Role.WORKER)
-    join(ops, vera, Role.VIEWER)
-    join(ops, atlas.user, Role.WORKER)
-    join(ops, bert.user, Role.WORKER)
-    join(other, mona.user, Role.MANAGER)
-    join(other, zed.user, Role.WORKER)
-    return SimpleNamespace(
-        ops=ops, other=other, root=root, ada=ada, rita=rita, hugo=hugo, vera=vera, atlas=atlas, bert=bert,
-        mona=mona, zed=zed,
-    )  # fmt: skip
+    # Most tests begin here: one statement per table, not forty.
+    ops, other = Project.objects.bulk_create(
+        [Project(key="OPS", name="Operations"), Project(key="OTHER", name="Somewhere else")]
+    )
+    users = {
+        name: User(username=name, password=make_password(None), is_staff=name in STAFF, is_superuser=name == "root")
+        for name in USERS
+    }
+    User.objects.bulk_create(users.values())
+    kinds = dict.fromkeys(HUMAN_AGENTS, AgentKind.HUMAN) | dict.fromkeys(LLM_AGENTS, AgentKind.LLM)
+    agents = {
+        name: Agent(user=users[name], slug=name, name=name.capitalize(), kind=kinds[name], max_concurrent=10)
+        for name in USERS
+        if name in kinds
+    }
+    Agent.objects.bulk_create(agents.values())
+    skills = {name: Skill(name=name) for name in ("python", "docs")}
+    Skill.objects.bulk_create(skills.values())
+    AgentSkill.objects.bulk_create(
+        AgentSkill(agent=agents[slug], skill=skills[name], level=level)
+        for slug, levels in SKILLS.items()
+        for name, level in levels.items()
+    )
+    Membership.objects.bulk_create(
+        Membership(project=project, user=users[name], role=role)
+        for project, roles in ((ops, OPS_ROLES), (other, OTHER_ROLES))
+        for name, role in roles.items()
+    )
+    return SimpleNamespace(ops=ops, other=other, **users | agents)
 
 
 @pytest.fixture

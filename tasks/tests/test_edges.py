@@ -132,9 +132,16 @@ def test_each_legal_edge_leads_where_the_table_says(stage, verb, source, target)
     assert_invariants()
 
 
-@pytest.mark.parametrize(("verb", "status"), ILLEGAL)
-def test_each_illegal_edge_is_refused_with_its_reason_and_changes_nothing(stage, verb, status):
+@pytest.mark.parametrize("status", sorted(Status))
+def test_each_illegal_edge_is_refused_with_its_reason_and_changes_nothing(stage, subtests, status):
     task = stage.task_in(status)
+    # What is refused leaves the task to the next verb as it was; revoke may take an agent off, and comes last.
+    for verb in sorted((verb for verb, source in ILLEGAL if source == status), key="revoke".__eq__):
+        with subtests.test(verb=verb):
+            _assert_refused(stage, task, verb, status)
+
+
+def _assert_refused(stage, task, verb, status):
     assignees = set(task.assignments.filter(ended_at=None).values_list("agent__slug", flat=True))
     if verb == "expire":
         assert stage.use(verb, task) is False
