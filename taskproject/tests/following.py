@@ -2,8 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -98,28 +96,36 @@ def concerns(event: Event, page: str, ref: str) -> bool:
     return not event.task_ref or event.task_ref == ref or bool(RESHAPES.match(event.kind)) or named
 
 
-@contextmanager
-def everybody_follows(client: Client, user: User) -> Iterator[None]:
-    """Boards, task pages and agents' pages are open; afterwards each equals a fresh one, updated by events alone."""
-    client.force_login(user)
-    boards = [OpenBoard(client, user, query) for query in ("", "?assignee=atlas", "?q=task&priority=normal")]
-    cursor: Cursor = present_cursor()
-    refs = [task.ref for task in Task.objects.visible_to(user).select_related("project")]
-    pages = {ref: client.get(f"/tasks/{ref}").content.decode() for ref in refs}
-    slugs = Agent.objects.visible_to(user).filter(kind=AgentKind.LLM).distinct().values_list("slug", flat=True)
-    of_agents = {
-        path: client.get(path).content.decode() for path in ("/agents/", *(f"/agents/{slug}" for slug in slugs))
-    }
-    yield
-    for board in boards:
-        board.follow()
-        board.assert_as_fresh()
-    events, _ = news(user, cursor)
-    for ref, page in pages.items():
-        fresh = client.get(f"/tasks/{ref}").content.decode()
-        if "</main>" not in fresh or regions_of(fresh) != regions_of(page):
-            assert any(concerns(event, page, ref) for event in events), f"the page of {ref} is out of date"
-    for path, page in of_agents.items():
-        fresh = client.get(path).content.decode()
-        if "</main>" not in fresh or regions_of(fresh) != regions_of(page):
-            assert events, f"{path} is out of date"
+class OpenPages:
+    """Boards, task pages and pages of agents, all open at once and kept open while the verbs are used."""
+
+    def __init__(self, client: Client, user: User) -> None:
+        client.force_login(user)
+        self.client, self.user = client, user
+        self.cursor: Cursor = present_cursor()
+        self.boards = [OpenBoard(client, user, query) for query in ("", "?assignee=atlas", "?q=task&priority=normal")]
+        self.pages = self._fetch()
+
+    def _fetch(self) -> dict[str, str]:
+        refs = [task.ref for task in Task.objects.visible_to(self.user).select_related("project")]
+        slugs = Agent.objects.visible_to(self.user).filter(kind=AgentKind.LLM).distinct().values_list("slug", flat=True)
+        paths = [*(f"/tasks/{ref}" for ref in refs), "/agents/", *(f"/agents/{slug}" for slug in slugs)]
+        return {path: self.client.get(path).content.decode() for path in paths}
+
+    def follow(self) -> None:
+        """Assert that each page is as a fresh one, by what events told it since the last call; pages since are new."""
+        for board in self.boards:
+            board.follow()
+            board.assert_as_fresh()
+        events, self.cursor = news(self.user, self.cursor)
+        fresh = self._fetch()
+        for path, page in self.pages.items():
+            if path in fresh and regions_of(fresh[path]) == regions_of(page):
+                continue
+            is_told = (
+                any(concerns(event, page, path.removeprefix("/tasks/")) for event in events)
+                if path.startswith("/tasks/")
+                else bool(events)
+            )
+            assert is_told, f"{path} is out of date, and {[event.kind for event in events]} do not say so"
+        self.pages = fresh

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from taskproject.tests.following import OpenBoard, everybody_follows
+from taskproject.tests.following import OpenBoard, OpenPages
 from tasks import engine
 from tasks.actions import agents, assignments, claims, dependencies, lifecycle, passing_time, projects, reviews, runs
 from tasks.actions import tasks as task_actions
@@ -33,33 +33,38 @@ from tasks.models import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class World:
-    """One task in each state, and the verbs to use on them, by name."""
+class Story:
+    """The life of one project, a verb a step: each method is one, in this order, and leaves what later ones need."""
 
     def __init__(self, cast, new_task, let_lease_end) -> None:
         self.cast, self.new_task, self.let_lease_end = cast, new_task, let_lease_end
-        self.atlas, self.ada = cast.atlas.user, cast.ada.user
-        self.free = new_task("Task that is free")
+        self.atlas, self.bert, self.hugo, self.rita = (cast.atlas.user, cast.bert.user, cast.hugo.user, cast.rita.user)
+        self.ada = cast.ada.user
         above = new_task("Task above")
-        self.second = new_task("Task that blocks too", parent=above)
+        self.free = new_task("Task that is free", priority=Priority.LOW)
+        self.second = new_task("Task that blocks too", parent=above, priority=Priority.LOW)
         self.blocked = new_task("Task that waits", depends_on=[self.free, self.second], parent=above)
         self.given = new_task("Task that is given", assignees=[cast.atlas])
-        self.running, self.run = self._begun(new_task("Task under way"))
-        self.reviewed, run = self._begun(new_task("Task in review", review_required=True))
-        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="look")
-        self.done, run = self._begun(new_task("Task done"))
-        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="fine")
-        self.late, self.late_run = self._begun(new_task("Task that came late"))
+        self.running = new_task("Task under way")
+        self.run = claims.claim_task(actor=self.atlas, task=self.running)
+        self.reviewed, self.judged = self._in_review(), self._in_review()
+        late = new_task("Task that came late")
+        self.late_run = claims.claim_task(actor=self.atlas, task=late)
         let_lease_end(self.late_run)
         engine.tick()
         with pytest.raises(LeaseLost):
             runs.complete_run(actor=self.atlas, run_id=self.late_run.pk, summary="late")
 
-    def _begun(self, task: Task) -> tuple[Task, Run]:
-        return task, claims.claim_task(actor=self.atlas, task=task)
+    def _in_review(self) -> Task:
+        task = self.new_task("Task in review", review_required=True)
+        run = claims.claim_task(actor=self.atlas, task=task)
+        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="look")
+        return task
+
+    # -- tasks come and change ----------------------------------------------------------------------------------------
 
     def create(self):
-        self.new_task("Task of the hour", priority=Priority.URGENT, labels=["x"])
+        self.urgent = self.new_task("Task of the hour", priority=Priority.URGENT, labels=["x"])
 
     def create_with_parent_and_dependency(self):
         self.new_task("Task below", parent=self.given, depends_on=[self.running])
@@ -71,26 +76,37 @@ class World:
     def edit_parent(self):
         task_actions.edit_task(actor=self.ada, task=self.free, changes={"parent": self.given})
 
-    def delete(self):
-        task_actions.delete_task(actor=self.ada, task=self.second)
+    def add_dependency(self):
+        dependencies.add_dependencies(actor=self.ada, task=self.blocked, depends_on=[self.given])
 
-    def assign(self):
-        assignments.assign_task(actor=self.ada, task=self.free, agents=[self.cast.atlas, self.cast.bert])
+    def remove_dependency(self):
+        dependencies.remove_dependencies(actor=self.ada, task=self.blocked, depends_on=[self.given])
 
-    def unassign(self):
-        assignments.unassign_task(actor=self.ada, task=self.given)
+    def defer(self):
+        later = timezone.now() + timedelta(hours=1)
+        task_actions.edit_task(actor=self.ada, task=self.second, changes={"start_after": later})
 
-    def reassign(self):
-        assignments.reassign_task(actor=self.ada, task=self.running, agents=[self.cast.bert])
+    def wake(self):
+        past = timezone.now() - timedelta(seconds=1)
+        Task.objects.filter(pk=self.second.pk).update(start_after=past, deferred_until=past)
+        engine.tick()
 
-    def claim(self):
-        claims.claim_task(actor=self.cast.bert.user, task=self.free)
+    def fall_due(self):
+        Task.objects.filter(pk=self.free.pk).update(due_at=timezone.now() + timedelta(hours=1))
+        engine.tick()
 
-    def claim_next(self):
-        claims.claim_next(actor=self.atlas, projects=[self.cast.ops], limit=3)
+    def become_overdue(self):
+        Task.objects.filter(pk=self.free.pk).update(due_at=timezone.now() - timedelta(seconds=1))
+        engine.tick()
 
-    def start(self):
-        claims.start_task(actor=self.cast.hugo.user, task=self.free)
+    def import_a_file(self):
+        rows = [
+            {"title": "Task new"},
+            {"title": "Task newer", "depends_on": [self.running.ref], "parent": self.given.ref},
+        ]
+        import_plan(actor=self.ada, project=self.cast.ops, plan=json_list.read(json.dumps(rows)))
+
+    # -- runs ---------------------------------------------------------------------------------------------------------
 
     def heartbeat(self):
         runs.heartbeat_run(actor=self.atlas, run_id=self.run.pk)
@@ -98,122 +114,102 @@ class World:
     def progress(self):
         runs.progress_run(actor=self.atlas, run_id=self.run.pk, percent=70, note="soon")
 
-    def progress_after_a_stall(self):
-        self._stall()
-        runs.progress_run(actor=self.atlas, run_id=self.run.pk, percent=71)
-
-    def _stall(self):
+    def stall(self):
         Run.objects.filter(pk=self.run.pk).update(last_progress_at=timezone.now() - timedelta(hours=1))
         engine.tick()
 
-    def stall(self):
-        self._stall()
+    def progress_after_a_stall(self):
+        runs.progress_run(actor=self.atlas, run_id=self.run.pk, percent=71)
 
     def complete(self):
         runs.complete_run(actor=self.atlas, run_id=self.run.pk, summary="done", result={"a": 1})
 
-    def complete_what_blocks(self):
-        _, run = self._begun(self.free)
-        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="done")
+    def reopen(self):
+        lifecycle.reopen_task(actor=self.ada, task=self.running)
 
-    def complete_all_that_blocks(self):
-        for task in (self.free, self.second):
-            self.complete_one(task)
+    def claim_next(self):
+        self._claim_three()
 
-    def complete_one(self, task):
-        _, run = self._begun(task)
-        runs.complete_run(actor=self.atlas, run_id=run.pk, summary="done")
+    def _claim_three(self):
+        taken = claims.claim_next(actor=self.atlas, projects=[self.cast.ops], limit=3).runs
+        self.first_run, self.second_run, self.third_run = taken
 
     def fail_for_another_try(self):
-        runs.fail_run(actor=self.atlas, run_id=self.run.pk, code="oops", detail="again")
-
-    def fail_for_good(self):
-        runs.fail_run(actor=self.atlas, run_id=self.run.pk, code="no", detail="never", retryable=False)
+        runs.fail_run(actor=self.atlas, run_id=self.first_run.pk, code="oops", detail="again")
 
     def release(self):
-        runs.release_run(actor=self.atlas, run_id=self.run.pk, reason="not mine")
+        runs.release_run(actor=self.atlas, run_id=self.second_run.pk, reason="not mine")
 
     def release_by_staff(self):
-        lifecycle.release_task(actor=self.ada, task=self.running, note="stop")
+        lifecycle.release_task(actor=self.ada, task=self.third_run.task, note="stop")
+
+    def claim_next_what_was_given_back(self):
+        Task.objects.filter(pk=self.first_run.task_id).update(deferred_until=None)
+        self._claim_three()
+
+    def fail_for_good(self):
+        runs.fail_run(actor=self.atlas, run_id=self.first_run.pk, code="no", detail="never", retryable=False)
+
+    def cancel_while_it_runs(self):
+        lifecycle.cancel_task(actor=self.ada, task=self.second_run.task)
 
     def expire(self):
-        self.let_lease_end(self.run)
+        self.let_lease_end(self.third_run)
         engine.tick()
 
-    def approve(self):
-        reviews.approve_task(actor=self.cast.rita.user, task=self.reviewed)
-
-    def request_changes(self):
-        reviews.request_changes(actor=self.cast.rita.user, task=self.reviewed, note="more")
+    def send_late(self):
+        with pytest.raises(LeaseLost):
+            runs.complete_run(actor=self.atlas, run_id=self.third_run.pk, summary="too late")
 
     def adopt(self):
         reviews.adopt_late_result(actor=self.ada, run=Run.objects.get(pk=self.late_run.pk))
 
-    def send_late(self):
-        self.let_lease_end(self.run)
-        engine.tick()
-        with pytest.raises(LeaseLost):
-            runs.complete_run(actor=self.atlas, run_id=self.run.pk, summary="too late")
+    def approve(self):
+        reviews.approve_task(actor=self.rita, task=self.reviewed)
 
-    def cancel(self):
-        lifecycle.cancel_task(actor=self.ada, task=self.second, note="no need")
+    def request_changes(self):
+        reviews.request_changes(actor=self.rita, task=self.judged, note="more")
 
-    def cancel_while_it_runs(self):
-        lifecycle.cancel_task(actor=self.ada, task=self.running)
+    # -- what waits for others, and who does it -----------------------------------------------------------------------
 
-    def reopen(self):
-        lifecycle.reopen_task(actor=self.ada, task=self.done)
+    def assign(self):
+        assignments.assign_task(actor=self.ada, task=self.second, agents=[self.cast.atlas, self.cast.bert])
 
-    def reopen_what_blocked(self):
-        self.complete_one(self.free)
-        lifecycle.reopen_task(actor=self.ada, task=self.free)
+    def claim(self):
+        self.run = claims.claim_task(actor=self.atlas, task=self.second)
 
-    def add_dependency(self):
-        dependencies.add_dependencies(actor=self.ada, task=self.blocked, depends_on=[self.given])
+    def reassign(self):
+        assignments.reassign_task(actor=self.ada, task=self.second, agents=[self.cast.bert])
 
-    def remove_dependency(self):
-        dependencies.remove_dependencies(actor=self.ada, task=self.blocked, depends_on=[self.free])
-
-    def fall_due(self):
-        Task.objects.filter(pk=self.free.pk).update(due_at=timezone.now() + timedelta(hours=1))
-        engine.tick()
-
-    def become_overdue(self):
-        due = timezone.now() + timedelta(seconds=0.2)
-        task_actions.edit_task(actor=self.ada, task=self.free, changes={"due_at": due})
-        Task.objects.filter(pk=self.free.pk).update(due_at=timezone.now() - timedelta(seconds=1))
-        engine.tick()
-
-    def wake(self):
-        later = timezone.now() + timedelta(hours=1)
-        task_actions.edit_task(actor=self.ada, task=self.free, changes={"start_after": later})
-        Task.objects.filter(pk=self.free.pk).update(deferred_until=timezone.now() - timedelta(seconds=1))
-        engine.tick()
-
-    def pause(self):
-        agents.set_availability(actor=self.atlas, agent=self.cast.atlas, availability=Availability.PAUSED)
-
-    def edit_agent(self):
-        agents.edit_agent(
-            actor=self.cast.root, agent=self.cast.bert, changes={"max_concurrent": 3}, skills=[("docs", 2)]
-        )
-
-    def add_member(self):
-        new = agents.create_agent(actor=self.cast.root, slug="newcomer", kind=AgentKind.LLM)
-        projects.set_member(actor=self.ada, project=self.cast.ops, user=new.user, role=Role.WORKER)
-
-    def remove_member(self):
-        projects.remove_member(actor=self.ada, project=self.cast.ops, user=self.atlas)
+    def unassign(self):
+        assignments.unassign_task(actor=self.ada, task=self.second)
 
     def decline(self):
         decline_task(actor=self.atlas, task=self.given, reason="not mine")
+
+    def start(self):
+        self.run = claims.start_task(actor=self.hugo, task=self.second)
+
+    def complete_what_blocks(self):
+        runs.complete_run(actor=self.hugo, run_id=self.run.pk, summary="done")
+
+    def claim_what_blocks(self):
+        self.run = claims.claim_task(actor=self.bert, task=self.free)
+
+    def complete_all_that_blocks(self):
+        runs.complete_run(actor=self.bert, run_id=self.run.pk, summary="done")
+
+    def reopen_what_blocked(self):
+        lifecycle.reopen_task(actor=self.ada, task=self.free)
+
+    def unassign_what_was_reopened(self):
+        assignments.unassign_task(actor=self.ada, task=self.free)
 
     def assign_automatically(self):
         Agent.objects.filter(kind=AgentKind.LLM).update(last_seen_at=timezone.now())
         auto_assign(actor=self.ada, task=self.free)
 
     def let_an_offer_lapse(self):
-        self.assign_automatically()
         Assignment.objects.active().filter(task=self.free).update(accept_by=timezone.now() - timedelta(seconds=1))
         assert lapse_offers()
 
@@ -223,28 +219,48 @@ class World:
         task_actions.edit_task(actor=self.ada, task=self.free, changes={"required_skills": [("alchemy", 5)]})
         serve([Project.objects.get(pk=self.cast.ops.pk)], Experience())
 
-    def import_a_file(self):
-        rows = [
-            {"title": "Task new"},
-            {"title": "Task newer", "depends_on": [self.running.ref], "parent": self.free.ref},
-        ]
-        import_plan(actor=self.ada, project=self.cast.ops, plan=json_list.read(json.dumps(rows)))
+    def cancel(self):
+        lifecycle.cancel_task(actor=self.ada, task=self.blocked, note="no need")
+
+    def delete(self):
+        task_actions.delete_task(actor=self.ada, task=self.second)
+
+    # -- the team -----------------------------------------------------------------------------------------------------
 
     def edit_project(self):
         projects.edit_project(actor=self.ada, project=self.cast.ops, changes={"name": "Renamed"})
 
+    def edit_agent(self):
+        agents.edit_agent(
+            actor=self.cast.root, agent=self.cast.bert, changes={"max_concurrent": 3}, skills=[("docs", 2)]
+        )
 
-VERBS = [name for name in vars(World) if not name.startswith("_") and name != "complete_one"]
+    def pause(self):
+        agents.set_availability(actor=self.atlas, agent=self.cast.atlas, availability=Availability.PAUSED)
+
+    def add_member(self):
+        new = agents.create_agent(actor=self.cast.root, slug="newcomer", kind=AgentKind.LLM)
+        projects.set_member(actor=self.ada, project=self.cast.ops, user=new.user, role=Role.WORKER)
+
+    def remove_member(self):
+        projects.remove_member(actor=self.ada, project=self.cast.ops, user=self.atlas)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_page_as_it_was_with_the_events_since_is_a_fresh_page(client, cast, new_task, let_lease_end, monkeypatch, verb):
+VERBS = [name for name in vars(Story) if not name.startswith("_")]
+
+
+def test_pages_as_they_were_with_the_events_since_are_fresh_pages(
+    client, cast, new_task, let_lease_end, monkeypatch, subtests
+):
     # A retry delay must not end during the test: the engine announces that, and it does not run here.
     monkeypatch.setattr(passing_time, "LOSS_BASE", timedelta(hours=1))
     monkeypatch.setattr(passing_time, "LOSS_CAP", timedelta(hours=1))
-    world = World(cast, new_task, let_lease_end)
-    with everybody_follows(client, cast.ada.user):
-        getattr(world, verb)()
+    story = Story(cast, new_task, let_lease_end)
+    pages = OpenPages(client, cast.ada.user)
+    for verb in VERBS:
+        with subtests.test(verb=verb):
+            getattr(story, verb)()
+            pages.follow()
 
 
 def test_event_costs_an_open_board_its_own_card_and_no_other(client, cast, new_task):
