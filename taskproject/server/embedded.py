@@ -29,6 +29,8 @@ FLEET_GRACE_SECONDS = 2.0
 KEEP_ALIVE_SECONDS = 75
 #: Clients write over HTTP; what they send over a socket is small.
 SOCKET_MESSAGE_BYTES = 64 * 1024
+#: How often a client on a socket is asked whether it is there, and how long it has to answer.
+PING_SECONDS = 20.0
 
 
 class AddressError(Exception):
@@ -81,6 +83,8 @@ class EmbeddedServer(uvicorn.Server):
                 http=BoundedProtocol,
                 ws=BoundedSocket,
                 ws_max_size=SOCKET_MESSAGE_BYTES,
+                ws_ping_interval=PING_SECONDS,
+                ws_ping_timeout=PING_SECONDS,
                 proxy_headers=False,
                 server_header=False,
                 access_log=False,

@@ -1,11 +1,13 @@
 """What ``up`` promises when processes die: acknowledged writes stay, a dead agent's task comes back in time."""
 
 import json
+import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -17,13 +19,14 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 WRITERS = 4
 
 
-@pytest.fixture
-def agents(tmp_path):
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
     """A folder with an empty project, and tokens of four agents in it, which may create tasks."""
+    folder = tmp_path_factory.mktemp("prepared")
 
     def run(*args):
         ended = subprocess.run(
-            [*MANAGE, *args], env=environment(tmp_path), capture_output=True, text=True, cwd=ROOT, check=True
+            [*MANAGE, *args], env=environment(folder), capture_output=True, text=True, cwd=ROOT, check=True
         )
         return ended.stdout
 
@@ -32,7 +35,15 @@ def agents(tmp_path):
     tokens = [
         json.loads(run("add_agent", f"w{number}", "--project", "OPS", "--json"))["token"] for number in range(WRITERS)
     ]
-    return tmp_path, tokens
+    return folder, tokens
+
+
+@pytest.fixture
+def agents(prepared, tmp_path):
+    """A copy of that folder, and the tokens."""
+    copy = tmp_path / "data"
+    shutil.copytree(prepared[0], copy)
+    return copy, prepared[1]
 
 
 def client_of(up, token):
@@ -84,7 +95,11 @@ def test_dead_agents_task_is_another_agents_within_its_lease_and_10_seconds(agen
         with client_of(up, dead) as client:
             client.post("tasks", json={"project": "OPS", "title": "x"})
             [run] = client.post("tasks/claim_next", json={"lease_seconds": 30}).json()["runs"]
-        lease_ends = datetime.fromisoformat(run["lease_expires_at"])
+        # Not the half minute that a lease lasts at least.
+        lease_ends = datetime.now(UTC) + timedelta(seconds=2)
+        with sqlite3.connect(folder / "taskproject.sqlite3") as database:
+            database.execute("UPDATE tasks_run SET lease_expires_at = ?", [f"{lease_ends:%Y-%m-%d %H:%M:%S.%f}"])
+        database.close()
         with client_of(up, living) as client:
             until, runs = time.monotonic() + 60, []
             while not runs and time.monotonic() < until:

@@ -28,10 +28,11 @@ def wait_until(condition: Callable[[], Any], what: str) -> Any:
 class ServerProcess:
     """Web server and engine in one process; after the first start it comes back at the same address.
 
-    ``environment``: further environment variables.
+    ``first``: Python that the process runs before all else. ``environment``: further environment variables.
     """
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, first: str = "", **environment: str) -> None:
+        self.first = first
         self.environment = {"API_RATE_LIMIT": "1000000/minute"} | environment
         self.errors = folder / "server.err"
         self.port = 0
@@ -40,7 +41,11 @@ class ServerProcess:
     def start(self) -> None:
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--no-demo", "--json", "--port", str(self.port)],
+                [
+                    sys.executable,
+                    *(("-c", f"{self.first}; import manage; manage.main()") if self.first else ("manage.py",)),
+                    *("up", "--no-demo", "--json", "--port", str(self.port)),
+                ],
                 env=process_environment(**self.environment),
                 cwd=settings.BASE_DIR,
                 stdin=subprocess.DEVNULL,

@@ -33,7 +33,7 @@ LIVE_LEAVES = _size(5, 50)
 LIVE_EVENTS = _size(300, 500)
 #: Clients that never read, those beside them that do, and the events before and after the former come.
 MUTE_CLIENTS = _size(5, 20)
-READING_CLIENTS = _size(15, 100)
+READING_CLIENTS = _size(5, 100)
 LARGE_EVENTS = _size(2000, 6000)
 LARGE_EVENTS_A_SECOND = _size(1000, 100)
 #: Assignments checked against all that are possible, and ticks that must break no rule.
