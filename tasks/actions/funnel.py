@@ -257,6 +257,11 @@ def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
     return dict(rows.values_list("pk", "status"))
 
 
+def _fails(source: str, target: str) -> bool:
+    """Whether this move leaves what depends on the task blocked, so that somebody has to decide."""
+    return target in (Status.FAILED, Status.CANCELLED) and source not in TERMINAL
+
+
 #: The tasks ``ids`` and all that depend on those of ``completing``, in the order in which every verb locks tasks.
 #: One statement for both, as the ORM's OR of a list and a subquery would read the whole table.
 _LOCK_WITH_DEPENDENTS = f"""
@@ -267,7 +272,7 @@ ORDER BY id FOR NO KEY UPDATE
 
 
 def hold(tasks: Sequence[Task], target: str) -> Held:
-    """Lock ``tasks`` and those whose counters will move when they go to ``target``; then look at the clock.
+    """Lock ``tasks`` and those around that will hear of it when they go to ``target``; then look at the clock.
 
     Whoever ends or begins a run locks that first. What is read of the tasks before this is only believed where the
     move finds it unchanged.
@@ -279,7 +284,7 @@ def hold(tasks: Sequence[Task], target: str) -> Held:
     locked: set[int] = set()
     if settles_child(source) != settles_child(target):
         ids |= {task.parent_id for task in tasks if task.parent_id}
-    if satisfies_dependency(source) != satisfies_dependency(target):
+    if satisfies_dependency(source) != satisfies_dependency(target) or _fails(source, target):
         with connection.cursor() as cursor:
             cursor.execute(_LOCK_WITH_DEPENDENTS, [sorted(ids), [task.pk for task in tasks]])
             locked = {pk for (pk,) in cursor.fetchall()}
@@ -297,14 +302,14 @@ def _move_the_tasks_around(
     """
     dependents_change = satisfies_dependency(source) - satisfies_dependency(target)
     parent_change = settles_child(source) - settles_child(target)
-    fails = target in (Status.FAILED, Status.CANCELLED) and source not in TERMINAL
+    fails = _fails(source, target)
     deltas: Counter[int] = Counter()
     dependents: set[int] = set()
     if dependents_change or fails:
         dependents = set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True))
-    if dependents_change:
         if held.dependents is not None and not dependents <= held.dependents:
             raise LostRace
+    if dependents_change:
         for pk in dependents:
             deltas[pk] += dependents_change
     if parent_change and task.parent_id:

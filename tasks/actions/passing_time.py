@@ -95,7 +95,7 @@ def tell_stalled(limit: int = BATCH) -> int:
         .filter(lease_seconds__isnull=False, stalled_at__isnull=True, last_progress_at__lt=allowance)
         .select_related("task__project", "agent__user")
         .order_by("last_progress_at")
-        .select_for_update(skip_locked=True, of=("self",), no_key=True)[:limit]
+        .select_for_update(skip_locked=True, of=("self", "task"), no_key=True)[:limit]
     )
     runs, now = list(alive), clock.now()
     events = []

@@ -84,6 +84,8 @@ def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
     kept = False
     if late is not None and current.status in LATE_IS_KEPT:
         with transaction.atomic():
+            with_task = Run.objects.select_related("task").select_for_update(of=("self", "task"), no_key=True)
+            with_task.get(pk=run.pk)
             now = clock.now()
             kept = bool(
                 Run.objects.filter(pk=run.pk, late_result__isnull=True).update(late_result=late, late_result_at=now)

@@ -13,6 +13,7 @@ from tasks.admin.columns import progress_bar, when
 from tasks.admin.filters import NameFilter, ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ReadOnlyAdmin, managed_agents, managed_projects, readable_by
+from tasks.events.kinds import CATALOGUE
 from tasks.events.words import sentence
 from tasks.models import Event, Project, Review, Run, RunStatus, Task, Verdict
 from tasks.refs import parse_ref, ref_of
@@ -175,7 +176,9 @@ class EventKindFilter(NameFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         self.suggested = []
-        return [(name, f"{name[:-1].capitalize()}s") for name in ("task.", "run.", "agent.", "member.", "project.")]
+        subjects = dict.fromkeys(name.partition(".")[0] for name in CATALOGUE)
+        # What is recorded for one person alone is not listed.
+        return [(f"{subject}.", f"{subject.capitalize()}s") for subject in subjects if subject != "notification"]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(kind__startswith=self.value()) if self.value() else queryset

@@ -1,6 +1,7 @@
 """What must hold whatever happened: the promises of the domain, checked against the rows."""
 
 from collections import defaultdict
+from datetime import datetime
 
 from django.db.models import Count, Q
 
@@ -84,15 +85,21 @@ def _capacity_is_kept() -> None:
 def _events_tell_the_same_story(tasks: dict[int, Task]) -> None:
     """From each task's creation on, every move begins where the last one ended, and the last ends at its status.
 
-    A reader who folds the ``to`` of any event that has one is right. Runs begin and end in turn.
+    A reader who folds the ``to`` of any event that has one is right. Runs begin and end in turn. What stands after
+    another of the same task did not happen before it.
     """
+    last_at: dict[int, datetime] = {}
     folded: dict[int, str] = dict.fromkeys(tasks, Status.NOT_STARTED.value)
     runs: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for event in Event.objects.filter(task__in=tasks).order_by("pk"):
         data = event.data
+        assert event.task_id is not None
+        if event.recipient_id is None:
+            earlier = last_at.setdefault(event.task_id, event.at)
+            assert earlier <= event.at, f"{event.kind} of {event.task_ref} stands after what happened later"
+            last_at[event.task_id] = event.at
         if "to" not in data:
             continue
-        assert event.task_id is not None
         before = folded[event.task_id]
         folded[event.task_id] = data["to"]
         if event.kind == kinds.TASK_IMPORTED:
