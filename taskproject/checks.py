@@ -7,11 +7,13 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.loader import MigrationLoader
 
 from taskproject import sqlite
 
 IN_MEMORY_LAYER = "channels.layers.InMemoryChannelLayer"
+OUR_APPS = ("taskproject", "tasks", "messaging", "reports")
 
 
 def _version() -> str:
@@ -51,6 +53,33 @@ def check_sqlite(
                 )
             )
     return messages
+
+
+def foreign_migrations(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
+    """Migrations of our apps that the database has seen and this version does not have, such as ``tasks.0007_more``."""
+    loader = MigrationLoader(connections[alias])
+    foreign = set(loader.applied_migrations) - set(loader.disk_migrations)
+    return sorted(f"{app}.{name}" for app, name in foreign if app in OUR_APPS)
+
+
+def made_by_another_version(foreign: Sequence[str]) -> str:
+    """One sentence on a database with these migrations, and what to do."""
+    return (
+        f"The database was made by another version of taskproject ({foreign[-1]} is unknown here). "
+        "Run that version, or start with an empty DATA_DIR or database."
+    )
+
+
+@register(Tags.database)
+def check_migrations(
+    app_configs: Sequence[AppConfig] | None = None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """A database of another version must not be written: its tables are not those of the models."""
+    return [
+        Error(made_by_another_version(foreign), id="taskproject.E004")
+        for alias in databases or ()
+        if (foreign := foreign_migrations(alias))
+    ]
 
 
 def is_local(host: str) -> bool:

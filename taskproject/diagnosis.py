@@ -17,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from messaging.notifications import making as notifications
 from taskproject import sqlite
+from taskproject.checks import foreign_migrations, made_by_another_version
 from tasks import clock
 from tasks.actions.tasks import recount_blockers, repair_blockers
 from tasks.models import EngineState, Run, Task
@@ -119,6 +120,9 @@ def _database() -> Iterator[Finding]:
 
 
 def _migrations() -> Iterator[Finding]:
+    if foreign := foreign_migrations():
+        yield Finding("migrations", Level.PROBLEM, made_by_another_version(foreign))
+        return
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:

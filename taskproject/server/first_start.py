@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from taskproject import sqlite
+from taskproject.checks import foreign_migrations, made_by_another_version
 from tasks.actions.agents import create_token
 from tasks.demo import plan
 from tasks.models import Agent, Project
@@ -110,6 +111,8 @@ def one_at_a_time() -> Iterator[None]:
 def migrate(report: Callable[[str], None]) -> None:
     """Bring the database up to date. Raises ``NotReady``."""
     try:
+        if foreign := foreign_migrations():
+            raise NotReady(made_by_another_version(foreign))
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             report("Preparing the database …")

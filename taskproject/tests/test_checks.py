@@ -1,10 +1,16 @@
 """System checks: each reports what it should and is silent when all is well."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
-from taskproject import checks, sqlite
+from taskproject import checks, diagnosis, sqlite
+from taskproject.server import first_start
 
 
 def ids(messages):
@@ -79,3 +85,23 @@ def test_debug_with_public_hosts_is_a_warning(settings, debug, hosts, expected):
 def test_in_memory_layer_beside_postgresql_is_mentioned(databases, engine, layer, expected):
     databases(engine, layer=layer)
     assert ids(checks.check_channel_layer()) == expected
+
+
+@pytest.mark.django_db
+def test_database_of_another_version_is_refused_by_every_door():
+    MigrationRecorder(connection).record_applied("tasks", "0005_of_another_version")
+    sentence = "The database was made by another version of taskproject (tasks.0005_of_another_version is unknown here)"
+    [error] = checks.check_migrations(databases=["default"])
+    assert (error.id, error.is_serious()) == ("taskproject.E004", True)
+    assert sentence in error.msg
+    with pytest.raises(SystemCheckError, match=re.escape(sentence)):
+        call_command("migrate", skip_checks=False)
+    with pytest.raises(first_start.NotReady, match=re.escape(sentence)):
+        first_start.migrate(report=lambda text: None)
+    assert [sentence in finding.detail for finding in diagnosis._migrations()] == [True]
+
+
+@pytest.mark.django_db
+def test_migrations_of_libraries_are_their_own_concern():
+    MigrationRecorder(connection).record_applied("auth", "0999_of_a_newer_django")
+    assert checks.check_migrations(databases=["default"]) == []
