@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tasks.errors import Invalid, unknown_name
 from tasks.models import Agent, Label, Project, RequiredSkill, Skill, Task
 from tasks.refs import number_in
+from tasks.verbs.catalogue import LABELS
 
 
 def agents_named(slugs: Sequence[str], *, project: Project | None = None, field: str = "agents") -> list[Agent]:
@@ -39,8 +40,8 @@ def tasks_named(refs: Sequence[str], *, project: Project, field: str) -> list[Ta
 def set_labels(task: Task, names: Sequence[str]) -> None:
     """Make ``names`` the labels of ``task``; unknown ones are created in its project."""
     wanted = [name.strip() for name in dict.fromkeys(names) if name.strip()]
-    if any(len(name) > 60 for name in wanted):
-        raise Invalid({"labels": "A label has at most 60 characters."})
+    if problem := LABELS.problem(wanted):
+        raise Invalid({"labels": problem})
     Label.objects.bulk_create([Label(project=task.project, name=name) for name in wanted], ignore_conflicts=True)
     task.labels.set(Label.objects.filter(project=task.project, name__in=wanted))
 

@@ -20,6 +20,7 @@ from tasks.models import Agent, Dependency, Priority, Project, Role, Task
 from tasks.permissions import has_role, require, require_in_project
 from tasks.transitions import OPEN, Status, satisfies_dependency, settles_child
 from tasks.verbs import catalogue
+from tasks.verbs.catalogue import TASK_FIELDS
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -69,13 +70,13 @@ def next_number(project: Project, count: int = 1) -> int:
 
 
 def _validate(task: Task) -> None:
-    """Raise ``Invalid`` with a message per field, as the model's own validators say it."""
+    """Raise ``Invalid`` with a message per field, as the declarations and the model's own validators say it."""
+    if problems := {each.name: problem for each in TASK_FIELDS if (problem := each.problem(getattr(task, each.name)))}:
+        raise Invalid(dict(problems))
     try:
         task.clean_fields(exclude=["project", "parent", "created_by", "number", "due_order"])
     except ValidationError as error:
         raise Invalid({name: list(texts) for name, texts in error.message_dict.items()}) from None
-    if not isinstance(task.criteria, list) or not all(isinstance(text, str) for text in task.criteria):
-        raise Invalid({"criteria": "Must be a list of texts."})
     if task.due_at and task.start_after and task.due_at <= task.start_after:
         raise Invalid({"due_at": "Must be later than start_after."})
 

@@ -14,8 +14,10 @@ from tasks.verbs.fields import Field, Json
 class DeclaredField(serializers.Field):
     """A field as the catalogue declares it: its limits, its sentences, and its JSON Schema."""
 
-    def __init__(self, declared: Field) -> None:
-        arguments: dict[str, Any] = {"required": declared.required or declared.explicit}
+    def __init__(self, declared: Field, *, required: bool | None = None) -> None:
+        if required is None:
+            required = declared.required or declared.explicit
+        arguments: dict[str, Any] = {"required": required}
         if declared.default is not None:
             arguments = {"default": declared.default}
         super().__init__(

@@ -7,7 +7,9 @@ import pytest
 
 from tasks import actions
 from tasks.actions import funnel
+from tasks.actions.tasks import NewTask, create_task, edit_task
 from tasks.errors import Invalid
+from tasks.tests.api_client import client_of
 from tasks.transitions import TRANSITIONS
 from tasks.verbs import catalogue
 from tasks.verbs.fields import Criteria, Field, Flag, Json, JsonObject, Names, Number, Record, Text, Whole
@@ -94,3 +96,29 @@ def test_words_of_a_verb_are_whole_and_fit_their_places(verb):
     assert not verb.passive[0].isupper()
     assert not verb.help or verb.help.endswith(".")
     assert len({field.name for field in verb.fields}) == len(verb.fields)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"title": " "}, "Give the task a title."),
+        ({"title": "x" * 301}, "At most 300 characters; this has 301."),
+        ({"description": "x" * 100_001}, "At most 100,000 characters; this has 100,001."),
+        ({"criteria": ["x"] * 201}, "At most 200; these are 201."),
+        ({"criteria": ["x" * 1_001]}, "Each has at most 1,000 characters; one has 1,001."),
+        ({"criteria": "dry"}, "Must be a list."),
+        ({"labels": ["x" * 61]}, "Each has at most 60 characters; one has 61."),
+    ],
+)
+def test_task_beyond_its_limits_is_neither_created_nor_edited(cast, new_task, changes, sentence):
+    task = new_task()
+    [name] = changes
+    with pytest.raises(Invalid) as refused:
+        edit_task(actor=cast.ada.user, task=task, changes=changes)
+    assert refused.value.data["errors"] == {name: [sentence]}
+    with pytest.raises(Invalid) as refused:
+        create_task(actor=cast.ada.user, project=cast.ops, new=NewTask(**({"title": "x"} | changes)))
+    assert refused.value.data["errors"] == {name: [sentence]}
+    answer = client_of(cast.ada.user).patch(f"/api/v1/tasks/{task.ref}", changes)
+    assert (answer.status_code, answer.json()["errors"]) == (400, {name: [sentence]})

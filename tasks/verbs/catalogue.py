@@ -19,8 +19,16 @@ from tasks.verbs.fields import (
     Record,
     Tasks,
     Text,
+    Texts,
     Whole,
 )
+
+#: The texts that a task is made of, for whoever creates, edits or imports one.
+TITLE = Text(name="title", label="Title", required=True, missing="Give the task a title.", most=300)
+DESCRIPTION = Text(name="description", label="Description", most=100_000, lines=10)
+LABELS = Texts(name="labels", label="Labels", longest=60)
+CRITERIA = Texts(name="criteria", label="Criteria", longest=1_000)
+TASK_FIELDS: Final = (TITLE, DESCRIPTION, CRITERIA)
 
 #: How long a lease may be.
 LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 3600

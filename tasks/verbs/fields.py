@@ -99,6 +99,34 @@ class Text(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Texts(Field):
+    """At most ``most`` texts of at most ``longest`` characters each, none of them blank."""
+
+    most: int = 200
+    longest: int
+
+    def wrong(self, value: Any) -> str | None:
+        if not isinstance(value, list | tuple):
+            return "Must be a list."
+        if len(value) > self.most:
+            return f"At most {self.most:,}; these are {len(value):,}."
+        return next(filter(None, map(self._wrong_text, value)), None)
+
+    def _wrong_text(self, text: Any) -> str | None:
+        if not isinstance(text, str):
+            return "Each must be text."
+        if not text.strip():
+            return "None may be blank."
+        if len(text) > self.longest:
+            return f"Each has at most {self.longest:,} characters; one has {len(text):,}."
+        return _unstorable(text)
+
+    def type_schema(self) -> dict[str, Any]:
+        text = {"type": "string", "minLength": 1, "maxLength": self.longest}
+        return {"type": "array", "items": text, "maxItems": self.most}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Whole(Field):
     """A whole number from ``least`` to ``most``."""
 

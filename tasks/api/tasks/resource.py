@@ -15,6 +15,7 @@ from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import tasks as task_verbs
 from tasks.actions.names import agents_named, tasks_named
 from tasks.api.fields import Texts
+from tasks.api.inputs import DeclaredField
 from tasks.api.tasks.filters import TaskFilter
 from tasks.api.tasks.output import (
     PRIORITIES,
@@ -30,6 +31,7 @@ from tasks.api.tasks.output import (
 from tasks.errors import VersionMismatch
 from tasks.finding import find_project, find_task
 from tasks.models import Project, Task
+from tasks.verbs import catalogue
 
 
 class RequiredSkillInput(StrictSerializer):
@@ -40,10 +42,10 @@ class RequiredSkillInput(StrictSerializer):
 class TaskFields(StrictSerializer):
     """The fields of a task that a request may set."""
 
-    title = PlainText(allow_blank=False, max_length=300)
-    description = PlainText(required=False)
+    title = DeclaredField(catalogue.TITLE)
+    description = DeclaredField(catalogue.DESCRIPTION)
     priority = serializers.ChoiceField(list(PRIORITIES), required=False)
-    labels = Texts(required=False)
+    labels = DeclaredField(catalogue.LABELS)
     due_at = serializers.DateTimeField(required=False, allow_null=True)
     start_after = serializers.DateTimeField(required=False, allow_null=True)
     estimate_minutes = Integer(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
@@ -51,15 +53,10 @@ class TaskFields(StrictSerializer):
     parent = PlainText(  # type: ignore[assignment]  # DRF has a method of that name
         required=False, allow_null=True, help_text="Ref of a task in the same project."
     )
-    criteria = Texts(required=False)
+    criteria = DeclaredField(catalogue.CRITERIA)
     max_attempts = Integer(min_value=1, max_value=20, required=False)
     review_required = Boolean(required=False)
     external_id = PlainText(allow_blank=False, max_length=200, required=False, allow_null=True)
-
-    def validate_title(self, value: str) -> str:
-        if not value.strip():
-            raise serializers.ValidationError("May not be blank.")
-        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "priority" in attrs:
@@ -80,7 +77,7 @@ class TaskInput(TaskFields):
 class TaskPatch(TaskFields):
     """Changes to a task. Status, assignees and dependencies have endpoints of their own."""
 
-    title = PlainText(allow_blank=False, max_length=300, required=False)
+    title = DeclaredField(catalogue.TITLE, required=False)
 
 
 class TasksView(ListView):
