@@ -26,7 +26,7 @@ class StillRoom(WorkRoom):
     """A room without a thread: it hears and looks when the test lets it."""
 
     def _listen(self) -> None:
-        pass
+        self._joined.set()
 
     def _start(self) -> None:
         pass
@@ -294,6 +294,17 @@ def test_news_between_look_and_waiting_is_not_lost(cast, room, new_task):
     room.look()
     caller.sit()
     room.look()
+    assert caller.woken == 1
+
+
+def test_caller_that_looked_before_the_listening_began_looks_again(cast, room):
+    room._listen = lambda: None
+    room._joined.clear()
+    caller = Caller(room, cast.atlas, cast.ops).look()
+    room._joined.set()
+    caller.sit()
+    assert caller.woken == 1
+    caller.look().sit()
     assert caller.woken == 1
 
 

@@ -75,7 +75,8 @@ class Room(Generic[SeatT]):
         self._listen()
         with self._changed:
             seat.number = seat.number or next(self._numbers)
-            seat.mark = self._mark
+            # Where listening has not begun, something may fall in between: then the caller looks once more.
+            seat.mark = self._mark if self._joined.is_set() else -1
         return seat
 
     def _listen(self) -> None:
