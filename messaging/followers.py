@@ -1,8 +1,8 @@
-"""Followers of the stream that have effects, each exactly once: notifications today, webhooks may be another.
+"""Followers of the stream whose effects happen exactly once: notifications today, perhaps webhooks later.
 
-A follower keeps its cursor in the database and moves it in the transaction of its effect, by an UPDATE that holds only
-where the cursor is still what was read. So any number of engines may run each follower, and a process may be killed
-anywhere: an effect and the step over its events are either both there or neither.
+A follower keeps its cursor in the database and moves it in the transaction of its effect, by an UPDATE conditional on
+the cursor still being the one read. So any number of engines may run each follower, and a process may be killed at any
+time: an effect and the step over its events either both exist or neither does.
 """
 
 import logging
@@ -24,23 +24,23 @@ from tasks.models import Event
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-#: After an effect the next events are gathered for so long: under load one transaction for many events.
+#: After an effect, events are gathered for this long: under load, one transaction for many events.
 GATHER_SECONDS = 0.1
-#: How late a follower may notice that it is to stop.
+#: How late a follower may notice that it should stop.
 STOP_SECONDS = 0.2
-#: Steps over events without effect are written down so often; read again after a kill, they still have none.
+#: How often steps over events without effect are stored; if read again after a kill, they still have none.
 STORE_EVERY_SECONDS = 10.0
 RETRY_SECONDS = 5.0
 
-#: Does what a batch of events asks for, inside the transaction that moves the cursor; returns how much it did.
+#: Applies the effect of a batch of events, inside the transaction that moves the cursor; returns how much it did.
 Effect = Callable[[], int]
 
 
 class Follower:
-    """Reads events of some ``kinds`` in the order of the stream and does, once, what they ask for.
+    """Reads events of certain ``kinds`` in stream order and applies their effects exactly once.
 
-    ``prepare`` gets events, outside of any transaction, and returns their ``Effect``, None where they have none. What
-    it does must be quick: what is recorded after its own events waits for its transaction.
+    ``prepare`` gets events, outside any transaction, and returns their ``Effect``, or None. The effect must be quick:
+    events recorded after its own wait for its transaction.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Follower:
     def step(self) -> tuple[int, bool]:
         """Handle the next batch; returns how much its effect did, and whether there may be more at once."""
         stored = self._load()
-        # Events without effect are passed in memory first, to spare a write for each.
+        # Events without effect are first passed in memory, to avoid a write for each.
         passed = self._place is not None and self._stored == stored
         place = max(stored, self._place) if passed and self._place else stored
         try:
             events, cursor = read_kinds(self.kinds, place, BATCH)
         except CursorExpired:
-            # A dump was restored beneath; what was passed in memory was in another table.
+            # A dump was restored meanwhile; what was passed in memory was in another table.
             self._place = None
             raise
         more = len(events) == BATCH
@@ -73,7 +73,7 @@ class Follower:
         with transaction.atomic():
             here = FollowerCursor.objects.filter(name=self.name, event_id=stored.id)
             if not here.update(event_id=cursor.id, moved_at=clock.now()):
-                # Another engine was faster; what is left is read from where it is now.
+                # Another engine was faster; continue from where it is now.
                 self._place = None
                 return 0, True
             done = effect() if effect is not None else 0
@@ -82,7 +82,7 @@ class Follower:
         return done, more
 
     def _load(self) -> Cursor:
-        """Where the follower is. The very first one begins with the present: what was before is history, not news."""
+        """The follower's position. The very first one starts at the present: what was before is history, not news."""
         place = FollowerCursor.objects.filter(name=self.name).values_list("event_id", flat=True).first()
         if place is None:
             defaults = {"event_id": present_cursor().id, "moved_at": clock.now()}
@@ -90,7 +90,7 @@ class Follower:
         return Cursor(place)
 
     def catch_up(self) -> int:
-        """Handle all events there are now; returns how much was done."""
+        """Handle all current events; returns how much was done."""
         total, more = 0, True
         while more:
             done, more = self.step()
@@ -105,12 +105,12 @@ class Follower:
                 try:
                     done, more = self.step()
                     if is_away:
-                        logger.warning("The database is back; %s go on.", self.name)
+                        logger.warning("The database is back; %s continue.", self.name)
                     is_away = False
                 except (DatabaseError, InterfaceError) as error:
                     if not is_away:
                         logger.warning(
-                            "The database is away, %s wait: %s", self.name, " ".join(str(error).split())[:200]
+                            "The database is down, %s wait: %s", self.name, " ".join(str(error).split())[:200]
                         )
                     is_away = True
                     connection.close()
@@ -128,18 +128,18 @@ class Follower:
 
     @staticmethod
     def _wait(ears: Ears, stop: threading.Event) -> None:
-        """Return once there are events of these kinds, or now and then: the place is to be written down."""
+        """Return once there are events of these kinds, or periodically, so that the position is stored."""
         end = time.monotonic() + STORE_EVERY_SECONDS
         while not stop.is_set() and time.monotonic() < end:
             if ears.take(STOP_SECONDS) is not None:
                 return
 
     def waiting_since(self) -> datetime | None:
-        """When the oldest event happened that this follower has yet to handle; None where it is up to date."""
+        """The time of the oldest event that this follower has yet to handle; None if it is up to date."""
         row = FollowerCursor.objects.filter(name=self.name).first()
         if row is None:
             return None
         events, _ = read_kinds(self.kinds, Cursor(row.event_id), 1)
-        # Those without effect are passed in memory and written down now and then.
+        # Events without effect are passed in memory and stored only periodically.
         grace = timedelta(seconds=2 * STORE_EVERY_SECONDS)
         return events[0].at if events and events[0].at < clock.now() - grace else None

@@ -53,7 +53,7 @@ class IllegalTransition(DomainError):
 
 
 class NotReady(DomainError):
-    """A dependency or child is open, or the task may not begin yet."""
+    """A dependency or child is open, or the task may not be started yet."""
 
     code, status, title = "not_ready", 409, "Not ready to begin"
 
@@ -101,7 +101,7 @@ class AtCapacity(DomainError):
 
 
 class LeaseLost(DomainError):
-    """The run ended before this write; nothing was changed, and a result that came late was kept."""
+    """The run ended before this write; nothing was changed, and a late result was stored."""
 
     code, status, title = "lease_lost", 409, "The lease is lost"
 
@@ -116,10 +116,10 @@ class LeaseLost(DomainError):
 
 
 class DependencyCycle(DomainError):
-    code, status, title = "dependency_cycle", 409, "A circle of dependencies"
+    code, status, title = "dependency_cycle", 409, "A cycle of dependencies"
 
     def __init__(self, cycle: list[str]) -> None:
-        super().__init__(f"That would close a circle of dependencies: {' → '.join(cycle)}.", cycle=cycle)
+        super().__init__(f"That would create a cycle of dependencies: {' → '.join(cycle)}.", cycle=cycle)
 
 
 class CursorExpired(DomainError):
@@ -127,7 +127,7 @@ class CursorExpired(DomainError):
 
 
 class VersionMismatch(DomainError):
-    """Someone else wrote the task since the caller read it; ``task_id`` tells the API which one to show."""
+    """Someone else changed the task since the caller read it; ``task_id`` says which one the API should show."""
 
     code, status, title = "version_mismatch", 412, "The task has changed"
 

@@ -1,4 +1,4 @@
-"""What a path or a query names, among what somebody may see; for them nothing else exists."""
+"""Finds what a path or query names, among what the actor may see; for them nothing else exists."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def find_project(actor: "User", key: str) -> Project:
-    """The project with this key, its members at hand. Raises ``NotFound``."""
+    """The project with this key, with its members loaded. Raises ``NotFound``."""
     projects = Project.objects.visible_to(actor)
     project = projects.prefetch_related("memberships__user__agent").filter(key=key.upper()).first()
     if project is None:
@@ -25,7 +25,7 @@ def no_project(key: str) -> NotFound:
 
 
 def find_task(actor: "User", ref: str) -> Task:
-    """The task with this ref, its project at hand. Raises ``NotFound``."""
+    """The task with this ref, with its project loaded. Raises ``NotFound``."""
     task = task_named(actor, ref).select_related("project").first()
     if task is None:
         raise no_task(ref)
@@ -33,7 +33,7 @@ def find_task(actor: "User", ref: str) -> Task:
 
 
 def task_named(actor: "User", ref: str) -> TaskQuerySet:
-    """The task with this ref as a query of at most one row."""
+    """The task with this ref, as a query of at most one row."""
     tasks: TaskQuerySet = Task.objects.order_by()
     parsed = parse_ref(ref)
     if parsed is None:

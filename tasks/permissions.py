@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
-# Verbs that move no task, and the least role each asks for.
+# Verbs that move no task, and the least role that each requires.
 _ROLE_FOR = {
     "view": Role.VIEWER,
     "comment": Role.WORKER,
@@ -26,7 +26,7 @@ _ROLE_FOR = {
 
 
 def agent_of(user: "User | None") -> Agent | None:
-    """The agent that ``user`` is, if any."""
+    """The agent of ``user``, if any."""
     return getattr(user, "agent", None)
 
 
@@ -50,7 +50,7 @@ def has_role(user: "User | None", project: Project | int, least: Role) -> bool:
 
 
 def may_in_project(actor: "User | None", verb: str, project: Project) -> bool:
-    """Whether ``actor`` may use a verb that belongs to the project as a whole, such as ``create``."""
+    """Whether ``actor`` may use a verb on the project as a whole, such as ``create``."""
     if verb == "create":
         return has_role(actor, project, Role.WORKER if project.workers_create else Role.MANAGER)
     return has_role(actor, project, _ROLE_FOR[verb])
@@ -59,8 +59,8 @@ def may_in_project(actor: "User | None", verb: str, project: Project) -> bool:
 def may(actor: "User | None", verb: str, task: Task, *, run: Run | None = None) -> bool:
     """Whether ``actor`` may use ``verb`` on ``task``.
 
-    Says nothing about the status: an illegal move is told as such, not as a missing permission.
-    ``run`` is the run in question: the one that is written (holder verbs) or reviewed (its author may not judge it).
+    Ignores the status: an illegal move is reported as such, not as a missing permission.
+    ``run`` is the run being written (verbs of holders) or reviewed (its author may not judge it).
     """
     if actor is None:
         return True
@@ -118,7 +118,7 @@ def may_stop_agent(actor: "User | None", agent: Agent) -> bool:
 
 
 def may_manage_agent(actor: "User | None", agent: Agent) -> bool:
-    """Who may change what holds wherever the agent works: a superuser, or a manager of every project it is in."""
+    """Who may change what applies wherever the agent works: a superuser, or a manager of every project it is in."""
     if actor is None or sees_all(actor):
         return True
     beyond = Membership.objects.filter(user=agent.user_id).exclude(project__in=_managed_by(actor))
@@ -130,15 +130,15 @@ def _managed_by(actor: "User") -> "QuerySet[Membership, int]":
 
 
 def where_evidence_shows(user: "User") -> set[int] | None:
-    """The projects (ids) whose evidence of how good agents are ``user`` may see: those they manage; None: all."""
+    """The projects (ids) whose evidence on agents ``user`` may see: those they manage; None: all."""
     if sees_all(user):
         return None
     return set() if is_llm(user) else set(_managed_by(user))
 
 
 def may_issue_token(actor: "User | None", agent: Agent) -> bool:
-    """Who may create a token, which opens all that the agent sees: a superuser, a person for themselves, or a manager
-    of every project that the agent is in. Nobody else gets a superuser's.
+    """Who may create a token, which gives access to everything the agent sees: a superuser, a person for themselves, or
+    a manager of every project that the agent is in. Nobody else gets a superuser's.
     """
     if actor is None or sees_all(actor):
         return True

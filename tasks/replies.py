@@ -1,7 +1,7 @@
-"""What other apps add to the replies that an agent gets about its runs.
+"""What other apps add to an agent's replies about its runs.
 
-``tasks`` knows none of them: an app derives from ``Addition``, overrides what it has to say, and appends one to
-``additions`` when it loads.
+``tasks`` knows none of them: an app subclasses ``Addition``, overrides what it contributes, and appends an instance
+to ``additions`` when it loads.
 """
 
 from collections import defaultdict
@@ -18,24 +18,24 @@ Notes = list[dict[str, Any]]
 
 
 class Addition:
-    """What one app adds; as it stands, nothing.
+    """What one app adds; by default, nothing.
 
-    Every reply about a run calls ``count_unread`` and ``directives``, so the renewal of a lease pays for them: one
-    cheap query each at the most, however many runs there are. They only read, and must not raise.
+    Every reply about a run calls ``count_unread`` and ``directives``, so each renewal of a lease pays for them: at most
+    one cheap query each, however many runs there are. They only read, and must not raise.
     """
 
     def count_unread(self, user: "User") -> int:
-        """How many things of its kind wait to be read by ``user``."""
+        """How many items of its kind ``user`` has not read."""
         return 0
 
     def directives(self, runs: "Sequence[Run]") -> Mapping[UUID, Notes]:
-        """What the agent is to obey before it goes on, by the run's id, in order; JSON values. Runs may be left out."""
+        """What the agent must obey before it continues, by run id, in order, as JSON values. Runs may be left out."""
         return {}
 
     def answers(self, runs: "Sequence[Run]") -> Mapping[UUID, Notes]:
-        """Answers to what agents asked about the task, for the context of the run; as ``directives``.
+        """Answers to agents' questions about the task, for the context of the run; in the form of ``directives``.
 
-        Called where a run's context is shown: after a claim, and to a restarted agent.
+        Called when a run's context is shown: after a claim, and to a restarted agent.
         """
         return {}
 
@@ -49,12 +49,12 @@ def count_unread(user: "User") -> int:
 
 
 def directives_for(runs: "Sequence[Run]") -> Mapping[UUID, Notes]:
-    """The directives for each of ``runs``, empty where there are none."""
+    """The directives for each of ``runs``, empty if there are none."""
     return _together([addition.directives(runs) for addition in additions])
 
 
 def answers_for(runs: "Sequence[Run]") -> Mapping[UUID, Notes]:
-    """The answers for each of ``runs``, empty where there are none."""
+    """The answers for each of ``runs``, empty if there are none."""
     return _together([addition.answers(runs) for addition in additions])
 
 

@@ -1,6 +1,6 @@
 """The bell across processes: "there is news", over the channel layer. Losing it costs freshness, never an event.
 
-Commits only set a flag; a thread of its own sends, at most so often, so that no verb waits for Redis.
+Commits only set a flag; a separate thread sends, rate-limited, so that no verb waits for Redis.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ EVERY_SECONDS = 0.01
 
 
 class Ringer:
-    """Carries this process's news to the others. Starts its thread at the first news, after any fork."""
+    """Carries this process's news to the others. Starts its thread with the first news, after any fork."""
 
     def __init__(self) -> None:
         self._news = threading.Event()
@@ -40,7 +40,7 @@ class Ringer:
                     self._thread.start()
 
     def _run(self) -> None:
-        # Not ``async_to_sync``: from a thread it works in a pool, and Python waits for pools before it ends.
+        # Not ``async_to_sync``: from a thread it uses a pool, and Python waits for pools at exit.
         asyncio.run(self._carry())
 
     async def _carry(self) -> None:
@@ -54,7 +54,7 @@ class Ringer:
                 away = False
             except Exception as error:
                 if not away:
-                    logger.warning("The bell does not reach other processes (%s); they look by themselves.", error)
+                    logger.warning("The bell does not reach other processes (%s); they poll.", error)
                 away = True
             time.sleep(EVERY_SECONDS)
 
@@ -63,7 +63,7 @@ ringer = Ringer()
 
 
 async def listen(heard: Callable[[], None]) -> None:
-    """Call ``heard`` at each news of another process, for ever; an outage of the layer is logged once."""
+    """Call ``heard`` for all news from other processes, forever; an outage of the layer is logged once."""
     away = False
     while True:
         try:
@@ -76,13 +76,13 @@ async def listen(heard: Callable[[], None]) -> None:
                 heard()
         except Exception as error:
             if not away:
-                logger.warning("The bell of other processes is away (%s); looking by myself.", error)
+                logger.warning("The bell of other processes is out (%s); polling.", error)
             away = True
             await asyncio.sleep(2)
 
 
 class Ears:
-    """Hears the news of other processes and calls ``heard``, from a thread of its own, until it is closed."""
+    """Hears news from other processes and calls ``heard`` from its own thread until closed."""
 
     def __init__(self, heard: Callable[[], None]) -> None:
         self._loop = asyncio.new_event_loop()
@@ -100,10 +100,10 @@ class Ears:
 
 
 def connect() -> None:
-    """Ring for other processes, and hear theirs, where there is a layer between them; this one hears itself anyway."""
+    """Ring for other processes, and hear theirs, if a layer connects them; this process hears itself anyway."""
     if settings.REDIS_URL:
-        # Loads the layer here: the first bell's thread would import Redis while a request does, and one of them
-        # would see it half made.
+        # Load the layer here: otherwise the first bell's thread could import Redis at the same time as a request, and
+        # one of them would see a partial module.
         get_channel_layer()
         bell.connect(ringer.ring, dispatch_uid="messaging.stream.bell")
         listener.carriers.append(Ears)

@@ -1,6 +1,6 @@
-"""Fan-out: each event that the process's listener brings, serialised once, goes to every local follower.
+"""Fan-out: each event from the process's listener is serialised once and sent to every local follower.
 
-Lives in the event loop of the ASGI server. Permissions and replays are read in one thread of its own.
+Lives in the event loop of the ASGI server. Reads permissions and replays in one separate thread.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 500
-#: How long a permission that was taken away may still let events through.
+#: How long a revoked permission may still let events through.
 AUDIT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
-#: What may wait for a follower that does not read.
+#: How much may wait for a follower that does not read.
 MOST_WAITING_BYTES = 1024 * 1024
 MOST_WAITING_FRAMES = 1000
-#: Beyond this a batch is cut: each socket copies the frame that it is writing.
+#: Larger batches are split: each socket copies the frame that it is writing.
 MOST_FRAME_BYTES = 256 * 1024
 
 
 class Batch:
-    """Events that go to alike followers at once, each serialised, and the cursor behind them."""
+    """Events for equal followers, each serialised, and the cursor after them."""
 
     __slots__ = ("_frame", "cursor", "events", "size")
 
@@ -49,7 +49,7 @@ class Batch:
         self._frame: str | None = None
 
     def behind(self, place: Cursor) -> "Batch | None":
-        """The part of this batch that lies behind ``place``; None where nothing does."""
+        """The part of this batch after ``place``; None if there is none."""
         if not self.events or self.events[-1][0] <= place:
             return None
         if self.events[0][0] > place:
@@ -57,7 +57,7 @@ class Batch:
         return Batch([event for event in self.events if event[0] > place], self.cursor)
 
     def frame(self) -> str:
-        """All events as one websocket frame, made once for every socket that gets this batch."""
+        """All events as one websocket frame, built once for all sockets that get this batch."""
         if self._frame is None:
             events = b",".join(text for _, text in self.events).decode()
             self._frame = f'{{"type":"events","events":[{events}],"cursor":"{self.cursor}"}}'
@@ -66,7 +66,7 @@ class Batch:
 
 @dataclass(eq=False)
 class Follower:
-    """One open stream. Batches wait here until its writer takes them; one that reads too slowly is given up."""
+    """One open stream. Batches wait here until its writer takes them; a stream that reads too slowly is given up."""
 
     visitor: Visitor
     narrowing: Narrowing
@@ -76,7 +76,7 @@ class Follower:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, batches: Sequence[Batch]) -> None:
-        """Let it have what comes in one hand-out, of any size, unless too much waits from earlier ones."""
+        """Accept the batches of one hand-out, of any size, unless too much is waiting from earlier ones."""
         if self.ended:
             return
         if self.waiting_bytes > MOST_WAITING_BYTES or len(self.waiting) > MOST_WAITING_FRAMES:
@@ -86,7 +86,7 @@ class Follower:
         self.woken.set()
 
     def see_as(self, visitor: Visitor | None) -> None:
-        """Go on as the visitor is now. One who lost a project has to begin anew: what it shows is too much."""
+        """Continue with the visitor's current rights. One that lost a project must reload, since it shows too much."""
         if visitor is None:
             self.end("not_authenticated")
         elif visitor.projects is not None and (
@@ -97,9 +97,9 @@ class Follower:
             self.visitor = visitor
 
     def end(self, reason: str) -> None:
-        """Give the stream up: ``too_slow``, ``not_authenticated``, ``membership_ended`` or ``stopping``.
+        """Give the stream up as ``too_slow``, ``not_authenticated``, ``membership_ended`` or ``stopping``.
 
-        What waited is let go.
+        What waited is dropped.
         """
         self.ended = reason
         self.waiting.clear()
@@ -143,7 +143,7 @@ def may_see(visitor: Visitor, event: Event) -> bool:
 
 
 class Hub:
-    """The process's fan-out. ``follow`` joins it; it listens as long as somebody follows."""
+    """The process's fan-out. ``follow`` joins it; it listens as long as there are followers."""
 
     def __init__(self) -> None:
         self.followers: set[Follower] = set()
@@ -172,11 +172,11 @@ class Hub:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def follow(self, follower: Follower) -> Cursor:
-        """Hand ``follower`` every event from now on; returns the place from which that is."""
+        """Hand ``follower`` every event from now on; returns the position from which it does."""
         self._require_running()
         while self.cursor is None:
             await asyncio.sleep(0.005)
-            # The last of the others may have left, and the reader with it.
+            # The last of the others may have left, and with it the reader.
             self._require_running()
         self.followers.add(follower)
         return self.cursor
@@ -195,7 +195,7 @@ class Hub:
         self._thread.submit(connections.close_all)
 
     def close(self) -> None:
-        """The server stops: every follower is sent away."""
+        """The server is stopping: every follower is sent away."""
         for follower in list(self.followers):
             follower.end("stopping")
         self.stop()
@@ -206,7 +206,7 @@ class Hub:
             self._reader = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        """Hand out what is heard. Should that fail, every follower is sent away, to come back with its cursor."""
+        """Hand out what is heard. If that fails, every follower is sent away, to come back with its cursor."""
         try:
             with listener.feed() as feed:
                 await self._hand_on(feed)
@@ -227,7 +227,7 @@ class Hub:
                 await self._audit()
                 next_audit = loop.time() + AUDIT_SECONDS
             if news is not None and news.starts_over:
-                # They come back with their cursor, and learn that it is of no use any more.
+                # They come back with their cursor, and learn that it is no longer valid.
                 for follower in list(self.followers):
                     follower.end("stopping")
             if news is not None:
@@ -235,7 +235,7 @@ class Hub:
                 self.cursor = news.place
 
     async def _audit(self) -> None:
-        """Bring every follower's permissions up to date; send away who has none. Who stays was seen.
+        """Update every follower's permissions; send away those that have none. Those that stay count as seen.
 
         While the database is away nobody is handed anything.
         """
@@ -244,9 +244,9 @@ class Hub:
             follower.see_as(now.get(follower.visitor, follower.visitor))
 
     def _hand_out(self, events: Sequence[Event], cursor: Cursor) -> None:
-        """Offer each follower what it may see and wants; followers that are alike share one batch."""
+        """Offer each follower what it may see and wants; equal followers share one batch."""
         texts = serialise(events)
-        # Whom private events concern; all others still share their batches.
+        # The recipients of private events; all others still share their batches.
         addressed = {
             user for event in events if event.recipient_id is not None for user in (event.recipient_id, event.actor_id)
         }
@@ -265,10 +265,10 @@ class Hub:
                 follower.offer(batches)
 
     async def stream(self, follower: Follower, after: Cursor | None) -> AsyncIterator[Batch]:
-        """All that ``follower`` may see behind ``after`` (None: from now on), in order, without gap or repeat.
+        """All that ``follower`` may see after ``after`` (None: from now on), in order, without gaps or repeats.
 
-        Replays from the table in pages until little is left, then joins the hub, then reads the rest up to the place
-        where the hub took over; an empty batch tells that place. Ends when the follower is ended, see its ``ended``.
+        Replays from the table in pages until little is left, then joins the hub, then reads the rest up to the position
+        where the hub took over; an empty batch gives that position. Ends with the follower, see its ``ended``.
         """
         full = after is not None
         while after is not None and full:
@@ -288,7 +288,7 @@ class Hub:
             return
         yield Batch([], place)
         while (taken := await follower.take()) is not None:
-            # The replay may have read further than the hub had: what it brought is not told again.
+            # The replay may have read further than the hub: what it delivered is not sent again.
             if rest := taken.behind(place):
                 yield rest
 
@@ -304,7 +304,7 @@ class Hub:
 def _replay(
     follower: Follower, after: Cursor, until: Cursor | None
 ) -> tuple[Visitor | None, list[Batch], Cursor, bool]:
-    """The follower's visitor as of now (None: no longer let in), a page of the table for them, the cursor behind it,
+    """The follower's visitor as of now (None: no longer authorised), a page of the table for them, the cursor after it,
     and whether there may be more.
     """
     visitor = standing([follower.visitor])[follower.visitor]

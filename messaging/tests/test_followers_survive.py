@@ -87,10 +87,10 @@ def test_kill_of_followers_at_random_tells_each_event_once(cast, new_task):
         for process in started:
             process.kill()
     follower.catch_up()
-    found = Counter(Notification.objects.values_list("task", "recipient__username", "kind"))
+    notifications = Counter(Notification.objects.values_list("task", "recipient__username", "kind"))
     expected = {(pk, name, "assigned") for pk in assigned for name in ("hugo", "atlas")}
-    assert set(found) == expected
-    assert set(found.values()) == {1}
-    told = Counter(Event.objects.filter(kind="notification.created").values_list("data__notification", flat=True))
-    assert set(told) == set(Notification.objects.values_list("pk", flat=True))
-    assert set(told.values()) == {1}
+    assert set(notifications) == expected
+    assert set(notifications.values()) == {1}
+    recorded = Counter(Event.objects.filter(kind="notification.created").values_list("data__notification", flat=True))
+    assert set(recorded) == set(Notification.objects.values_list("pk", flat=True))
+    assert set(recorded.values()) == {1}

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.django_db
 
 
 def test_private_event_costs_its_recipient_alone_a_batch(cast):
-    def told(**more):
+    def created(**more):
         return event(kinds.PROJECT_CREATED, at=clock.now(), actor=None, project=cast.ops, name="Operations", **more)
 
-    record(told(), told(recipient=cast.hugo.user))
+    record(created(), created(recipient=cast.hugo.user))
     hub = Hub()
     followers = {}
     for name in ("hugo", "atlas", "bert"):

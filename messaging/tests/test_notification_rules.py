@@ -145,7 +145,7 @@ def test_due_dates_tell_who_has_the_task_else_who_decides(cast, new_task, notifi
     notified()
     engine.tick()
     events = Event.objects.filter(kind="task.due_date_neared")
-    assert {one.task_id for one in events} == {given.pk, free.pk}
+    assert {event.task_id for event in events} == {given.pk, free.pk}
     assert notified() == {("hugo", "due_soon"), ("ada", "due_soon"), ("mia", "due_soon")}
     Task.objects.update(due_at=clock.now() - timedelta(hours=1))
     engine.tick()
@@ -192,10 +192,10 @@ def test_deleted_task_tells_nothing_any_more(cast, new_task, notified):
 def test_event_for_the_recipients_eyes_says_which_notification(cast, new_task, notified):
     new_task(assignees=[cast.hugo])
     notified()
-    told = Event.objects.get(kind="notification.created")
-    assert (told.recipient, told.actor, told.task_ref) == (cast.hugo.user, None, "OPS-1")
-    one = cast.hugo.user.notifications.get()
-    assert told.data == {"notification": one.pk, "notification_kind": "assigned"}
+    recorded = Event.objects.get(kind="notification.created")
+    assert (recorded.recipient, recorded.actor, recorded.task_ref) == (cast.hugo.user, None, "OPS-1")
+    notification = cast.hugo.user.notifications.get()
+    assert recorded.data == {"notification": notification.pk, "notification_kind": "assigned"}
     assert notified() == set(), "what it records itself is no news to it"
 
 

@@ -79,14 +79,14 @@ def session_of(user: User) -> dict[str, str]:
 
 
 def run(story) -> None:
-    async def told() -> None:
+    async def tell_story() -> None:
         try:
             await story()
         finally:
             hub.close()
             await asyncio.sleep(0)
 
-    asyncio.run(told())
+    asyncio.run(tell_story())
 
 
 def later(function, *args: Any, **kwargs: Any):

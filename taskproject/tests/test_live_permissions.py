@@ -142,8 +142,8 @@ def test_new_member_gets_events_from_the_one_that_tells_of_it(cast):
         await witness.read_until("as stranger")
         await witness.leave()
         await later(set_member, actor=cast.ada.user, project=cast.ops, user=cast.zed.user, role=Role.WORKER)
-        told = json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"]
-        assert [event["kind"] for event in told] == ["member.added"]
+        events = json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"]
+        assert [event["kind"] for event in events] == ["member.added"]
         await later(write, cast, "as member")
         assert json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"][0]["data"]["title"] == "as member"
         await socket.leave()

@@ -66,8 +66,8 @@ def test_replay_of_many_pages_joins_the_live_stream_without_a_seam(cast, monkeyp
         assert socket.words() == table
         await first.read_until("last")
         assert first.words() == table[23:]
-        for one in (first, socket):
-            await one.leave()
+        for opened in (first, socket):
+            await opened.leave()
 
     run(story)
 
@@ -85,8 +85,8 @@ def test_followers_see_their_projects_and_their_private_events_alone(cast):
         )
         assert await mine.read_until("for atlas") == ["ours", "for atlas"]
         assert await other.read_until("elsewhere") == ["elsewhere"]
-        for one in (mine, other):
-            await one.leave()
+        for opened in (mine, other):
+            await opened.leave()
 
     run(story)
 

@@ -106,7 +106,7 @@ class Follower:
     def _hear(self, frame: dict[str, Any]) -> None:
         assert frame["type"] in ("hello", "events"), frame
         if frame["type"] == "events":
-            self.words += [word_of(told["data"]) for told in frame["events"] if told["kind"] == kinds.TASK_DELETED]
+            self.words += [word_of(event["data"]) for event in frame["events"] if event["kind"] == kinds.TASK_DELETED]
             self.cursor = frame["cursor"]
 
 
@@ -117,7 +117,7 @@ def table_since(cast, after: Cursor) -> list[str]:
         events, after = read_events(user=cast.ada.user, after=after, limit=1000)
         if not events:
             return words
-        words += [word_of(told.data) for told in events if told.kind == kinds.TASK_DELETED]
+        words += [word_of(event.data) for event in events if event.kind == kinds.TASK_DELETED]
 
 
 @pytest.fixture(scope="module", params=["poll", "redis"])
@@ -256,7 +256,7 @@ def test_clients_that_never_read_cost_no_memory_and_keep_nobody_waiting(cast, tm
                 write(cast, f"w{number}", filler="x" * size)
                 time.sleep(1 / LARGE_EVENTS_A_SECOND)
 
-        async def told(begin: int) -> None:
+        async def send(begin: int) -> None:
             await asyncio.to_thread(in_thread(lambda: several(begin)).join)
             while not all(len(follower.words) >= begin + count for follower in followers):
                 await asyncio.sleep(0.05)
@@ -267,10 +267,10 @@ def test_clients_that_never_read_cost_no_memory_and_keep_nobody_waiting(cast, tm
                 while not all(follower.connections for follower in followers):
                     await asyncio.sleep(0.05)
                 # What the events cost with readers alone is not what is asked.
-                await told(0)
+                await send(0)
                 before = memory_of(server)
                 mutes.extend(Mute(server.url, token) for _ in range(MUTE_CLIENTS))
-                await told(count)
+                await send(count)
                 grown = memory_of(server) - before
                 await asyncio.to_thread(in_thread(lambda: write(cast, "last")).join)
                 await asyncio.gather(*listening)

@@ -1,4 +1,4 @@
-"""What *Auto-assign…* would do, before anything is written."""
+"""What *Auto-assign…* would do, shown before anything is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,32 +10,32 @@ from tasks.matching import words
 from tasks.matching.records import record_of
 from tasks.models import Task
 
-#: Tasks that a preview shows one by one.
+#: How many tasks a preview shows individually.
 SHOWN = 50
 
 
 @dataclass(frozen=True)
 class Line:
-    """What would become of one task."""
+    """The outcome for one task."""
 
     ref: str
     why: str
     agent: str | None = None
     score: float | None = None
     margin: float | None = None
-    said: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Preview:
-    found: int = 0
+    offered: int = 0
     more: int = 0
     policies: list[str] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
 
 
 def preview_of(tasks: Sequence[Task]) -> Preview:
-    """How ``tasks`` would be matched now, and why each is left out that would not."""
+    """How ``tasks`` would be matched now, and why the others are left out."""
     shown, now = Preview(), clock.now()
     waiting, refused = [], []
     for task in tasks:
@@ -45,15 +45,15 @@ def preview_of(tasks: Sequence[Task]) -> Preview:
         except DomainError as error:
             refused.append(Line(task.ref, error.fact))
     for matching in preview(waiting) if waiting else ():
-        shown.found += len(matching.agent_of)
+        shown.offered += len(matching.agent_of)
         shown.policies.append(matching.policy.label.lower())
         order = sorted(range(len(matching.snapshot.tasks)), key=lambda n: n not in matching.agent_of)
         for number in order[: SHOWN - len(shown.lines)]:
             record = record_of(matching, number)
-            said = words.sentences(record.rows, record.others)
-            why = said[0] if record.slug else words.why_nobody(record.rows, record.others)
+            sentences = words.sentences(record.rows, record.others)
+            why = sentences[0] if record.slug else words.why_nobody(record.rows, record.others)
             ref = matching.snapshot.tasks[number].ref
-            shown.lines.append(Line(ref, why, record.slug, record.score, record.margin, said))
+            shown.lines.append(Line(ref, why, record.slug, record.score, record.margin, sentences))
     shown.lines += refused[: max(0, SHOWN - len(shown.lines))]
     shown.more = len(tasks) - len(shown.lines)
     return shown

@@ -1,7 +1,7 @@
-"""One verb for many tasks: each task on its own, so that one refusal stops no other, and in portions of some seconds.
+"""One verb for many tasks: each task separately, so that a refusal stops no other, in portions of a few seconds.
 
-A selection is a list of task ids that travels with the form from portion to portion, together with what was done so
-far. Nothing is kept on the server: two windows never mix, and a lost connection loses only the report of its portion.
+A selection is a list of task ids that travels with the form from portion to portion, together with the outcome so far.
+Nothing is kept on the server: two windows never mix, and a lost connection loses only the report of its portion.
 """
 
 import json
@@ -18,14 +18,14 @@ from tasks.verbs import Door, On, Verb
 from tasks.verbs.catalogue import at
 
 GONE = "It no longer exists."
-#: Tasks that one action takes at most.
+#: The most tasks that one action accepts.
 MOST_SELECTED = 10_000
-#: Up to here an action that asks nothing runs at once; beyond, it says what it is about to do.
+#: Up to this many tasks an action without input runs at once; for more it first says what it will do.
 MOST_UNASKED = 100
 PORTION_SECONDS = 4.0
 #: Tasks loaded at a time.
 LOADED = 100
-#: Refs that a message names; the page of results names all.
+#: How many refs a message names; the results page names all.
 NAMED = 20
 
 
@@ -35,19 +35,19 @@ BULK_VERBS: dict[str, Verb] = {verb.name: verb for verb in at(Door.BULK)}
 
 @dataclass
 class Outcome:
-    """What an action did so far: refs done, refs that were so already, and refs by the reason of their refusal."""
+    """What an action has done so far: refs done, refs unchanged, and refs by the reason of their refusal."""
 
     done: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     refused: dict[str, list[str]] = field(default_factory=dict)
 
     def refuse(self, ref: str, reason: str) -> None:
-        """Note why a task was refused; a reason that holds for several tasks speaks of each as "it"."""
+        """Record why a task was refused; a reason shared by several tasks refers to each as "it"."""
         self.refused.setdefault(reason, []).append(ref)
 
     @property
     def refusals(self) -> list[tuple[str, list[str]]]:
-        """Each reason as a sentence, with the refs that it holds for."""
+        """Each reason as a sentence, with the refs that it applies to."""
         return list(self.refused.items())
 
     @property
@@ -63,7 +63,7 @@ class Outcome:
 
     @classmethod
     def loads(cls, text: str) -> "Outcome":
-        """What ``dumps`` wrote; anything else counts as nothing done: the text went through a browser."""
+        """Reads what ``dumps`` wrote; anything else counts as nothing done, since the text went through a browser."""
         try:
             done, unchanged, refused = json.loads(text)
             return cls([*map(str, done)], [*map(str, unchanged)], {str(k): [*map(str, v)] for k, v in refused.items()})
@@ -80,10 +80,10 @@ def run_portion(
     values: dict[str, Any],
     outcome: Outcome,
 ) -> list[int]:
-    """Use ``verb`` on the tasks of ``ids`` until the portion's time is over; returns the ids that are left.
+    """Use ``verb`` on the tasks in ``ids`` until the portion's time is over; returns the remaining ids.
 
-    ``values``: what the verb is given; ``reach`` loads those of some ids that the actor may reach. At least one task is
-    taken, so that it always ends.
+    ``values``: the verb's input; ``reach`` loads the tasks of given ids that the actor may access. At least one task is
+    processed, so it always ends.
     """
     if verb.on is On.MANY:
         _run_all(verb, actor, ids, reach, outcome)
@@ -133,7 +133,7 @@ def _run_one(verb: Verb, actor: Any, task: Task | None, values: dict[str, Any], 
 
 
 def named(refs: Sequence[str], most: int = NAMED) -> str:
-    """Refs as a person reads them: ``OPS-1, OPS-2 and 40 more``."""
+    """Refs for people: ``OPS-1, OPS-2 and 40 more``."""
     listed = ", ".join(refs[:most])
     return f"{listed} and {len(refs) - most:,} more" if len(refs) > most else listed
 
@@ -144,12 +144,12 @@ def counted(count: int) -> str:
 
 def sentences(verb: Verb, outcome: Outcome, agents: Sequence[Agent]) -> list[tuple[str, str]]:
     """The outcome as messages: (level, text), with level ``success``, ``info`` or ``warning``."""
-    said = []
+    lines = []
     if outcome.done:
         to = f" to {', '.join(agent.slug for agent in agents)}" if agents else ""
-        said.append(("success", f"{verb.did(counted(len(outcome.done)))}{to}: {named(outcome.done)}."))
+        lines.append(("success", f"{verb.did(counted(len(outcome.done)))}{to}: {named(outcome.done)}."))
     if outcome.unchanged:
-        said.append(("info", f"Nothing to change for {counted(len(outcome.unchanged))}: {named(outcome.unchanged)}."))
+        lines.append(("info", f"Nothing to change for {counted(len(outcome.unchanged))}: {named(outcome.unchanged)}."))
     for reason, refs in outcome.refusals:
-        said.append(("warning", f"Could not {verb.to(counted(len(refs)))} ({named(refs)}): {reason}"))
-    return said
+        lines.append(("warning", f"Could not {verb.to(counted(len(refs)))} ({named(refs)}): {reason}"))
+    return lines

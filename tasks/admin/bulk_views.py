@@ -1,4 +1,4 @@
-"""The list's actions as pages: ask what a verb needs, run it in portions, tell the outcome."""
+"""The list's actions as pages: ask for a verb's input, run it in portions, report the outcome."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,12 +28,12 @@ from tasks.models import Task
 from tasks.using.forms import InputForm
 from tasks.verbs import On, Verb
 
-#: More reasons than this are told on a page of their own.
+#: More reasons than this get a separate page.
 REASONS = 5
 
 
 class BulkForm(InputForm):
-    """What a bulk verb is given besides its tasks. Agents are chosen from a table, by their ids."""
+    """The input of a bulk verb besides its tasks. Agents are chosen from a table, by id."""
 
     def __init__(self, verb: Verb, data: Any = None, *, request: HttpRequest) -> None:
         super().__init__(verb, Task(), data, auto_id="%s")
@@ -43,7 +43,7 @@ class BulkForm(InputForm):
             self.fields[verb.agents.name] = chosen
 
     def values(self) -> dict[str, Any]:
-        """What was typed and chosen; no agents means that all are meant, where the verb can do without."""
+        """The input; choosing no agents means all, if the verb allows that."""
         values = super().values()
         if self.verb.agents is not None:
             values[self.verb.agents.name] = list(values[self.verb.agents.name]) or None
@@ -51,9 +51,9 @@ class BulkForm(InputForm):
 
 
 def parse_ids(text: str) -> list[int]:
-    """Task ids from ``1,2,3``, each once; what is no number is left out."""
-    found = (int(part) for part in text.split(",") if part.isdecimal() and len(part) < 19)
-    return list(dict.fromkeys(found))[:MOST_SELECTED]
+    """Task ids from ``1,2,3``, without repeats; anything that is not a number is ignored."""
+    ids = (int(part) for part in text.split(",") if part.isdecimal() and len(part) < 19)
+    return list(dict.fromkeys(ids))[:MOST_SELECTED]
 
 
 def _action(verb: Verb) -> Callable[..., HttpResponse | None]:
@@ -71,18 +71,18 @@ class BulkActions(ScopedAdmin):
     actions = [_action(verb) for verb in BULK_VERBS.values()]
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
-        """The bulk verbs alone: tasks are not deleted by the list, and a task's own page has its own buttons."""
+        """Only the bulk verbs: the list does not delete tasks, and a task's page has its own buttons."""
         if getattr(action_location, "name", "CHANGE_LIST") != "CHANGE_LIST":
             return {}
         return {name: action for name, action in super().get_actions(request).items() if name in BULK_VERBS}
 
     def begin(self, verb: Verb, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        """Run ``verb`` on the tasks of ``queryset``, or ask first where it needs more than a click."""
+        """Run ``verb`` on the tasks of ``queryset``, or ask first if it needs more than a click."""
         ids = list(queryset.prefetch_related(None).values_list("pk", flat=True)[: MOST_SELECTED + 1])
         if len(ids) > MOST_SELECTED:
             self.message_user(
                 request,
-                f"More than {MOST_SELECTED:,} tasks are selected; filter the list and take them in parts.",
+                f"More than {MOST_SELECTED:,} tasks are selected; filter the list and process them in parts.",
                 messages.WARNING,
             )
             return None
@@ -96,7 +96,7 @@ class BulkActions(ScopedAdmin):
         return [path("bulk/<slug:name>/", wrap(self.bulk_view), name="tasks_task_bulk")]
 
     def bulk_view(self, request: HttpRequest, name: str) -> HttpResponse:
-        """GET asks about the tasks of ``?ids=``; POST runs a portion and goes on, or tells the outcome."""
+        """GET asks about the tasks of ``?ids=``; POST runs a portion and continues, or reports the outcome."""
         verb = BULK_VERBS.get(name)
         if verb is None:
             raise Http404
@@ -113,7 +113,7 @@ class BulkActions(ScopedAdmin):
             return self._ask(request, verb, ids, back=back, form=form)
         values = form.values()
         if "stop" in data:
-            return self._tell(request, verb, values, outcome, back=back, left=len(ids))
+            return self._report(request, verb, values, outcome, back=back, left=len(ids))
         return self._run(request, form, ids, values=values, outcome=outcome, back=back)
 
     def _back(self, request: HttpRequest, target: str) -> str:
@@ -138,14 +138,14 @@ class BulkActions(ScopedAdmin):
         ids_there = set(reachable.order_by().values_list("pk", flat=True))
         ids = [pk for pk in ids if pk in ids_there]
         if not ids:
-            self.message_user(request, "None of these tasks exists any longer.", messages.WARNING)
+            self.message_user(request, "None of these tasks exists any more.", messages.WARNING)
             return HttpResponseRedirect(back)
-        some = {task.pk: task for task in reachable.filter(pk__in=ids[:NAMED])}
+        shown = {task.pk: task for task in reachable.filter(pk__in=ids[:NAMED])}
         context: dict[str, Any] = {
             "title": verb.doing.replace("{}", counted(len(ids))),
             "verb": verb,
-            "some": [some[pk] for pk in ids[:NAMED]],
-            "more": len(ids) - len(some),
+            "listed": [shown[pk] for pk in ids[:NAMED]],
+            "more": len(ids) - len(shown),
             "ids": ",".join(map(str, ids)),
             "total": len(ids),
             "back": back,
@@ -175,7 +175,7 @@ class BulkActions(ScopedAdmin):
             verb, actor=request.user, ids=ids, reach=self._reach(request), values=values, outcome=outcome
         )
         if not left:
-            return self._tell(request, verb, values, outcome, back=back)
+            return self._report(request, verb, values, outcome, back=back)
         context = {
             "title": verb.doing.replace("{}", counted(outcome.count + len(left))),
             "verb": verb,
@@ -187,7 +187,7 @@ class BulkActions(ScopedAdmin):
         }
         return self._page(request, "bulk_progress.html", context)
 
-    def _tell(
+    def _report(
         self,
         request: HttpRequest,
         verb: Verb,
@@ -197,11 +197,11 @@ class BulkActions(ScopedAdmin):
         back: str,
         left: int = 0,
     ) -> HttpResponse:
-        """Messages on the list where they hold it all, else a page that names every task."""
+        """Report in messages on the list if they can hold everything, else on a page that names every task."""
         agents = values.get(verb.agents.name) if verb.agents else None
-        said = sentences(verb, outcome, agents or ())
+        lines = sentences(verb, outcome, agents or ())
         if left:
-            said.append(("warning", f"Stopped: {counted(left)} of the selection were left as they are."))
+            lines.append(("warning", f"Stopped: {counted(left)} of the selection were not processed."))
         longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
         if longest > NAMED or len(outcome.refused) > REASONS:
             context = {
@@ -209,7 +209,7 @@ class BulkActions(ScopedAdmin):
                 "verb": verb,
                 "outcome": outcome,
             }
-            return self._page(request, "bulk_result.html", {**context, "told": said, "left": left, "back": back})
-        for level, text in said:
+            return self._page(request, "bulk_result.html", {**context, "lines": lines, "left": left, "back": back})
+        for level, text in lines:
             self.message_user(request, text, getattr(messages, level.upper()))
         return HttpResponseRedirect(back)

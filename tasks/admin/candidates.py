@@ -11,16 +11,16 @@ from tasks.matching.facts import NOT_MEMBER, AgentFacts, TaskFacts, excluded_by
 from tasks.matching.words import REASONS
 from tasks.models import Agent, Membership, RequiredSkill, Role, Skill, Task
 
-#: What decides who may do a task: its project, and its needs as (skill id, least level).
+#: What decides who may do a task: its project, and its required skills as (skill id, minimum level).
 Kind = tuple[int, frozenset[tuple[int, int]]]
-#: Ids in one query: both databases take more, but not without end.
+#: Ids in one query: both databases accept more, but not without limit.
 SLICE = 5_000
 NAMED_SKILLS = 5
 
 
 @dataclass(frozen=True)
 class SkillMatch:
-    """A skill that some of the tasks require, and at which level the agent has it (0: not at all)."""
+    """A skill that some of the tasks require, and the agent's level (0: does not have it)."""
 
     name: str
     wanted: int
@@ -38,14 +38,14 @@ class Candidate:
     #: The code of what keeps the agent from any work now, or empty.
     barred: str
     matches: list[SkillMatch]
-    #: Of the selected tasks: those in projects where the agent may work, and of these those whose skills it has.
+    #: How many of the selected tasks are in the agent's projects, and for how many of these it has the skills.
     reachable: int
     fitting: int
     total: int
 
     @property
     def hidden_lacks(self) -> int:
-        """How many lacking skills are only counted: where many are wanted, what the agent has is of interest."""
+        """How many missing skills are only counted: if many are required, those that the agent has matter more."""
         lacking = sum(not match.enough for match in self.matches)
         return lacking if len(self.matches) > NAMED_SKILLS else 0
 
@@ -67,7 +67,7 @@ class Candidate:
 
     @property
     def why_not(self) -> str:
-        """Why automatic assignment would give it nothing now; whoever assigns by hand may know better."""
+        """Why automatic assignment would not consider it now; a manager may know better."""
         return REASONS[self.barred] if self.barred else ""
 
     @property
@@ -81,19 +81,19 @@ def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def tasks_by_need(ids: Sequence[int]) -> Counter[Kind]:
-    """How many of the tasks there are of each kind: (project id, {(skill id, least level)})."""
+    """How many tasks there are of each kind: (project id, {(skill id, minimum level)})."""
     needs: dict[int, set[tuple[int, int]]] = defaultdict(set)
     projects: dict[int, int] = {}
-    for some in _slices(ids):
-        projects.update(Task.objects.filter(pk__in=some).order_by().values_list("pk", "project_id"))
-        rows = RequiredSkill.objects.filter(task__in=some).order_by()
+    for batch in _slices(ids):
+        projects.update(Task.objects.filter(pk__in=batch).order_by().values_list("pk", "project_id"))
+        rows = RequiredSkill.objects.filter(task__in=batch).order_by()
         for task_id, skill_id, level in rows.values_list("task_id", "skill_id", "min_level"):
             needs[task_id].add((skill_id, level))
     return Counter((project, frozenset(needs.get(pk, ()))) for pk, project in projects.items())
 
 
 def candidates_for(ids: Sequence[int]) -> list[Candidate]:
-    """Every agent that may work in a project of these tasks; best fit and most room first.
+    """Every agent that may work in a project of these tasks; best fit and most free capacity first.
 
     Costs a fixed number of queries, whatever the number of agents and tasks.
     """
@@ -109,12 +109,12 @@ def candidates_for(ids: Sequence[int]) -> list[Candidate]:
         works_in[user_id].add(project_id)
     agents = Agent.objects.filter(user__in=works_in).with_load().prefetch_related("skills")
     now = clock.now()
-    found = [
+    candidates = [
         _candidate(agent, kinds, wanted, names, works_in[agent.user_id], barred(agent, now))
         for agent in agents.order_by("slug")
     ]
-    found.sort(key=_fit)
-    return found
+    candidates.sort(key=_fit)
+    return candidates
 
 
 def _candidate(
@@ -143,7 +143,7 @@ def _candidate(
 
 
 def _facts_of(kind: Kind) -> TaskFacts:
-    """A task of this kind, as far as it decides who may do it."""
+    """The facts about a task of this kind that decide who may do it."""
     project, needs = kind
     return TaskFacts(0, "", project, 0, 0.0, 0.0, 0.0, needs=tuple(sorted(needs)))
 

@@ -195,9 +195,9 @@ class EventAdmin(RecordAdmin):
         return super().get_queryset(request).filter(readable_by(request))
 
     def of_task(self, queryset: QuerySet[Any], project: Project, number: int) -> QuerySet[Any]:
-        found = Task.objects.filter(project=project, number=number).first()
-        if found is not None:
-            return queryset.filter(task=found)
+        task = Task.objects.filter(project=project, number=number).first()
+        if task is not None:
+            return queryset.filter(task=task)
         return queryset.filter(project=project, task_ref=ref_of(project.key, number))
 
     @admin.display(description="At")

@@ -1,4 +1,4 @@
-"""The form of a task: what people may write of it. Statuses and all that runs write are not here."""
+"""The form of a task: what people may edit. Status and what runs write are not included."""
 
 import csv
 import hashlib
@@ -14,13 +14,13 @@ from tasks.models import Agent, Task
 
 
 class StaleForm(DomainError):
-    """Somebody else changed the task while the form was open; saving again would overwrite what is named."""
+    """Somebody else changed the task while the form was open; saving again would overwrite the listed fields."""
 
     code, status, title = VersionMismatch.code, VersionMismatch.status, VersionMismatch.title
 
 
 def plain_lines(text: Any) -> str:
-    """Browsers post ``\\r\\n`` for every line break; that alone is no change."""
+    """Browsers post ``\\r\\n`` for every line break; that alone is not a change."""
     return str(text or "").replace("\r\n", "\n")
 
 
@@ -35,7 +35,7 @@ class TextField(forms.CharField):
 
 
 def written_labels(names: list[str]) -> str:
-    """Labels in one line, separated by commas; one that holds a comma is quoted."""
+    """Labels in one line, separated by commas; a label containing a comma is quoted."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return line.getvalue().replace(",", ", ") if not any("," in name for name in names) else line.getvalue()
@@ -48,7 +48,7 @@ class LabelsField(forms.CharField):
 
 
 def content_digest(task: Task) -> str:
-    """Stands for all that the form writes: a run's progress moves the version, and disturbs no editor."""
+    """A digest of everything that the form writes: unlike the version, it ignores a run's progress."""
     parts = [
         [task.title, task.description, task.priority, task.criteria, task.due_at, task.start_after],
         [task.estimate_minutes, task.review_required, task.max_attempts, task.parent_id],
@@ -66,7 +66,7 @@ class TaskForm(VerbForm):
     content = forms.CharField(widget=forms.HiddenInput, required=False)
     description = TextField(required=False, max_length=100_000)
     criteria = TextField(
-        required=False, help_text="What must hold for the task to be done, one a line.", widget=forms.Textarea
+        required=False, help_text="What must be true for the task to be done, one per line.", widget=forms.Textarea
     )
     label_names = LabelsField(
         required=False, max_length=5_000, label="Labels", help_text="Separated by commas; new ones are created."
@@ -109,7 +109,7 @@ class TaskForm(VerbForm):
             return
         super().show_refusal(error)
         if isinstance(error, StaleForm):
-            # What was typed stays, and the next save knows what it overwrites. The instance holds what was typed.
+            # The input stays, and the next save knows what it overwrites. The instance contains the input.
             current = Task.objects.get(pk=self.instance.pk)
             data: Any = self.data
             self.data = data = data.copy()
@@ -117,7 +117,7 @@ class TaskForm(VerbForm):
             data[self.add_prefix("content")] = content_digest(current)
 
     def refuse_if_stale(self, current: Task) -> None:
-        """Raise ``StaleForm`` if what the form writes has changed in ``current`` since it was filled."""
+        """Raise ``StaleForm`` if what the form writes has changed in ``current`` since it was filled in."""
         if self.cleaned_data.get("version") == current.version:
             return
         if self.cleaned_data.get("content") == content_digest(current):
@@ -126,11 +126,11 @@ class TaskForm(VerbForm):
         rest = f" (saving again replaces: {'; '.join(names)})" if names else ""
         raise StaleForm(
             f"{current.ref} was changed by somebody else while you edited it; nothing was saved, "
-            f"what you typed is still here: check it and save again{rest}."
+            f"but your input is still here: check it and save again{rest}."
         )
 
     def _now(self, name: str) -> str:
-        """A field with the value that it has now; the form's initial values are read from the database."""
+        """A field with its current value; the form's initial values are read from the database."""
         label = str(self.fields[name].label or name.replace("_", " ")).lower()
         value = self.get_initial_for_field(self.fields[name], name)
         if name in ("description", "criteria", "depends_on"):

@@ -26,7 +26,7 @@ SHOWN_EVENTS = 100
 
 
 class TaskPage(ScopedAdmin):
-    """What stands around the form of a task, and where its buttons lead."""
+    """What surrounds the form of a task, and the targets of its buttons."""
 
     def page_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -37,7 +37,7 @@ class TaskPage(ScopedAdmin):
         ]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """The task's own timeline knows more than the admin's log."""
+        """The task's own timeline has more than the admin's log."""
         return HttpResponseRedirect(reverse("admin:tasks_task_change", args=[object_id]) + "#timeline")
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -46,7 +46,7 @@ class TaskPage(ScopedAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _about(self, request: HttpRequest, task: Task) -> dict[str, Any]:
-        """What the page shows around the form. ``task`` is as stored: the form's instance holds what was typed."""
+        """What the page shows around the form. ``task`` is as stored: the form's instance contains the input."""
         actor: Any = request.user
         now = clock.now()
         scene = Scene(actor, task, now)
@@ -83,7 +83,7 @@ class TaskPage(ScopedAdmin):
         }
 
     def _task_for_verb(self, request: HttpRequest, object_id: str) -> Task | None:
-        """The task that a button was pressed for; None where the request only looks."""
+        """The task whose button was pressed; None for a read-only request."""
         task = self.get_object(request, unquote(object_id))
         if task is None:
             raise Http404
@@ -95,14 +95,14 @@ class TaskPage(ScopedAdmin):
         return HttpResponseRedirect(reverse("admin:tasks_task_change", args=[quote(unquote(object_id))]))
 
     def _try(self, request: HttpRequest, do: Callable[[], str], verb: Verb | None) -> None:
-        """Do it and show the sentence that comes of it, or the one that says why not."""
+        """Do it and show the resulting sentence, or the one that says why not."""
         try:
             self.message_user(request, do(), messages.SUCCESS)
         except DomainError as error:
             self.message_user(request, sentence(error, verb), messages.ERROR)
 
     def verb_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """What a button does; its form names the run, where it is a verb of the holder."""
+        """What a button does; for a holder's verb the form names the run."""
         if not any(verb.name == name for verb in at(Door.ADMIN, On.TASK, On.RUN)):
             raise Http404
         task = self._task_for_verb(request, object_id)
@@ -112,7 +112,7 @@ class TaskPage(ScopedAdmin):
         return self._back_to(object_id)
 
     def adopt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The run is named by its number: its id is a secret that no page holds."""
+        """The run is identified by its number: its id is a secret that no page contains."""
         task = self._task_for_verb(request, object_id)
         if task is not None:
             number = request.POST.get("number", "")

@@ -29,7 +29,7 @@ SHOWN_RESULT = 20_000
 
 
 def site_page(name: str, *args: Any) -> str | None:
-    """The address of a page of the site, where the site has it."""
+    """The address of a page of the site, if the site has it."""
     try:
         return reverse(name, args=args)
     except NoReverseMatch:
@@ -73,7 +73,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
         return super().get_queryset(request).select_related("project")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Also by ref, so that ``…/task/OPS-42/change/`` can be written by hand."""
+        """Also by ref, so that ``…/task/OPS-42/change/`` can be typed by hand."""
         if parsed := parse_ref(object_id):
             key, number = parsed
             return self.get_queryset(request).filter(project__key=key, number=number).first()
@@ -164,7 +164,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
             depends_on=list(data["depends_on"]),
             parent=data["parent"],
         )
-        # A box that is not ticked cannot say "as the project has it"; ticking it can only add a review.
+        # An unticked box cannot mean "the project's default"; ticking it can only add a review.
         new.review_required = new.review_required or None
         return task_verbs.create_task(actor=request.user, project=data["project"], new=new)  # type: ignore[arg-type]
 
@@ -176,7 +176,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
             changes["labels"] = data["label_names"]
         changes["required_skills"] = skills
         task = form.instance
-        # First the graph, then the task: the order in which all verbs lock.
+        # First the graph, then the task: the lock order of all verbs.
         dependencies.lock_graph(task.project_id)
         for _ in range(3):
             current = Task.objects.select_related("project").get(pk=task.pk)
@@ -187,7 +187,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
                 )
                 break
             except VersionMismatch:
-                # A run's progress came between; if it was more than that, the next look says so.
+                # A run's progress intervened; if it was more than that, the next check says so.
                 continue
         else:
             raise Contended("Others changed this at the same moment.", "Save again.")
@@ -206,8 +206,8 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
         return task
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Only the tasks: their runs go with them, and nobody needs a right of their own for that."""
-        listed = [f"{task} (its runs and results go too; its events stay)" for task in objs]
+        """Only the tasks: their runs are deleted with them, which needs no separate permission."""
+        listed = [f"{task} (its runs and results are deleted too; its events stay)" for task in objs]
         return listed, {self.opts.verbose_name_plural: len(listed)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:

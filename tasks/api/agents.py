@@ -30,7 +30,7 @@ class Load(serializers.Serializer):
 
 
 class AgentOutput(serializers.Serializer):
-    # Of an agent that comes from ``with_load()``, its skills prefetched.
+    # For agents from ``with_load()`` with their skills prefetched.
     slug = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(AgentKind.choices)

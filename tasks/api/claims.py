@@ -1,4 +1,4 @@
-"""Claiming tasks and starting them, and waiting for one to claim."""
+"""Claiming and starting tasks, and waiting for one to claim."""
 
 from typing import Any
 
@@ -39,11 +39,11 @@ class ClaimedOutput(serializers.Serializer):
 
 
 class ClaimNextView(View):
-    """Claims what the caller should do next, or lets the request wait for it where that was wanted."""
+    """Claims what the caller should do next, or lets the request wait for it if requested."""
 
     @classmethod
     def wait_before_transaction(cls, request: HttpRequest, user: User) -> bool:
-        """Whether the request is to wait now; asked by the idempotency layer, in whose transaction nobody waits."""
+        """Whether the request should wait now; called by the idempotency layer, whose transaction must not wait."""
         waiting = waiting_of(request.META)
         if waiting is None:
             return False
@@ -59,8 +59,8 @@ class ClaimNextView(View):
             if seat is None or not nothing:
                 return False
         except (DomainError, APIException):
-            return False  # The view meets the same error and answers it.
-        # An answer under a key is kept, which is done by a run in the transaction alone.
+            return False  # The view gets the same error and answers it.
+        # An answer under a key is stored, which only a run inside the transaction does.
         return waiting.ask(seat, seconds=fields["wait_seconds"], answer_stands=False)
 
     @operation(
@@ -68,7 +68,7 @@ class ClaimNextView(View):
         "claim_next",
         "Claim what I should do next",
         "First what is assigned to you, then what the projects let you pull; by priority, due date and age. "
-        "With `wait_seconds` the call waits for work. No work is no error: `runs` is empty and `reason` says why.",
+        "With `wait_seconds` the call waits for work. If there is none, `runs` is empty and `reason` says why.",
         request=ClaimNextInput,
         responses=ClaimedOutput,
         request_example={"limit": 1, "wait_seconds": 20},
@@ -107,7 +107,7 @@ class ClaimNextView(View):
         return seat is not None and seat.has_looked and claims.may_take_more(actor=self.actor)
 
     def _seat(self, fields: dict[str, Any], projects: list[Project], kept: WorkSeat | None) -> WorkSeat | None:
-        """A place to wait for work, taken before looking for it; None for a caller that does not wait."""
+        """A place to wait for work, taken before looking for it; None if the caller does not wait."""
         agent = agent_of(self.actor)
         if not fields["wait_seconds"] or not projects or agent is None:
             return None

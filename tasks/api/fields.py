@@ -1,4 +1,4 @@
-"""Fields that several concerns use: any JSON, lists of texts."""
+"""Fields used in several places: any JSON, lists of texts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What requests may carry for a verb, made from its declaration."""
+"""The input of requests for a verb, made from its declaration."""
 
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ from tasks.verbs.fields import Field, Json
 
 
 class DeclaredField(serializers.Field):
-    """A field as the catalogue declares it: its limits, its sentences, and its JSON Schema."""
+    """A field as declared in the catalogue: its limits, its sentences and its JSON Schema."""
 
     def __init__(self, declared: Field, *, required: bool | None = None) -> None:
         if required is None:
@@ -27,7 +27,7 @@ class DeclaredField(serializers.Field):
             **arguments,
         )
         self.declared = declared
-        # Help and default are added by whoever describes the serializer.
+        # Help and default are added where the serializer is described.
         set_override(self, "field", declared.type_schema())
 
     def to_internal_value(self, data: Any) -> Any:
@@ -41,7 +41,7 @@ class DeclaredField(serializers.Field):
 
 @cache
 def input_of(verb: Verb) -> type[StrictSerializer]:
-    """The serializer of what a request says when it uses ``verb``; names stay names."""
+    """The serializer for the input of a request that uses ``verb``; names stay names."""
     name = "".join(word.capitalize() for word in verb.key.split("_"))
     fields = {field.name: DeclaredField(field) for field in verb.fields}
     return type(f"{name}Input", (StrictSerializer,), {"__doc__": verb.help or verb.in_api, **fields})

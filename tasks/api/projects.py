@@ -24,7 +24,8 @@ from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
 class MemberOutput(serializers.Serializer):
     name = TextOf(
-        lambda membership: name_of(membership.user), help_text="The agent's slug, or the username of who is no agent."
+        lambda membership: name_of(membership.user),
+        help_text="The agent's slug, or the username of a user without an agent.",
     )
     role = serializers.ChoiceField(Role.choices)
 
@@ -39,7 +40,7 @@ class ProjectOutput(serializers.Serializer):
     review_required = serializers.BooleanField()
     lease_seconds = serializers.IntegerField()
     stalled_after_seconds = serializers.IntegerField()
-    policy = serializers.CharField(help_text="By what automatic assignment chooses.")
+    policy = serializers.CharField(help_text="The policy by which automatic assignment chooses.")
     share_weight = serializers.FloatField()
     patience_minutes = serializers.IntegerField()
     accept_within_llm_seconds = serializers.IntegerField()
@@ -124,7 +125,7 @@ class ProjectView(View):
         "team",
         "patch_project",
         "Change a project's rules and members",
-        "Managers only. Members that are not named stay as they are; the role null removes one.",
+        "Managers only. Members that are not listed stay as they are; the role null removes one.",
         request=ProjectPatch,
         responses=ProjectOutput,
         request_example={"lease_seconds": 600, "members": [{"name": "bert", "role": "reviewer"}]},
@@ -140,14 +141,14 @@ class ProjectView(View):
 
 
 def set_members(actor: User, project: Project, members: list[dict[str, Any]]) -> None:
-    """Add, change or (role null) remove members by name. Raises ``Invalid`` for a name that is not known."""
+    """Add, change or (role null) remove members by name. Raises ``Invalid`` for an unknown name."""
     if members and not may_in_project(actor, "manage_members", project):
         raise NotPermitted(f"Only a manager of {project.key} may change its members.")
     for member in members:
         name = member["name"]
         user = User.objects.filter(Q(agent__slug=name) | Q(username=name)).select_related("agent").first()
         if user is None:
-            # Only names that the actor can see anyway are suggested.
+            # Suggest only names that the actor can see anyway.
             known = Agent.objects.visible_to(actor).values_list("slug", flat=True)
             raise Invalid({"members": unknown_name(name, known, what="agent or user")})
         if member["role"] is None:

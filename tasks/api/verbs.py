@@ -1,4 +1,4 @@
-"""The endpoints of the verbs, made from the catalogue: path, input, words, and what each answers."""
+"""The endpoints of the verbs, made from the catalogue: path, input, texts and answer."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,7 +44,7 @@ def _brief(actor: User, run: Any) -> Response:
     return Response(run_brief(run, unread=count_unread(actor)))
 
 
-#: For each kind of answer: its serializer, how it is made of what the verb returned, and an example.
+#: For each kind of answer: its serializer, how it is made from the verb's return value, and an example.
 ANSWERS: dict[Answer, tuple[type[serializers.Serializer], Callable[[User, Any], Response], Any]] = {
     Answer.TASK: (TaskOutput, _task, None),
     Answer.FINISHED: (FinishedOutput, lambda actor, finished: finished_response(finished), FINISHED_EXAMPLE),
@@ -60,7 +60,7 @@ def words_of(verb: Verb, on: str = "a task") -> tuple[str, str, str, str]:
 
 
 def view_of(verb: Verb) -> type[View]:
-    """The view of a verb that is used on a task, by its ref, or on the caller's run, by its id."""
+    """The view of a verb on a task, addressed by its ref, or on the caller's run, addressed by its id."""
     output, respond, example = ANSWERS[verb.answer]
     takes = input_of(verb) if verb.fields else None
 
@@ -85,7 +85,7 @@ def view_of(verb: Verb) -> type[View]:
 
 
 def verb_paths() -> Iterator[tuple[str, type[View], str]]:
-    """Path, view and name of each verb with a regular path; ``REF`` and ``RUN`` stand for what is named."""
+    """Path, view and name of each verb with a regular path; ``REF`` and ``RUN`` are placeholders."""
     of_runs = {verb.name for verb in at(Door.API, On.RUN)}
     for verb in at(Door.API, On.TASK, On.RUN):
         if not verb.regular:

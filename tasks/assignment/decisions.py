@@ -13,7 +13,7 @@ class Decision:
 
     made: AssignmentDecision
     title: str
-    said: list[str]
+    sentences: list[str]
     warning: str = ""
 
 
@@ -22,10 +22,10 @@ def latest_decision(task: Task) -> Decision | None:
     made = AssignmentDecision.objects.filter(task=task).select_related("agent").order_by("-pk").first()
     if made is None:
         return None
-    said = words.sentences(made.candidates, made.others)
+    sentences = words.sentences(made.candidates, made.others)
     if made.agent is not None:
-        return Decision(made, f"Why {made.agent.slug}?", said)
-    return Decision(made, "Why nobody?", said, made.warning)
+        return Decision(made, f"Why {made.agent.slug}?", sentences)
+    return Decision(made, "Why nobody?", sentences, made.warning)
 
 
 def decision_that_holds(task: Task) -> Decision | None:

@@ -1,6 +1,6 @@
-"""When to match: soon after something changed, and now and then in case nothing said so.
+"""When to match: soon after something changed, and periodically in case nothing reported it.
 
-The listener brings the news. A burst is served once.
+The listener brings the news. A burst is served by one matching.
 """
 
 import logging
@@ -28,15 +28,15 @@ from tasks.models import Agent, AgentKind, AssignmentMode, AssignmentSource, Eve
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-#: How late it may be noticed that the engine stops.
+#: How late it may notice that the engine stops.
 STOP_SECONDS = 0.25
-#: Changes that come so close together are served by one matching.
+#: Changes this close together are served by one matching.
 GATHER_SECONDS = 0.05
-#: Working hours begin, rests after a lapsed offer end, agents wake: nothing tells of it.
+#: Working hours start, delays after a lapsed offer end, agents wake: no event reports these.
 LOOK_ANYWAY_SECONDS = 10.0
 EXPLAIN_AGAIN = timedelta(seconds=30)
 RELEARN_AFTER = timedelta(minutes=10)
-#: Tasks whose last explanation is remembered.
+#: How many tasks' last explanations are remembered.
 REMEMBERED = 20_000
 
 #: After these, as after the end of a run, what an agent has shown differs from what is remembered.
@@ -44,7 +44,7 @@ JUDGED = ("approve", "request_changes", "adopt")
 
 
 class Matchmaker:
-    """Knows whether a matching is due, and does it: a companion of the engine. Several beside each other are safe."""
+    """Knows whether a matching is due, and runs it: a companion of the engine. Several side by side are safe."""
 
     name = "offers"
 
@@ -63,13 +63,13 @@ class Matchmaker:
         self._any_auto = False
 
     def catch_up(self) -> int:
-        """Let offers lapse and match all there is now; returns how many offers that made."""
+        """Let offers lapse and match everything that waits now; returns how many offers that made."""
         self.experience = Experience()
         self._explained.clear()
         return self.tick(always=True)
 
     def run(self, stop: threading.Event) -> None:
-        """Match soon after each change until ``stop`` is set; an outage of the database is waited for."""
+        """Match soon after each change until ``stop`` is set; waits out outages of the database."""
         away = False
         with closing(connection), closing(listener.subscribe(self._listen, kinds=kinds.WAKING_MATCHING)):
             while not stop.is_set():
@@ -84,14 +84,14 @@ class Matchmaker:
                     connection.close()
                     stop.wait(TICK_SECONDS)
                 except Exception:
-                    logger.exception("A matching failed; the next one comes.")
+                    logger.exception("A matching failed; the next one will try again.")
                     stop.wait(TICK_SECONDS)
 
     def _listen(self, news: News) -> None:
         if news.events:
             self.hear(news.events)
         else:
-            # What happened before listening began may have been missed by the first look.
+            # The first look may have missed what happened before listening started.
             self._news.set()
 
     def hear(self, events: Iterable[Event]) -> None:
@@ -120,7 +120,7 @@ class Matchmaker:
                     return
 
     def tick(self, *, always: bool = False) -> int:
-        """Let offers lapse and, where it is due (or ``always``), match; returns how many offers were made."""
+        """Let offers lapse and, if due (or ``always``), match; returns how many offers were made."""
         while ended := lapse_offers():
             with self._lock:
                 self._passed_on.update(ended)
@@ -137,7 +137,7 @@ class Matchmaker:
         return self._match(projects) if due else 0
 
     def _notice_who_woke(self, projects: list[Project]) -> None:
-        """An agent that calls again records no event, but it brings slots."""
+        """An agent that calls again records no event, but adds slots."""
         if not projects:
             return
         seen = Q(last_seen_at__gt=clock.now() - ALIVE_FOR, kind=AgentKind.LLM)
@@ -150,7 +150,7 @@ class Matchmaker:
     def _match(self, projects: list[Project]) -> int:
         self._news.clear()
         started = time.monotonic()
-        # What happened up to here is read from the tables now; heard of later, it is matched no second time.
+        # What happened up to here is read from the tables now; hearing of it later must not match it a second time.
         place = present_cursor().id
         with self._lock:
             self._matched_id = place
@@ -170,7 +170,7 @@ class Matchmaker:
                 self._passed_on |= passed_on
             raise
         self._look_at = time.monotonic() + LOOK_ANYWAY_SECONDS
-        # As long a rest as the matching took: a queue without end takes half a core, not a whole one.
+        # Rest as long as the matching took: an endless queue takes half a core, not a whole one.
         self._rest_until = 2 * time.monotonic() - started
         return offered
 
@@ -184,7 +184,7 @@ class Matchmaker:
 
 
 def _pass_on(tasks: set[int]) -> int:
-    """An offer on demand that was not taken goes to the next, in projects that are not served anyway."""
+    """Pass an offer on demand that was not taken to the next agent, in projects that are not served anyway."""
     manual = Task.objects.filter(pk__in=tasks, project__mode=AssignmentMode.MANUAL).select_related("project")
     offered = 0
     for task in manual:

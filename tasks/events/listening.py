@@ -1,19 +1,19 @@
-"""Hearing of events: one tail of the table in each process, for everyone in it that waits for news.
+"""Listening to events: one tail of the table per process, for everyone in it that waits for news.
 
-A thread follows the events in their order and hands each batch to all who subscribed. The bell wakes it: this process's
-commits ring it, and carriers bring the ring of other processes (``messaging`` adds one where there is Redis). A cheap
-poll is the guarantee: a lost ring costs freshness, never an event. An outage of the database is logged once, and the
-tail goes on where it was.
+A thread follows the events in order and hands each batch to all subscribers. The bell wakes it: this process's commits
+ring it, and carriers bring the ring of other processes (``messaging`` adds one if there is Redis). A cheap poll is the
+guarantee: a lost ring costs freshness, never an event. An outage of the database is logged once, and the tail continues
+where it was.
 
-Three ways to listen, each from a place on, in order, with nothing left out:
+Three ways to listen, each from a position on, in order, without gaps:
 
 - ``listener.subscribe(hear)`` calls ``hear(news)`` in the listener's thread: quick, and without the database, because
-  everybody else waits for it. ``loop.call_soon_threadsafe`` brings it to a loop.
-- ``listener.ears()`` is for a thread that waits: ``ears.take(timeout)`` returns the news since the last call.
+  everybody else waits for it. Use ``loop.call_soon_threadsafe`` to pass it to a loop.
+- ``listener.ears()`` is for a waiting thread: ``ears.take(timeout)`` returns the news since the last call.
 - ``listener.feed()`` is for a coroutine: ``await feed.take(timeout)`` returns the next news.
 
-Each takes ``kinds``, the kinds of events wanted; left out means all. Each begins with news without events whose place
-is where listening begins: read the table up to there (or behind it, without harm), and nothing falls in between.
+Each takes ``kinds``, the kinds of events wanted (default: all). Each starts with news without events whose position is
+where listening starts: read the table up to there (or further, which does no harm), and nothing is lost in between.
 """
 
 import asyncio
@@ -37,25 +37,25 @@ from tasks.models import Event
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-#: Between two looks under load: several events in one batch instead of a batch an event.
+#: Pause between two looks under load: several events in one batch instead of one batch per event.
 GATHER_SECONDS = 0.01
-#: News of another process is at most this old where no carrier brings its bell. SQLite is asked only whether anything
-#: was written at all, which costs some microseconds.
+#: News of another process is at most this old if no carrier brings its bell. On SQLite the poll only checks whether
+#: anything was written at all, which costs a few microseconds.
 POLL_SECONDS = {"sqlite": 0.05, "postgresql": 0.25}
 RETRY_SECONDS = 1.0
-#: How soon to look again where the stream ends at a gap, which most often is filled within milliseconds: from, to.
+#: How soon to look again if the stream ends at a gap, which is usually filled within milliseconds: from, to.
 GAP_SECONDS = (0.002, 0.1)
-#: News that may wait for a coroutine before the tail waits for it, and for how long the tail does.
+#: How much news may wait for a coroutine before the tail waits for it, and for how long the tail waits.
 FEED_AHEAD = 8
 FEED_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class News:
-    """``events`` in their order, and the place behind all that was looked at. Shared by all who hear it: read only.
+    """``events`` in order, and the position after everything read. Shared by all subscribers, so read-only.
 
-    ``starts_over`` is set where the table is not the one that was followed (a dump was restored): what was heard before
-    may not have happened, and from ``place`` on another story goes on.
+    ``starts_over`` is set if the table is not the one followed before (a dump was restored): what was heard earlier may
+    not have happened, and another history continues from ``place``.
     """
 
     events: Sequence[Event]
@@ -70,12 +70,12 @@ class Closable(Protocol):
     def close(self) -> None: ...
 
 
-#: Begins to call ``ring`` at each news of another process, until what it returns is closed.
+#: Starts calling ``ring`` for all news from other processes, until what it returns is closed.
 Carrier = Callable[[Callable[[], None]], Closable]
 
 
 class Subscription:
-    """That somebody listens; ``close`` ends it, from any thread and as often as one likes."""
+    """A subscription; ``close`` ends it, from any thread, any number of times."""
 
     def __init__(self, listener: "Listener", hear: Hear, kinds: Collection[str] | None) -> None:
         self._listener = listener
@@ -88,8 +88,8 @@ class Subscription:
         self.is_closed = True
         self._listener.forget(self)
 
-    def tell(self, news: News) -> None:
-        """In the listener's thread: pass on what is wanted of ``news``."""
+    def deliver(self, news: News) -> None:
+        """In the listener's thread: pass on the wanted part of ``news``."""
         if self.is_closed:
             return
         if self._kinds is not None and news.events:
@@ -100,11 +100,11 @@ class Subscription:
         try:
             self._hear(news)
         except Exception:
-            logger.exception("News could not be handed over; the others have them.")
+            logger.exception("News could not be handed over; the other subscribers have it.")
 
 
 class Listener:
-    """The process's one tail. Its thread runs, with a database connection, as long as somebody listens."""
+    """The process's single tail. Its thread runs, with a database connection, as long as there are subscribers."""
 
     def __init__(self) -> None:
         #: Set up once, when the apps are ready.
@@ -119,7 +119,7 @@ class Listener:
         subscription = Subscription(self, hear, kinds)
         with self._mutex:
             self._subscriptions.append(subscription)
-            # Where this process was forked off another one, the thread stayed there.
+            # After a fork the thread exists only in the parent process.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
                 self._thread.start()
@@ -127,7 +127,7 @@ class Listener:
         return subscription
 
     def ears(self, *, kinds: Collection[str] | None = None) -> "Ears":
-        """For a thread that waits; a context manager."""
+        """For a waiting thread; a context manager."""
         return Ears(self, kinds)
 
     def feed(self, *, kinds: Collection[str] | None = None) -> "Feed":
@@ -141,7 +141,7 @@ class Listener:
         self._rung.set()
 
     def ring(self, **_: Any) -> None:
-        """Look at once: there is news."""
+        """There is news: look at once."""
         self._rung.set()
 
     def _run(self) -> None:
@@ -161,11 +161,11 @@ class Listener:
                 pause.begin()
                 if place is None:
                     place = present_cursor()
-                    self._tell(News((), place, starts_over=True), to=self._present() if starts_over else [])
+                    self._deliver(News((), place, starts_over=True), to=self._present() if starts_over else [])
                 self._admit(place)
                 events, place = read_all(place, BATCH)
             except CursorExpired:
-                logger.warning("The events are those of another database; the stream starts over from there.")
+                logger.warning("The events are from another database; the stream starts over from there.")
                 place, starts_over = None, True
                 continue
             except (DatabaseError, InterfaceError) as error:
@@ -180,23 +180,23 @@ class Listener:
                 time.sleep(RETRY_SECONDS)
                 continue
             if is_away:
-                logger.warning("The database is back; the stream goes on.")
+                logger.warning("The database is back; the stream continues.")
             is_away = False
             if events:
-                self._tell(News(events, place), to=self._present())
+                self._deliver(News(events, place), to=self._present())
             if len(events) == BATCH:
                 continue
-            # An outage meanwhile is reported by the look that follows.
+            # The next look reports an outage in between.
             with suppress(DatabaseError, InterfaceError):
                 pause.end(at_gap=settled.has_gap)
 
     @staticmethod
-    def _tell(news: News, *, to: Sequence[Subscription]) -> None:
+    def _deliver(news: News, *, to: Sequence[Subscription]) -> None:
         for subscription in to:
-            subscription.tell(news)
+            subscription.deliver(news)
 
     def _is_wanted(self) -> bool:
-        """Whether anybody listens still; if not, the thread is let go in the same step."""
+        """Whether there are subscribers left; if not, the thread is released in the same step."""
         with self._mutex:
             if self._subscriptions:
                 return True
@@ -204,19 +204,19 @@ class Listener:
             return False
 
     def _admit(self, place: Cursor) -> None:
-        """Tell those who are new where they begin: what they hear from now on lies behind ``place``."""
+        """Give new subscribers their starting position: what they hear from now on is after ``place``."""
         new = self._present(joined=False)
-        self._tell(News((), place), to=new)
+        self._deliver(News((), place), to=new)
         for subscription in new:
             subscription.has_joined = True
 
     def _present(self, *, joined: bool = True) -> list[Subscription]:
         with self._mutex:
-            return [one for one in self._subscriptions if one.has_joined is joined]
+            return [subscription for subscription in self._subscriptions if subscription.has_joined is joined]
 
 
 class _Pause:
-    """From one look at the table to the next: until the bell has rung, or it is time to look."""
+    """The pause between two looks at the table: until the bell rings, or it is time to look."""
 
     def __init__(self, rung: threading.Event) -> None:
         self._rung = rung
@@ -224,11 +224,11 @@ class _Pause:
         self._gap_seconds = GAP_SECONDS[0]
 
     def begin(self) -> None:
-        """Remember the state of the database from before the table is read."""
+        """Remember the state of the database before the table is read."""
         self._version = self._read()
 
     def end(self, *, at_gap: bool) -> None:
-        """Return once the table is to be looked at; ``at_gap`` says that it soon is."""
+        """Return when it is time to look at the table, which is soon if ``at_gap``."""
         time.sleep(GATHER_SECONDS)
         if at_gap:
             self._rung.wait(self._gap_seconds)
@@ -241,7 +241,7 @@ class _Pause:
 
     @staticmethod
     def _read() -> int | None:
-        """SQLite counts, for each connection, the commits of all others; None on PostgreSQL, where nothing does."""
+        """The commits of other connections, which SQLite counts; None on PostgreSQL, which does not."""
         if connection.vendor != "sqlite":
             return None
         with connection.cursor() as cursor:
@@ -250,7 +250,7 @@ class _Pause:
 
 
 class Ears:
-    """A thread's way to listen: what is new is kept until it asks."""
+    """A thread's way to listen: news is kept until it is taken."""
 
     def __init__(self, listener: Listener, kinds: Collection[str] | None) -> None:
         self._changed = threading.Condition()
@@ -265,9 +265,9 @@ class Ears:
             self._changed.notify_all()
 
     def take(self, timeout: float) -> News | None:
-        """The news since the last call, at once where there is any, else the first within ``timeout`` seconds.
+        """The news since the last call, at once if there is any, else the first within ``timeout`` seconds.
 
-        None where none came in time, or ``wake`` was called.
+        None if none came in time, or ``wake`` was called.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._news is not None or self._is_woken, timeout)
@@ -276,7 +276,7 @@ class Ears:
             return news
 
     def wake(self) -> None:
-        """Let ``take`` return, now or the next time."""
+        """Make ``take`` return, now or at the next call."""
         with self._changed:
             self._is_woken = True
             self._changed.notify_all()
@@ -294,11 +294,11 @@ class Ears:
 
 
 class FeedOverrun(Exception):
-    """The coroutine did not take its news for so long that the tail went on without it; read from the table."""
+    """The coroutine did not take its news for too long, so the tail continued without it; read from the table."""
 
 
 class Feed:
-    """A coroutine's way to listen. Some news may wait for it; then the tail waits, and at last goes on without it."""
+    """A coroutine's way to listen. Some news may wait for it; then the tail waits, and finally continues without it."""
 
     def __init__(self, listener: Listener, kinds: Collection[str] | None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -317,11 +317,11 @@ class Feed:
         try:
             self._loop.call_soon_threadsafe(self._news.put_nowait, news)
         except RuntimeError:
-            # The loop has ended, and with it whoever listened.
+            # The loop has ended, and with it the listening coroutine.
             self._subscription.close()
 
     async def take(self, timeout: float | None = None) -> News | None:
-        """The next news; None where none came within ``timeout`` seconds. Raises ``FeedOverrun``."""
+        """The next news; None if none came within ``timeout`` seconds. Raises ``FeedOverrun``."""
         news = None
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):

@@ -1,4 +1,4 @@
-"""What a reader of the stream asks for: one project, one task, some kinds. Only what it may see can be named."""
+"""What a reader of the stream requests: one project, one task, certain kinds. It may name only what it may see."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from tasks.models import Event, Project
 
 @dataclass(frozen=True)
 class Narrowing:
-    """A part of the stream; left out means all that the reader may see. ``project`` is a key."""
+    """A part of the stream; empty fields mean everything that the reader may see. ``project`` is a key."""
 
     project: str | None = None
     task_id: int | None = None
@@ -27,10 +27,10 @@ class Narrowing:
 
 
 def narrowing_of(user: User, *, project: str | None = None, task: str | None = None, kinds: str = "") -> Narrowing:
-    """The part of the stream that a query names: a key, a ref, kinds with commas between them.
+    """The part of the stream that a query names: a key, a ref, comma-separated kinds.
 
-    Raises ``NotFound`` for a project or task that ``user`` may not see, ``Invalid`` for a kind that the catalogue does
-    not know, with the nearest one. Reads the database.
+    Raises ``NotFound`` for a project or task that ``user`` may not see, ``Invalid`` for an unknown kind, with the
+    nearest known one. Reads the database.
     """
     wanted = frozenset(kind.strip() for kind in kinds.split(",") if kind.strip())
     for kind in sorted(wanted):

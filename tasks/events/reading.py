@@ -1,4 +1,4 @@
-"""Reading events after a cursor, in the order of their row ids, up to where the stream is complete (``settled``)."""
+"""Reading events after a cursor, in row id order, up to where the stream is complete (``settled``)."""
 
 import base64
 import binascii
@@ -20,17 +20,17 @@ from tasks.models import Event
 from tasks.querysets import EventQuerySet
 
 FORM = re.compile(r"e[0-9]{1,18}")
-#: A transaction id and a row id, as cursors were at first.
+#: A transaction id and a row id, as in the first version of cursors.
 FORMER = re.compile(r"[0-9]+\.-?[0-9]+")
 
-NOT_OURS = "It is not a cursor of ours; leave it out, or use the one of the last answer."
+NOT_OURS = "It is not one of our cursors; leave it out, or use the one from the last answer."
 
 
 @dataclass(frozen=True, order=True)
 class Cursor:
-    """A place in the stream: everything up to and including the event with this row id has been read.
+    """A position in the stream: everything up to and including the event with this row id has been read.
 
-    Only of what is settled is there a cursor: no event with a lower id can come any more.
+    Cursors exist only for settled events: no event with a lower id can appear any more.
     """
 
     id: int
@@ -40,19 +40,19 @@ class Cursor:
 
     @classmethod
     def of(cls, event: Event) -> "Cursor":
-        """The place of ``event``: reading goes on behind it."""
+        """The position of ``event``: reading continues after it."""
         return cls(event.pk)
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """Raises ``Invalid`` for what is not a cursor of ours, ``CursorExpired`` for one of an earlier version."""
+        """Raises ``Invalid`` for anything but one of our cursors, ``CursorExpired`` for one of an earlier version."""
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
         except (ValueError, binascii.Error):
             raise Invalid({"after": NOT_OURS}) from None
         if FORMER.fullmatch(raw):
             raise CursorExpired(
-                "This cursor is of an earlier version.", "Fetch what is there now and follow on from `after=now`."
+                "This cursor is from an earlier version.", "Fetch the current state and follow from `after=now`."
             )
         if not FORM.fullmatch(raw):
             raise Invalid({"after": NOT_OURS})
@@ -64,41 +64,41 @@ EVERYTHING = Narrowing()
 
 
 def present_cursor() -> Cursor:
-    """The place from which only news is read. What another transaction has recorded and not committed is news."""
+    """The position after which only new events are read, including uncommitted ones of other transactions."""
     return Cursor(settled.place())
 
 
 def first_kept() -> Cursor:
-    """The place before the oldest event that is still replayed; older ones stay on record."""
+    """The position before the oldest event that is still replayed; older ones stay on record."""
     kept = Event.objects.filter(at__gte=clock.now() - timedelta(days=settings.EVENT_RETENTION_DAYS))
     oldest = kept.order_by("at").first()
     return START if oldest is None else Cursor(oldest.pk - 1)
 
 
 def require_kept(after: Cursor) -> None:
-    """Raise ``CursorExpired`` where events behind ``after`` are no longer replayed, or were never in this table."""
+    """Raise ``CursorExpired`` if events after ``after`` are no longer replayed, or were never in this table."""
     _require_given(after)
     following = Event.objects.filter(pk__gt=after.id).in_order().values_list("at", flat=True).first()
     if following is not None and following < clock.now() - timedelta(days=settings.EVENT_RETENTION_DAYS):
-        raise CursorExpired("This cursor is too old.", "Fetch what is there now and follow on from `after=now`.")
+        raise CursorExpired("This cursor is too old.", "Fetch the current state and follow from `after=now`.")
 
 
 def _require_given(after: Cursor) -> None:
-    """Raise ``CursorExpired`` where ``after`` lies beyond every id that this table has given.
+    """Raise ``CursorExpired`` if ``after`` is beyond every id that this table has assigned.
 
-    So it comes from another database, or from after the dump that was restored: everything would seem to be read.
+    Such a cursor is from another database, or newer than a restored dump: everything would seem to have been read.
     """
     if after.id > highest_id_given():
         raise CursorExpired(
-            "This cursor is of another database.", "Fetch what is there now and follow on from `after=now`."
+            "This cursor is from another database.", "Fetch the current state and follow from `after=now`."
         )
 
 
 def _read(events: EventQuerySet, after: Cursor, limit: int, until: Cursor | None = None) -> tuple[list[Event], Cursor]:
-    """Up to ``limit`` of ``events`` behind ``after``, and the cursor behind all that was looked at.
+    """Up to ``limit`` of ``events`` after ``after``, and the cursor after everything examined.
 
-    ``until`` is a place that is known to be settled; left out, it is the present one. Raises ``CursorExpired`` where
-    the table has never given an id as high as that of ``after``.
+    ``until`` is a position known to be settled (default: the current one). Raises ``CursorExpired`` if the table has
+    never assigned an id as high as that of ``after``.
     """
     if until is None:
         until = present_cursor()
@@ -107,19 +107,19 @@ def _read(events: EventQuerySet, after: Cursor, limit: int, until: Cursor | None
     if until <= after:
         return [], after
     rows = list(events.filter(pk__gt=after.id, pk__lte=until.id).in_order()[:limit])
-    # Whether or not it was for this reader: all up to there has been looked at.
+    # Everything up to there has been examined, whether or not it was for this reader.
     return rows, Cursor.of(rows[-1]) if len(rows) == limit else until
 
 
 def read_all(after: Cursor, limit: int) -> tuple[list[Event], Cursor]:
-    """Up to ``limit`` events behind ``after``, whoever may see them, and the cursor to go on from."""
+    """Up to ``limit`` events after ``after``, whoever may see them, and the cursor to continue from."""
     return _read(Event.objects.all(), after, limit)
 
 
 def read_kinds(kinds: Collection[str], after: Cursor, limit: int) -> tuple[list[Event], Cursor]:
-    """Up to ``limit`` events of these kinds behind ``after``, whoever may see them, and the cursor to go on from.
+    """Up to ``limit`` events of these kinds after ``after``, whoever may see them, and the cursor to continue from.
 
-    Others are stepped over by the database; a follower that wants few kinds does not load the rest.
+    The database skips the others; a follower of few kinds does not load the rest.
     """
     return _read(Event.objects.filter(kind__in=sorted(kinds)), after, limit)
 
@@ -132,9 +132,9 @@ def read_events(
     narrowing: Narrowing = EVERYTHING,
     until: Cursor | None = None,
 ) -> tuple[list[Event], Cursor]:
-    """Up to ``limit`` events behind ``after`` that ``user`` may see, in order, and the cursor to go on from.
+    """Up to ``limit`` events after ``after`` that ``user`` may see, in order, and the cursor to continue from.
 
-    ``until`` is a place that was read up to already. An event with a recipient is for them and its actor.
+    ``until`` is a position already read up to. An event with a recipient is visible to them and its actor.
     """
     events = Event.objects.visible_to(user)
     events = events.filter(Q(recipient__isnull=True) | Q(recipient=user) | Q(actor=user))
@@ -148,7 +148,7 @@ def read_events(
 
 
 def event_output(event: Event) -> dict[str, Any]:
-    """One event as ``api.md`` shapes it; needs no further query."""
+    """One event as the API shows it; needs no further query."""
     return {
         "id": str(event.pk),
         "at": event.at,

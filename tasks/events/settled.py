@@ -1,16 +1,16 @@
-"""How far the stream is complete: the id up to which no event can come any more.
+"""How far the stream is complete: the id up to which no more events can appear.
 
-Events are ordered by row id. A verb records its events after it has taken its locks, so ids follow what happened: what
-committed before another began its event stands before it. But on PostgreSQL an id is taken before its transaction
-commits: a reader may see 10 while 9 is still on its way, or was rolled back and never comes.
+Events are ordered by row id. A verb records its events after taking its locks, so ids follow what happened: what
+committed before another transaction recorded its event comes before it. But on PostgreSQL an id is assigned before its
+transaction commits: a reader may see 10 while 9 is still uncommitted, or was rolled back and never appears.
 
-As long as no id is missing, all that is seen is settled. Where one is missing, only a transaction that runs now can
-fill the gap. An INSERT takes a RowExclusiveLock on the table before it takes its ids, and a transaction keeps the lock
-until others can see what it wrote. So ``pg_locks`` names all that may fill a gap, and the gap is passed once those have
-ended who were there when it was first seen. They only become fewer: other transactions that come meanwhile, with
-whatever gaps of their own, delay it no further. A transaction that writes no events delays nobody.
+As long as no id is missing, everything visible is settled. If one is missing, only a transaction that is running now
+can fill the gap. An INSERT takes a RowExclusiveLock on the table before it takes its ids, and a transaction keeps the
+lock until others can see what it wrote. So ``pg_locks`` lists all transactions that may fill a gap, and the gap is
+passed once those that held the lock when it was first seen have ended. Their number only shrinks: transactions that
+start later, with any gaps of their own, do not delay it further. A transaction that writes no events delays nobody.
 
-On SQLite one transaction writes at a time: ids are the order of commits, and what is seen is all there is.
+On SQLite one transaction writes at a time: ids are in commit order, and nothing is missing.
 """
 
 import threading
@@ -21,14 +21,14 @@ from django.db.models import Max
 
 from tasks.models import EngineState, Event
 
-#: Ids that one look reads to see whether any is missing.
+#: How many ids one look reads to see whether any is missing.
 LOOK = 1000
-#: Stands for every transaction that was prepared for two-phase commit. One loses its name when it is prepared, so it
-#: cannot be recognised as one that was there at the beginning: all of them count. Django prepares none.
+#: Stands for every transaction prepared for two-phase commit. A transaction loses its name when it is prepared, so it
+#: cannot be recognised as one that was there at the start: all of them count. Django prepares none.
 PREPARED = "prepared"
 
-# pg_locks shows fast-path locks too. A virtual transaction id is not given again while the server runs; its restart
-# ends all transactions. What this very transaction wrote it sees, so it waits for nothing of its own.
+# pg_locks shows fast-path locks too. A virtual transaction id is not reused while the server runs, and a restart ends
+# all transactions. This transaction sees what it wrote itself, so it does not wait for itself.
 HOLDERS = """
 SELECT CASE WHEN pid IS NULL THEN %s ELSE virtualtransaction END
 FROM pg_locks
@@ -41,42 +41,42 @@ WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
 
 @dataclass(frozen=True)
 class Gap:
-    """Ids up to ``top`` are missing, which ``holders``, and no other transactions, may still fill."""
+    """Missing ids up to ``top``, which only ``holders`` may still fill."""
 
     top: int
     holders: frozenset[str]
 
     def narrowed(self, running: frozenset[str]) -> "Gap":
-        """The gap as it is when, of all transactions, only those in ``running`` hold the table."""
+        """The gap when only the transactions in ``running`` hold the table's lock."""
         return Gap(self.top, running & (self.holders | {PREPARED}))
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known: all ids up to ``place`` are settled; behind it, perhaps, is a gap."""
+    """What is known: all ids up to ``place`` are settled; after it there may be a gap."""
 
     place: int
     gap: Gap | None = None
 
     def joined(self, other: "Known") -> "Known":
-        """What is known from two looks at the same time."""
+        """The combined knowledge of two concurrent looks."""
         if self.place != other.place:
             return max(self, other, key=lambda known: known.place)
         if self.gap is None or other.gap is None:
             return self if self.gap else other
         if self.gap.top != other.gap.top:
-            # The gap that was seen first is passed first.
+            # The gap seen first is passed first.
             return min(self, other, key=lambda known: known.gap.top if known.gap else 0)
         return Known(self.place, Gap(self.gap.top, self.gap.holders & other.gap.holders))
 
 
 def newest_id() -> int:
-    """The highest id of an event that can be seen; 0 where there is none."""
+    """The highest id of a visible event; 0 if there is none."""
     return Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def highest_id_given() -> int:
-    """The highest id that an event of this table ever had, or nearly got: deleting events does not lower it."""
+    """The highest id ever assigned in this table, even if rolled back: deleting events does not lower it."""
     table = Event._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
@@ -88,7 +88,7 @@ def highest_id_given() -> int:
 
 
 def holders() -> frozenset[str]:
-    """The other transactions that have written events, or are about to, and have not ended."""
+    """The other running transactions that have written events or are about to."""
     with connection.cursor() as cursor:
         cursor.execute(HOLDERS, [PREPARED, Event._meta.db_table])
         return frozenset(name for (name,) in cursor.fetchall())
@@ -97,8 +97,8 @@ def holders() -> frozenset[str]:
 def advance(known: Known, newest: int) -> Known:
     """What is known after another look at the table, in which ``newest`` was seen before.
 
-    The order of the queries is the proof: whoever may fill an id below ``newest`` took its lock before that could be
-    seen. So it is among the holders asked for afterwards, or has ended, and then a later query sees what it wrote.
+    The order of the queries is the proof: a transaction that may fill an id below ``newest`` took its lock before that
+    could be seen. So it is among the holders read afterwards, or has ended, and then a later query sees what it wrote.
     """
     if newest <= known.place:
         return Known(known.place)
@@ -118,7 +118,7 @@ def advance(known: Known, newest: int) -> Known:
 
 
 def _without_gap(place: int) -> int:
-    """The last of the ids that follow ``place`` with none missing, of the next ``LOOK``."""
+    """The last id that follows ``place`` without a gap, among the next ``LOOK``."""
     for pk in Event.objects.filter(pk__gt=place).order_by("pk").values_list("pk", flat=True)[:LOOK]:
         if pk != place + 1:
             break
@@ -135,32 +135,32 @@ class Settled:
 
     @property
     def has_gap(self) -> bool:
-        """Whether the last look ended at a gap: then it is worth looking again soon."""
+        """Whether the last look ended at a gap, so that it is worth looking again soon."""
         known = self._known
         return known is not None and known.gap is not None
 
     def place(self) -> int:
-        """The id up to which all events are there to be read. Reads the database."""
+        """The id up to which all events can be read. Reads the database."""
         newest = newest_id()
         if connection.vendor != "postgresql":
             return newest
         known = self._known
         if known is not None and newest < known.place and highest_id_given() < known.place:
-            # The table was replaced by another, such as that of an earlier dump.
+            # The table was replaced by another, such as that of an older dump.
             known = self._known = None
         if known is None:
             known = Known(_place_of_the_engines())
-        found = advance(known, newest)
+        known_now = advance(known, newest)
         if connection.in_atomic_block:
-            # Events of this transaction look as if they were committed; nobody else may rely on it.
-            return found.place
+            # Events of this transaction look committed, which nobody else may rely on.
+            return known_now.place
         with self._mutex:
-            self._known = found if self._known is None else self._known.joined(found)
+            self._known = known_now if self._known is None else self._known.joined(known_now)
             return self._known.place
 
 
 def _place_of_the_engines() -> int:
-    """Where a process begins that knows nothing yet: an engine writes down each second how far it knows."""
+    """The starting point of a process that knows nothing yet: an engine stores every second how far it knows."""
     return EngineState.objects.values_list("settled_event_id", flat=True).first() or 0
 
 

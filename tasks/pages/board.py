@@ -180,7 +180,7 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
         "columns": [column for column in columns if not column.is_folded],
         "folded": [column for column in columns if column.is_folded],
         "projects": projects,
-        "asked": query,
+        "query": query,
         "clear_url": BoardQuery(query.project, Narrowing(), {"project": query.values["project"]}).url(),
         "is_narrowed": bool(query.narrowing),
         "has_tasks": any(content.count for content in contents.values()),

@@ -23,7 +23,7 @@ from tasks.verbs.catalogue import at
 
 @dataclass
 class Move:
-    """A column that the card may go to: the verb, and the form of what is to be said first."""
+    """A column that the card may go to: the verb, and the form for its input."""
 
     target: Status
     verb: Verb
@@ -47,7 +47,7 @@ class Refusal:
 
 
 def _target_of(verb: Verb, task: Task) -> Status | None:
-    """Where ``verb`` leads from the board: a result to review where one is required, an attempt to its end for good."""
+    """Where ``verb`` leads from the board: a result goes to review if one is required, a failed attempt is final."""
     if Status.FAILED in verb.targets:
         return Status.FAILED
     if Status.IN_REVIEW in verb.targets:
@@ -56,7 +56,7 @@ def _target_of(verb: Verb, task: Task) -> Status | None:
 
 
 def _moving(task: Task, target: Status) -> list[Verb]:
-    """The verbs that move this task there, the one to prefer first."""
+    """The verbs that move this task there, the preferred one first."""
     if target == task.status:
         return []
     return [verb for verb in at(Door.BOARD) if task.status in verb.statuses and _target_of(verb, task) == target]
@@ -66,13 +66,13 @@ def _why_no_verb(task: Task, target: Status) -> str:
     """Why nothing that a person can do leads from the task's status to ``target``."""
     now = task.get_status_display().lower()
     if target == task.status:
-        return f"{task.ref} is {now} already."
+        return f"{task.ref} is already in this column."
     ways = [other for other in Status if _moving(task, other)]
     columns = " or ".join(f"“{way.label}”" for way in ways)
     there = f" From there it can go to {columns}." if ways else ""
     match target:
         case Status.WAITING:
-            return f"{task.ref} waits only when the agent that works on it asks a question."
+            return f"{task.ref} waits only when the agent working on it asks a question."
         case Status.IN_REVIEW if task.status == Status.IN_PROGRESS:
             return f"{task.ref} requires no review; its holder completes it."
         case Status.COMPLETED if task.status == Status.IN_PROGRESS:
@@ -98,7 +98,7 @@ def _move(scene: Scene, verb: Verb, target: Status) -> Move:
 
 
 def _begins(scene: Scene, legal: list[Verb]) -> Move | Refusal:
-    """Start for oneself, or as a manager for a person."""
+    """Start for the user, or as a manager for another person."""
     task, target = scene.task, Status.IN_PROGRESS
     usable = [verb for verb in legal if scene.is_open(verb)]
     if usable:
@@ -113,33 +113,33 @@ def _begins(scene: Scene, legal: list[Verb]) -> Move | Refusal:
     if catalogue.START_FOR in permitted and not scene.people:
         return Refusal(
             target,
-            f"No person of {task.project.key} can start {task.ref}; LLM agents begin by claiming it themselves.",
+            f"Nobody in {task.project.key} can start {task.ref}; LLM agents claim it themselves.",
         )
-    # Whether there is room, and whose the task is by then, is the verb's to say.
+    # The verb decides whether there is capacity, and who has the task by then.
     return Move(target, catalogue.START)
 
 
 def moves_of(scene: Scene) -> list[Move | Refusal]:
-    """For each column the move that the actor may make, or why not."""
-    found: list[Move | Refusal] = []
+    """The move that the actor may make to each column, or why not."""
+    ways: list[Move | Refusal] = []
     for target in Status:
         legal = _moving(scene.task, target)
         usable = [verb for verb in legal if scene.is_open(verb)]
         if not legal:
-            found.append(Refusal(target, _why_no_verb(scene.task, target)))
+            ways.append(Refusal(target, _why_no_verb(scene.task, target)))
         elif target == Status.IN_PROGRESS:
-            found.append(_begins(scene, legal))
+            ways.append(_begins(scene, legal))
         elif usable:
-            found.append(_move(scene, usable[0], target))
+            ways.append(_move(scene, usable[0], target))
         else:
-            found.append(Refusal(target, _why_not_permitted(scene, legal[0])))
-    return found
+            ways.append(Refusal(target, _why_not_permitted(scene, legal[0])))
+    return ways
 
 
 @require_safe
 @login_required
 def moves(request: HttpRequest, ref: str) -> HttpResponse:
-    """The forms that move this task's card, one per column it may go to, and a sentence for each other column."""
+    """The forms that move this task's card, one per column that it may go to, and a sentence for every other column."""
     user: Any = request.user
     task = find_task(request, ref)
     scene = Scene(user, task, clock.now())

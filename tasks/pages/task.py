@@ -30,7 +30,7 @@ RESULT_SHOWN = 20_000
 
 @dataclass
 class Neighbours:
-    """Tasks around this one, the first of them and whether there are more."""
+    """Related tasks: the first ones, and whether there are more."""
 
     title: str
     tasks: list[Task]
@@ -39,7 +39,7 @@ class Neighbours:
 
 @dataclass
 class Result:
-    """A result to show: JSON laid out, or plain text; both untrusted."""
+    """A result to show: formatted JSON, or plain text; both untrusted."""
 
     text: str
     is_text: bool = False
@@ -55,7 +55,7 @@ class Criterion:
 
 @dataclass
 class Attempt:
-    """A run as the page shows it. Its id stays hidden: who knows it could write for its holder."""
+    """A run as the page shows it. Its id stays hidden: anyone who knows it could write for its holder."""
 
     run: Run
     may_adopt: bool = False
@@ -81,7 +81,7 @@ class Attempt:
 
 
 def find_task(request: HttpRequest, ref: str) -> Task:
-    """The task named ``ref`` among those the user may see. Raises ``Http404`` for others: they do not exist here."""
+    """The task named ``ref`` among those the user may see. Raises ``Http404`` for others."""
     user: Any = request.user
     task = task_named(user, ref).select_related("project", "parent__project", "created_by__agent").first()
     if task is None:
@@ -89,18 +89,18 @@ def find_task(request: HttpRequest, ref: str) -> Task:
     return task
 
 
-def _some(title: str, tasks: Any) -> Neighbours:
+def _neighbour_group(title: str, tasks: Any) -> Neighbours:
     columns = ("project__key", "number", "title", "status", "priority")
-    found = list(tasks.select_related("project").only(*columns).order_by("pk")[: NEIGHBOURS + 1])
-    return Neighbours(title, found[:NEIGHBOURS], len(found) > NEIGHBOURS)
+    first = list(tasks.select_related("project").only(*columns).order_by("pk")[: NEIGHBOURS + 1])
+    return Neighbours(title, first[:NEIGHBOURS], len(first) > NEIGHBOURS)
 
 
 def _neighbours(task: Task) -> list[Neighbours]:
     groups = [
-        _some("Waits for", Task.objects.filter(dependents__task=task)),
-        _some("Subtasks", Task.objects.filter(parent=task)),
-        _some("Waited for by", Task.objects.filter(dependencies__depends_on=task)),
-        _some("Linked", Task.objects.filter(linked_from__task=task).distinct()),
+        _neighbour_group("Waits for", Task.objects.filter(dependents__task=task)),
+        _neighbour_group("Subtasks", Task.objects.filter(parent=task)),
+        _neighbour_group("Waited for by", Task.objects.filter(dependencies__depends_on=task)),
+        _neighbour_group("Linked", Task.objects.filter(linked_from__task=task).distinct()),
     ]
     if task.parent is not None:
         groups.insert(0, Neighbours("Part of", [task.parent]))
@@ -108,7 +108,7 @@ def _neighbours(task: Task) -> list[Neighbours]:
 
 
 def show_result(value: Any) -> Result | None:
-    """A result laid out for reading, cut where it is very long."""
+    """A result formatted for reading, shortened if it is very long."""
     if value is None:
         return None
     is_text = isinstance(value, str)
@@ -117,20 +117,20 @@ def show_result(value: Any) -> Result | None:
 
 
 def _criteria(task: Task, judged: Run | None) -> list[Criterion]:
-    """The criteria, each with what the run that finished said of it."""
-    said = {}
+    """The criteria, each with the finished run's verdict on it."""
+    verdicts = {}
     for item in judged.criteria if judged is not None and isinstance(judged.criteria, list) else ():
         if isinstance(item, dict):
-            said[str(item.get("criterion"))] = item
-    found = []
+            verdicts[str(item.get("criterion"))] = item
+    criteria = []
     for text in map(str, task.criteria):
-        told = said.get(text, {})
-        found.append(Criterion(text, told.get("met"), str(told.get("note") or "")))
-    return found
+        verdict = verdicts.get(text, {})
+        criteria.append(Criterion(text, verdict.get("met"), str(verdict.get("note") or "")))
+    return criteria
 
 
 def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[str, Any]:
-    """What the page shows. ``refused``: what was posted and could not be done."""
+    """What the page shows. ``refused``: the posted verb that could not be used."""
     now = clock.now()
     user: Any = request.user
     scene = Scene(user, task, now)
@@ -144,7 +144,7 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         .order_by("-number")[: RUNS + 1]
     )
     active = next((run for run in runs if run.ended_at is None), None)
-    # Read already, with what the page shows of them.
+    # Already read, with what the page shows of them.
     scene.held, scene.assignees = active, assignees
     may_adopt = any(run.late_result for run in runs) and scene.is_open(catalogue.ADOPT)
     ended = [
@@ -188,13 +188,13 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def task(request: HttpRequest, ref: str) -> HttpResponse:
-    """One task; a POST uses the verb it names, then leads back here, or says why not and keeps what was typed."""
-    found = find_task(request, ref)
+    """One task; a POST uses the verb it names, then leads back here, or says why not and keeps the input."""
+    shown = find_task(request, ref)
     if request.method != "POST":
-        return render(request, "tasks/task.html", _context(request, found))
-    done, sentence = verbs.use_posted(request.user, found, request.POST)  # type: ignore[arg-type]
+        return render(request, "tasks/task.html", _context(request, shown))
+    done, sentence = verbs.use_posted(request.user, shown, request.POST)  # type: ignore[arg-type]
     if not done:
         context = _context(request, find_task(request, ref), refused=request.POST)
         return render(request, "tasks/task.html", context | {"problem": sentence}, status=409)
     messages.success(request, sentence)
-    return HttpResponseRedirect(reverse("task", args=[found.ref]))
+    return HttpResponseRedirect(reverse("task", args=[shown.ref]))

@@ -1,4 +1,4 @@
-"""The buttons of the task page: which verbs somebody may use now, each with the form of what it takes."""
+"""The buttons of the task page: which verbs the user may use now, each with the form for its input."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Offer:
-    """A verb that is open, and its form; filled with what was posted, where that was refused."""
+    """An open verb and its form, filled with the posted input if that was refused."""
 
     verb: Verb
     form: InputForm
@@ -28,12 +28,12 @@ class Offer:
 
     @property
     def is_simple(self) -> bool:
-        """Whether one click does it."""
+        """Whether one click is enough."""
         return not self.form.fields and not self.verb.confirm
 
 
 def offers_of(scene: Scene, refused: Any = None) -> list[Offer]:
-    """The buttons for the actor, in the order of the catalogue. ``refused``: what was posted in vain."""
+    """The buttons for the actor, in the order of the catalogue. ``refused``: the posted verb that was refused."""
     posted = posted_verb(Door.PAGE, refused.get("verb", ""), refused) if refused else None
     return [
         Offer(verb, _form(verb, scene, refused if verb is posted else None), verb is posted)
@@ -47,7 +47,7 @@ def _form(verb: Verb, scene: Scene, data: Any) -> InputForm:
 
 
 def use_posted(user: "User", task: Task, data: Any) -> tuple[bool, str]:
-    """Do what the posted ``verb`` asks; whether it was done, and the sentence that says what came of it."""
+    """Use the posted ``verb``; returns whether it was done, and a sentence about the outcome."""
     verb = posted_verb(Door.PAGE, data.get("verb", ""), data)
     try:
         return True, press(verb, actor=user, task=task, data=data)

@@ -67,7 +67,7 @@ class Task:
     assignees: dict[str, bool] = field(default_factory=dict)
     #: Assignments that ended with the task, in the order in which they were made.
     closed: list[tuple[str, bool]] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    statuses: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -127,7 +127,7 @@ class World:
 
     def _move(self, task: Task, status: str) -> None:
         before, task.status = task.status, status
-        task.told.append(status)
+        task.statuses.append(status)
         if status in ENDED:
             task.closed += task.assignees.items()
             task.assignees = {}

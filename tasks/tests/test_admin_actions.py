@@ -201,7 +201,7 @@ def test_long_action_stopped_half_way_tells_what_is_left(new_task, ada, monkeypa
     page = confirm(ada, "cancel", tasks)
     data = {"ids": page.context["ids"], "outcome": page.context["outcome"].dumps(), "stop": "1"}
     page = ada.post(reverse("admin:tasks_task_bulk", args=["cancel"]), data, follow=True)
-    assert messages_of(page)[1] == "Stopped: 2 tasks of the selection were left as they are."
+    assert messages_of(page)[1] == "Stopped: 2 tasks of the selection were not processed."
     assert statuses(*tasks) == ["cancelled", "not_started", "not_started"]
 
 
@@ -225,7 +225,7 @@ def test_selection_beyond_the_bound_is_refused_in_a_sentence(new_task, ada, monk
     monkeypatch.setattr(bulk_views, "MOST_SELECTED", 2)
     tasks = [new_task() for _ in range(3)]
     assert messages_of(act(ada, "cancel", tasks)) == [
-        "More than 2 tasks are selected; filter the list and take them in parts."
+        "More than 2 tasks are selected; filter the list and process them in parts."
     ]
 
 

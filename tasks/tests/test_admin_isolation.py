@@ -130,7 +130,7 @@ def test_bulk_verbs_on_guessed_ids_touch_nothing_of_another_project(cast, new_ta
     assert messages_of(response) == [f"Could not {BULK_VERBS[verb].to('1 task')} (a task): It no longer exists."]
     assert Task.objects.get(pk=hidden.pk).version == before.version
     response = ada.get(reverse("admin:tasks_task_bulk", args=[verb]), {"ids": str(hidden.pk)}, follow=True)
-    assert messages_of(response) == ["None of these tasks exists any longer."]
+    assert messages_of(response) == ["None of these tasks exists any more."]
 
 
 @pytest.mark.parametrize("verb", sorted({verb.name for verb in at(Door.ADMIN, On.TASK, On.RUN)}))

@@ -161,22 +161,22 @@ def test_save_after_a_run_reported_progress_is_not_stale(cast, new_task, ada):
     assert (task.title, task.progress_percent) == ("New", 30)
 
 
-def test_dependency_that_closes_a_circle_is_a_form_error_that_names_it(new_task, ada):
+def test_dependency_that_closes_a_cycle_is_a_form_error_that_names_it(new_task, ada):
     first = new_task("First")
     second = new_task("Second", depends_on=[first])
     page = save(ada, page_of(first), depends_on=[second.pk], title="Not to be saved")
     assert page.status_code == 200
-    circle = f"That would close a circle of dependencies: {first.ref} → {second.ref} → {first.ref}."
-    assert page.context["adminform"].form.errors["depends_on"] == [circle]
+    cycle = f"That would create a cycle of dependencies: {first.ref} → {second.ref} → {first.ref}."
+    assert page.context["adminform"].form.errors["depends_on"] == [cycle]
     first.refresh_from_db()
     assert (first.title, first.dependencies.count(), first.open_blockers) == ("First", 0, 0)
 
 
-def test_parent_that_closes_a_circle_is_a_form_error(new_task, ada):
+def test_parent_that_closes_a_cycle_is_a_form_error(new_task, ada):
     parent = new_task()
     child = new_task(parent=parent)
     page = save(ada, page_of(parent), parent=child.pk)
-    assert "circle" in page.context["adminform"].form.errors["parent"][0]
+    assert "cycle" in page.context["adminform"].form.errors["parent"][0]
 
 
 def test_dependencies_are_added_and_removed_through_their_verbs(new_task, ada):
@@ -277,7 +277,7 @@ def test_late_result_is_adopted_by_its_run_number_and_no_run_id_is_shown(cast, n
         assert run.pk.hex not in text
     url = reverse("admin:tasks_task_adopt", args=[task.pk])
     assert messages_of(ada.post(url, {"number": "1"}, follow=True)) == [
-        f"Adopted the late result of {task.ref}: it is completed now."
+        f"Adopted the late result of {task.ref}: it is now completed."
     ]
     task.refresh_from_db()
     assert (task.status, task.summary) == ("completed", "late <b>but</b> good")

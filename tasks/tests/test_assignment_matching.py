@@ -185,13 +185,13 @@ def test_match_between_equals_takes_lower_load_then_longest_idle_then_lower_id()
     rest = [loaded, busy_lately, idle, same]
     for expected in ("a3", "a4", "a2", "a1"):
         assert slugs(match(Snapshot(0.0, (task(1),), tuple(rest)), VALUE)) == {"OPS-1": expected}
-        rest = [one for one in rest if one.slug != expected]
+        rest = [other for other in rest if other.slug != expected]
 
 
 def test_match_spreads_equal_tasks_over_the_slots():
     pair = (agent(1, capacity=3), agent(2, capacity=3))
-    found = slugs(match(Snapshot(0.0, tuple(task(n) for n in range(4)), pair), VALUE))
-    assert sorted(found.values()) == ["a1", "a1", "a2", "a2"]
+    agents = slugs(match(Snapshot(0.0, tuple(task(n) for n in range(4)), pair), VALUE))
+    assert sorted(agents.values()) == ["a1", "a1", "a2", "a2"]
 
 
 def test_match_serves_a_starving_task_before_any_urgent_one():
@@ -206,16 +206,16 @@ def test_no_task_starves_under_constant_urgent_load():
     for hour in range(60):
         now = hour * 3600.0
         urgent = task(100 + hour, priority=4, waiting_since=now, patience_hours=0.5, due_at=now + 3700)
-        found = slugs(match(Snapshot(now, (low, urgent), (agent(1),)), VALUE))
-        if "OPS-1" in found:
+        matched = slugs(match(Snapshot(now, (low, urgent), (agent(1),)), VALUE))
+        if "OPS-1" in matched:
             assert hour == 21, "the first tick past five times its allowed age"
             return
     raise AssertionError("it starved")
 
 
 def test_match_prefers_the_project_with_the_larger_share():
-    one, other = task(1, share=1.0), task(2, share=2.0)
-    assert slugs(match(Snapshot(0.0, (one, other), (agent(1),)), VALUE)) == {"OPS-2": "a1"}
+    small, other = task(1, share=1.0), task(2, share=2.0)
+    assert slugs(match(Snapshot(0.0, (small, other), (agent(1),)), VALUE)) == {"OPS-2": "a1"}
 
 
 def test_value_prefers_who_was_accepted_more_often_and_works_faster():

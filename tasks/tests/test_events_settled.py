@@ -34,7 +34,7 @@ def write(cast, word: str) -> None:
 
 
 def words(events) -> list[str]:
-    return [told.data["title"] for told in events]
+    return [event.data["title"] for event in events]
 
 
 @pytest.fixture

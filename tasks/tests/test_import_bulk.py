@@ -42,8 +42,8 @@ def test_import_thousands_of_tasks_with_bounded_queries(cast):
     tasks = entries(IMPORTED_TASKS)
     lots: list[int] = []
     with CaptureQueriesContext(connection) as first:
-        told = import_plan(actor=None, project=cast.ops, plan=plan_of(tasks), progress=lots.append)
-    assert (told.created, sum(lots)) == (IMPORTED_TASKS, IMPORTED_TASKS)
+        imported = import_plan(actor=None, project=cast.ops, plan=plan_of(tasks), progress=lots.append)
+    assert (imported.created, sum(lots)) == (IMPORTED_TASKS, IMPORTED_TASKS)
     # SQLite takes some 30 rows of tasks in one statement; PostgreSQL the whole lot.
     assert len(first) < IMPORTED_TASKS * (0.12 if connection.vendor == "sqlite" else 0.025)
     assert Task.objects.count() == Event.objects.filter(kind="task.imported").count() == IMPORTED_TASKS
@@ -72,11 +72,11 @@ def test_import_three_at_once_create_each_task_once(cast):
     def load():
         return import_plan(actor=None, project=Project.objects.get(key="OPS"), plan=plan_of(tasks))
 
-    told = at_once(load, load, load, seed=1)
-    assert sorted((one.created, one.unchanged) for one in told) == [(0, 150), (0, 150), (150, 0)]
+    imports = at_once(load, load, load, seed=1)
+    assert sorted((result.created, result.unchanged) for result in imports) == [(0, 150), (0, 150), (150, 0)]
     assert Task.objects.count() == 150
     assert sorted(Task.objects.values_list("number", flat=True)) == list(range(1, 151))
-    assert Dependency.objects.count() == sum(len(set(one["depends_on"])) for one in tasks)
+    assert Dependency.objects.count() == sum(len(set(task["depends_on"])) for task in tasks)
     assert_invariants()
 
 
@@ -97,7 +97,7 @@ def test_import_beside_working_agents_keeps_every_promise(cast, seed):
         return done
 
     def load():
-        told = []
+        imports = []
         for number in range(1, 7):
             waiting = [
                 {
@@ -108,10 +108,10 @@ def test_import_beside_working_agents_keeps_every_promise(cast, seed):
                 }
                 for n in range(5)
             ]
-            told.append(import_plan(actor=None, project=cast.ops, plan=plan_of(waiting)))
-        return told
+            imports.append(import_plan(actor=None, project=cast.ops, plan=plan_of(waiting)))
+        return imports
 
-    by_atlas, by_bert, told = at_once(lambda: work(cast.atlas), lambda: work(cast.bert), load, seed=seed)
+    by_atlas, by_bert, imports = at_once(lambda: work(cast.atlas), lambda: work(cast.bert), load, seed=seed)
     assert by_atlas + by_bert == Task.objects.filter(status="completed").count() >= len(names)
-    assert all(one.created + one.updated + one.unchanged + len(one.left_alone) == 5 for one in told)
+    assert all(result.created + result.updated + result.unchanged + len(result.left_alone) == 5 for result in imports)
     assert_invariants()

@@ -24,7 +24,7 @@ def write(cast, word: str) -> None:
 
 
 def words(events) -> list[str]:
-    return [told.data["title"] for told in events]
+    return [event.data["title"] for event in events]
 
 
 def heard_until(ears, word: str) -> list[str]:
@@ -172,7 +172,7 @@ def test_outage_of_the_database_is_reported_once_and_nothing_is_missed(cast, tai
         assert heard_until(ears, "while away") == ["while away"]
     assert len(failures) == 5
     assert caplog.text.count("The stream waits for the database: the server closed the connection") == 1
-    assert caplog.text.count("The database is back; the stream goes on.") == 1
+    assert caplog.text.count("The database is back; the stream continues.") == 1
 
 
 def test_carrier_is_open_while_somebody_listens(tail):

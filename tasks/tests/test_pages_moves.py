@@ -39,7 +39,7 @@ def test_moves_of_a_free_task(cast, new_task, ways):
     task = new_task()
     moves = ways(cast.hugo.user, task)
     assert moves["in_progress"] == "start"
-    assert moves["not_started"] == "OPS-1 is not started already."
+    assert moves["not_started"] == "OPS-1 is already in this column."
     assert "has not been started" in moves["completed"]
     assert moves["waiting"].startswith("OPS-1 waits only when")
     assert moves["cancelled"] == "Only a manager of the project may cancel OPS-1."

@@ -168,12 +168,12 @@ def test_manager_starts_for_a_person_releases_cancels_and_reopens(click, cast, n
         (
             "complete",
             {"run": 1, "summary": "s", "result": "{broken"},
-            "Result: Begins like JSON but cannot be read (line 1: ",
+            "Result: Starts like JSON but cannot be read (line 1: ",
         ),
         (
             "complete",
             {"run": 1, "summary": "s", "result": '{"a": NaN}'},
-            "Result: Begins like JSON but cannot be read.",
+            "Result: Starts like JSON but cannot be read.",
         ),
         ("complete", {"run": 1, "summary": "s", "result": '["\\u0000"]'}, "Result: Null characters are not allowed."),
         (

@@ -164,9 +164,9 @@ def _assert_ledgers_hold(writers):
         assert (runs[run].summary if status == RunStatus.COMPLETED else runs[run].failure["detail"]) == word
     assert set(ended) == set(runs)
     percents = {run: percent for writer in writers for run, percent in writer.progressed.items()}
-    told = Event.objects.filter(kind="task.progressed")
-    assert {event.data["note"]: event.data["percent"] for event in told} == percents
-    assert told.count() == len(percents)
+    progress = Event.objects.filter(kind="task.progressed")
+    assert {event.data["note"]: event.data["percent"] for event in progress} == percents
+    assert progress.count() == len(percents)
 
 
 def _assert_database_is_sound():

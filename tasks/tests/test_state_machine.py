@@ -467,11 +467,11 @@ class TaskLives(RuleBasedStateMachine):
             assert (run.adopted_at is not None) == expected.adopted
 
     def _events_tell_each_status(self):
-        told = {key: [] for key in self.world.tasks}
+        moves = {key: [] for key in self.world.tasks}
         for task_id, data in Event.objects.filter(kind="task.status_changed").in_order().values_list("task_id", "data"):
-            if task_id in told:
-                told[task_id].append(data["to"])
-        assert told == {key: task.told for key, task in self.world.tasks.items()}
+            if task_id in moves:
+                moves[task_id].append(data["to"])
+        assert moves == {key: task.statuses for key, task in self.world.tasks.items()}
 
     @invariant()
     def versions_grow_with_every_change_that_is_seen(self):

@@ -404,11 +404,11 @@ def test_room_and_claim_agree_on_who_may_take_what(cast, new_task, seed):
         levels = dict(agent.skills.values_list("skill_id", "level"))
         proposed |= {(agent.slug, task.id) for task in read_ready(made, seat.projects) if task.is_for(seat, levels)}
         now = clock.now()
-        found = claims._assigned(agent, mine, now).in_bulk()
+        tasks = claims._assigned(agent, mine, now).in_bulk()
         for project in mine:
             if project.allow_pull:
-                found |= claims._pool(agent, project, now).in_bulk()
-        claimable |= {(agent.slug, pk) for pk in found}
+                tasks |= claims._pool(agent, project, now).in_bulk()
+        claimable |= {(agent.slug, pk) for pk in tasks}
     assert proposed == claimable
     assert proposed
 

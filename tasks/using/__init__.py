@@ -1,1 +1,1 @@
-"""What every door does with a declared verb: see which are open, read what was typed, use it, say what came of it."""
+"""What every door does with declared verbs: list the open ones, read the input, use one, report the outcome."""

@@ -1,4 +1,4 @@
-"""Using a verb by its declaration: names become rows, the function is called, its outcome becomes a sentence."""
+"""Using a verb by its declaration: names become rows, the function is called, the outcome becomes a sentence."""
 
 import importlib
 import pkgutil
@@ -21,9 +21,12 @@ from tasks.verbs.fields import Agents, Names, Person, Projects, Tasks
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: Whatever module is among the actions may bind verbs; automatic assignment, which stands above them, binds its own.
+#: Any module of the actions may bind verbs; automatic assignment, one floor above, binds its own.
 BINDING = (
-    *(importlib.import_module(f"{actions.__name__}.{found.name}") for found in pkgutil.iter_modules(actions.__path__)),
+    *(
+        importlib.import_module(f"{actions.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(actions.__path__)
+    ),
     dispatcher,
 )
 
@@ -47,8 +50,8 @@ def _rows(field: Names, names: Any, actor: "User", project: Project | None) -> A
 def use(verb: Verb, *, actor: "User", values: dict[str, Any], **used_on: Any) -> Any:
     """Call the function of ``verb`` and return what it returns.
 
-    ``values``: its fields by name, agents and tasks by their names; those that are None are left out. ``used_on``: the
-    ``task``, the ``run_id``, the ``run`` or the ``tasks`` it is used on. Raises ``DomainError``.
+    ``values``: its fields by name, with agents and tasks by their names; None means not given. ``used_on``: the
+    ``task``, ``run_id``, ``run`` or ``tasks`` that it is used on. Raises ``DomainError``.
     """
     task = used_on.get("task")
     given = {name: value for name, value in values.items() if value is not None}
@@ -59,7 +62,7 @@ def use(verb: Verb, *, actor: "User", values: dict[str, Any], **used_on: Any) ->
 
 
 def outcome(verb: Verb, ref: str, result: Any) -> str:
-    """One or two sentences that say what came of using ``verb`` on the task with this ref."""
+    """One or two sentences about the outcome of using ``verb`` on the task with this ref."""
     done = verb.did(ref)
     match result:
         case AssignmentDecision():
@@ -77,5 +80,5 @@ def outcome(verb: Verb, ref: str, result: Any) -> str:
 
 
 def _with_status(verb: Verb, done: str, task: Task) -> str:
-    """A verb that may lead to several statuses says to which it has led."""
-    return f"{done}: it is {Status(task.status).label.lower()} now." if len(verb.targets) > 1 else f"{done}."
+    """For a verb that may lead to several statuses, add the one it led to."""
+    return f"{done}: it is now {Status(task.status).label.lower()}." if len(verb.targets) > 1 else f"{done}."

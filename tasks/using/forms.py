@@ -1,4 +1,4 @@
-"""HTML forms made from declarations: widgets, labels and limits of the fields that a person fills in."""
+"""HTML forms made from declarations: widgets, labels and limits of the fields that people fill in."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def _widget(field: Field, task: Task, people: Sequence[str]) -> forms.Widget:
 
 
 class InputField(forms.Field):
-    """One declared field: what was typed is read, and refused in the words of the declaration."""
+    """One declared field: reads the input, or refuses it in the words of the declaration."""
 
     def __init__(self, declared: Field, task: Task, people: Sequence[str]) -> None:
         initial = getattr(task, declared.shown) if declared.shown else declared.initial
@@ -47,7 +47,7 @@ class InputField(forms.Field):
 
     @property
     def kind(self) -> str:
-        """For templates: ``flag``, ``criteria``, or empty for what stands under its label."""
+        """For templates: ``flag``, ``criteria``, or empty for fields below their label."""
         return {Flag: "flag", Criteria: "criteria"}.get(type(self.declared), "")
 
     def clean(self, value: Any) -> Any:
@@ -69,9 +69,9 @@ class InputField(forms.Field):
 
 
 class InputForm(forms.Form):
-    """What ``verb`` is given on ``task``; ``short`` leaves out what has no room in a dialog.
+    """The input of ``verb`` on ``task``; ``short`` leaves out what has no room in a dialog.
 
-    ``people``: slugs to choose from, where a person is chosen.
+    ``people``: the slugs to choose from if a person is chosen.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class InputForm(forms.Form):
                 self.fields[field.name] = InputField(field, task, people)
 
     def values(self) -> dict[str, Any]:
-        """What was typed, by the names of the fields. Raises ``Invalid`` with a sentence for each that is wrong."""
+        """The input by field name. Raises ``Invalid`` with a sentence for each invalid field."""
         if not self.is_valid():
             errors = self.errors.get_json_data()
             raise Invalid({name: [error["message"] for error in found] for name, found in errors.items()})

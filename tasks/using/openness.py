@@ -1,6 +1,6 @@
-"""Which verbs somebody may use on a task now: legal by the table, permitted, and with a chance. Buttons are made of it.
+"""Which verbs an actor may use on a task now: legal by the table, permitted, and likely to succeed; for buttons.
 
-Whether a verb succeeds (capacity, a lost race) is its own to say.
+Only the verb decides whether it succeeds (capacity, a lost race).
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def people_for(task: Task) -> QuerySet[Agent]:
-    """The people who may work on the task: human agents of its project, by slug."""
+    """The people who may work on the task: human agents of its project, ordered by slug."""
     members = Membership.objects.filter(project=task.project_id).exclude(role=Role.VIEWER)
     people = Agent.objects.filter(kind=AgentKind.HUMAN, enabled=True, user__in=members.values("user"))
     return people.order_by("slug")
@@ -31,7 +31,7 @@ def people_for(task: Task) -> QuerySet[Agent]:
 
 @dataclass
 class Scene:
-    """A task as ``actor`` finds it at ``now``; what has to be read for that is read once."""
+    """A task as ``actor`` sees it at ``now``; everything is read at most once."""
 
     actor: "User"
     task: Task
@@ -58,7 +58,7 @@ class Scene:
 
     @cached_property
     def people(self) -> list[str]:
-        """Slugs of those who may work on the task, as far as a choice shows them."""
+        """Slugs of the people who may work on the task, as many as a choice shows."""
         return list(people_for(self.task).values_list("slug", flat=True)[:200])
 
     @property
@@ -74,10 +74,10 @@ class Scene:
             return False
         if not verb.needs_right:
             return True
-        asked = (verb.needs_right, self.run_in_question(verb))
-        if asked not in self.rights:
-            self.rights[asked] = may(self.actor, asked[0], self.task, run=asked[1])
-        return self.rights[asked]
+        key = (verb.needs_right, self.run_in_question(verb))
+        if key not in self.rights:
+            self.rights[key] = may(self.actor, key[0], self.task, run=key[1])
+        return self.rights[key]
 
     def has(self, need: Need) -> bool:
         match need:
@@ -97,7 +97,7 @@ class Scene:
                 return not self.assignees
             case Need.HELD_BY_ANOTHER:
                 return not self.holds
-        raise AssertionError(f"{need} is not looked at.")
+        raise AssertionError(f"{need} is not checked.")
 
     def is_open(self, verb: Verb) -> bool:
         return self.task.status in verb.statuses and self.is_permitted(verb) and all(map(self.has, verb.needs))

@@ -1,4 +1,4 @@
-"""What a click on a verb's button does: the posted form is read, the verb is used, a sentence says what came of it."""
+"""What a click on a verb's button does: read the posted form, use the verb, return a sentence about the outcome."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def posted_verb(door: Door, name: str, data: Any) -> Verb | None:
-    """The verb of ``door`` with this name; of two with one name the one on a run, where the form named a run."""
+    """The verb of ``door`` with this name; if two share it, the one on a run if the form names a run."""
     of_run = bool(data.get("run"))
-    found = [verb for verb in at(door, On.TASK, On.RUN, On.ENDED_RUN) if verb.name == name]
-    return next(iter(sorted(found, key=lambda verb: (verb.on is On.TASK) is of_run)), None)
+    candidates = [verb for verb in at(door, On.TASK, On.RUN, On.ENDED_RUN) if verb.name == name]
+    return next(iter(sorted(candidates, key=lambda verb: (verb.on is On.TASK) is of_run)), None)
 
 
 def press(verb: Verb | None, *, actor: "User", task: Task, data: Any) -> str:
-    """Use ``verb`` as the posted form says, and return what came of it. Raises ``DomainError``."""
+    """Use ``verb`` as the posted form says; returns a sentence about the outcome. Raises ``DomainError``."""
     if verb is None:
         raise Invalid({"verb": "There is no such button."})
     values = InputForm(verb, task, data).values()
@@ -36,7 +36,7 @@ def press(verb: Verb | None, *, actor: "User", task: Task, data: Any) -> str:
 
 
 def sentence(error: DomainError, verb: Verb | None) -> str:
-    """The one sentence that a person reads; a field is called what its label says."""
+    """The sentence for people; a field is called by its label."""
     labels = {field.name: field.label for field in verb.fields} if verb else {}
     if isinstance(error, Invalid) and error.field in labels:
         return f"{labels[error.field]}: {error.sentence}"
@@ -44,7 +44,7 @@ def sentence(error: DomainError, verb: Verb | None) -> str:
 
 
 def _numbered(task: Task, number: str) -> Run | None:
-    """The run with this number: its id is a secret that no page holds."""
+    """The run with this number: its id is a secret that no page contains."""
     is_number = number.isascii() and number.isdecimal() and len(number) < 10
     return Run.objects.filter(task=task, number=int(number)).first() if is_number else None
 
@@ -57,9 +57,9 @@ def _run(task: Task, number: str) -> Run:
 
 
 def _own_run(actor: "User", task: Task, number: str) -> Run:
-    """The run that the page was about: what was written for one run must not end another.
+    """The run that the page showed: input for one run must not end another.
 
-    The verb itself says where its lease is lost.
+    The verb itself reports a lost lease.
     """
     agent = agent_of(actor)
     run = _numbered(task, number)

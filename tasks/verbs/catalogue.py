@@ -1,6 +1,6 @@
 """The verbs, one declaration each, in the order in which doors show them.
 
-Where the same column of the board is reached by several, the first one is used.
+If several lead to the same column of the board, the first one is used.
 """
 
 from typing import Final
@@ -45,26 +45,26 @@ def _note(help: str = "", *, most: int = 10_000, missing: str = "") -> Text:
 
 
 _AGENTS = Agents(name="agents", label="Agents", help="Slugs.", required=True, missing="Choose at least one agent.")
-# What is kept with an assignment is short: it stands beside the name in lists.
+# Notes on assignments are short, because lists show them next to the name.
 _ASSIGNMENT_NOTE = _note(most=500)
 _LEASE = Whole(
     name="lease_seconds",
     label="Lease in seconds",
-    help="How long the run is believed alive; the project's default where left out.",
+    help="How long the run is believed alive (default: the project's).",
     least=LEASE_SECONDS_MIN,
     most=LEASE_SECONDS_MAX,
 )
 _USAGE = Record(
     name="usage",
     label="Usage",
-    help="Used since the last report; added up over the run.",
+    help="Usage since the last report; summed over the run.",
     parts=(
         Whole(name="input_tokens", label="Input tokens", default=0, most=10**12),
         Whole(name="output_tokens", label="Output tokens", default=0, most=10**12),
         Number(name="cost", label="Cost", default=0, most=10**6 - 1),
     ),
 )
-_CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run would need.")
+_CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run needs.")
 
 CLAIM = Verb(
     name="claim",
@@ -72,7 +72,7 @@ CLAIM = Verb(
     doing="Claim {}",
     done="Claimed {}",
     passive="claimed",
-    help="Repeating it is safe for the holder: the same run comes back, its lease renewed.",
+    help="Repeating it is safe for the holder: it returns the same run with its lease renewed.",
     row="claim",
     fields=(_LEASE,),
     doors=frozenset({Door.API}),
@@ -109,7 +109,7 @@ START = Verb(
     help="You work on the task yourself; there is no lease.",
     in_api="For people: for yourself or, as staff, for another person.",
     row="start",
-    fields=(Person(name="agent", label="Who", help="Another person; staff only.", by_hand=False),),
+    fields=(Person(name="agent", label="Who", help="Another person (staff only).", by_hand=False),),
     doors=frozenset({Door.API, Door.PAGE, Door.BOARD, Door.ADMIN}),
     needs=frozenset({Need.READY, Need.MAY_TAKE}),
     primary=True,
@@ -123,7 +123,7 @@ START_FOR = Verb(
     doing="Start {}",
     done="Started {}",
     passive="started",
-    help="For people who work outside this page. LLM agents claim tasks themselves.",
+    help="For people who work outside this site. LLM agents claim tasks themselves.",
     row="start",
     right="assign",
     fields=(Person(name="agent", label="Who", required=True, missing="Choose who starts it."),),
@@ -179,14 +179,14 @@ COMPLETE = Verb(
     doing="Complete {}",
     done="Finished {}",
     passive="completed",
-    help="The task is completed, or goes to review where it requires one.",
+    help="The task is completed, or goes to review if it requires one.",
     on=On.RUN,
     row="complete",
     fields=(
         Text(
             name="summary",
             label="Summary",
-            help="What was done, in Markdown. The next tasks get to read it.",
+            help="What was done, in Markdown. Tasks that wait for this one get it.",
             required=True,
             missing="Say what was done.",
             most=20_000,
@@ -195,7 +195,7 @@ COMPLETE = Verb(
         Json(name="result", label="Result", help="Text, or JSON for programs to read.", short=False),
         Criteria(
             name="criteria",
-            label="Criteria that are met",
+            label="Criteria met",
             parts=(
                 Text(name="criterion", label="Criterion", required=True, most=1_000),
                 Flag(name="met", label="Met", required=True),
@@ -216,7 +216,7 @@ COMPLETE_MANY = Verb(
     doing="Complete {}",
     done="Finished {}",
     passive="completed",
-    help="Each for itself: one that is refused carries its `problem`, the others are completed.",
+    help="Each independently: a refused one carries its `problem`, the others are completed.",
     on=On.MANY,
     row="complete",
     doors=frozenset({Door.API}),
@@ -229,7 +229,7 @@ EXPIRE = Verb(
     doing="End the lease of {}",
     done="Ended the lease of {}",
     passive="expired",
-    help="The lease is over: the task comes back after a rest. The fifth lost lease fails it.",
+    help="The lease is over: the task comes back after a delay. The fifth lost lease fails it.",
     on=On.RUN,
     row="expire",
 )
@@ -285,7 +285,7 @@ FAIL = Verb(
     doing="End the attempt at {}",
     done="Ended the attempt at {}",
     passive="failed",
-    help="The task fails; if it is worth another attempt and attempts are left, it comes back after a rest.",
+    help="The task fails; if it is worth another attempt and attempts are left, it comes back after a delay.",
     on=On.RUN,
     row="fail",
     fields=(
@@ -425,7 +425,7 @@ UNASSIGN = Verb(
             label="Agents",
             help="Slugs.",
             explicit=True,
-            missing="Name at least one agent.",
+            missing="Choose at least one agent.",
         ),
         _ASSIGNMENT_NOTE,
     ),
@@ -537,8 +537,8 @@ DELETE = Verb(
 #: Every verb by its key, in the order of this file.
 VERBS: Final[dict[str, Verb]] = listed(verb for verb in list(globals().values()) if isinstance(verb, Verb))
 
-#: Rows of the table that nobody uses by name, and the words for "cannot be …": a run is revoked when its holder is
-#: taken off the task, and questions have no verbs yet.
+#: Rows of the table without a verb of that name, and their words for "cannot be …": a run is revoked when its holder
+#: is taken off the task, and questions have no verbs yet.
 WITHOUT_VERB: Final = {
     "ask": "asked about",
     "answer": "answered",
@@ -551,15 +551,15 @@ assert {verb.row for verb in VERBS.values() if verb.row} | set(WITHOUT_VERB) == 
 
 
 def at(door: Door, *on: On) -> list[Verb]:
-    """The verbs that ``door`` offers; with ``on``, those used on such things. Order as in this file."""
+    """The verbs that ``door`` offers, in the order of this file; with ``on``, only those used on that."""
     return [verb for verb in VERBS.values() if door in verb.doors and (not on or verb.on in on)]
 
 
 def _by_name(name: str) -> Verb | None:
-    """A verb by its name, its row in the table or the right that it needs; the first where several share one."""
+    """A verb by its name, its row in the table or the right that it needs; the first if several share one."""
     for of in (lambda verb: verb.name, lambda verb: verb.row, lambda verb: verb.right):
-        if found := next((verb for verb in VERBS.values() if of(verb) == name), None):
-            return found
+        if match := next((verb for verb in VERBS.values() if of(verb) == name), None):
+            return match
     return None
 
 

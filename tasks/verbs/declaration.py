@@ -13,11 +13,11 @@ class On(Enum):
     """What a verb is used on."""
 
     TASK = "task"
-    #: A run, by its holder: addressed by its secret id, and fenced by it.
+    #: A run, by its holder: addressed and fenced by its secret id.
     RUN = "run"
     #: A run that has ended, by its number.
     ENDED_RUN = "ended run"
-    #: Several tasks or runs together, because what becomes of one depends on the others.
+    #: Several tasks or runs together, because they affect each other.
     MANY = "many"
 
 
@@ -32,11 +32,11 @@ class Door(Enum):
 
 
 class Need(Enum):
-    """What must hold, besides the status and the right, before a page offers a verb. The verb itself decides."""
+    """What must be true, besides the status and the right, before a page offers a verb. The verb itself decides."""
 
-    READY = "nothing blocks the task and it may begin by now"
-    MAY_TAKE = "the caller is a person to whom the task is assigned, or who may take it"
-    PERSON = "there is a person who works in the project"
+    READY = "nothing blocks the task and it is not deferred"
+    MAY_TAKE = "the caller is a person who is assigned to the task or may take it"
+    PERSON = "a person works in the project"
     ASSIGNEE = "the task is assigned to the caller"
     ASSIGNED = "the task is assigned to somebody"
     NOBODY_ASSIGNED = "the task is assigned to nobody"
@@ -44,7 +44,7 @@ class Need(Enum):
 
 
 class Answer(Enum):
-    """What the API answers: the task, the task with what became ready, the run, the run in brief, the decision."""
+    """What the API returns: the task, the task with what became ready, the run, the run in brief, the decision."""
 
     TASK = "task"
     FINISHED = "finished"
@@ -61,12 +61,12 @@ class Verb:
     as in "Request changes to {}", "Requested changes to {}"; ``passive`` as in "cannot be *sent back*"; ``help`` is one
     or two sentences that say what it does, ``in_api`` what the description of the API says besides.
 
-    ``row`` names its move in the table of transitions, where it moves a status; a verb that moves none names the
-    statuses that it may be used in as ``sources``. ``right`` is what ``tasks.permissions.may`` is asked for, where it
-    is not the row.
+    ``row`` is its move in the table of transitions, if it moves a status; a verb that does not lists the statuses in
+    which it may be used as ``sources``. ``right`` is the verb passed to ``tasks.permissions.may``, if it differs from
+    the row.
 
-    ``standing``: its form stands open on the task's page. ``confirm``: asks whether it is meant, even where it requires
-    nothing. ``on_board`` is the button of the board where moving a card says more than the label.
+    ``standing``: its form is always open on the task's page. ``confirm``: asks for confirmation even if it requires no
+    input. ``on_board`` is the board's button, if moving a card means more than the label says.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Verb:
     answer: Answer = Answer.TASK
     #: Whether the API's path is made from the name: ``tasks/{ref}/approve``, ``runs/{id}/fail``.
     regular: bool = True
-    #: Its name in the API's description, where that is not its key.
+    #: Its name in the API's description, if it differs from the key.
     operation: str = ""
     example: dict[str, Any] | None = None
 
@@ -105,12 +105,12 @@ class Verb:
 
     @property
     def statuses(self) -> frozenset[Status]:
-        """Those in which the verb may be used."""
+        """The statuses in which the verb may be used."""
         return TRANSITIONS[self.row].sources if self.row else self.sources
 
     @property
     def targets(self) -> frozenset[Status]:
-        """Those it may lead to; empty for a verb that moves no status."""
+        """The statuses that it may lead to; empty for a verb that moves no status."""
         return TRANSITIONS[self.row].targets if self.row else frozenset()
 
     @property
@@ -128,32 +128,32 @@ class Verb:
 
     @property
     def needs_right(self) -> str:
-        """What ``tasks.permissions.may`` is asked for; empty where only the needs count."""
+        """The verb passed to ``tasks.permissions.may``; empty if only the needs count."""
         return self.right or self.row or ""
 
     @property
     def requires(self) -> bool:
-        """Whether something must be said before it is done."""
+        """Whether it requires input."""
         return any(field.required for field in self.fields)
 
     @property
     def asks(self) -> bool:
-        """Whether it is not done at once: it requires something, or asks whether it is meant."""
+        """Whether it is not done at once: it requires input or confirmation."""
         return self.confirm or self.requires
 
     @property
     def typed(self) -> tuple[Field, ...]:
-        """The fields that a form can show; agents are chosen on a page of their own."""
+        """The fields that a form can show; agents are chosen on a separate page."""
         return tuple(field for field in self.fields if field.by_hand)
 
     @property
     def agents(self) -> Agents | None:
-        """The field by which agents are chosen, if there is one."""
+        """The field that chooses agents, if there is one."""
         return next((field for field in self.fields if isinstance(field, Agents)), None)
 
     @property
     def person(self) -> Person | None:
-        """The field by which a form lets one person be chosen, if there is one."""
+        """The field that chooses one person, if there is one."""
         return next((field for field in self.typed if isinstance(field, Person)), None)
 
     def schema(self) -> dict[str, Any]:
@@ -161,17 +161,17 @@ class Verb:
         return object_schema(self.fields)
 
     def problems(self, values: dict[str, Any]) -> dict[str, str]:
-        """What is wrong with these values, a sentence for each field; a field that is left out is None."""
+        """What is wrong with these values, a sentence per field; a field that is not given is None."""
         problems = {field.name: field.problem(values.get(field.name)) for field in self.fields}
         return {name: problem for name, problem in problems.items() if problem}
 
 
 def listed(verbs: Iterable[Verb]) -> dict[str, Verb]:
-    """``verbs`` by their keys. Raises ``AssertionError`` where two share one."""
-    found: dict[str, Verb] = {}
+    """``verbs`` by key. Raises ``AssertionError`` if two share one."""
+    by_key: dict[str, Verb] = {}
     for verb in verbs:
-        assert verb.key not in found, f"{verb.key} is declared twice."
+        assert verb.key not in by_key, f"{verb.key} is declared twice."
         assert verb.row is None or verb.row in TRANSITIONS, f"{verb.key}: the table has no row {verb.row!r}."
-        assert verb.row or verb.sources, f"{verb.key} names no status that it may be used in."
-        found[verb.key] = verb
-    return found
+        assert verb.row or verb.sources, f"{verb.key} declares no status in which it may be used."
+        by_key[verb.key] = verb
+    return by_key

@@ -1,4 +1,4 @@
-"""What a verb may be given: the types of its fields, with their limits, their JSON Schema and their sentences."""
+"""The input of verbs: the types of their fields, with limits, JSON Schema and sentences."""
 
 import json
 from collections.abc import Iterable
@@ -7,22 +7,22 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 REQUIRED = "This field is required."
-#: Beyond this depth neither databases nor encoders are at ease.
+#: Deeper nesting is a problem for databases and encoders.
 DEEPEST = 50
 BIGGEST = 2**53
 
 
 class Unreadable(ValueError):
-    """A person typed what is no value of the field; the message says why, in one sentence."""
+    """A person typed an invalid value; the message says why in one sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A field of a verb. ``label`` and ``help`` are what people read; ``default`` is what it is where it is left out.
+    """A field of a verb. ``label`` and ``help`` are for people; ``default`` is its value if it is not given.
 
-    ``missing`` is the sentence for a required field that is left out or blank; an ``explicit`` one is named by every
-    request, though the verb can do without. ``short`` fields are what a door asks for that has little room, such as
-    the board's dialog. ``shown`` names the attribute of the task that the field begins with, ``initial`` the value.
+    ``missing`` is the sentence for a required field that is not given or blank; every request must include an
+    ``explicit`` field, although the verb can do without. Doors with little room, such as the board's dialog, ask only
+    for ``short`` fields. ``shown`` names the attribute of the task that prefills the field, ``initial`` the value.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Field:
     by_hand: bool = True
 
     def problem(self, value: Any) -> str | None:
-        """The sentence that refuses ``value``; None where the verb may have it."""
+        """The sentence that refuses ``value``; None if it is valid."""
         if value is None:
             return self.missing if self.required else None
         return self.wrong(value)
 
     def wrong(self, value: Any) -> str | None:
-        """What is wrong with a value that is there."""
+        """What is wrong with a given value."""
         raise NotImplementedError
 
     def read(self, text: str) -> Any:
-        """The value that a person typed; None where they left it empty. Raises ``Unreadable``."""
+        """The value that a person typed; None if they left it empty. Raises ``Unreadable``."""
         return text.strip() or None
 
     def type_schema(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Field:
 
 
 def _unstorable(text: str) -> str | None:
-    """Why a database would not keep ``text``."""
+    """Why a database cannot store ``text``."""
     if "\0" in text:
         return "Null characters are not allowed."
     if any("\ud800" <= character <= "\udfff" for character in text):
@@ -165,7 +165,7 @@ class Number(Field):
             return "Must be a number."
         if not 0 <= value <= self.most:
             return f"Must be from 0 to {self.most:,}."
-        # By its text, as it was written: a float holds more digits than anybody meant.
+        # By its text, as written: a float has more digits than anybody meant.
         if round(Decimal(str(value)), self.places) != Decimal(str(value)):
             return f"At most {self.places} digits after the decimal point."
         return None
@@ -211,7 +211,7 @@ def _refuse_constant(name: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Json(Field):
-    """Any JSON value. People type text, or JSON where it begins like an object or a list; at most ``typed`` of it."""
+    """Any JSON value. People type text, or JSON that starts like an object or a list; at most ``typed`` characters."""
 
     lines: int = 3
     typed: int = 200_000
@@ -229,7 +229,7 @@ class Json(Field):
             raise Unreadable(f"Is nested more than {DEEPEST} levels deep.") from None
         except ValueError as error:
             where = f" (line {error.lineno}: {error.msg})" if isinstance(error, json.JSONDecodeError) else ""
-            raise Unreadable(f"Begins like JSON but cannot be read{where}.") from None
+            raise Unreadable(f"Starts like JSON but cannot be read{where}.") from None
 
     def type_schema(self) -> dict[str, Any]:
         return {}
@@ -250,9 +250,9 @@ class JsonObject(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Names(Field):
-    """Names of rows, which the door turns into those rows: the verb gets one of each, in the order of the names."""
+    """Names of rows, which the door turns into the rows: the verb gets one per name, in order, without repeats."""
 
-    #: What is named, as ``tasks.using`` knows to find it.
+    #: What is named, for ``tasks.using`` to look it up.
     what: ClassVar[str]
     by_hand: bool = False
     most: int = 100
@@ -269,7 +269,7 @@ class Names(Field):
 
     def _wrong_name(self, name: Any) -> str | None:
         if not isinstance(name, str):
-            # A row: what it is has been seen to by whoever found it.
+            # A row, which the code that found it has already checked.
             return None if hasattr(name, "pk") else "Must be text."
         if not name.strip():
             return "A name must not be empty."
@@ -309,7 +309,7 @@ class Projects(Names):
 
 @dataclass(frozen=True, kw_only=True)
 class Person(Names):
-    """One person, by the slug of their agent; on a form a choice of those who may work on the task."""
+    """One person, by the slug of their agent; on a form, a choice of those who may work on the task."""
 
     what: ClassVar[str] = "person"
     by_hand: bool = True
@@ -334,7 +334,7 @@ class Record(Field):
         known = [part.name for part in self.parts]
         for name in value:
             if name not in known:
-                return f"{name}: There is no such member; there are {', '.join(known)}."
+                return f"{name}: There is no such member; known are {', '.join(known)}."
         return next(filter(None, (_named(part, part.problem(value.get(part.name))) for part in self.parts)), None)
 
     def type_schema(self) -> dict[str, Any]:
@@ -343,7 +343,7 @@ class Record(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Criteria(Record):
-    """How each criterion of the task was met; on a form a box to tick for each."""
+    """How each criterion of the task was met; on a form, a box to tick for each."""
 
     by_hand: bool = True
     most: int = 200
@@ -364,7 +364,7 @@ def _named(part: Field, problem: str | None) -> str | None:
 
 
 def object_schema(fields: Iterable[Field]) -> dict[str, Any]:
-    """``fields`` as the JSON Schema of an object that has them and no others."""
+    """The JSON Schema of an object with ``fields`` and no others."""
     fields = list(fields)
     schema: dict[str, Any] = {
         "type": "object",

@@ -17,7 +17,7 @@ class DependenciesView(View):
     @operation(
         "tasks",
         "add_dependencies",
-        "Let a task wait for others",
+        "Make a task wait for others",
         request=input_of(ADD_DEPENDENCIES),
         responses=TaskOutput,
         request_example=ADD_DEPENDENCIES.example,
@@ -28,7 +28,7 @@ class DependenciesView(View):
     @operation(
         "tasks",
         "remove_dependencies",
-        "Let a task wait no longer for others",
+        "Make a task no longer wait for others",
         request=input_of(REMOVE_DEPENDENCIES),
         responses=TaskOutput,
         request_example=REMOVE_DEPENDENCIES.example,

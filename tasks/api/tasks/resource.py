@@ -70,12 +70,12 @@ class TaskInput(TaskFields):
     """A new task."""
 
     project = PlainText(allow_blank=False, max_length=12)
-    assignees = Texts(required=False, help_text="Slugs; only managers assign.")
+    assignees = Texts(required=False, help_text="Slugs; only managers may assign.")
     depends_on = Texts(required=False, help_text="Refs of tasks in the same project.")
 
 
 class TaskPatch(TaskFields):
-    """Changes to a task. Status, assignees and dependencies have endpoints of their own."""
+    """Changes to a task. Status, assignees and dependencies have their own endpoints."""
 
     title = DeclaredField(catalogue.TITLE, required=False)
 
@@ -100,7 +100,7 @@ class TasksView(ListView):
         "tasks",
         "list_tasks",
         "Tasks of my projects",
-        "Filters may be combined; several values by comma.",
+        "Filters may be combined; separate several values by commas.",
         responses=TaskOutput(many=True),
     )
     def get(self, request: Request) -> Response:
@@ -110,7 +110,7 @@ class TasksView(ListView):
         "tasks",
         "create_task",
         "Create a task",
-        "Managers; other members where the project lets workers create. Only managers assign.",
+        "Managers, and other members if the project lets workers create. Only managers may assign.",
         request=TaskInput,
         responses={201: TaskOutput},
         filters=False,
@@ -162,7 +162,7 @@ class TaskView(View):
         "tasks",
         "patch_task",
         "Change a task",
-        "Its creator and managers. With `If-Match`, only if nobody wrote it since.",
+        "Its creator and managers. With `If-Match`, only if nobody has changed it since.",
         request=TaskPatch,
         responses=TaskOutput,
         request_example={"priority": "urgent", "due_at": "2026-11-27T17:00:00Z"},
@@ -195,7 +195,7 @@ class TaskView(View):
 
 
 def read_if_match(request: Request) -> int | None:
-    """The version that ``If-Match`` asks for; None where it is left out or ``*``; -1 where it can match nothing."""
+    """The version in ``If-Match``; None if it is absent or ``*``; -1 if it can match nothing."""
     header = request.headers.get("If-Match", "").strip()
     if header in ("", "*"):
         return None
