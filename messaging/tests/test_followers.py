@@ -1,4 +1,4 @@
-"""A follower's effect happens once for each event: beside others of its kind, after failures, from its first start."""
+"""A follower's effect happens once per event: beside others of its kind, after failures, from its first start."""
 
 import threading
 import time

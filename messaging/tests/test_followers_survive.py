@@ -1,4 +1,4 @@
-"""kill -9 of a follower at any moment, under load and beside another one: each notification is there, and once."""
+"""kill -9 of a follower at any moment, under load and beside another one: each notification exists exactly once."""
 
 import random
 import subprocess
@@ -24,7 +24,7 @@ PATIENCE = 60
 
 
 class Process:
-    """A follower that is killed; what it printed to stderr is shown where it did not get ready."""
+    """A follower to be killed; its stderr is shown if it did not become ready."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
@@ -71,7 +71,7 @@ def test_kill_of_followers_at_random_tells_each_event_once(cast, new_task):
     writer.start()
     dice = random.Random(7)
     try:
-        # The next one starts while this one runs, so that two of them meet, and none is waited for.
+        # The next one starts while this one runs, so that two of them meet and neither is waited for.
         running = start()
         for _ in range(FOLLOWER_KILLS):
             following = start()

@@ -1,4 +1,4 @@
-"""Followers that may see the same share one batch, though somebody else is told something in private."""
+"""Followers that may see the same events share one batch, even if somebody else gets a private event."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who is notified of what: each rule, and what holds for all of them."""
+"""Who is notified of what: each rule, and what applies to all of them."""
 
 from datetime import timedelta
 
@@ -152,7 +152,7 @@ def test_due_dates_tell_who_has_the_task_else_who_decides(cast, new_task, notifi
     assert notified(given) == {("hugo", "overdue"), ("ada", "overdue"), ("mia", "overdue")}
 
 
-# -- what holds for all of them ---------------------------------------------------------------------------------------
+# -- what applies to all rules ----------------------------------------------------------------------------------------
 
 
 def test_muted_kind_is_not_told_to_that_user_alone(cast, new_task, notified):

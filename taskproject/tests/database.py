@@ -1,7 +1,7 @@
-"""The test database, as a pytest plugin: one for each worker, and as migrated again after each test that commits.
+"""The test database, as a pytest plugin: one per worker, reset to its migrated state after each test that commits.
 
-Without pytest-xdist pytest-django makes the one database. With it the controller migrates one, and each worker gets a
-copy of that (PostgreSQL: ``CREATE DATABASE … TEMPLATE``, SQLite: a copy of the file).
+Without pytest-xdist, pytest-django creates the only database. With it the controller migrates one, and each worker gets
+a copy of it (PostgreSQL: ``CREATE DATABASE … TEMPLATE``, SQLite: a copy of the file).
 """
 
 from collections.abc import Callable, Generator
@@ -12,7 +12,7 @@ import pytest
 
 
 def _keep_sqlite_in_a_file(folder: str) -> None:
-    """As in life: threads and other processes can open it."""
+    """As in production: threads and other processes can open it."""
     from django.db import connection
 
     if connection.vendor == "sqlite":
@@ -20,7 +20,7 @@ def _keep_sqlite_in_a_file(folder: str) -> None:
 
 
 class MigratedOnce:
-    """The database that the workers' databases are copies of. Lives in the controller of pytest-xdist."""
+    """The database that the workers' databases are copied from. Lives in the controller of pytest-xdist."""
 
     def __init__(self) -> None:
         from django.db import connection
@@ -34,7 +34,7 @@ class MigratedOnce:
         connection.close()
 
     def copy(self, worker: str) -> str:
-        """The name of a new database, for ``worker`` alone."""
+        """The name of a new database for ``worker``."""
         self._creation.clone_test_db(worker, verbosity=0)
         self._copies.append(worker)
         return str(self._creation.get_test_db_clone_settings(worker)["NAME"])
@@ -53,7 +53,7 @@ _migrated_once = pytest.StashKey[MigratedOnce]()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """In the controller, before it starts a worker; also one that stands in for a worker that crashed."""
+    """In the controller, before it starts a worker or replaces a crashed one."""
     from pytest_django.plugin import blocking_manager_key
 
     with node.config.stash[blocking_manager_key].unblock():
@@ -82,7 +82,7 @@ def django_db_modify_db_settings(
 def django_db_setup(
     request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: Any
 ) -> Generator[None, None, None]:
-    """The database of this process; what migrations wrote into it comes back after each test that commits."""
+    """The database of this process; what migrations wrote to it is restored after each test that commits."""
     from django.conf import settings
     from django.db import connection
     from django.test import TransactionTestCase
@@ -101,10 +101,10 @@ def django_db_setup(
 
 
 def restoring_what_was_migrated() -> Callable[[], None]:
-    """A function that makes all tables hold what they hold now; ids are not given again.
+    """A function that restores the current content of all tables; ids are not reused.
 
-    Django's ``flush`` truncates and writes content types and permissions anew, which costs a hundred times as much on
-    PostgreSQL as deleting the few rows of a test, and drops what migrations had written.
+    Django's ``flush`` truncates and then recreates content types and permissions, which on PostgreSQL costs a hundred
+    times as much as deleting the few rows of a test, and loses what migrations had written.
     """
     from django.apps import apps
     from django.contrib.auth.models import Permission
@@ -121,7 +121,7 @@ def restoring_what_was_migrated() -> Callable[[], None]:
     written = [list(model._base_manager.all()) for model in models]
 
     def restore() -> None:
-        # Foreign keys are looked at when the transaction ends; the order is nobody's concern.
+        # Foreign keys are checked when the transaction ends, so the order does not matter.
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute("; ".join(emptied))

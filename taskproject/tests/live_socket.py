@@ -1,4 +1,4 @@
-"""A client of the live stream inside the test's process, and what its stories share."""
+"""A client of the live stream inside the test's process, and what these tests share."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ def write(cast, word: str, **kwargs: Any) -> None:
 
 
 class Socket:
-    """A client of /ws/events that keeps what it got."""
+    """A client of /ws/events that keeps what it received."""
 
     def __init__(self, query: str = "", **headers: str) -> None:
         named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]

@@ -1,4 +1,4 @@
-"""The ASGI application: HTTP through the bridge, sockets of unknown paths refused, a clean start and stop."""
+"""The ASGI application: HTTP through the bridge, sockets on unknown paths refused, a clean start and stop."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The bridge from ASGI to WSGI threads: what reaches the application, what comes back, and who is let go."""
+"""The bridge from ASGI to WSGI threads: what reaches the application, what comes back, and what is cut short."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""Whoever may no longer read is sent away within moments: new password, ended session, revoked token, lost project."""
+"""Followers that lose access are sent away within moments: new password, ended session, revoked token, lost project."""
 
 import json
 
@@ -63,7 +63,7 @@ def test_ended_session_closes_its_socket(cast):
 
 
 def test_replay_of_a_long_history_ends_with_the_permission(cast, monkeypatch):
-    """Between two pages of the table it is asked again who may read on."""
+    """Between two pages of the table, permissions are checked again."""
     monkeypatch.setattr(hub_module, "BATCH", 2)
     token, secret = create_token(actor=None, agent=cast.atlas, name="t")
     for number in range(6):
@@ -138,7 +138,7 @@ def test_new_member_gets_events_from_the_one_that_tells_of_it(cast):
     async def story() -> None:
         socket, witness = await Socket(**headers).hello(), await Socket(**of_member).hello()
         await later(write, cast, "as stranger")
-        # It has been handed out to those who were members then.
+        # It has already been handed to those who were members then.
         await witness.read_until("as stranger")
         await witness.leave()
         await later(set_member, actor=cast.ada.user, project=cast.ops, user=cast.zed.user, role=Role.WORKER)

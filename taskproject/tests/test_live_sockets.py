@@ -1,4 +1,4 @@
-"""The live stream over sockets and event streams: in order, without gap or repeat, and only to who may see it."""
+"""The live stream over sockets and event streams: in order, no gaps or repeats, and only for those who may see it."""
 
 import asyncio
 import json
@@ -125,7 +125,7 @@ def test_socket_for_what_is_not_to_be_seen_is_closed(cast, query, code):
     run(story)
 
 
-#: What each role gets of a socket for everything, for OPS, and for a task of it: a close code, or its events.
+#: What each role gets from a socket for everything, for OPS, and for one of its tasks: a close code, or events.
 SOCKETS = {
     "nobody": (4401, 4401, 4401),
     "zed": ([], 4404, 4404),
@@ -264,7 +264,7 @@ def test_one_large_hand_out_makes_nobody_slow_and_goes_in_frames_of_bounded_size
 
 
 async def read_stream(query: bytes, headers: dict[str, str], until: str) -> str:
-    """What ``GET /api/v1/events`` sends as an event stream, up to a text."""
+    """What ``GET /api/v1/events`` sends as an event stream, up to a given text."""
     scope = {
         "type": "http",
         "method": "GET",

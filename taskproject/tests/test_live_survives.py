@@ -1,4 +1,4 @@
-"""Many followers of real servers that are cut off, restarted and lose Redis: each one's sequence is the table's."""
+"""Many followers of real servers that disconnect, restart and lose Redis: each one's sequence equals the table's."""
 
 import asyncio
 import base64
@@ -56,9 +56,9 @@ def token_of(agent: Agent) -> str:
 
 
 class Follower:
-    """A client of /ws/events that leaves ``leaves`` times at random, returns with its cursor, and keeps what it hears.
+    """A client of /ws/events that leaves ``leaves`` times at random, returns with its cursor, keeping what it receives.
 
-    It returns after its last leave too, even where it has heard everything by then.
+    It also returns after its last leave, even if it has received everything by then.
     """
 
     def __init__(self, urls: list[str], token: str, after: Cursor, dice: random.Random, leaves: int) -> None:
@@ -67,7 +67,7 @@ class Follower:
         self.connections = 0
 
     async def follow(self, last: str) -> None:
-        """Until ``last`` was heard and nothing is left to leave; whatever ends a connection, another one follows."""
+        """Follow until ``last`` was received and no leave is left; whatever ends a connection, another one follows."""
         stayed = False
         while not stayed:
             with contextlib.suppress(OSError, TimeoutError, exceptions.WebSocketException, EOFError):
@@ -75,8 +75,8 @@ class Follower:
             await asyncio.sleep(self.dice.uniform(0, 0.1))
 
     async def _listen(self, last: str) -> bool:
-        """One connection: True where it ended because all was heard, and not by leaving."""
-        # Any of the servers will do: the cursor is good for all.
+        """One connection: True if it ended because everything was received, and not by leaving."""
+        # Any of the servers will do: the cursor is valid on all.
         address = self.dice.choice(self.urls).replace("http", "ws", 1)
         headers = {"Authorization": f"Bearer {self.token}"}
         wire = await websockets.connect(
@@ -92,7 +92,7 @@ class Follower:
         self.leaves -= leaving
         try:
             async with asyncio.timeout(self.dice.uniform(0.01, 0.6) if leaving else None):
-                # The first frame is the server's hello, also to one that has heard all.
+                # The first frame is the server's hello, even to a client that has received everything.
                 while True:
                     self._hear(json.loads(await wire.recv()))
                     if last in self.words and not leaving:
@@ -111,7 +111,7 @@ class Follower:
 
 
 def table_since(cast, after: Cursor) -> list[str]:
-    """What a member of OPS may see behind a place, as the table has it."""
+    """What a member of OPS may see after a position, from the table."""
     words: list[str] = []
     while True:
         events, after = read_events(user=cast.ada.user, after=after, limit=1000)
@@ -150,7 +150,7 @@ def test_followers_that_are_cut_off_miss_and_repeat_nothing(cast, servers, redis
     ]
 
     def disturb() -> None:
-        """Writers side by side; meanwhile a server is killed and started again, and Redis loses everything."""
+        """Concurrent writers; meanwhile a server is killed and restarted, and Redis loses everything."""
 
         def several(name: str, count: int) -> None:
             for number in range(count):
@@ -184,12 +184,12 @@ def test_followers_that_are_cut_off_miss_and_repeat_nothing(cast, servers, redis
     for number, follower in enumerate(followers):
         assert follower.words == table, f"follower {number} has another sequence"
         assert follower.connections > LIVE_LEAVES, f"follower {number} did not come back each time"
-    # Written side by side, yet in one order: the one in which they were committed is the same for all.
+    # Written concurrently, but the order in which they were committed is the same for all.
     assert Event.objects.filter(kind=kinds.TASK_DELETED).count() == len(table)
 
 
 def test_event_of_one_process_reaches_followers_of_the_other(cast, servers, redis):
-    """With the bell at once, without it by looking: here that it comes at all, and to each follower once."""
+    """With the bell at once, without it by polling: this checks that each follower gets it at all, and once."""
     start = present_cursor()
     token = token_of(cast.atlas)
     followers = [Follower([server.url], token, start, random.Random(1), 0) for server in servers]
@@ -233,7 +233,7 @@ def memory_of(process: ServerProcess) -> int:
 
 
 def connections_of(process: ServerProcess) -> int:
-    """How many clients the server process is connected with."""
+    """How many clients are connected to the server process."""
     port = f":{process.port:04X} "
     rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
     # Columns of proc(5): local address, remote address, state; 01 is established.
@@ -247,7 +247,7 @@ def test_clients_that_never_read_cost_no_memory_and_keep_nobody_waiting(cast, tm
         token = token_of(cast.atlas)
         start = present_cursor()
         followers = [Follower([server.url], token, start, random.Random(n), 0) for n in range(READING_CLIENTS)]
-        # Far more than the kernel and the server keep for one client.
+        # Far more than the kernel and the server buffer for one client.
         count, size = LARGE_EVENTS, 8000
         mutes: list[Mute] = []
 
@@ -266,7 +266,7 @@ def test_clients_that_never_read_cost_no_memory_and_keep_nobody_waiting(cast, tm
                 listening = [asyncio.create_task(follower.follow("last")) for follower in followers]
                 while not all(follower.connections for follower in followers):
                     await asyncio.sleep(0.05)
-                # What the events cost with readers alone is not what is asked.
+                # The cost of the events with readers alone is not measured.
                 await send(0)
                 before = memory_of(server)
                 mutes.extend(Mute(server.url, token) for _ in range(MUTE_CLIENTS))

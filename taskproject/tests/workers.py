@@ -10,7 +10,7 @@ import pytest
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
-    """Give each worker the next Redis database: rate limits are counted by user id, and users of all have the same."""
+    """Give each worker its own Redis database: rate limits are counted by user id, and all workers use the same ids."""
     if url := os.environ.get("REDIS_URL"):
         parts = urlsplit(url)
         first = int(parts.path.strip("/") or 0)

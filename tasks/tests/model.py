@@ -1,7 +1,7 @@
-"""The domain in plain Python, as ``domain.md`` tells it: what each verb must do, without Django or a database.
+"""The domain in plain Python: what each verb must do, without Django or a database.
 
-The state machine drives this model and the verbs side by side. Verbs raise ``Refused`` with the code of the error.
-Time stands still: a lease ends and a rest is over when ``lease_ends`` and ``rest_is_over`` say so.
+The state machine drives this model and the verbs in parallel. Verbs raise ``Refused`` with the code of the error.
+Time stands still: a lease ends and a delay is over when ``lease_ends`` and ``rest_is_over`` say so.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ LATE_IS_KEPT_AFTER = ("expired", "revoked", "cancelled", "released")
 
 
 class Refused(Exception):
-    """A verb was refused with this code and, where it matters, this reason."""
+    """A verb was refused with this code and, if it matters, this reason."""
 
     def __init__(self, code: str, reason: str | None = None) -> None:
         super().__init__(code)
@@ -97,7 +97,7 @@ class World:
         return agent.capacity - sum(run.agent == agent.name and run.status == "active" for run in self.runs.values())
 
     def closes_circle(self, start: int, goal: int) -> bool:
-        """Whether ``start`` waits for ``goal`` already, over any number of steps."""
+        """Whether ``start`` already waits for ``goal``, over any number of steps."""
         seen, frontier = set(), [start]
         while frontier:
             key = frontier.pop()
@@ -403,7 +403,7 @@ class World:
         self.tasks[key].resting = False
 
     def tick(self) -> int:
-        """The engine comes by: the runs whose lease is over end. How many."""
+        """One tick of the engine: end the runs whose lease is over; returns how many."""
         over = [run for run in self.runs.values() if run.status == "active" and run.leased and run.lease_over]
         for run in over:
             run.status = "expired"

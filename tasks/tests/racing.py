@@ -1,4 +1,4 @@
-"""Letting calls happen at once: threads with connections of their own, and processes on the same database."""
+"""Running calls at once: in threads with their own connections, and in processes on the same database."""
 
 import contextlib
 import json
@@ -14,12 +14,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, connections
 
-#: Seconds for all racers to come home; far beyond what a quiet machine takes.
+#: Seconds for all racers to finish; far more than a quiet machine needs.
 PATIENCE = 1500
 
 
 def _dawdle(dice: random.Random) -> Callable[..., Any]:
-    """Wait a little before each statement, so that transactions meet in the middle and not only at their ends."""
+    """Wait briefly before each statement, so that transactions overlap in the middle and not only at their ends."""
 
     def execute_late(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         time.sleep(dice.choice((0, 0, 0.001, 0.004)))
@@ -29,9 +29,9 @@ def _dawdle(dice: random.Random) -> Callable[..., Any]:
 
 
 def at_once(*calls: Callable[[], Any], seed: int | None = None) -> list[Any]:
-    """Run each call in its own thread, all released together; what each returned or raised, in their order.
+    """Run each call in its own thread, all released together; what each returned or raised, in order.
 
-    With a ``seed`` statements are delayed at random where transactions run side by side, that is on PostgreSQL.
+    With a ``seed``, statements are delayed at random if transactions run concurrently, that is, on PostgreSQL.
     """
     gate = threading.Barrier(len(calls))
     outcomes: list[Any] = [None] * len(calls)
@@ -60,7 +60,7 @@ def at_once(*calls: Callable[[], Any], seed: int | None = None) -> list[Any]:
 
 
 def in_thread(work: Callable[[], Any]) -> threading.Thread:
-    """Begin ``work`` in a thread of its own, which closes its connections when it ends."""
+    """Start ``work`` in a separate thread, which closes its connections when it ends."""
 
     def run() -> None:
         try:
@@ -74,7 +74,7 @@ def in_thread(work: Callable[[], Any]) -> threading.Thread:
 
 
 def database_url() -> str:
-    """The test database as a process of its own would be told of it."""
+    """The URL of the test database, for other processes."""
     held = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{held['NAME']}"
@@ -83,7 +83,7 @@ def database_url() -> str:
 
 
 def process_environment(**more: str) -> dict[str, str]:
-    """The environment of a process that works on the test database."""
+    """The environment for a process on the test database."""
     return os.environ | {
         "DATABASE_URL": database_url(),
         "REDIS_URL": settings.REDIS_URL,
@@ -95,7 +95,7 @@ def process_environment(**more: str) -> dict[str, str]:
 
 
 def in_processes(module: str, arguments: Sequence[Sequence[str]]) -> list[Any]:
-    """Run ``python -m module …`` once per row of ``arguments``, all at once; what each printed, read as JSON."""
+    """Run ``python -m module …`` once per row of ``arguments``, all at once; returns their output, parsed as JSON."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", module, *row],

@@ -1,4 +1,4 @@
-"""What all endpoints share: outputs as declared, errors, pages, filters, both slash forms, limits."""
+"""What all endpoints share: declared outputs, errors, pages, filters, both slash forms, limits."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

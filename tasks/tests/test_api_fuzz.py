@@ -1,4 +1,4 @@
-"""The API as its OpenAPI description has it, asked by schemathesis with what is right, nearly right, and nonsense."""
+"""The API against its OpenAPI description, tested by schemathesis with valid, almost valid and nonsense input."""
 
 import subprocess
 import sys
@@ -16,11 +16,11 @@ from tasks.tests.sizes import FUZZ_EXAMPLES
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server, pytest.mark.slow]
 
 PATIENCE = 900
-#: It asks that whatever a schema allows be accepted; whether OPS-7 may wait for OPS-9 stands in no schema.
+#: This check requires that everything a schema allows is accepted, but no schema says whether OPS-7 may wait for OPS-9.
 EXCLUDED = "positive_data_acceptance"
 
 
-# The boundaries of every field are walked once: who is refused at the door does not get as far.
+# The boundaries of every field are tested once: a caller that is refused earlier does not get that far.
 @pytest.mark.parametrize(("member", "phases"), [("ada", "examples,coverage,fuzzing"), ("atlas", "examples,fuzzing")])
 def test_api_keeps_to_its_description_whatever_it_is_asked(cast, new_task, tmp_path, member, phases):
     for number in range(3):

@@ -1,4 +1,4 @@
-"""The day of an agent over HTTP, from token to accepted result."""
+"""An agent's work over HTTP, from token to accepted result."""
 
 import pytest
 

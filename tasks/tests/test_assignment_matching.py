@@ -1,4 +1,4 @@
-"""The matching itself, without a database: it is exact, obeys every constraint, and its records say why."""
+"""The matching itself, without a database: it is exact, obeys every constraint, and its records explain it."""
 
 import itertools
 import random
@@ -65,7 +65,7 @@ def small(seed, **kwargs):
 
 
 def worth(snapshot, task, agent, policy=VALUE):
-    """The score of a pair in whole quanta, from the policy's parts alone; None where it is not eligible."""
+    """The score of a pair in whole quanta, from the policy's parts alone; None if it is not eligible."""
     facts, other = snapshot.tasks[task], snapshot.agents[agent]
     if excluded_by(facts, other):
         return None
@@ -74,7 +74,7 @@ def worth(snapshot, task, agent, policy=VALUE):
 
 
 def best_by_trying_all(snapshot, policy=VALUE):
-    """The highest total that any assignment reaches."""
+    """The highest total of any assignment."""
     options = []
     for task in range(len(snapshot.tasks)):
         scores = [(agent, worth(snapshot, task, agent, policy)) for agent in range(len(snapshot.agents))]
@@ -201,7 +201,7 @@ def test_match_serves_a_starving_task_before_any_urgent_one():
 
 
 def test_no_task_starves_under_constant_urgent_load():
-    """One slot, a new urgent task for each hour that it works: the low one waits no longer than its bound."""
+    """One slot, and a new urgent task for each hour that it works: the low one waits no longer than its limit."""
     low = task(1, priority=1, waiting_since=0.0, patience_hours=4.0, hours=8.0)
     for hour in range(60):
         now = hour * 3600.0

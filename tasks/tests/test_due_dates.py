@@ -1,4 +1,4 @@
-"""Due dates as time passes: near, then over; each told once per due date."""
+"""Due dates as time passes: near, then overdue; each reported once per due date."""
 
 from datetime import timedelta
 

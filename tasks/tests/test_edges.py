@@ -1,4 +1,4 @@
-"""The table of transitions, edge by edge: each verb from each status, the legal ones and those that are refused."""
+"""The table of transitions, edge by edge: each verb from each status, legal and refused."""
 
 import itertools
 from datetime import timedelta
@@ -15,10 +15,10 @@ from tasks.tests.invariants import assert_invariants
 from tasks.tests.one_event import one_event_for_each_task
 from tasks.transitions import OPEN, TERMINAL, TRANSITIONS, Status, allowed, is_legal
 
-#: Verbs of the table that come with the issue on questions; until then only the table knows them.
+#: Verbs that only the table knows so far, since questions do not exist yet.
 NOT_YET_VERBS = {"ask", "answer"}
 VERBS = sorted(set(TRANSITIONS) - NOT_YET_VERBS)
-#: Verbs of a run: where it has ended they are refused as a lost lease, which says more than the task's status.
+#: Verbs of a run: if it has ended, they are refused as a lost lease, which says more than the task's status.
 OF_A_RUN = {"heartbeat", "progress", "complete", "fail"}
 
 
@@ -28,13 +28,13 @@ def stage(cast, new_task, let_lease_end):
 
 
 class Stage:
-    """Brings a task into any status by its verbs, and uses any verb on it."""
+    """Brings a task into any status by verbs, and uses any verb on it."""
 
     def __init__(self, cast, new_task, let_lease_end):
         self.cast, self.new_task, self.let_lease_end = cast, new_task, let_lease_end
 
     def task_in(self, status, **fields):
-        """A task in ``status`` on which bert lost a lease and left a late result; atlas's run is the last one."""
+        """A task in ``status`` on which bert lost a lease and left a late result; atlas's run is the latest."""
         task = self.new_task(**{"review_required": status == Status.IN_REVIEW} | fields)
         self.late = claims.claim_task(actor=self.cast.bert.user, task=task)
         self.let_lease_end(self.late)
@@ -69,7 +69,7 @@ class Stage:
         record(event(kinds.TASK_STATUS_CHANGED, **about, **moved))
 
     def use(self, verb, task, target=None):
-        """Use ``verb`` on ``task``, in the way that leads to ``target`` where the verb leaves a choice."""
+        """Use ``verb`` on ``task``, in the way that leads to ``target`` if there is a choice."""
         cast, run = self.cast, {"actor": self.cast.atlas.user, "run_id": self.run.pk}
         match verb:
             case "claim":

@@ -1,4 +1,4 @@
-"""Large files cost a number of statements that grows by lots, not by tasks; two imports at once do not double."""
+"""Statements for large files grow with the number of lots, not tasks; concurrent imports create nothing twice."""
 
 import json
 
@@ -17,7 +17,7 @@ from tasks.tests.sizes import IMPORTED_TASKS
 
 
 def entries(count: int) -> list[dict]:
-    """Tasks that each wait for two earlier ones; every third hangs below one that comes later."""
+    """Tasks that each wait for two earlier ones; every third has a parent that comes later."""
     return [
         {
             "key": f"t{number}",
@@ -83,7 +83,7 @@ def test_import_three_at_once_create_each_task_once(cast):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seed", range(3))
 def test_import_beside_working_agents_keeps_every_promise(cast, seed):
-    """Agents complete what the file's tasks wait for while the file comes in again and again, each time changed."""
+    """Agents complete what the file's tasks wait for while the file is imported repeatedly, changed each time."""
     names = [f"first-{number}" for number in range(12)]
     before = [{"key": name, "title": name} for name in (*names, "top-0", "top-1")]
     import_plan(actor=None, project=cast.ops, plan=plan_of(before))

@@ -1,4 +1,4 @@
-"""One task from creation to its last event, through the verbs alone."""
+"""One task from creation to its last event, using only verbs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The page of one task: its text, neighbours, runs and timeline, for members only."""
+"""The page of one task: its text, related tasks, runs and timeline, for members only."""
 
 from datetime import timedelta
 

@@ -105,7 +105,7 @@ def test_person_works_on_a_task_from_start_to_review_and_approval(click, client,
     assert (task.status, task.result, task.summary) == ("in_review", {"n": 2}, "all done")
     run.refresh_from_db()
     assert run.criteria == [{"criterion": "clean", "met": True}, {"criterion": "dry", "met": False}]
-    assert "is in review now" in client.get(response.url).content.decode()
+    assert "is now in review" in client.get(response.url).content.decode()
 
     response = click(hugo, task, "approve")
     assert (response.status_code, task.status) == (409, "in_review")

@@ -1,4 +1,4 @@
-"""Verbs that meet on the same task: each pair ends as if one had come after the other, and never in a deadlock."""
+"""Concurrent verbs on the same task: each pair ends as if one had run after the other, and never in a deadlock."""
 
 import random
 from datetime import timedelta
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 @pytest.fixture(autouse=True)
 def _no_second_try_after_a_deadlock(monkeypatch):
-    """The order of locks must suffice; the funnel's net for deadlocks would hide where it does not."""
+    """The lock order must be enough; the funnel's retry after deadlocks would hide failures."""
     monkeypatch.setattr(funnel, "DEADLOCK_DETECTED", "not caught")
 
 
@@ -239,7 +239,7 @@ def test_delete_of_a_parent_while_its_child_ends_waits_for_no_circle(cast, new_t
 
 
 class Mischief:
-    """One client that uses any verb on any task, drawn from its own dice; refusals are part of life."""
+    """A client that uses any verb on any task, at random; refusals are normal."""
 
     def __init__(self, cast, seed, verbs_tried=VERBS_AT_ONCE):
         self.cast, self.dice, self.verbs_tried = cast, random.Random(seed), verbs_tried

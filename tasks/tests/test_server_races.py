@@ -80,7 +80,7 @@ def test_8_clients_over_http_get_each_task_once(cast, server):
 
 
 class Writer:
-    """A client that keeps a ledger of what the server acknowledged, and never loses patience."""
+    """A client that keeps a ledger of what the server acknowledged, and retries forever."""
 
     def __init__(self, url, token, stop, seed):
         self.caller, self.stop, self.dice = Caller(url, token), stop, random.Random(seed)

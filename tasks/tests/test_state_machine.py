@@ -1,4 +1,4 @@
-"""All verbs against the domain in plain Python (``model.py``): after every step the same outcome and the same state.
+"""All verbs against the domain in plain Python (``model.py``): the same outcome and state after every step.
 
 On each push the same walks; at full size new ones each time.
 """
@@ -57,7 +57,7 @@ def has_runs(machine):
 
 
 class TaskLives(RuleBasedStateMachine):
-    """Several agents, staff, a stranger and the engine at work on the tasks of one project."""
+    """Several agents, staff, a stranger and the engine working on the tasks of one project."""
 
     cast = None
 
@@ -115,7 +115,7 @@ class TaskLives(RuleBasedStateMachine):
         return self.run_ids.index(run.pk)
 
     def both(self, verb, by_model):
-        """Use the verb, let the model do the same with its answer, and compare how they ended."""
+        """Use the verb, let the model do the same with its answer, and compare the outcomes."""
         answer = got = expected = None
         try:
             answer = verb()
@@ -126,7 +126,7 @@ class TaskLives(RuleBasedStateMachine):
         except model.Refused as refused:
             expected = (refused.code, refused.reason)
         assert got == expected, f"the verb ended with {got}, the model says {expected}"
-        # Time stands still: a rest is over when the machine says so.
+        # Time stands still: a delay is over when the machine says so.
         Task.objects.filter(deferred_until__gt=LONG_AGO).update(deferred_until=NEVER)
         return answer
 

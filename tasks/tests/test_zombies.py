@@ -1,4 +1,4 @@
-"""Agents that come back from the dead: fenced with the reason, nothing changes, and what they bring late is kept."""
+"""Agents that come back from the dead: fenced with the reason, nothing changes, and late results are kept."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ KEPT_FOR_ADOPTION = {"late_result", "late_result_at"}
 
 @pytest.fixture
 def zombie(cast, new_task, let_lease_end):
-    """``zombie(how)``: atlas's run of a task, ended in one of the ways that atlas did not notice."""
+    """``zombie(how)``: atlas's run of a task, ended in a way that atlas did not notice."""
 
     def end(how, **fields):
         task = new_task(assignees=[cast.atlas, cast.bert], **fields)
@@ -41,7 +41,7 @@ def zombie(cast, new_task, let_lease_end):
 
 
 def _writes(cast, run):
-    """Every write that the holder of a run has, by name."""
+    """Every write available to the holder of a run, by name."""
     of_run = {"actor": cast.atlas.user, "run_id": run.pk}
     return {
         "heartbeat": lambda: runs.heartbeat_run(**of_run, lease_seconds=60),
@@ -53,7 +53,7 @@ def _writes(cast, run):
 
 
 def _rows(task):
-    """All that is stored of a task and its runs, but for the late result."""
+    """Everything stored about a task and its runs, except the late result."""
     kept = [
         {field.attname: getattr(run, field.attname) for field in Run._meta.concrete_fields} for run in task.runs.all()
     ]
