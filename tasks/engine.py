@@ -65,9 +65,9 @@ def tick() -> Ticked:
         if not ended:
             break
     done.undeferred = _until_few(passing_time.wake_deferred)
-    done.stalled = _until_few(passing_time.tell_stalled)
-    done.due_soon = _until_few(passing_time.tell_due_soon)
-    done.overdue = _until_few(passing_time.tell_overdue)
+    done.stalled = _until_few(passing_time.report_stalled)
+    done.due_soon = _until_few(passing_time.report_due_soon)
+    done.overdue = _until_few(passing_time.report_overdue)
     return done
 
 

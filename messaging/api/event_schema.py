@@ -1,4 +1,4 @@
-"""Events in the OpenAPI description: one schema for each kind of the catalogue, told apart by ``kind``."""
+"""Events in the OpenAPI description: one schema per kind of the catalogue, distinguished by ``kind``."""
 
 from typing import Any, Literal
 

@@ -1,8 +1,8 @@
-"""Who is notified of what: for each kind of notification a small function from an event to the users it concerns.
+"""Who is notified of what: a small function per kind of notification, from an event to the users it concerns.
 
-A rule is asked about the events whose kind declares its notification. Rules read a ``Scene``, which loads what a whole
-batch of events needs in a few queries. Whatever they answer, nobody is notified of
-their own act, of a project they are no member of, or of a kind they muted; see ``notifications``.
+A rule is called for events whose kind declares its notification. Rules read a ``Scene``, which loads what a whole batch
+of events needs in a few queries. Whatever they return, nobody is notified of their own action, of a project they are
+not a member of, or of a kind they muted; see ``notifications``.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ Users = Iterable[int | None]
 
 
 class Scene:
-    """What the rules ask about a batch of events, as it is now, each answered by one query for all."""
+    """What the rules need to know about a batch of events, as of now, with one query per question for all events."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
@@ -37,7 +37,7 @@ class Scene:
 
     @cached_property
     def _users_of_agents(self) -> dict[int | str, int]:
-        """The user of each agent that an event names, by the agent's id and by its slug."""
+        """The users of the agents named by events, by the agent's id and by its slug."""
         ids = {event.agent_id for event in self.events if event.agent_id}
         slugs = {slug for event in self.events for name in NAMING for slug in event.data.get(name, ())}
         users: dict[int | str, int] = {}
@@ -64,11 +64,11 @@ class Scene:
         return by_project
 
     def agent(self, event: Event) -> int | None:
-        """The user of the agent of the run or of the assignment."""
+        """The user of the agent of the run or assignment."""
         return self._users_of_agents.get(event.agent_id) if event.agent_id else None
 
     def named(self, event: Event, name: str) -> list[int | None]:
-        """The users of the agents whose slugs the event's data has under ``name``, one of ``NAMING``."""
+        """The users of the agents whose slugs are in the event's data under ``name``, one of ``NAMING``."""
         return [self._users_of_agents.get(slug) for slug in event.data.get(name, ())]
 
     def creator(self, event: Event) -> int | None:
@@ -76,7 +76,7 @@ class Scene:
         return task.created_by_id if task else None
 
     def assignees(self, event: Event) -> list[int]:
-        """Who had the task when the event happened; an assignment that ended with it counts."""
+        """Who had the task when the event happened, including assignments that ended with it."""
         return [
             row.agent.user_id
             for row in self._assignments.get(event.task_id or 0, ())
@@ -91,7 +91,7 @@ class Scene:
         return [user for user, _ in self._judges[event.project_id]]
 
     def caretakers(self, event: Event) -> list[int | None]:
-        """Who decides when a task is in trouble: its creator and the managers."""
+        """Those who decide when a task is in trouble: its creator and the managers."""
         return [self.creator(event), *self.managers(event)]
 
 
@@ -100,7 +100,7 @@ def _leads_to(event: Event, status: Status) -> bool:
 
 
 def assigned(event: Event, scene: Scene) -> Users:
-    """The agents that got the task, also one for whom it was begun; what somebody took themselves is their own act."""
+    """The agents that got the task, including one for whom it was started, but not those that took it themselves."""
     if event.kind == kinds.TASK_STATUS_CHANGED:
         return [scene.agent(event)] if event.data.get("source") else []
     return scene.named(event, "agents")
@@ -120,40 +120,40 @@ def unassigned(event: Event, scene: Scene) -> Users:
 
 
 def declined(event: Event, scene: Scene) -> Users:
-    """Creator and managers: somebody else has to be found."""
+    """The creator and managers: somebody else has to be found."""
     return scene.caretakers(event)
 
 
 def nobody_found(event: Event, scene: Scene) -> Users:
-    """Creator and managers, where nobody can be given the task until somebody does something."""
+    """The creator and managers, if nobody can be given the task until somebody acts."""
     return scene.caretakers(event)
 
 
 def completed(event: Event, scene: Scene) -> Users:
-    """The task's creator; after a review also the author, whose work was accepted. Managers have the board."""
+    """The task's creator; after a review, also the author, whose work was accepted. Managers have the board."""
     return [scene.creator(event), scene.agent(event)] if _leads_to(event, Status.COMPLETED) else []
 
 
 def failed(event: Event, scene: Scene) -> Users:
-    """The task's creator and the managers, when it is given up; an attempt that will be repeated is no failure."""
+    """The task's creator and the managers, when it is given up, not after an attempt that will be repeated."""
     return scene.caretakers(event) if _leads_to(event, Status.FAILED) else []
 
 
 def stalled(event: Event, scene: Scene) -> Users:
-    """Creator, managers, and the agent itself, which may only have forgotten to report."""
+    """The creator, the managers, and the agent itself, which may just have forgotten to report."""
     return [*scene.caretakers(event), scene.agent(event)]
 
 
 def dependency_failed(event: Event, scene: Scene) -> Users:
-    """Creator and managers, who decide how it goes on, and those who wait to begin."""
+    """The creator and managers, who decide what to do, and those waiting to start."""
     if "failed" not in event.data and "cancelled" not in event.data:
-        # Most imports wait for nothing that failed.
+        # Most imports do not wait for anything that failed.
         return []
     return [*scene.caretakers(event), *scene.assignees(event)]
 
 
 def review_asked(event: Event, scene: Scene) -> Users:
-    """Everyone who may approve the result, but for its author."""
+    """Everyone who may approve the result, except its author."""
     if not _leads_to(event, Status.IN_REVIEW):
         return []
     return [user for user in scene.reviewers(event) if user != scene.agent(event)]
@@ -165,12 +165,12 @@ def changes_requested(event: Event, scene: Scene) -> Users:
 
 
 def due_soon(event: Event, scene: Scene) -> Users:
-    """Those who have the task; while nobody has it, creator and managers."""
+    """Those who have the task; while nobody has it, the creator and managers."""
     return scene.assignees(event) or scene.caretakers(event)
 
 
 def overdue(event: Event, scene: Scene) -> Users:
-    """Those who have the task, creator and managers."""
+    """Those who have the task, the creator and the managers."""
     return [*scene.assignees(event), *scene.caretakers(event)]
 
 
@@ -191,9 +191,9 @@ RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
 
 
 def concerned(event: Event, scene: Scene) -> dict[NotificationKind, set[int]]:
-    """The users whom each kind of notification about ``event`` is for, of those that the catalogue declares for it.
+    """The recipients of each kind of notification about ``event``, of the kinds that the catalogue declares for it.
 
-    Never the one who did it. Empty for lost tasks.
+    Never includes the actor. Empty for deleted tasks.
     """
     declared = kinds.CATALOGUE.get(event.kind)
     if declared is None or event.task_id not in scene.tasks:
@@ -207,7 +207,7 @@ def concerned(event: Event, scene: Scene) -> dict[NotificationKind, set[int]]:
 
 
 def members_among(pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those of (project id, user id) that are members now; superusers are of every project."""
+    """The pairs (project id, user id) of current members; superusers are members of every project."""
     pairs = set(pairs)
     users = {user for _, user in pairs}
     rows = Membership.objects.filter(project__in={project for project, _ in pairs}, user__in=users)

@@ -295,7 +295,7 @@ class Hub:
     async def _replayed(
         self, follower: Follower, after: Cursor, until: Cursor | None
     ) -> tuple[list[Batch], Cursor, bool]:
-        """``_replay``, for a follower that is still let in: a long history is no way around a lost permission."""
+        """``_replay`` for a follower that is still authorised: a long history is no way around a lost permission."""
         visitor, batches, cursor, full = await self.in_thread_once_it_can(_replay, follower, after, until)
         follower.see_as(visitor)
         return ([], after, False) if follower.ended else (batches, cursor, full)

@@ -70,7 +70,7 @@ def test_bell_beyond_99_says_so_in_short(cast, notified_tasks, monkeypatch):
 def test_page_lists_the_newest_first_with_links(hugo, notified_tasks):
     answer = hugo.get(PAGE)
     assert shown(answer) == [
-        "ada took OPS-3 from you.", "ada assigned OPS-3 to you.", "ada assigned OPS-2 to you.",
+        "ada unassigned you from OPS-3.", "ada assigned OPS-3 to you.", "ada assigned OPS-2 to you.",
         "ada assigned OPS-1 to you.",
     ]  # fmt: skip
     assert 'href="/tasks/OPS-2"' in answer.content.decode()
@@ -82,7 +82,7 @@ def test_page_by_unread_and_kind_keeps_the_filter_in_its_links(hugo, cast, notif
     assert len(shown(hugo.get(PAGE))) == 4
     assert len(shown(hugo.get(PAGE + "?show=unread"))) == 3
     answer = hugo.get(PAGE + "?kind=unassigned")
-    assert shown(answer) == ["ada took OPS-3 from you."]
+    assert shown(answer) == ["ada unassigned you from OPS-3."]
     assert 'href="?show=unread&amp;kind=unassigned"' in answer.content.decode()
     assert len(shown(hugo.get(PAGE + "?kind=nonsense&before=x&show=y"))) == 4
 

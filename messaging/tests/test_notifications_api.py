@@ -24,7 +24,7 @@ def test_list_tells_the_newest_first_in_words(api, notified_tasks):
         ("OPS-3", "unassigned"), ("OPS-3", "assigned"), ("OPS-2", "assigned"), ("OPS-1", "assigned"),
     ]  # fmt: skip
     assert set(rows[0]) == set(NotificationOutput().fields)
-    assert rows[0]["text"] == "ada took OPS-3 from you."
+    assert rows[0]["text"] == "ada unassigned you from OPS-3."
     assert rows[0]["note"] == "You have enough <b>to do</b>."
     assert (rows[0]["title"], rows[0]["actor"], rows[0]["project"]) == ("Task 3", "ada", "OPS")
     assert rows[0]["read_at"] is None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 EDITABLE_FIELDS = ("name", "enabled", "availability", "max_concurrent", "version", "working_hours", "time_zone")
-TOKEN_PREFIX = "tp_"  # noqa: S105 - tells people what the text is, opens nothing
+TOKEN_PREFIX = "tp_"  # noqa: S105 - shows people what the text is; not a secret
 
 
 def _validated(instance: Any, **kwargs: Any) -> None:
@@ -55,9 +55,9 @@ def create_agent(
     skills: Sequence[tuple[str, int]] = (),
     user: "User | None" = None,
 ) -> Agent:
-    """Create an agent and, unless ``user`` is given, its Django user, who has no password and is no admin staff.
+    """Create an agent and, unless ``user`` is given, its Django user, without a password and not admin staff.
 
-    Raises ``NotPermitted``, ``Invalid`` (a slug or username that is taken, an unknown skill).
+    Raises ``NotPermitted``, ``Invalid`` (slug or username taken, unknown skill).
     """
     if is_llm(actor) or not is_staff_somewhere(actor):
         raise NotPermitted("Only staff may create agents.")
@@ -76,7 +76,7 @@ def create_agent(
 
 
 def set_agent_skills(agent: Agent, skills: Sequence[tuple[str, int]]) -> None:
-    """Make ``skills`` (name, level) those of ``agent``. Raises ``Invalid``. Part of a running verb."""
+    """Set the ``skills`` (name, level) of ``agent``. Raises ``Invalid``. Part of a running verb."""
     rows = skills_named(skills, field="skills")
     agent.skills.all().delete()
     AgentSkill.objects.bulk_create([AgentSkill(agent=agent, skill=skill, level=level) for skill, level in rows])
@@ -86,10 +86,10 @@ def set_agent_skills(agent: Agent, skills: Sequence[tuple[str, int]]) -> None:
 def edit_agent(
     *, actor: "User | None", agent: Agent, changes: dict[str, Any], skills: Sequence[tuple[str, int]] | None = None
 ) -> Agent:
-    """Change an agent (``EDITABLE_FIELDS``) and, where given, its skills.
+    """Change an agent (``EDITABLE_FIELDS``) and, if given, its skills.
 
-    An agent changes its own availability and version, nothing else. Managers of all its projects change the rest,
-    which holds wherever it works; a manager of any of them may pause it or let it work again.
+    An agent may change only its own availability and version. Managers of all its projects may change the rest, which
+    applies wherever it works; a manager of any of them may pause it or make it available again.
     Raises ``NotPermitted``, ``Invalid``.
     """
     agent = Agent.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=agent.pk)
@@ -100,28 +100,28 @@ def edit_agent(
     free = own if is_self else {"availability"} if may_stop else set()
     if not manages and not (free and skills is None and set(changes) <= free):
         what = f"only the {' and '.join(sorted(free))} of {agent.slug}" if free else f"nothing of {agent.slug}"
-        raise NotPermitted(f"You may change {what}; the rest belongs to who manages all of its projects.")
+        raise NotPermitted(f"You may change {what}; the rest is for managers of all its projects.")
     if unknown := set(changes) - set(EDITABLE_FIELDS):
         raise Invalid({sorted(unknown)[0]: "Cannot be changed."})
-    told = [name for name, value in changes.items() if getattr(agent, name) != value]
+    changed = [name for name, value in changes.items() if getattr(agent, name) != value]
     had_version = bool(agent.version)
-    for name in told:
+    for name in changed:
         setattr(agent, name, changes[name])
     _validated(agent)
-    if told:
-        columns = list(told)
-        if "version" in told and had_version:
-            # What it showed before counts less from now on.
+    if changed:
+        columns = list(changed)
+        if "version" in changed and had_version:
+            # Its earlier evidence counts less from now on.
             agent.version_since = clock.now()
             columns.append("version_since")
         agent.save(update_fields=columns)
     if skills is not None:
         set_agent_skills(agent, skills)
-        told.append("skills")
-    if told:
+        changed.append("skills")
+    if changed:
         now = clock.now()
-        kind = kinds.AGENT_AVAILABILITY_CHANGED if told == ["availability"] else kinds.AGENT_EDITED
-        data = {"availability": agent.availability} if told == ["availability"] else {"fields": told}
+        kind = kinds.AGENT_AVAILABILITY_CHANGED if changed == ["availability"] else kinds.AGENT_EDITED
+        data = {"availability": agent.availability} if changed == ["availability"] else {"fields": changed}
         memberships = Membership.objects.filter(user=agent.user_id).select_related("project")
         record(*(event(kind, at=now, actor=actor, project=m.project, agent=agent, **data) for m in memberships))
     return agent
@@ -136,15 +136,15 @@ def set_availability(*, actor: "User", agent: Agent, availability: Availability)
 def create_token(
     *, actor: "User | None", agent: Agent, name: str, expires_at: datetime | None = None
 ) -> tuple[AgentToken, str]:
-    """Create a token for ``agent``; returns the row and the token itself, which is shown this once and never stored.
+    """Create a token for ``agent``; returns the row and the token itself, which is shown only once and never stored.
 
-    Raises ``NotPermitted`` (agents create no tokens; a token opens every project of the agent, so managing one of
-    them is not enough), ``Invalid``.
+    Raises ``NotPermitted`` (agents cannot create tokens; a token gives access to every project of the agent, so
+    managing one of them is not enough), ``Invalid``.
     """
     if not may_issue_token(actor, agent):
         raise NotPermitted(f"Only a manager of all projects of {agent.slug} may create tokens for it.")
     if expires_at is not None and expires_at <= clock.now():
-        raise Invalid({"expires_at": "Must lie ahead."})
+        raise Invalid({"expires_at": "Must be in the future."})
     plain = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = AgentToken(
         agent=agent, name=name, digest=digest_of(plain), hint=plain[:8], created_by=actor, expires_at=expires_at
@@ -156,7 +156,7 @@ def create_token(
 
 @in_transaction
 def revoke_token(*, actor: "User | None", token: AgentToken) -> None:
-    """Make a token worthless at once. Doing it twice is one effect. Raises ``NotPermitted``."""
+    """Invalidate a token at once. Repeating it changes nothing. Raises ``NotPermitted``."""
     if is_llm(actor) or not may_stop_agent(actor, token.agent):
         raise NotPermitted(f"Only a manager of a project of {token.agent.slug} may revoke its tokens.")
     AgentToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=clock.now())

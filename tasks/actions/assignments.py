@@ -47,18 +47,18 @@ if TYPE_CHECKING:
 
 
 def _touch(task: Task, now: datetime) -> None:
-    """Assignees are part of a task's representation, so its version moves with them."""
+    """Assignees are part of a task's representation, so its version changes with them."""
     touch([task.pk], now)
     task.updated_at, task.version = now, task.version + 1
 
 
 def assigned(task: Task, agents: Sequence[Agent], *, now: datetime, actor: "User | None", **facts: Any) -> Event:
-    """The event that ``agents`` were assigned to ``task``, with the further ``facts`` that say something."""
+    """The event that ``agents`` were assigned to ``task``, with those additional ``facts`` that are not empty."""
     return _changed_hands(kinds.TASK_ASSIGNED, task, agents, now=now, actor=actor, **facts)
 
 
 def unassigned(task: Task, agents: Sequence[Agent], *, now: datetime, actor: "User | None", **facts: Any) -> Event:
-    """The same of agents who were taken off it."""
+    """The same for agents that were taken off it."""
     return _changed_hands(kinds.TASK_UNASSIGNED, task, agents, now=now, actor=actor, **facts)
 
 
@@ -78,7 +78,7 @@ def _changed_hands(
 
 
 def require_workers(task: Task, agents: Sequence[Agent]) -> None:
-    """Raise ``Invalid`` naming those of ``agents`` who cannot be given work in the task's project."""
+    """Raise ``Invalid`` naming the ``agents`` that cannot be given work in the task's project."""
     working = set(
         Membership.objects.filter(project=task.project_id, user__agent__in=agents)
         .exclude(role=Role.VIEWER)
@@ -100,9 +100,9 @@ def add_assignments(
     now: datetime,
     note: str = "",
 ) -> list[Agent]:
-    """Assign those of ``agents`` who are not assigned yet, and return them. Part of a running verb, which records it.
+    """Assign and return the ``agents`` that are not assigned yet. Part of a running verb, which records it.
 
-    Who was offered the task by automatic assignment is assigned by this, and the offer lapses no more.
+    An agent that was offered the task by automatic assignment becomes assigned, and its offer no longer lapses.
     """
     source = AssignmentSource.MANUAL
     active = Assignment.objects.active().filter(task=task)
@@ -124,7 +124,7 @@ def add_assignments(
 
 
 def _end_assignments(task: Task, agents: Sequence[Agent], *, now: datetime) -> list[Agent]:
-    """Take those of ``agents`` who are assigned off ``task``, which is locked, and return them."""
+    """Take the assigned ones of ``agents`` off ``task``, which is locked, and return them."""
     active = Assignment.objects.active().filter(task=task, agent__in=agents)
     ended = set(active.values_list("agent_id", flat=True))
     if ended:
@@ -133,7 +133,7 @@ def _end_assignments(task: Task, agents: Sequence[Agent], *, now: datetime) -> l
 
 
 def _take_from(task: Task, agents: Sequence[Agent], *, actor: "User | None") -> tuple[Held, Moved, Run | None]:
-    """Lock ``task``; where one of ``agents`` holds its run, revoke that and return the task. Part of a running verb."""
+    """Lock ``task``; if one of ``agents`` holds its run, revoke that and return the task. Part of a running verb."""
     run = active_run(task, lock=True)
     if run is not None and run.agent_id not in {agent.pk for agent in agents}:
         run = None
@@ -148,7 +148,7 @@ def _take_from(task: Task, agents: Sequence[Agent], *, actor: "User | None") -> 
 
 
 def _require_unchanged(task: Task) -> None:
-    """Raise ``LostRace`` where somebody claimed or ended the task between its reading and its locking."""
+    """Raise ``LostRace`` if somebody claimed or ended the task between reading and locking it."""
     if not connection.features.has_select_for_update:
         return
     if Task.objects.filter(pk=task.pk).values_list("status", "run_count").first() != (task.status, task.run_count):
@@ -157,9 +157,9 @@ def _require_unchanged(task: Task) -> None:
 
 @verb(catalogue.ASSIGN)
 def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str = "") -> Task:
-    """Add ``agents`` to the assignees of ``task``; who is assigned already stays so, without a second event.
+    """Add ``agents`` to the assignees of ``task``; those already assigned stay so, without a second event.
 
-    Raises ``NotPermitted``, ``IllegalTransition`` for an ended task, ``Invalid`` where an agent cannot work there.
+    Raises ``NotPermitted``, ``IllegalTransition`` for an ended task, ``Invalid`` if an agent cannot work there.
     """
     task = load_task(task, lock=True)
     require(actor, "assign", task)
@@ -174,7 +174,7 @@ def assign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str
 
 @verb(catalogue.UNASSIGN)
 def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] | None = None, note: str = "") -> Task:
-    """Take ``agents`` (all, where left out) off ``task``; the run of one who holds it is revoked.
+    """Take ``agents`` (default: all) off ``task``; the run of one that holds it is revoked.
 
     Raises ``NotPermitted``, ``IllegalTransition`` for an ended task.
     """
@@ -191,7 +191,7 @@ def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] |
 
 @verb(catalogue.REASSIGN)
 def reassign_task(*, actor: "User", task: Task, agents: Sequence[Agent], note: str = "") -> Task:
-    """Make ``agents`` the assignees of ``task``, and nobody else; the run of one who loses it is revoked.
+    """Make ``agents`` the only assignees of ``task``; the run of one that loses it is revoked.
 
     Raises ``NotPermitted``, ``IllegalTransition`` for an ended task, ``Invalid``.
     """
@@ -223,7 +223,7 @@ def _record_changed_hands(
     actor: "User | None",
     note: str,
 ) -> None:
-    """Record in one event who got ``task`` and who lost it, with the run that was revoked for it; none for nobody."""
+    """Record in one event who got ``task`` and who lost it, with the run revoked for it; nothing if nobody did."""
     if not new and not ended and run is None:
         return
     _touch(task, held.at)

@@ -1,4 +1,4 @@
-"""Beginning work: claim, claim_next, start. A claim is a pick followed by the funnel.
+"""Starting work: claim, claim_next, start. A claim is a pick followed by the funnel.
 
 Row locks make it fast (PostgreSQL hands different clients different rows), the conditional update makes it right.
 """
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Claimed:
-    """What ``claim_next`` found: runs, or a stable word why there are none.
+    """What ``claim_next`` found: runs, or a stable code for why there are none.
 
     ``reason``: ``at_capacity``, ``paused``, ``no_project`` or ``no_ready_task``.
     """
@@ -60,7 +60,7 @@ class Claimed:
 def _require_agent(actor: "User") -> Agent:
     agent = agent_of(actor)
     if agent is None:
-        raise NotPermitted("Only agents work on tasks.", "Ask for an agent profile for your account.")
+        raise NotPermitted("Only agents work on tasks.", "Ask a manager for an agent profile.")
     if not agent.enabled:
         raise NotPermitted(f"{agent.slug} is disabled.", "Ask a manager of the project.")
     return agent
@@ -69,7 +69,7 @@ def _require_agent(actor: "User") -> Agent:
 def _lock(agent: Agent) -> Agent:
     """The agent's row, locked: its claims run one after another, so capacity cannot be exceeded.
 
-    Raises ``NotPermitted`` where it has been disabled meanwhile.
+    Raises ``NotPermitted`` if it has been disabled meanwhile.
     """
     locked = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
     if not locked.enabled:
@@ -82,7 +82,7 @@ def _free_slots(agent: Agent) -> int:
 
 
 def missing_skills(agent: Agent, task: Task) -> list[tuple[str, int]]:
-    """The required skills (name, level) that ``agent`` lacks for ``task``."""
+    """The required skills (name, level) of ``task`` that ``agent`` lacks."""
     has = dict(agent.skills.values_list("skill_id", "level"))
     needs = task.required_skills.select_related("skill")
     return [(need.skill.name, need.min_level) for need in needs if has.get(need.skill_id, 0) < need.min_level]
@@ -92,8 +92,11 @@ def open_blocker_refs(task: Task) -> list[str]:
     """Refs of what ``task`` waits for: dependencies not completed, then children not settled."""
     dependencies = Task.objects.filter(dependents__task=task).exclude(status=Status.COMPLETED)
     children = Task.objects.filter(parent=task).exclude(status__in=(Status.COMPLETED, Status.CANCELLED))
-    found = [*dependencies.select_related("project").order_by("pk"), *children.select_related("project").order_by("pk")]
-    return list(dict.fromkeys(blocker.ref for blocker in found))
+    blockers = [
+        *dependencies.select_related("project").order_by("pk"),
+        *children.select_related("project").order_by("pk"),
+    ]
+    return list(dict.fromkeys(blocker.ref for blocker in blockers))
 
 
 def require_ready(task: Task, now: datetime) -> None:
@@ -105,16 +108,14 @@ def require_ready(task: Task, now: datetime) -> None:
 
 
 def _require_may_take(agent: Agent, task: Task) -> None:
-    """The agent is an assignee; or nobody is, the project lets agents pull, and the skills suffice."""
+    """Require that the agent is an assignee; or nobody is, the project lets agents pull, and the skills suffice."""
     assigned = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
     if agent.pk in assigned:
         return
     if assigned:
         raise NotAssignee("{} is assigned to somebody else.", ANOTHER, about=task.ref)
     if not task.project.allow_pull:
-        raise NotAssignee(
-            f"{task.project.key} hands out its tasks itself.", f"Wait until {task.ref} is assigned to you."
-        )
+        raise NotAssignee(f"{task.project.key} assigns its tasks itself.", f"Wait until {task.ref} is assigned to you.")
     if missing := missing_skills(agent, task):
         raise MissingSkill(task.ref, missing)
 
@@ -129,10 +130,10 @@ def _open_runs(
     lease_seconds: int | None = None,
     pulled: Collection[Task] = (),
 ) -> list[Run]:
-    """Move ``tasks`` into progress and open their runs, each with a lease unless ``verb`` is ``start``.
+    """Move ``tasks`` to *in progress* and open their runs, each with a lease unless ``verb`` is ``start``.
 
-    Those that were ``pulled`` are assigned to the agent with it. Records the events. Part of a running verb, which has
-    held the tasks since before ``now``.
+    ``pulled`` tasks are also assigned to the agent. Records the events. Part of a running verb, which has held the
+    tasks' locks since before ``now``.
     """
     Assignment.objects.bulk_create(
         [
@@ -181,14 +182,14 @@ def _open_runs(
 def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -> Run:
     """Claim ``task`` for the calling agent; repeating it is safe for the holder and renews the lease.
 
-    ``lease_seconds``: 30 to 14 400; the project's default where left out.
+    ``lease_seconds``: 30 to 14 400 (default: the project's).
     Raises ``AlreadyClaimed``, ``IllegalTransition``, ``NotReady``, ``NotAssignee``, ``MissingSkill``, ``AtCapacity``,
     ``NotPermitted``, ``Invalid``.
     """
     agent = _lock(_require_agent(actor))
     mine = Run.objects.active().filter(task=task.pk, agent=agent).select_related("task__project", "agent")
     if (held := mine.first()) is not None:
-        # Runs are locked before tasks, so the holder's claim asks for its run alone.
+        # Runs are locked before tasks, so the holder's claim locks only its run.
         require(actor, "claim", held.task)
         _renew(held, lease_seconds)
         return held
@@ -217,7 +218,7 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
 
 
 def _renew(run: Run, lease_seconds: int | None) -> None:
-    """Give the run the lease that was asked for, where it has one. Raises ``LostRace`` where it has just ended."""
+    """Give the run the requested lease, if it has one. Raises ``LostRace`` if it has just ended."""
     if not run.lease_seconds:
         return
     now = clock.now()
@@ -232,15 +233,15 @@ def _renew(run: Run, lease_seconds: int | None) -> None:
 
 @verb(catalogue.START)
 def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
-    """A person begins ``task``, for themselves or, as staff, for another human agent. The run has no lease.
+    """A person starts ``task``, for themselves or, as staff, for another human agent. The run has no lease.
 
-    Raises what ``claim_task`` raises; ``Invalid`` where ``agent`` is not a person.
+    Raises what ``claim_task`` raises; ``Invalid`` if ``agent`` is not a person.
     """
     agent = _lock(agent or _require_agent(actor))
     task = load_task(task, lock=True)
     require(actor, "start", task)
     if agent.kind != AgentKind.HUMAN:
-        raise Invalid({"agent": f"{agent.slug} is an LLM agent; it claims tasks with a lease itself."})
+        raise Invalid({"agent": f"{agent.slug} is an LLM agent; LLM agents claim tasks themselves."})
     for_other = agent.user_id != actor.pk
     if for_other and not has_role(actor, task.project, Role.MANAGER):
         raise NotPermitted(f"Only a manager of {task.project.key} may start a task for somebody else.")
@@ -263,20 +264,20 @@ def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
 
 @verb(catalogue.START_FOR, opens_transaction=False)
 def start_task_for(*, actor: "User", task: Task, agent: Agent) -> Run:
-    """A manager begins ``task`` for a person: ``start_task`` where nobody is meant by default. Raises the same."""
+    """A manager starts ``task`` for a person: ``start_task`` without a default person. Raises the same."""
     return start_task(actor=actor, task=task, agent=agent)
 
 
 def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Project]:
-    """The projects whose tasks ``actor`` may work on, by key; ``keys`` narrows them.
+    """The projects whose tasks ``actor`` may work on, by key; ``keys`` restricts them.
 
-    Raises ``Invalid`` where a key names no project that ``actor`` is a member of.
+    Raises ``Invalid`` for the key of a project that ``actor`` is not a member of.
     """
     memberships = Membership.objects.filter(user=actor).select_related("project").order_by("project__key")
     by_key = {membership.project.key: membership for membership in memberships}
     if keys is not None:
         if unknown := [key for key in keys if key not in by_key]:
-            raise Invalid({"projects": f"You are no member of {', '.join(unknown)}."})
+            raise Invalid({"projects": f"You are not a member of {', '.join(unknown)}."})
         by_key = {key: by_key[key] for key in keys}
     return [membership.project for membership in by_key.values() if membership.role != Role.VIEWER]
 
@@ -286,14 +287,14 @@ def _assigned(agent: Agent, projects: list[Project], now: datetime) -> QuerySet[
 
 
 def _pool(agent: Agent, project: Project, now: datetime) -> QuerySet[Task]:
-    """What an agent may pull from one project; asked project by project so that each walks ``task_pool`` in order."""
+    """What an agent may pull from one project; one query per project, so that each walks ``task_pool`` in order."""
     return Task.objects.ready(now).filter(project=project).unassigned().fits_skills_of(agent).in_claim_order()
 
 
 def _pick(agent: Agent, projects: list[Project], limit: int, now: datetime) -> list[tuple[Task, bool]]:
-    """Up to ``limit`` tasks to claim, locked where the database can, each with whether it is pulled.
+    """Up to ``limit`` tasks to claim, locked if the database supports it, each with whether it is pulled.
 
-    What staff assigned to the agent comes before what anyone could take.
+    What staff assigned to the agent comes before the pool.
     """
 
     def locked(queryset: QuerySet[Task], most: int) -> list[Task]:
@@ -314,9 +315,9 @@ def _pick(agent: Agent, projects: list[Project], limit: int, now: datetime) -> l
 
 
 def _require_still_theirs(agent: Agent, picked: list[tuple[Task, bool]]) -> None:
-    """Raise ``LostRace`` where staff changed the assignees between the reading and the locking of a picked row.
+    """Raise ``LostRace`` if staff changed the assignees between reading and locking a picked row.
 
-    Waiting for a row's lock re-reads that row alone, not the assignments that the query looked at.
+    Waiting for a row's lock re-reads only that row, not the assignments that the query read.
     """
     if not connection.features.has_select_for_update:
         return
@@ -330,13 +331,13 @@ def _require_still_theirs(agent: Agent, picked: list[tuple[Task, bool]]) -> None
 
 
 def may_take_more(*, actor: "User") -> bool:
-    """Whether ``actor`` is available and has free capacity. Reads only; raises ``NotPermitted``."""
+    """Whether ``actor`` is available and has free capacity. Read-only; raises ``NotPermitted``."""
     agent = _require_agent(actor)
     return agent.availability == Availability.AVAILABLE and _free_slots(agent) > 0
 
 
 def finds_nothing_ready(*, actor: "User", projects: list[Project]) -> bool:
-    """Whether ``claim_next`` would end with ``no_ready_task`` now. Reads only; raises ``NotPermitted``."""
+    """Whether ``claim_next`` would return ``no_ready_task`` now. Read-only; raises ``NotPermitted``."""
     agent = _require_agent(actor)
     if not projects or not may_take_more(actor=actor):
         return False

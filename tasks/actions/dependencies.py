@@ -1,4 +1,4 @@
-"""What waits for what: dependencies and parents, kept free of circles.
+"""What waits for what: dependencies and parents, kept free of cycles.
 
 A parent waits for its children as a task waits for its dependencies, so both are edges of one graph.
 """
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def lock_graph(project: Project | int) -> None:
-    """Let one transaction at a time change a project's graph: two edges that are harmless alone can close a circle."""
+    """Let one transaction at a time change a project's graph: two edges, each harmless alone, can form a cycle."""
     pk = project if isinstance(project, int) else project.pk
     Project.objects.select_for_update(no_key=True).filter(pk=pk).values_list("pk").first()
 
 
 def _waits_for(ids: Iterable[int]) -> dict[int, list[int]]:
-    """For each task id the ids it waits for directly: dependencies and children."""
+    """The ids that each task (by id) waits for directly: dependencies and children."""
     ids = list(ids)
     edges: dict[int, list[int]] = defaultdict(list)
     for task_id, other in Dependency.objects.filter(task__in=ids).values_list("task_id", "depends_on_id"):
@@ -42,7 +42,7 @@ def _waits_for(ids: Iterable[int]) -> dict[int, list[int]]:
 
 
 def find_path(starts: Iterable[int], goal: int) -> list[int] | None:
-    """Ids from one of ``starts`` to ``goal`` along *waits for*; None where there is no way. Two queries a level."""
+    """Ids from one of ``starts`` to ``goal`` along *waits for*; None if there is no path. Two queries per level."""
     frontier = list(dict.fromkeys(starts))
     came_from: dict[int, int | None] = dict.fromkeys(frontier)
     while frontier:
@@ -65,7 +65,7 @@ def find_path(starts: Iterable[int], goal: int) -> list[int] | None:
 
 
 def require_no_cycle(task: Task, others: Sequence[Task]) -> None:
-    """Raise ``DependencyCycle``, naming it, if ``task`` waiting for ``others`` would close a circle."""
+    """Raise ``DependencyCycle``, naming the cycle that ``task`` waiting for ``others`` would create."""
     path = find_path([other.pk for other in others], task.pk)
     if path is None:
         return
@@ -76,7 +76,7 @@ def require_no_cycle(task: Task, others: Sequence[Task]) -> None:
 def connect(task: Task, others: Sequence[Task]) -> tuple[list[Task], int]:
     """Insert the missing edges ``task`` → ``others``; returns the new ones and how many of them are not completed.
 
-    Needs ``lock_graph``; locks them all, so that one completing meanwhile is counted once. Part of a running verb.
+    Needs ``lock_graph``; locks all of them, so that one completing meanwhile is counted once. Part of a running verb.
     """
     present = set(Dependency.objects.filter(task=task).values_list("depends_on_id", flat=True))
     new = list({other.pk: other for other in others if other.pk not in present}.values())
@@ -93,7 +93,7 @@ def connect(task: Task, others: Sequence[Task]) -> tuple[list[Task], int]:
 
 @verb(catalogue.ADD_DEPENDENCIES)
 def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -> Task:
-    """Let ``task`` wait for each of ``depends_on``; those it waits for already are left as they are.
+    """Make ``task`` wait for each of ``depends_on``; existing dependencies stay as they are.
 
     Raises ``NotPermitted``, ``DependencyCycle`` naming it, ``Invalid``, ``IllegalTransition`` for an ended task.
     """
@@ -109,7 +109,7 @@ def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -
 
 @verb(catalogue.REMOVE_DEPENDENCIES)
 def remove_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -> Task:
-    """Let ``task`` wait no longer for those of ``depends_on`` that it waits for.
+    """Make ``task`` no longer wait for the tasks in ``depends_on``.
 
     Raises ``NotPermitted``.
     """
@@ -141,9 +141,9 @@ def _record_edges(kind: Kind, task: Task, others: Sequence[Task], delta: int, *,
 
 
 def change_parent(task: Task, parent: Task | None, *, now: "datetime", actor: "User | None") -> Shifted:
-    """Hang ``task`` under ``parent`` and count it among what the parent waits for. Part of a running verb.
+    """Move ``task`` under ``parent`` and count it among what the parent waits for. Part of a running verb.
 
-    Needs ``lock_graph``, and that no task is locked yet but those that will be here. Raises ``DependencyCycle``,
+    Needs ``lock_graph``, and that no task is locked yet except those locked here. Raises ``DependencyCycle``,
     ``Invalid``.
     """
     status = lock_tasks(pk for pk in (task.pk, task.parent_id, parent.pk if parent else None) if pk)

@@ -1,4 +1,4 @@
-"""What all verbs share: the transaction, the conditional move, and what a move means to the tasks around it."""
+"""What all verbs share: the transaction, the conditional move, and its effects on related tasks."""
 
 import functools
 import operator
@@ -46,7 +46,7 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 
 class LostRace(Exception):
-    """Another transaction changed the row between our read and our write; read again and decide anew."""
+    """Another transaction changed the row between our read and our write; read and decide again."""
 
 
 #: The function of each verb of the catalogue, by the verb's key.
@@ -54,10 +54,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
 def verb(declared: Verb, *, opens_transaction: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Bind a function to its declaration, which refuses what it may not be given; run it ``in_transaction``.
+    """Bind a function to its declaration, which refuses invalid input, and run it ``in_transaction``.
 
-    ``opens_transaction``: False for one that does so itself, because it keeps something where it is refused.
-    Raises ``Invalid`` with a sentence for each field that is wrong.
+    ``opens_transaction``: False if the function does so itself, because it stores something even when it is refused.
+    Raises ``Invalid`` with a sentence for each invalid field.
     """
 
     def bind(function: Callable[P, R]) -> Callable[P, R]:
@@ -77,7 +77,7 @@ def verb(declared: Verb, *, opens_transaction: bool = True) -> Callable[[Callabl
 
 
 def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
-    """Run ``function`` in a transaction; after a lost race run it again, which then finds the exact reason."""
+    """Run ``function`` in a transaction; after a lost race run it again, which finds the exact reason."""
 
     @functools.wraps(function)
     def transacted(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -102,7 +102,7 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def load_task(task: Task, *, lock: bool = False) -> Task:
-    """The task as it is now, with its project; the instance that a door holds may be old."""
+    """The task as it is now, with its project; the door's instance may be out of date."""
     tasks = Task.objects.select_related("project")
     if lock:
         tasks = tasks.select_for_update(of=("self",), no_key=True)
@@ -113,7 +113,7 @@ def load_task(task: Task, *, lock: bool = False) -> Task:
 
 
 def require_legal(declared: Verb, task: Task) -> None:
-    """Raise ``IllegalTransition`` where ``task`` is in no status that the verb may be used in."""
+    """Raise ``IllegalTransition`` if the verb may not be used in the status of ``task``."""
     if task.status not in declared.statuses:
         raise illegal(declared.passive, task)
 
@@ -124,9 +124,9 @@ def illegal(passive: str, task: Task) -> IllegalTransition:
 
 @dataclass(frozen=True)
 class Held:
-    """The locks that a move needs are held, since ``at``: the time of all that the verb writes.
+    """Proof that the locks for a move have been held since ``at``, the time of everything that the verb writes.
 
-    ``dependents``: ids of the dependents among them; None where the database has no row locks, and so no race.
+    ``dependents``: ids of the locked dependents; None if the database has no row locks, and so no race.
     """
 
     at: datetime
@@ -135,7 +135,7 @@ class Held:
 
 @dataclass
 class Moved:
-    """What a move did: its facts for the event of each task, the events of the tasks around, and those made ready."""
+    """What a move did: the facts for each task's event, the events of related tasks, and the tasks made ready."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     around: list[Event] = field(default_factory=list)
@@ -150,12 +150,12 @@ def move(task: Task, verb: str, target: Status, *, held: Held, actor: "User | No
 def move_all(
     tasks: Sequence[Task], verb: str, target: Status, *, held: Held, actor: "User | None", **changes: Any
 ) -> Moved:
-    """Move tasks of one status to ``target`` by one UPDATE that holds only where the status is still the one we read.
+    """Move tasks of one status to ``target`` by one UPDATE, conditional on the status still being the one we read.
 
-    Also brings the counters of dependents and parents up to date, and closes or reopens assignments with the tasks.
-    ``changes`` are further columns; what comes back to be begun rests until the later of its ``deferred_until`` and its
-    ``start_after``. The verb records the event of each task, with the facts that this returns and its own.
-    Raises ``IllegalTransition`` where the table has no such move, ``LostRace`` where somebody was faster with any.
+    Also updates the counters of dependents and parents, and closes or reopens assignments with the tasks.
+    ``changes`` are further columns; a task that returns to *not started* is deferred until the later of its
+    ``deferred_until`` and its ``start_after``. The verb records the event of each task, with these facts and its own.
+    Raises ``IllegalTransition`` if the table has no such move, ``LostRace`` if somebody was faster with any of them.
     """
     now, source = held.at, Status(tasks[0].status)
     for task in tasks:
@@ -164,12 +164,12 @@ def move_all(
     rest_until = None
     if target == Status.NOT_STARTED:
         rest_until = changes.get("deferred_until")
-        # Asked of the row: start_after may have been edited while the task was under way.
+        # Read from the row: start_after may have been edited while the task was in progress.
         later = When(start_after__gt=rest_until or now, then=F("start_after"))
         changes["deferred_until"] = Case(later, default=Value(rest_until, DateTimeField()))
     as_read = Q(pk__in=[task.pk for task in tasks])
     if settles_child(source) != settles_child(target):
-        # The parent's counter moves too, so it must still be the parent.
+        # The parent's counter changes too, so it must still be the parent.
         as_read = functools.reduce(operator.or_, (Q(pk=task.pk, parent=task.parent_id) for task in tasks))
     changed = Task.objects.filter(as_read, status=source).update(
         status=target, updated_at=now, version=F("version") + 1, **changes
@@ -206,9 +206,9 @@ def status_changed(
     agent: Agent | None = None,
     **facts: Any,
 ) -> Event:
-    """The one event of a verb that moved ``task``: from where to where, and its ``facts`` where they say something.
+    """The single event of a verb that moved ``task``: from which status to which, and its ``facts`` that are not empty.
 
-    ``run`` is the one that the verb began, ended or judged; it names the agent, where ``agent`` does not.
+    ``run`` is the run that the verb started, ended or judged; its agent is the event's, unless ``agent`` is given.
     """
     said = {name: value for name, value in facts.items() if value not in (None, "", [])}
     return event(
@@ -227,7 +227,7 @@ def _revive_assignments(task: Task) -> None:
     active = set(Assignment.objects.active().filter(task=task).values_list("agent_id", flat=True))
     workers = Membership.objects.filter(project=task.project_id).exclude(role=Role.VIEWER).values("user")
     closed = Assignment.objects.filter(task=task, end_reason=AssignmentEnd.CLOSED, agent__user__in=workers)
-    # What was offered is offered anew, to whoever is there now.
+    # Offers are made again, to the agents that are there now.
     closed = closed.exclude(source=AssignmentSource.AUTO)
     for assignment in closed.order_by("-id"):
         if assignment.agent_id in active:
@@ -237,21 +237,21 @@ def _revive_assignments(task: Task) -> None:
 
 
 def touch(ids: Iterable[int], now: datetime) -> None:
-    """Move the version of these tasks: something that is shown with them has changed beside their own row."""
+    """Increase the version of these tasks: something shown with them has changed outside their own row."""
     Task.objects.filter(pk__in=list(ids)).update(updated_at=now, version=F("version") + 1)
 
 
 def end_records_of_nobody(tasks: Iterable[int] | QuerySet[Task], now: datetime) -> None:
-    """These tasks (by id) wait for nobody to be found any more: what was kept of why nobody was is history."""
+    """End the records of why nobody was found for these tasks (by id), which no longer wait for an agent."""
     of_nobody = AssignmentDecision.objects.filter(agent__isnull=True, ended_at__isnull=True)
     of_nobody.filter(task__in=tasks).update(ended_at=now)
 
 
 def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
-    """Lock the tasks with these ids, in the order of ids, and return the status of each that is there.
+    """Lock the tasks with these ids, in id order, and return the status of each that exists.
 
-    A verb that writes several tasks locks them by one call, before it writes the first: so no two of them wait for
-    each other in a circle, whatever depends on what.
+    A verb that writes several tasks locks them in one call before it writes the first, so that no two verbs deadlock,
+    whatever depends on what.
     """
     rows = Task.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
     return dict(rows.values_list("pk", "status"))
@@ -274,7 +274,7 @@ ORDER BY id FOR NO KEY UPDATE
 def hold(tasks: Sequence[Task], target: str) -> Held:
     """Lock ``tasks`` and those around that will hear of it when they go to ``target``; then look at the clock.
 
-    Whoever ends or begins a run locks that first. What is read of the tasks before this is only believed where the
+    A verb that ends or starts a run locks the run first. What was read about the tasks before this counts only if the
     move finds it unchanged.
     """
     if not connection.features.has_select_for_update:
@@ -296,9 +296,9 @@ def hold(tasks: Sequence[Task], target: str) -> Held:
 def _move_the_tasks_around(
     task: Task, source: str, target: str, *, held: Held, actor: "User | None", moved: Moved
 ) -> None:
-    """Update dependents and parent for ``task`` going from ``source`` to ``target``, in the same transaction.
+    """Update dependents and parent when ``task`` goes from ``source`` to ``target``, in the same transaction.
 
-    Raises ``LostRace`` where a dependent has come since they were locked.
+    Raises ``LostRace`` if a dependent was added since they were locked.
     """
     dependents_change = satisfies_dependency(source) - satisfies_dependency(target)
     parent_change = settles_child(source) - settles_child(target)
@@ -317,7 +317,7 @@ def _move_the_tasks_around(
     around = shift_blockers(deltas, now=held.at, actor=actor, cause=task)
     if fails and dependents:
         failed = dependency_failed({pk: {str(target): [task.ref]} for pk in dependents}, now=held.at, actor=actor)
-        # A parent may depend on its child as well: one event says both.
+        # A parent may also depend on its child: one event covers both.
         around.events = [each for each in around.events if each.task_id not in failed] + list(failed.values())
     moved.around += around.events
     moved.unblocked += around.unblocked
@@ -326,9 +326,9 @@ def _move_the_tasks_around(
 def dependency_failed(
     failed: Mapping[int, Mapping[str, Any]], *, now: datetime, actor: "User | None"
 ) -> dict[int, Event]:
-    """The event of each open task among these (by id): somebody has to decide, for what it waits for has ``failed``.
+    """An event for each open task among these (by id): somebody must decide, because what it waits for has ``failed``.
 
-    ``failed``: for each task the refs of the others by their status, ``failed`` or ``cancelled``.
+    ``failed``: per task, the refs of the others by status, ``failed`` or ``cancelled``.
     """
     waiting = Task.objects.filter(pk__in=failed).exclude(status__in=TERMINAL).select_related("project").order_by("pk")
     return {
@@ -346,7 +346,7 @@ def dependency_failed(
 
 @dataclass
 class Shifted:
-    """What other blockers did to tasks: an event for each that could or can begin, and those that they made ready."""
+    """The effect of changed blockers: an event for each task that was or is now unblocked, and the tasks made ready."""
 
     events: list[Event] = field(default_factory=list)
     unblocked: list[Task] = field(default_factory=list)
@@ -355,7 +355,7 @@ class Shifted:
 def shift_blockers(
     deltas: Mapping[int, int], *, now: datetime, actor: "User | None", cause: Task | None = None
 ) -> Shifted:
-    """Add to ``open_blockers`` of the tasks named by id, and record those that became free or blocked."""
+    """Add to ``open_blockers`` of these tasks (by id), and record which became unblocked or blocked."""
     shifted = Shifted()
     deltas = {pk: delta for pk, delta in deltas.items() if delta}
     if not deltas:
@@ -369,7 +369,7 @@ def shift_blockers(
         facts: dict[str, Any] = {"open": after}
         if cause is not None:
             facts["by"] = cause.ref
-        # Where it was blocked and still is nothing begins, but whoever shows the number must hear of it.
+        # A task that stays blocked does not become ready, but pages that show the number must be notified.
         kind = kinds.TASK_BLOCKERS_CHANGED if before and after else kinds.TASK_BLOCKED
         if not after:
             kind = kinds.TASK_UNBLOCKED
@@ -384,10 +384,10 @@ def shift_blockers(
 
 
 def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bool:
-    """End an active run; False where it had ended already. The fence is the unique id and being active.
+    """End an active run; False if it had already ended. The fence is the unique id and being active.
 
-    Being active is asked through ``ended_at``: repeating the condition of the partial index on ``status``
-    would let the planner walk that index's dead entries.
+    "Active" is tested through ``ended_at``: repeating the partial index's condition on ``status`` would make the
+    planner walk that index's dead entries.
     """
     ended = Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(status=status, ended_at=now, **changes)
     if ended:
@@ -403,7 +403,7 @@ def slugs(agents: Iterable[Agent]) -> list[str]:
 
 
 def active_run(task: Task, *, lock: bool = False) -> Run | None:
-    """The active run of ``task``, if there is one; locked on demand, as every verb locks runs before tasks."""
+    """The active run of ``task``, if any; locked on demand, since every verb locks runs before tasks."""
     runs = Run.objects.active().filter(task=task).select_related("agent")
     if lock:
         runs = runs.select_for_update(of=("self",), no_key=True)
@@ -414,13 +414,13 @@ def active_run(task: Task, *, lock: bool = False) -> Run | None:
 
 
 def stop(run: Run | None, status: RunStatus, *, held: Held) -> None:
-    """End a locked run on behalf of staff; where there is none this does nothing."""
+    """End a locked run on behalf of staff; does nothing if there is none."""
     if run is not None and not end_run(run, status, now=held.at):
         raise LostRace
 
 
 def give_back_pulled(task: Task, agent_id: int, *, now: datetime) -> None:
-    """A task that was not finished is for anyone again where it was pulled or offered; what staff assigned stays."""
+    """Free an unfinished task that was pulled or offered; what staff assigned stays assigned."""
     unasked = (AssignmentSource.PULL, AssignmentSource.AUTO)
     Assignment.objects.active().filter(task=task, agent_id=agent_id, source__in=unasked).update(
         ended_at=now, end_reason=AssignmentEnd.GIVEN_BACK
@@ -428,7 +428,7 @@ def give_back_pulled(task: Task, agent_id: int, *, now: datetime) -> None:
 
 
 def backoff(failures: int, *, base: timedelta, cap: timedelta) -> timedelta:
-    """How long a task rests after its n-th failure: U(0.5, 1) × min(cap, base × 2^(n−1)).
+    """How long a task is deferred after its n-th failure: U(0.5, 1) × min(cap, base × 2^(n−1)).
 
     Exponential backoff with "equal jitter", as in Marc Brooker, *Exponential Backoff And Jitter* (AWS, 2015).
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @verb(catalogue.CANCEL)
 def cancel_task(*, actor: "User", task: Task, note: str = "") -> Task:
-    """Give the task up; its active run ends. Its dependents stay blocked, and that is told.
+    """Give the task up; its active run ends. Its dependents stay blocked, which is reported.
 
     Raises ``NotPermitted``, ``IllegalTransition`` for a task that has ended.
     """
@@ -45,7 +45,7 @@ def cancel_task(*, actor: "User", task: Task, note: str = "") -> Task:
 
 @verb(catalogue.REOPEN)
 def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
-    """Bring an ended task back to the start, with fresh attempts; its history stays.
+    """Return an ended task to *not started*, with fresh attempts; its history stays.
 
     Raises ``NotPermitted``, ``IllegalTransition`` for a task that has not ended.
     """
@@ -75,7 +75,7 @@ def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
 def release_task(*, actor: "User", task: Task, note: str = "") -> Task:
     """Staff return a task from its holder; it costs no attempt. The holder's next call gets ``lease_lost``.
 
-    Raises ``NotPermitted``, ``IllegalTransition`` for a task that nobody works on.
+    Raises ``NotPermitted``, ``IllegalTransition`` for a task that nobody is working on.
     """
     task = load_task(task)
     run = active_run(task, lock=True)

@@ -1,6 +1,6 @@
-"""Offers: what automatic assignment gives an agent, until it claims; they can be declined, and lapse.
+"""Offers: what automatic assignment gives an agent until it claims; they can be declined, and they lapse.
 
-The order of locks is that of all verbs: the agent, then the tasks by their ids, then what hangs on them.
+The lock order is that of all verbs: the agent, then the tasks by id, then what belongs to them.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ BATCH = 200
 
 @dataclass(frozen=True)
 class Offer:
-    """A task that was matched to an agent: its version then, how long it stands, and the decision to keep."""
+    """A task that was matched to an agent: its version then, how long the offer stands, and the decision to store."""
 
     task: int
     version: int
@@ -59,10 +59,10 @@ class Offer:
 
 @in_transaction
 def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) -> list[AssignmentDecision]:
-    """Offer tasks to an agent (by id) as far as all is still as it was when they were matched.
+    """Offer tasks to an agent (by id), as long as nothing has changed since they were matched.
 
-    A task that has changed, or that somebody got meanwhile, is left out, and so is what the agent has no room for:
-    the next matching sees it as it is then. Returns the decisions that were carried out.
+    Tasks that have changed or were taken meanwhile are left out, and so is what exceeds the agent's capacity: the next
+    matching sees them as they are then. Returns the decisions that were carried out.
     """
     locked = Agent.objects.select_for_update(no_key=True).get(pk=agent)
     if not locked.enabled or locked.availability != Availability.AVAILABLE:
@@ -118,13 +118,13 @@ def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) ->
 
 
 def _still_waiting(ids: Sequence[int], now: datetime) -> dict[int, Task]:
-    """Those of these locked tasks, by id, for which somebody is to be found."""
+    """Which of these locked tasks, by id, still need an agent."""
     ready = Task.objects.ready(now).unassigned().filter(pk__in=ids)
     return {task.pk: task for task in ready.select_related("project")}
 
 
 def _stands_until(offer: Offer, now: datetime) -> datetime:
-    """The time that the matching took is not the agent's."""
+    """The time that the matching took does not count against the agent."""
     return offer.accept_by + max(timedelta(0), now - offer.decision.at)
 
 
@@ -144,10 +144,10 @@ def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: 
 
 @in_transaction
 def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecision]) -> None:
-    """Keep why nobody was found for these tasks: one open record each, brought up to date.
+    """Record why nobody was found for these tasks: one open record each, kept up to date.
 
-    Where somebody has to do something (the decision has a warning), that is told once for each wait. A task that was
-    offered or begun meanwhile is left out.
+    If somebody has to act (the decision has a warning), that is reported once per wait. A task that was offered or
+    started meanwhile is left out.
     """
     lock_tasks(decision.task_id for decision in decisions)
     now = clock.now()
@@ -174,21 +174,21 @@ def record_nobody(*, actor: "User | None", decisions: Sequence[AssignmentDecisio
             decision.pk = old.pk
             decision.save(force_update=True)
     AssignmentDecision.objects.bulk_create(new)
-    # The warning stands on the task's card, so its version moves with it.
+    # The warning is shown on the task's card, so the task's version changes with it.
     touch(changed, now)
     record(*events)
 
 
 @verb(catalogue.DECLINE)
 def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
-    """An assignee gives an assignment back before it begins; automatic assignment never offers it the task again.
+    """An assignee returns an assignment before starting; automatic assignment never offers it the task again.
 
-    Doing it twice is one effect. Raises ``NotAssignee``, ``NotPermitted`` for who is no agent, ``Invalid`` without a
-    reason, ``IllegalTransition`` where the task is not waiting to be begun.
+    Repeating it changes nothing. Raises ``NotAssignee``, ``NotPermitted`` if the actor is not an agent, ``Invalid``
+    without a reason, ``IllegalTransition`` if the task cannot be started.
     """
     agent = agent_of(actor)
     if agent is None:
-        raise NotPermitted("Only agents work on tasks; there is nothing to decline for you.")
+        raise NotPermitted("Only agents work on tasks; there is nothing for you to decline.")
     task = load_task(task, lock=True)
     mine = Assignment.objects.filter(task=task, agent=agent)
     if not mine.active().exists():
@@ -206,11 +206,11 @@ def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
 
 
 def lapse_offers(limit: int = BATCH) -> list[int]:
-    """End the offers whose time to accept is over; returns the ids of their tasks. Safe beside other engines.
+    """End the offers whose time to accept has passed; returns the ids of their tasks. Safe beside other engines.
 
-    Who began the task has accepted: that offer never lapses, whatever became of the run.
+    Starting the task accepts the offer: it never lapses, whatever happens to the run.
     """
-    # Asked every second: without a transaction, which on SQLite would hold up all who write.
+    # Run every second, so without a transaction, which on SQLite would hold up all writers.
     if not Assignment.objects.active().filter(accept_by__lte=clock.now()).exists():
         return []
     return _lapse(limit)

@@ -16,17 +16,17 @@ from tasks.verbs import catalogue
 LOSS_BASE, LOSS_CAP = timedelta(seconds=5), timedelta(minutes=5)
 LEASE_LOSS_LIMIT = 5
 BATCH = 200
-#: How long before its due date an open task is told to be due soon.
+#: How long before its due date an open task is reported as due soon.
 DUE_SOON = timedelta(hours=24)
 
 
 @in_transaction
 def begin_tick() -> timedelta:
-    """Note that an engine runs now, and return how long none did before.
+    """Record that an engine runs now, and return how long none did before.
 
-    Where none ran for longer than half a run's lease, that lease is extended by the gap first: holders could not
-    renew while the server was down, nor could who was offered a task accept it: offers stand as much longer. Only
-    the engine that moves the clock forward extends.
+    If none ran for longer than half a run's lease, that lease is first extended by the gap: holders could not renew
+    while the server was down. Nor could offers be accepted, so they are extended as well. Only the engine that moves
+    the clock forward extends.
     """
     now = clock.now()
     state, created = EngineState.objects.get_or_create(pk=1, defaults={"last_tick_at": now})
@@ -45,16 +45,16 @@ def begin_tick() -> timedelta:
 
 
 def expired_runs(limit: int = BATCH) -> list[Run]:
-    """Active runs whose lease has ended, the longest ended first."""
+    """Active runs whose lease has ended, the earliest first."""
     runs = Run.objects.expired(clock.now()).select_related("task__project", "agent__user")
     return list(runs.order_by("lease_expires_at")[:limit])
 
 
 @verb(catalogue.EXPIRE)
 def expire_run(*, run: Run) -> bool:
-    """End a run whose lease is over and return its task, after a rest, for another try.
+    """End a run whose lease is over and return its task, after a delay, for another try.
 
-    False where the holder renewed or another engine was faster: the row decides, not the clock.
+    False if the holder renewed or another engine was faster: the row decides, not the clock.
     The fifth loss of a lease fails the task.
     """
     over = Run.objects.filter(pk=run.pk, ended_at__isnull=True, lease_expires_at__lt=clock.now())
@@ -80,8 +80,8 @@ def expire_run(*, run: Run) -> bool:
 
 
 @in_transaction
-def tell_stalled(limit: int = BATCH) -> int:
-    """Mark runs that are alive but have not advanced for their project's limit; each is told once until it advances."""
+def report_stalled(limit: int = BATCH) -> int:
+    """Mark runs that are alive but made no progress within their project's limit; each is reported once per stall."""
     today = clock.now()
     allowance = Case(
         *(
@@ -126,7 +126,7 @@ def _stall_limits() -> list[int]:
 
 
 def _hold_free(tasks: QuerySet[Task], limit: int) -> tuple[list[Task], datetime]:
-    """Those that no other transaction holds, locked, and the time since; the rest come with the next tick.
+    """Lock and return the rows that no other transaction holds, and the time; the rest come with the next tick.
 
     So a batch never waits.
     """
@@ -136,7 +136,7 @@ def _hold_free(tasks: QuerySet[Task], limit: int) -> tuple[list[Task], datetime]
 
 @in_transaction
 def wake_deferred(limit: int = BATCH) -> int:
-    """Tell of tasks whose time to begin has come. They were claimable already; this makes it news."""
+    """Report tasks whose start time has come. They were already claimable; this makes it known."""
     due = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lte=clock.now()).select_related("project")
     rows, now = _hold_free(due.order_by("deferred_until"), limit)
     events = []
@@ -151,16 +151,16 @@ def wake_deferred(limit: int = BATCH) -> int:
 
 
 @in_transaction
-def tell_overdue(limit: int = BATCH) -> int:
-    """Tell, once per due date, of open tasks whose due date has passed."""
+def report_overdue(limit: int = BATCH) -> int:
+    """Report, once per due date, open tasks whose due date has passed."""
     late = Task.objects.filter(Q(status__in=sorted(OPEN)), due_at__lt=clock.now(), overdue_since__isnull=True)
     rows, now = _hold_free(late.select_related("project").order_by("due_at"), limit)
     events = []
     for task in rows:
-        told = Task.objects.filter(pk=task.pk, overdue_since__isnull=True, due_at=task.due_at).update(
+        marked = Task.objects.filter(pk=task.pk, overdue_since__isnull=True, due_at=task.due_at).update(
             overdue_since=now, version=F("version") + 1, updated_at=now
         )
-        if told:
+        if marked:
             assert task.due_at is not None
             events.append(
                 event(kinds.TASK_DUE_DATE_PASSED, at=now, actor=None, task=task, due_at=task.due_at.isoformat())
@@ -170,8 +170,8 @@ def tell_overdue(limit: int = BATCH) -> int:
 
 
 @in_transaction
-def tell_due_soon(limit: int = BATCH) -> int:
-    """Tell, once per due date, of open tasks that fall due within ``DUE_SOON``; one that is overdue already is not."""
+def report_due_soon(limit: int = BATCH) -> int:
+    """Report, once per due date, open tasks that fall due within ``DUE_SOON``, but not overdue ones."""
     today = clock.now()
     near = Task.objects.filter(
         Q(status__in=sorted(OPEN)), due_at__gte=today, due_at__lt=today + DUE_SOON, due_soon_since__isnull=True
@@ -179,11 +179,11 @@ def tell_due_soon(limit: int = BATCH) -> int:
     rows, now = _hold_free(near.select_related("project").order_by("due_at"), limit)
     events = []
     for task in rows:
-        # Nothing that a client sees changes, so the version stays: nobody's edit should fail for it.
-        told = Task.objects.filter(pk=task.pk, due_soon_since__isnull=True, due_at=task.due_at).update(
+        # Nothing that a client sees changes, so the version stays the same: no edit should fail because of it.
+        marked = Task.objects.filter(pk=task.pk, due_soon_since__isnull=True, due_at=task.due_at).update(
             due_soon_since=now
         )
-        if told:
+        if marked:
             assert task.due_at is not None
             events.append(
                 event(kinds.TASK_DUE_DATE_NEARED, at=now, actor=None, task=task, due_at=task.due_at.isoformat())

@@ -1,4 +1,4 @@
-"""Projects and their members: who belongs to them and by which rules they run."""
+"""Projects and their members: who belongs to them and which rules apply."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -67,15 +67,15 @@ def edit_project(*, actor: "User | None", project: Project, changes: dict[str, A
         raise NotPermitted(f"Only a manager of {project.key} may change its rules.")
     if unknown := set(changes) - set(EDITABLE_FIELDS):
         raise Invalid({sorted(unknown)[0]: "Cannot be changed."})
-    told = [name for name, value in changes.items() if getattr(project, name) != value]
-    for name in told:
+    changed = [name for name, value in changes.items() if getattr(project, name) != value]
+    for name in changed:
         setattr(project, name, changes[name])
     _validated(project)
-    if told:
-        project.save(update_fields=told)
-        if "mode" in told and project.mode != AssignmentMode.AUTO:
+    if changed:
+        project.save(update_fields=changed)
+        if "mode" in changed and project.mode != AssignmentMode.AUTO:
             end_records_of_nobody(Task.objects.filter(project=project, status=Status.NOT_STARTED), clock.now())
-        record(event(kinds.PROJECT_EDITED, at=clock.now(), actor=actor, project=project, fields=told))
+        record(event(kinds.PROJECT_EDITED, at=clock.now(), actor=actor, project=project, fields=changed))
     return project
 
 
@@ -83,7 +83,7 @@ def edit_project(*, actor: "User | None", project: Project, changes: dict[str, A
 def set_member(*, actor: "User | None", project: Project, user: "User", role: Role) -> Membership:
     """Make ``user`` a member of ``project`` with ``role``, or change the role.
 
-    Raises ``NotPermitted``; ``Invalid`` where an LLM agent would become manager or viewer, or the last manager leave.
+    Raises ``NotPermitted``; ``Invalid`` if an LLM agent would become manager or viewer, or the last manager leave.
     """
     agent = agent_of(user)
     _lock_team(project, agent)
@@ -113,7 +113,7 @@ def set_member(*, actor: "User | None", project: Project, user: "User", role: Ro
 
 @in_transaction
 def remove_member(*, actor: "User | None", project: Project, user: "User") -> None:
-    """End the membership: assignments in the project end, an active run is revoked, nothing of it is seen any more.
+    """End the membership: assignments in the project end, an active run is revoked, the project is no longer visible.
 
     Raises ``NotPermitted``; ``Invalid`` for the last manager.
     """
@@ -128,7 +128,7 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
         _require_another_manager(actor, project, user)
     if agent is not None:
         held = Task.objects.filter(project=project, status__in=sorted(OPEN)).assigned_to(agent)
-        # All runs, then all tasks: the order in which each of their verbs locks.
+        # All runs, then all tasks: the lock order of every verb.
         list(Run.objects.active().filter(task__in=held).select_for_update(no_key=True).order_by("pk"))
         lock_tasks(held.values_list("pk", flat=True))
         for task in held.select_related("project").order_by("pk"):
@@ -147,7 +147,7 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
 
 
 def _lock_team(project: Project, agent: Agent | None) -> None:
-    """One change of members at a time, so that two managers cannot remove each other; and none beside a claim."""
+    """One change of members at a time, so that two managers cannot remove each other; and none during a claim."""
     if agent is not None:
         Agent.objects.select_for_update(no_key=True).filter(pk=agent.pk).values_list("pk").first()
     Project.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk").first()
@@ -156,4 +156,4 @@ def _lock_team(project: Project, agent: Agent | None) -> None:
 def _require_another_manager(actor: "User | None", project: Project, user: "User") -> None:
     others = Membership.objects.filter(project=project, role=Role.MANAGER).exclude(user=user)
     if not others.exists() and not (actor is None or sees_all(actor)):
-        raise Invalid({"role": f"{project.key} would be left without a manager; make somebody else one first."})
+        raise Invalid({"role": f"{project.key} would be left without a manager; make somebody else a manager first."})

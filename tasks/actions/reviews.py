@@ -1,4 +1,4 @@
-"""What staff and reviewers decide about results: approve, request changes, adopt a late one."""
+"""What staff and reviewers decide about results: approve, request changes, adopt a late result."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def authored_run(task: Task) -> Run | None:
-    """The run whose result the task carries: the last one that completed or was adopted."""
+    """The run whose result the task has: the last one that completed or was adopted."""
     runs = Run.objects.filter(task=task).filter(Q(status=RunStatus.COMPLETED) | Q(adopted_at__isnull=False))
     return runs.select_related("agent__user").order_by(Coalesce("adopted_at", "ended_at").desc()).first()
 
@@ -56,7 +56,7 @@ def approve_task(*, actor: "User", task: Task, note: str = "") -> Finished:
 
 @verb(catalogue.REQUEST_CHANGES)
 def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
-    """Send the result in review back to its author, who stays assigned and is told ``note`` with the next run.
+    """Send the result in review back to its author, who stays assigned and gets ``note`` with the next run.
 
     Raises ``NotPermitted``, ``IllegalTransition``, ``Invalid`` without a note.
     """
@@ -87,9 +87,9 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
 
 @verb(catalogue.ADOPT)
 def adopt_late_result(*, actor: "User", run: Run) -> Finished:
-    """Take a result that came after its lease was lost as the task's result; an active run on it is revoked.
+    """Adopt a result that came after its lease was lost as the task's result; an active run on it is revoked.
 
-    Raises ``NotPermitted``, ``IllegalTransition``, ``Invalid`` where the run holds no result to adopt.
+    Raises ``NotPermitted``, ``IllegalTransition``, ``Invalid`` if the run has no result to adopt.
     """
     run = Run.objects.select_related("agent__user").get(pk=run.pk)
     task = load_task(Task(pk=run.task_id))
@@ -98,7 +98,7 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     require_legal(catalogue.ADOPT, task)
     late = run.late_result
     if late is None or late.get("verb") != "complete" or run.adopted_at is not None:
-        raise Invalid({"run": f"Run {run.number} of {task.ref} holds no late result to adopt."})
+        raise Invalid({"run": f"Run {run.number} of {task.ref} has no late result to adopt."})
     active = active_run(task, lock=True)
     target = finishing_status(task)
     held = hold([task], target)

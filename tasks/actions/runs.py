@@ -1,7 +1,7 @@
 """What the holder of a run does with it: heartbeat, progress, complete, fail, release. Every call renews the lease.
 
-Each write is one conditional UPDATE on the run's id and its being active. Where it changes no row, the lease is lost:
-nothing changes, the reason is told, and the body of a late complete or fail is kept on the run.
+Each write is one conditional UPDATE on the run's id and being active. If it changes no row, the lease is lost: nothing
+changes, the reason is returned, and the body of a late complete or fail is stored on the run.
 """
 
 from collections.abc import Sequence
@@ -38,16 +38,16 @@ from tasks.verbs import catalogue
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: How somebody else may have ended a run whose holder goes on working: what it brings then is kept.
+#: How somebody else may have ended a run whose holder keeps working: the late result is stored.
 LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
-#: As much of a summary stands in the event; the whole stands on the run.
+#: How much of a summary the event includes; the run has all of it.
 SUMMARY_TOLD = 500
 RETRY_BASE, RETRY_CAP = timedelta(seconds=30), timedelta(hours=1)
 
 
 @dataclass
 class Finished:
-    """What ``complete_run`` did: the task, and the refs of the tasks that it made ready."""
+    """What ``complete_run`` did: the task, and the refs of the tasks that became ready."""
 
     task: Task
     unblocked: list[str] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Fenced(Exception):
 def _load(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -> Run:
     """The caller's run with task, project and agent. Somebody else's run is not found: its id is a secret.
 
-    ``lock``: what is locked with it, in this order: ``self``, the run, and ``task``.
+    ``lock``: what is locked, in this order: ``self`` (the run) and ``task``.
     """
     agent = agent_of(actor)
     runs = Run.objects.select_related("task__project", "agent__user").filter(pk=run_id, agent=agent)
@@ -71,7 +71,7 @@ def _load(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -
         runs = runs.select_for_update(of=lock, no_key=True)
     run = runs.first() if agent is not None else None
     if run is None:
-        raise NotFound("There is no such run of yours.")
+        raise NotFound("You have no such run.")
     if run.ended_at is not None:
         raise Fenced(run)
     require(actor, verb, run.task, run=run)
@@ -79,7 +79,7 @@ def _load(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -
 
 
 def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
-    """The refusal for a stale write; keeps ``late`` on the run, the first one only."""
+    """The refusal of a stale write; stores ``late`` on the run, the first one only."""
     current = Run.objects.select_related("task__project").get(pk=run.pk)
     kept = False
     if late is not None and current.status in LATE_IS_KEPT:
@@ -107,7 +107,7 @@ def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
 
 
 def _renewal(run: Run, now: datetime, lease_seconds: int | None = None) -> dict[str, Any]:
-    """The columns that any call on an active run writes."""
+    """The columns that every call on an active run writes."""
     changes: dict[str, Any] = {"last_heartbeat_at": now}
     if run.lease_seconds is not None:
         seconds = lease_seconds or run.lease_seconds
@@ -116,7 +116,7 @@ def _renewal(run: Run, now: datetime, lease_seconds: int | None = None) -> dict[
 
 
 def _used(usage: dict[str, Any] | None) -> dict[str, Any]:
-    """The columns that a report of ``usage`` moves: ``input_tokens``, ``output_tokens``, ``cost``."""
+    """The columns changed by a report of ``usage``: ``input_tokens``, ``output_tokens``, ``cost``."""
     return {name: F(name) + (Decimal(str(value)) if name == "cost" else value) for name, value in (usage or {}).items()}
 
 
@@ -137,7 +137,7 @@ def _heartbeat(actor: "User", run_id: UUID, lease_seconds: int | None) -> Run:
 
 @verb(catalogue.HEARTBEAT, opens_transaction=False)
 def heartbeat_run(*, actor: "User", run_id: UUID, lease_seconds: int | None = None) -> Run:
-    """Say that the run is alive: renews its lease, for ``lease_seconds`` (30 to 14 400) where given.
+    """Say that the run is alive: renews its lease, for ``lease_seconds`` (30 to 14 400) if given.
 
     Raises ``LeaseLost`` with the reason, ``NotFound`` for somebody else's run, ``Invalid``.
     """
@@ -153,23 +153,25 @@ def _progress(
 ) -> Run:
     run = _load(actor, run_id, "progress", lock=("self", "task"))
     now = clock.now()
-    told: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     if percent is not None and percent != run.progress_percent:
-        told["progress_percent"] = percent
+        reported["progress_percent"] = percent
     if note is not None and note != run.progress_note:
-        told["progress_note"] = note
-    changes = _renewal(run, now) | told
+        reported["progress_note"] = note
+    changes = _renewal(run, now) | reported
     if checkpoint is not None and checkpoint != run.checkpoint:
         changes["checkpoint"] = checkpoint
-    advanced = bool(told) or "checkpoint" in changes
+    advanced = bool(reported) or "checkpoint" in changes
     if advanced:
         changes |= {"last_progress_at": now, "stalled_at": None}
     changes |= _used(usage)
     was_stalled = run.stalled_at is not None
     _write(run, changes)
-    if told:
-        Task.objects.filter(pk=run.task_id).update(progress_at=now, updated_at=now, version=F("version") + 1, **told)
-        for name, value in told.items():
+    if reported:
+        Task.objects.filter(pk=run.task_id).update(
+            progress_at=now, updated_at=now, version=F("version") + 1, **reported
+        )
+        for name, value in reported.items():
             setattr(run.task, name, value)
         run.task.progress_at, run.task.version = now, run.task.version + 1
     if advanced:
@@ -200,9 +202,9 @@ def progress_run(
     checkpoint: dict[str, Any] | None = None,
     usage: dict | None = None,
 ) -> Run:
-    """Tell how far the work is; only what differs from before counts as an advance (``last_progress_at``).
+    """Report progress; only changes count as progress (``last_progress_at``).
 
-    ``percent``: 0 to 100; ``checkpoint``: what the next run would need; ``usage`` since the last report.
+    ``percent``: 0 to 100; ``checkpoint``: what the next run needs; ``usage`` since the last report.
     Raises ``LeaseLost``, ``NotFound``.
     """
     try:
@@ -236,14 +238,14 @@ def _complete(
 
 
 def finishing_status(task: Task) -> Status:
-    """Where a result leads: into review where the task requires one, else it is completed."""
+    """The status that a result leads to: in review if the task requires one, else completed."""
     return Status.IN_REVIEW if task.review_required else Status.COMPLETED
 
 
 def bring_result(
     task: Task, verb: str, target: Status, *, summary: str, result: Any, held: Held, actor: "User | None"
 ) -> Moved:
-    """Bring a result to the task and move it to ``target``, its ``finishing_status``. Part of a running verb."""
+    """Give the task its result and move it to ``target``, its ``finishing_status``. Part of a running verb."""
     now = held.at
     extra: dict[str, Any] = {"completed_at": now} if target == Status.COMPLETED else {}
     return move(
@@ -270,10 +272,10 @@ def complete_run(
     criteria: list[dict[str, Any]] | None = None,
     usage: dict | None = None,
 ) -> Finished:
-    """Finish the run with a result; the task goes into review where it requires one, else it is completed.
+    """Finish the run with a result; the task goes to review if it requires one, else it is completed.
 
     ``criteria``: ``{"criterion", "met", "note"?}`` per criterion. What waited for the task becomes ready at once.
-    Raises ``LeaseLost`` (the body is kept as late result), ``NotFound``.
+    Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``.
     """
     try:
         return _complete(actor, run_id, summary, result, criteria, usage)
@@ -284,11 +286,11 @@ def complete_run(
 
 @verb(catalogue.COMPLETE_MANY)
 def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Finished | DomainError]:
-    """Finish several runs in one transaction, each for itself: one that is refused keeps no other back.
+    """Finish several runs in one transaction, each independently: a refusal does not affect the others.
 
-    ``items``: the arguments of ``complete_run`` but ``actor``. Returns, in their order, what each did or why not.
+    ``items``: the arguments of ``complete_run`` except ``actor``. Returns, in order, each outcome or refusal.
     """
-    # All runs, then all tasks: the order in which every verb locks.
+    # All runs, then all tasks: the lock order of every verb.
     own = Run.objects.active().filter(pk__in=[item["run_id"] for item in items], agent=agent_of(actor)).order_by("pk")
     tasks = list(own.select_for_update(no_key=True).values_list("task", flat=True))
     if tasks:
@@ -330,9 +332,9 @@ def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, 
 def fail_run(
     *, actor: "User", run_id: UUID, code: str, detail: str, retryable: bool = True, usage: dict | None = None
 ) -> Task:
-    """Give up this attempt. While it is retryable and attempts are left the task comes back after a rest.
+    """Give up this attempt. If it is retryable and attempts are left, the task comes back after a delay.
 
-    Raises ``LeaseLost`` (the body is kept as late result), ``NotFound``.
+    Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``.
     """
     try:
         return _fail(actor, run_id, code, detail, retryable, usage)
@@ -348,9 +350,9 @@ def _release(actor: "User", run_id: UUID, reason: str, checkpoint: dict | None) 
 
 
 def give_back(run: Run, *, reason: str, checkpoint: dict | None, actor: "User | None") -> Task:
-    """End ``run``, which is locked, as released and return its task, at no cost of an attempt. Part of a running verb.
+    """End ``run``, which is locked, as released and return its task without using an attempt. Part of a running verb.
 
-    Raises ``Fenced`` where the run has ended.
+    Raises ``Fenced`` if the run has ended.
     """
     held = hold([run.task], Status.NOT_STARTED)
     changes: dict[str, Any] = {"summary": reason}
@@ -367,7 +369,7 @@ def give_back(run: Run, *, reason: str, checkpoint: dict | None, actor: "User | 
 
 @verb(catalogue.GIVE_BACK, opens_transaction=False)
 def release_run(*, actor: "User", run_id: UUID, reason: str = "", checkpoint: dict[str, Any] | None = None) -> Task:
-    """Return the task without a result; it costs no attempt, and ``checkpoint`` goes to whoever is next.
+    """Return the task without a result; it costs no attempt, and ``checkpoint`` goes to the next holder.
 
     Raises ``LeaseLost``, ``NotFound``.
     """

@@ -25,7 +25,7 @@ from tasks.verbs.catalogue import TASK_FIELDS
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: Columns that ``edit_task`` writes as they come.
+#: Columns that ``edit_task`` writes unchanged.
 PLAIN_FIELDS = (
     "title",
     "description",
@@ -38,7 +38,7 @@ PLAIN_FIELDS = (
     "max_attempts",
     "external_id",
 )
-#: All that ``edit_task`` takes.
+#: All fields that ``edit_task`` accepts.
 EDITABLE_FIELDS = (*PLAIN_FIELDS, "labels", "required_skills", "parent")
 
 
@@ -82,9 +82,9 @@ def _validate(task: Task) -> None:
 
 
 def _require_may_waive_review(actor: "User | None", project: Project) -> None:
-    """Whoever does the work may not decide that nobody looks at it."""
+    """Those who do the work may not waive its review."""
     if not has_role(actor, project, Role.MANAGER):
-        raise NotPermitted(f"Only a manager of {project.key} may do without the review.")
+        raise NotPermitted(f"Only a manager of {project.key} may waive the review.")
 
 
 def _deferred_until(start_after: datetime | None, now: datetime) -> datetime | None:
@@ -93,9 +93,9 @@ def _deferred_until(start_after: datetime | None, now: datetime) -> datetime | N
 
 @in_transaction
 def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task:
-    """Create a task in ``project``; all of it or nothing.
+    """Create a task in ``project``, completely or not at all.
 
-    Raises ``NotPermitted`` (members that are no managers create where the project lets them, and only managers
+    Raises ``NotPermitted`` (other members than managers create only if the project lets them, and only managers
     assign), ``Invalid`` with the fields, ``DependencyCycle``.
     """
     require_in_project(actor, "create", project)
@@ -120,7 +120,7 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
     )
     _validate(task)
     if new.external_id and Task.objects.filter(project=project, external_id=new.external_id).exists():
-        raise Invalid({"external_id": f"{new.external_id} exists already in {project.key}."})
+        raise Invalid({"external_id": f"{new.external_id} already exists in {project.key}."})
     task.save(force_insert=True)
     set_labels(task, new.labels)
     set_required_skills(task, new.required_skills)
@@ -141,7 +141,7 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
 
 @in_transaction
 def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_version: int | None = None) -> Task:
-    """Change fields of ``task`` (``EDITABLE_FIELDS``); what equals the present value is no change.
+    """Change fields of ``task`` (``EDITABLE_FIELDS``); a value equal to the current one is not a change.
 
     ``expected_version``: the version the caller read. Raises ``VersionMismatch``, ``NotPermitted``, ``Invalid``,
     ``DependencyCycle``.
@@ -168,29 +168,29 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
     if "due_at" in plain:
         plain["due_soon_since"] = task.due_soon_since = None
         plain["overdue_since"] = task.overdue_since = None
-    told = [name for name in plain if name in PLAIN_FIELDS]
+    changed = [name for name in plain if name in PLAIN_FIELDS]
     events = []
     if "labels" in changes and set(changes["labels"]) != set(task.labels.values_list("name", flat=True)):
         set_labels(task, changes["labels"])
-        told.append("labels")
+        changed.append("labels")
     if "required_skills" in changes:
         present = set(task.required_skills.values_list("skill__name", "min_level"))
         if set(changes["required_skills"]) != present:
             set_required_skills(task, changes["required_skills"])
-            told.append("required_skills")
+            changed.append("required_skills")
     if "parent" in changes and (changes["parent"].pk if changes["parent"] else None) != task.parent_id:
         events += change_parent(task, changes["parent"], now=now, actor=actor).events
-        told.append("parent")
-    if told:
+        changed.append("parent")
+    if changed:
         Task.objects.filter(pk=task.pk).update(updated_at=now, version=F("version") + 1, **plain)
         task.updated_at, task.version = now, task.version + 1
-        record(event(kinds.TASK_EDITED, at=now, actor=actor, task=task, fields=told), *events)
+        record(event(kinds.TASK_EDITED, at=now, actor=actor, task=task, fields=changed), *events)
     return task
 
 
 @verb(catalogue.DELETE)
 def delete_task(*, actor: "User", task: Task) -> None:
-    """Remove a task that nobody works on; what waited for it waits no longer. Its events stay.
+    """Remove a task that nobody is working on; what waited for it no longer does. Its events stay.
 
     Raises ``NotPermitted``, ``IllegalTransition`` while it is in progress.
     """
@@ -215,7 +215,7 @@ def delete_task(*, actor: "User", task: Task) -> None:
 
 
 def _miscounted(project: Project | None) -> list[Task]:
-    """Open tasks whose ``open_blockers`` is wrong, each with the right number as ``waiting``."""
+    """Open tasks whose ``open_blockers`` is wrong, each with the correct number as ``waiting``."""
     tasks = Task.objects.select_related("project").filter(status__in=sorted(OPEN))
     if project is not None:
         tasks = tasks.filter(project=project)
@@ -237,9 +237,9 @@ def recount_blockers(project: Project | None = None) -> dict[str, tuple[int, int
 
 @in_transaction
 def repair_blockers() -> list[str]:
-    """Correct ``open_blockers`` where it is wrong, and tell of tasks that this makes ready or blocked; their refs.
+    """Correct wrong ``open_blockers`` and record which tasks become ready or blocked; returns their refs.
 
-    Corrects by the difference, not to the number: what completes meanwhile is counted on top.
+    Corrects by the difference, not to the number, so that what completes meanwhile still counts.
     """
     # One repair at a time: two would both add the difference.
     list(Project.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))

@@ -1,1 +1,1 @@
-"""Events: recorded in the transaction of what happened, read in order, none missed, and put into words."""
+"""Events: recorded in the transaction of what happened, read in order without gaps, and put into words."""

@@ -1,4 +1,4 @@
-"""What is declared of a kind of events: its name, its data, the words that tell it, and who listens."""
+"""The declaration of a kind of events: its name, its data, its words, and who listens."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ from tasks.transitions import Status
 if TYPE_CHECKING:
     from tasks.models import Event
 
-#: Who acts where an event names nobody.
+#: The actor of events that name nobody.
 ENGINE = "The engine"
 Data = Mapping[str, Any]
 _FIELD_LABELS = {"due_at": "due date", "start_after": "start date", "estimate_minutes": "estimate"}
 
 
 class UndeclaredEvent(TypeError):
-    """An event of a kind, or with data, that the catalogue does not declare: a mistake of the code that records it."""
+    """An event of a kind, or with data, that the catalogue does not declare: a bug in the code that records it."""
 
 
 @dataclass(frozen=True)
 class DataType:
-    """A type of values in an event's data: how a value is recognised, and its JSON schema."""
+    """A type of values in an event's data: how a value is recognised, and its JSON Schema."""
 
     schema: Mapping[str, Any]
     holds: Callable[[Any], bool]
@@ -46,7 +46,7 @@ NUMBER = DataType({"type": "integer"}, _is_number)
 NUMBERS = DataType({"type": "array", "items": {"type": "integer"}}, _all(_is_number))
 SCORE = DataType({"type": "number"}, lambda value: isinstance(value, float) or _is_number(value))
 FLAG = DataType({"type": "boolean"}, lambda value: isinstance(value, bool))
-#: ISO 8601, as ``isoformat`` writes it.
+#: ISO 8601, as written by ``isoformat``.
 MOMENT = DataType({"type": "string", "format": "date-time"}, _is_text)
 STATUS = DataType({"type": "string", "enum": list(Status.values)}, lambda value: value in _STATUSES)
 
@@ -61,9 +61,9 @@ class Datum:
 
 
 class Said(NamedTuple):
-    """What happened, in words that follow the name of whoever did it, and an icon of the pages.
+    """What happened, phrased to follow the actor's name, and an icon of the pages.
 
-    Words that begin with a capital letter are a sentence of their own: nobody did it.
+    Words that start with a capital letter are a complete sentence: nobody did it.
     """
 
     what: str
@@ -71,7 +71,7 @@ class Said(NamedTuple):
 
 
 class _Facts(Mapping[str, str]):
-    """An event's facts as texts, for the blanks of a template; see ``fill``. What it does not say is an empty text."""
+    """An event's facts as texts, for the blanks of a template; see ``fill``. Missing facts are empty texts."""
 
     def __init__(self, event: "Event") -> None:
         self._event = event
@@ -101,8 +101,8 @@ class _Facts(Mapping[str, str]):
 
 
 def fill(template: str, event: "Event") -> str:
-    """``template`` with the event's facts in its blanks: ``{who}``, ``{ref}``, ``{agent}``, members of its data by
-    name, ``{changed}`` for its fields as readers know them, and ``{because}`` for what caused it.
+    """``template`` with its blanks filled from the event: ``{who}``, ``{ref}``, ``{agent}``, members of its data by
+    name, ``{changed}`` for the names of its fields in words, and ``{because}`` for what caused it.
     """
     return template.format_map(_Facts(event))
 
@@ -122,13 +122,13 @@ class _Declaration:
 
 
 class Kind(str):
-    """The name of a kind of events, which carries its declaration; wherever a name is enough it is that text.
+    """The name of a kind of events, as a string that carries the kind's declaration.
 
     ``meaning``: one sentence for readers of the API. ``data``: its members by name. ``says``: words and icon of the
-    timeline, or a function that chooses them; words are templates for ``fill``, and untrusted text comes into them by
-    their blanks alone. ``notifies``: the kinds of notifications that it may cause, each with the sentence for its
+    timeline, or a function that chooses them; words are templates for ``fill``, and untrusted text enters them only
+    through their blanks. ``notifies``: the kinds of notifications that it may cause, each with the sentence for its
     recipient. ``brings_work``: whether an agent that found nothing to claim may find something after it;
-    ``wakes_matching``: whether a matching after it may come out differently; both may depend on the data.
+    ``wakes_matching``: whether a matching after it may have a different outcome; both may depend on the data.
     """
 
     declared: _Declaration
@@ -143,7 +143,7 @@ class Kind(str):
         return kind
 
     def check(self, data: Data, *, whole: bool = True) -> None:
-        """Raise ``UndeclaredEvent`` unless ``data`` is what is declared; without ``whole`` a part of it will do."""
+        """Raise ``UndeclaredEvent`` unless ``data`` is as declared; without ``whole``, members may be missing."""
         accepts = self._accepts
         for name, value in data.items():
             holds = accepts.get(name)
@@ -155,13 +155,13 @@ class Kind(str):
             raise UndeclaredEvent(f"{self} lacks {', '.join(sorted(self._required - data.keys()))} in its data.")
 
     def said_of(self, event: "Event") -> Said:
-        """What ``event``, which is of this kind, says in the timeline."""
+        """The words of ``event``, which is of this kind, in the timeline."""
         says = self.declared.says
         what, icon = says(event) if callable(says) else says
         return Said(fill(what, event), icon)
 
     def notice_of(self, event: "Event", notification: str) -> str:
-        """The sentence for whom a notification of this kind about ``event`` is for; empty where none is declared."""
+        """The sentence for the recipient of a notification of this kind about ``event``; empty if none is declared."""
         words = self.declared.notifies.get(notification, "")
         return fill(words(event) if callable(words) else words, event)
 

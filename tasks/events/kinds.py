@@ -1,4 +1,4 @@
-"""The catalogue of events: each kind once, with its data, the words that tell it, and who listens.
+"""The catalogue of events: each kind once, with its data, its words, and who listens.
 
 A verb names a kind by its constant; ``event`` refuses what is not declared here. The stream's filter, the timeline,
 notifications, matching, waiting agents and the OpenAPI description are made from it.
@@ -49,26 +49,28 @@ _MEMBER = Datum(TEXT, "Slug or username of the member.")
 _ROLE = Datum(TEXT, "The member's role from now on.")
 _OPEN: Final = Datum(NUMBER, "How many others it waits for now.")
 _FAILED: Final = {
-    "failed": Datum(TEXTS, "Refs of those that it waits for and that have failed.", optional=True),
-    "cancelled": Datum(TEXTS, "Refs of those that it waits for and that have been cancelled.", optional=True),
+    "failed": Datum(TEXTS, "Refs of failed tasks that it waits for.", optional=True),
+    "cancelled": Datum(TEXTS, "Refs of cancelled tasks that it waits for.", optional=True),
 }
 _FILE = {
     "title": _TITLE,
     "source": Datum(TEXT, "The format of the file."),
-    "fingerprint": Datum(TEXT, "What the file said of the task, in short: the same again changes nothing."),
-    "started_at": Datum(MOMENT, "When the task was first begun, wherever that was.", optional=True),
-    "completed_at": Datum(MOMENT, "When the task was completed, wherever that was.", optional=True),
-    "agents": Datum(TEXTS, f"{_AGENTS} got the task by it.", optional=True),
+    "fingerprint": Datum(
+        TEXT, "A digest of what the file said about the task: if it is the same again, nothing changes."
+    ),
+    "started_at": Datum(MOMENT, "When the task was first started, here or elsewhere.", optional=True),
+    "completed_at": Datum(MOMENT, "When the task was completed, here or elsewhere.", optional=True),
+    "agents": Datum(TEXTS, f"{_AGENTS} got the task.", optional=True),
     "taken_from": Datum(TEXTS, f"{_AGENTS} lost the task by it.", optional=True),
-    "open": Datum(NUMBER, "How many others it waits for now, where that changed.", optional=True),
+    "open": Datum(NUMBER, "How many others it waits for now, if that changed.", optional=True),
     **_FAILED,
 }
 
-# The life of a task
+# The life cycle of a task
 TASK_CREATED = _kind(
     "task.created",
-    "A task was created, not started yet.",
-    data={"title": _TITLE, "agents": Datum(TEXTS, f"{_AGENTS} it was assigned to at once.", optional=True)},
+    "A task was created.",
+    data={"title": _TITLE, "agents": Datum(TEXTS, f"{_AGENTS} were assigned to it at once.", optional=True)},
     says=phrases.says_created,
     notifies={"assigned": "{who} assigned {ref} to you."},
     brings_work=True,
@@ -76,17 +78,17 @@ TASK_CREATED = _kind(
 )
 _TELLS_IMPORTED: Final = {
     "assigned": "{who} assigned {ref} to you.",
-    "unassigned": "{who} took {ref} from you.",
-    "dependency_failed": phrases.tells_dependency_failed,
+    "unassigned": "{who} unassigned you from {ref}.",
+    "dependency_failed": phrases.notice_dependency_failed,
 }
 TASK_IMPORTED = _kind(
     "task.imported",
-    "An import created a task, or changed the status of one that had not started here: all that it did to the task.",
+    "An import created a task, or changed the status of one that had not started here, with all its effects on it.",
     data={
         **_FILE,
-        "from": Datum(STATUS, "The status before; left out for a new task.", optional=True),
+        "from": Datum(STATUS, "The status before; absent for a new task.", optional=True),
         "to": Datum(STATUS, "The task's status according to the file."),
-        "fields": Datum(TEXTS, "Names of the fields that changed; left out for a new task.", optional=True),
+        "fields": Datum(TEXTS, "Names of the fields that changed; absent for a new task.", optional=True),
     },
     says=phrases.says_imported,
     notifies=_TELLS_IMPORTED,
@@ -117,26 +119,26 @@ TASK_DELETED = _kind(
     says=Said("deleted the task", "cancelled"),
 )
 _REVOKED: Final = {
-    "run": Datum(NUMBER, "The number of the run that was revoked, where there was one.", optional=True),
-    "outcome": Datum(TEXT, "`revoked`, where a run was.", optional=True),
-    "verb": Datum(TEXT, "`revoke`, where a run was.", optional=True),
-    "from": Datum(STATUS, "The status before, where a run was revoked.", optional=True),
-    "to": Datum(STATUS, "The status after, where a run was revoked.", optional=True),
+    "run": Datum(NUMBER, "The number of the revoked run, if any.", optional=True),
+    "outcome": Datum(TEXT, "`revoked`, if a run was revoked.", optional=True),
+    "verb": Datum(TEXT, "`revoke`, if a run was revoked.", optional=True),
+    "from": Datum(STATUS, "The status before, if a run was revoked.", optional=True),
+    "to": Datum(STATUS, "The status after, if a run was revoked.", optional=True),
 }
 TASK_ASSIGNED = _kind(
     "task.assigned",
-    "Agents were assigned to a task, or one was offered it; with it others may have lost it.",
+    "Agents were assigned to a task, or it was offered to one; others may have lost it.",
     data={
         "agents": Datum(TEXTS, f"{_AGENTS} got the task."),
         "source": Datum(TEXT, "How: `manual` by staff, `auto` as an offer."),
         "note": _NOTE,
         "taken_from": Datum(TEXTS, f"{_AGENTS} lost the task by this.", optional=True),
         **_REVOKED,
-        "accept_by": Datum(MOMENT, "Until when an offer stands.", optional=True),
+        "accept_by": Datum(MOMENT, "Until when the offer stands.", optional=True),
         "score": Datum(SCORE, "How well the agent fits, by the project's policy.", optional=True),
     },
     says=phrases.says_assigned,
-    notifies={"assigned": phrases.tells_assigned, "unassigned": "{who} took {ref} from you."},
+    notifies={"assigned": phrases.notice_assigned, "unassigned": "{who} unassigned you from {ref}."},
     brings_work=True,
     wakes_matching=lambda data: "taken_from" in data,
 )
@@ -145,7 +147,7 @@ TASK_UNASSIGNED = _kind(
     "Agents were taken off a task.",
     data={"agents": Datum(TEXTS, f"{_AGENTS} lost the task."), "note": _NOTE, **_REVOKED},
     says=phrases.says_unassigned,
-    notifies={"unassigned": "{who} took {ref} from you."},
+    notifies={"unassigned": "{who} unassigned you from {ref}."},
     brings_work=True,
     wakes_matching=True,
 )
@@ -160,56 +162,56 @@ TASK_DECLINED = _kind(
 )
 TASK_OFFER_LAPSED = _kind(
     "task.offer_lapsed",
-    "Agents did not begin a task that they were offered in time.",
+    "Agents did not start a task that was offered to them in time.",
     data={"agents": Datum(TEXTS, f"{_AGENTS} had the offer.")},
     says=Said("The offer to {agents} has lapsed", "deferred"),
-    notifies={"unassigned": "The offer of {ref} has lapsed: you did not begin it in time."},
+    notifies={"unassigned": "The offer of {ref} has lapsed: you did not start it in time."},
     brings_work=True,
     wakes_matching=True,
 )
 TASK_NOBODY_FOUND = _kind(
     "task.nobody_found",
-    "Automatic assignment found nobody for a task, and somebody has to do something about it.",
+    "Automatic assignment found nobody for a task, and somebody has to act.",
     data={"note": Datum(TEXT, "Why, and what would help.")},
-    says=Said("Nobody was found who can do the task", "alert"),
-    notifies={"nobody_found": "Nobody can be given {ref}."},
+    says=Said("No agent was found for the task", "alert"),
+    notifies={"nobody_found": "No agent can be given {ref}."},
 )
 TASK_WARNING_CHANGED = _kind(
     "task.warning_changed",
-    "Why automatic assignment finds nobody for a task has changed, or no longer holds.",
-    data={"note": Datum(TEXT, "Why, and what would help; empty where it no longer holds.")},
+    "The reason why automatic assignment finds nobody for a task has changed or no longer applies.",
+    data={"note": Datum(TEXT, "Why, and what would help; empty if it no longer applies.")},
     says=phrases.says_warning_changed,
 )
 
 # Work on a task
 TASK_STATUS_CHANGED = _kind(
     "task.status_changed",
-    "A verb moved a task from one status to another: all that it did to the task, with the run that it began or ended.",
+    "A verb moved a task from one status to another, with all its effects on it and the run that it started or ended.",
     data={
         "verb": Datum(TEXT, "The verb of the table of transitions."),
         "from": Datum(STATUS, "The status before."),
         "to": Datum(STATUS, "The status after."),
-        "run": Datum(NUMBER, "The number of the run that it began, ended, judged or adopted.", optional=True),
+        "run": Datum(NUMBER, "The number of the run that it started, ended, judged or adopted.", optional=True),
         "outcome": Datum(
             TEXT, "How it ended the run: completed, failed, released, expired, cancelled or parked.", optional=True
         ),
-        "source": Datum(TEXT, "`pull`, where the agent took a task that it was not assigned to.", optional=True),
-        "agents": Datum(TEXTS, f"{_AGENTS} were assigned by it.", optional=True),
+        "source": Datum(TEXT, "`pull`, if the agent took a task that it was not assigned to.", optional=True),
+        "agents": Datum(TEXTS, f"{_AGENTS} were assigned.", optional=True),
         "taken_from": Datum(TEXTS, f"{_AGENTS} lost the task by it.", optional=True),
-        "revoked_run": Datum(NUMBER, "The number of a run that was revoked for it.", optional=True),
+        "revoked_run": Datum(NUMBER, "The number of a run that it revoked.", optional=True),
         "note": _NOTE,
-        "summary": Datum(TEXT, "What the agent said of its result, its beginning; untrusted.", optional=True),
+        "summary": Datum(TEXT, "The start of what the agent said about its result; untrusted.", optional=True),
         "code": Datum(TEXT, "The code of a failure; untrusted.", optional=True),
         "detail": Datum(TEXT, "The failure in words; untrusted.", optional=True),
-        "retryable": Datum(FLAG, "Whether trying again may help.", optional=True),
+        "retryable": Datum(FLAG, "Whether a retry may help.", optional=True),
     },
     says=phrases.says_moved,
     notifies={
         "assigned": "{who} assigned {ref} to you.",
-        "unassigned": phrases.tells_unassigned,
-        "completed": phrases.tells_completed,
-        "failed": phrases.tells_failed,
-        "review_asked": phrases.tells_review_asked,
+        "unassigned": phrases.notice_unassigned,
+        "completed": phrases.notice_completed,
+        "failed": phrases.notice_failed,
+        "review_asked": phrases.notice_review_asked,
         "changes_requested": "{who} requested changes to {ref}.",
     },
     brings_work=lambda data: data.get("to") == Status.NOT_STARTED,
@@ -217,45 +219,45 @@ TASK_STATUS_CHANGED = _kind(
 )
 TASK_PROGRESSED = _kind(
     "task.progressed",
-    "The holder of a run reported progress, or kept a checkpoint.",
+    "The holder of a run reported progress or stored a checkpoint.",
     data={
         "run": _RUN,
         "percent": Datum(NUMBER, "How far the work is."),
         "note": _NOTE,
-        "resumed": Datum(FLAG, "True where the run had stalled before.", optional=True),
+        "resumed": Datum(FLAG, "True if the run had stalled before.", optional=True),
     },
     says=Said("reported progress", "in_progress"),
 )
 TASK_STALLED = _kind(
     "task.stalled",
-    "A run is alive, but has not advanced for the time that its project allows.",
-    data={"run": _RUN, "last_progress_at": Datum(MOMENT, "When it last advanced.")},
+    "A run is alive, but has made no progress for longer than its project allows.",
+    data={"run": _RUN, "last_progress_at": Datum(MOMENT, "When it last made progress.")},
     says=Said("Run {run} of {agent} has stalled", "stalled"),
-    notifies={"stalled": "{agent} works on {ref} without advancing."},
+    notifies={"stalled": "{agent} is making no progress on {ref}."},
 )
 RUN_LATE_RESULT_KEPT = _kind(
     "run.late_result_kept",
-    "The holder of a run sent a result after the run had ended; it was kept for staff to adopt.",
+    "The holder of a run sent a result after the run had ended; it was stored for staff to adopt.",
     data={"run": _RUN, "verb": Datum(TEXT, "The verb that was refused: complete or fail.")},
-    says=Said("sent a result of run {run} after losing its lease; it was kept", "alert"),
+    says=Said("sent a result of run {run} after losing its lease; it was stored", "alert"),
 )
 # What a task waits for
 
 TASK_BLOCKED = _kind(
     "task.blocked",
-    "A task that could begin waits for another now.",
+    "An unblocked task now waits for another.",
     data={"open": _OPEN, "by": _BY},
     says=Said("Blocked{because}", "blocked"),
 )
 TASK_BLOCKERS_CHANGED = _kind(
     "task.blockers_changed",
-    "A task waits for more or fewer others, and still waits.",
+    "A blocked task waits for more or fewer others.",
     data={"open": _OPEN, "by": _BY},
-    says=Said("Blocked by {open} now{because}", "blocked"),
+    says=Said("Now blocked by {open}{because}", "blocked"),
 )
 TASK_UNBLOCKED = _kind(
     "task.unblocked",
-    "A task does not wait for others any more.",
+    "A task no longer waits for others.",
     data={"open": _OPEN, "by": _BY},
     says=Said("Nothing blocks the task any more{because}", "check"),
     brings_work=True,
@@ -266,18 +268,18 @@ TASK_DEPENDENCY_FAILED = _kind(
     "A task waits for others that failed or were cancelled, so somebody has to decide.",
     data={**_FAILED, "open": _OPEN},
     says=phrases.says_dependency_failed,
-    notifies={"dependency_failed": phrases.tells_dependency_failed},
+    notifies={"dependency_failed": phrases.notice_dependency_failed},
 )
 TASK_DEPENDENCIES_ADDED = _kind(
     "task.dependencies_added",
     "A task waits for further tasks.",
     data={"depends_on": Datum(TEXTS, "Refs of those tasks."), "open": _OPEN},
-    says=Said("let the task wait for {depends_on}", "link"),
+    says=Said("made the task wait for {depends_on}", "link"),
 )
 TASK_DEPENDENCIES_REMOVED = _kind(
     "task.dependencies_removed",
     "A task waits for fewer tasks.",
-    data={"depends_on": Datum(TEXTS, "Refs of those that it waits for no longer."), "open": _OPEN},
+    data={"depends_on": Datum(TEXTS, "Refs of the tasks that it no longer waits for."), "open": _OPEN},
     says=phrases.says_dependencies_removed,
     brings_work=lambda data: not data.get("open"),
     wakes_matching=lambda data: not data.get("open"),
@@ -287,9 +289,9 @@ TASK_DEPENDENCIES_REMOVED = _kind(
 
 TASK_UNDEFERRED = _kind(
     "task.undeferred",
-    "The time before which a task was not to begin, or its rest after a failure, is over.",
-    data={"ready": Datum(FLAG, "Whether it may begin: nothing else blocks it.")},
-    says=Said("The time to begin has come", "due"),
+    "The time before which a task may not start, or its delay after a failure, is over.",
+    data={"ready": Datum(FLAG, "Whether it may start: nothing else blocks it.")},
+    says=Said("The task is no longer deferred", "due"),
     brings_work=True,
     wakes_matching=True,
 )
@@ -335,7 +337,7 @@ AGENT_EDITED = _kind(
 )
 AGENT_AVAILABILITY_CHANGED = _kind(
     "agent.availability_changed",
-    "An agent was paused, or lets itself be given work again; recorded in each of its projects.",
+    "An agent was paused or made available again; recorded in each of its projects.",
     data={"availability": Datum(TEXT, "`available` or `paused`.")},
     says=Said("set {agent} to {availability}", "edit"),
     wakes_matching=True,
@@ -344,7 +346,7 @@ MEMBER_ADDED = _kind(
     "member.added",
     "Somebody became a member of a project.",
     data={"member": _MEMBER, "role": _ROLE},
-    says=Said("let {member} join as {role}", "person_add"),
+    says=Said("added {member} as {role}", "person_add"),
     brings_work=True,
     wakes_matching=True,
 )
@@ -352,7 +354,7 @@ MEMBER_ROLE_CHANGED = _kind(
     "member.role_changed",
     "The role of a member changed.",
     data={"member": _MEMBER, "role": _ROLE},
-    says=Said("made {member} {role}", "person_add"),
+    says=Said("made {member} a {role}", "person_add"),
     brings_work=True,
     wakes_matching=True,
 )
@@ -360,15 +362,15 @@ MEMBER_REMOVED = _kind(
     "member.removed",
     "Somebody is no longer a member of a project.",
     data={"member": _MEMBER},
-    says=Said("took {member} out of the project", "person_add"),
+    says=Said("removed {member} from the project", "person_add"),
     wakes_matching=True,
 )
 
-# Notifications: for their recipients alone
+# Notifications: only for their recipients
 
 NOTIFICATION_CREATED = _kind(
     "notification.created",
-    "A notification was made; only its recipient sees this event.",
+    "A notification was created; only its recipient sees this event.",
     data={
         "notification": Datum(NUMBER, "Its id."),
         "notification_kind": Datum(TEXT, "Its kind, as in the list of notifications."),
@@ -387,14 +389,14 @@ NOTIFICATION_READ = _kind(
 
 
 def kind_named(name: str) -> Kind:
-    """The declaration of the kind ``name``. Raises ``UndeclaredEvent`` with the nearest name that is declared."""
+    """The declaration of the kind ``name``. Raises ``UndeclaredEvent`` with the nearest declared name."""
     kind = CATALOGUE.get(name)
     if kind is None:
         raise UndeclaredEvent(unknown_name(name, CATALOGUE, what="kind of events"))
     return kind
 
 
-#: The kinds that those who wait for work, matching, and notifications listen to; see ``Kind`` for what each asks.
+#: The kinds that waiting agents, matching, and notifications listen to; see ``Kind``.
 BRINGING_WORK: Final = frozenset(kind for kind in CATALOGUE.values() if kind.declared.brings_work)
 WAKING_MATCHING: Final = frozenset(kind for kind in CATALOGUE.values() if kind.declared.wakes_matching)
 NOTIFYING: Final = frozenset(kind for kind in CATALOGUE.values() if kind.declared.notifies)
@@ -406,5 +408,5 @@ def may_bring_work(kind: str, data: Data) -> bool:
 
 
 def may_wake_matching(kind: str, data: Data) -> bool:
-    """Whether a matching after an event of this kind with this data may come out differently."""
+    """Whether a matching after an event of this kind with this data may have a different outcome."""
     return kind in WAKING_MATCHING and CATALOGUE[kind].may_wake_matching(data)

@@ -1,6 +1,6 @@
-"""Words of the catalogue that depend on what an event says: each function chooses a template for ``declaration.fill``.
+"""Words of the catalogue that depend on an event's data: each function chooses a template for ``declaration.fill``.
 
-``says_…`` are words of the timeline, ``tells_…`` sentences for the recipient of a notification.
+``says_…`` are words of the timeline, ``notice_…`` sentences for the recipient of a notification.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _MOVES: Final = {
     "ask": Said("asked a question and parked run {run}", "waiting"),
-    "answer": Said("let the task go on", "play"),
+    "answer": Said("let the task continue", "play"),
     "complete": Said("finished run {run}", "check"),
     "expire": Said("The lease of run {run}, held by {agent}, has expired", "deferred"),
     "approve": Said("approved the result", "check"),
@@ -41,7 +41,7 @@ def says_assigned(event: "Event") -> Said:
     return Said(words + (", which ended run {run}" if "run" in data else ""), "person_add")
 
 
-def tells_assigned(event: "Event") -> str:
+def notice_assigned(event: "Event") -> str:
     return "{ref} is offered to you." if event.data.get("source") == "auto" else "{who} assigned {ref} to you."
 
 
@@ -50,16 +50,20 @@ def says_unassigned(event: "Event") -> Said:
     return Said("took {agents} off the task" + ended, "person_add")
 
 
-def tells_unassigned(event: "Event") -> str:
+def notice_unassigned(event: "Event") -> str:
     return (
         "{who} cancelled {ref}, which was yours."
         if event.data.get("verb") == "cancel"
-        else "{who} took {ref} from you."
+        else "{who} unassigned you from {ref}."
     )
 
 
 def says_warning_changed(event: "Event") -> Said:
-    again = "Why nobody can do the task has changed" if event.data.get("note") else "Somebody can do the task again"
+    again = (
+        "The reason why nobody can do the task has changed"
+        if event.data.get("note")
+        else "Somebody can do the task again"
+    )
     return Said(again, "alert")
 
 
@@ -79,22 +83,22 @@ def says_moved(event: "Event") -> Said:
             return _MOVES.get(verb, Said("moved the task", "in_progress"))
 
 
-def tells_completed(event: "Event") -> str:
+def notice_completed(event: "Event") -> str:
     if event.data.get("verb") == "approve":
         return "{who} approved {ref}; it is completed."
     return "{agent} completed {ref}." if event.agent_slug else "{who} completed {ref}."
 
 
-def tells_failed(event: "Event") -> str:
+def notice_failed(event: "Event") -> str:
     return "{ref} failed for good, last with {agent}." if event.agent_slug else "{ref} failed."
 
 
-def tells_review_asked(event: "Event") -> str:
-    return f"{'{agent}' if event.agent_slug else '{who}'} brought a result of {{ref}}; it waits for a review."
+def notice_review_asked(event: "Event") -> str:
+    return f"{'{agent}' if event.agent_slug else '{who}'} submitted a result for {{ref}}; it waits for a review."
 
 
 def _why_blocked(event: "Event") -> str:
-    """The template of what failed, as a clause."""
+    """A clause about what failed, as a template."""
     failed = "{failed} failed" if event.data.get("failed") else ""
     cancelled = event.data.get("cancelled", [])
     was = f"{{cancelled}} {'was' if len(cancelled) == 1 else 'were'} cancelled" if cancelled else ""
@@ -105,10 +109,10 @@ def says_dependency_failed(event: "Event") -> Said:
     return Said(f"{_why_blocked(event)}; the task stays blocked", "alert")
 
 
-def tells_dependency_failed(event: "Event") -> str:
+def notice_dependency_failed(event: "Event") -> str:
     return f"{{ref}} stays blocked: {_why_blocked(event)}."
 
 
 def says_dependencies_removed(event: "Event") -> Said:
     freed = "" if event.data.get("open") else "; nothing blocks it any more"
-    return Said(f"let the task wait no longer for {{depends_on}}{freed}", "link")
+    return Said(f"removed the dependency on {{depends_on}}{freed}", "link")

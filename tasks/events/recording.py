@@ -1,6 +1,6 @@
 """Recording what happened: the rows, and the bell that rings when they are committed.
 
-The bell says "there is news" and nothing more; readers look at the table. ``messaging`` carries it to other processes.
+The bell says only "there is news"; readers read the table. ``messaging`` carries it to other processes.
 """
 
 import functools
@@ -24,7 +24,7 @@ bell = Signal()
 
 
 def name_of(user: "User | None") -> str:
-    """How a user is named to others: the agent's slug, else the username; empty for the engine."""
+    """A user's public name: the agent's slug, else the username; empty for the engine."""
     if user is None:
         return ""
     agent = agent_of(user)
@@ -43,7 +43,7 @@ def event(
     recipient: "User | None" = None,
     **data: Any,
 ) -> Event:
-    """An event, not yet stored. Give ``task`` or ``project``; ``agent`` is the one of the run or of the assignment.
+    """An event, not yet stored. Give ``task`` or ``project``; ``agent`` is that of the run or assignment.
 
     An event with a ``recipient`` is private: only they and the actor ever see it. ``data`` is what the catalogue
     declares for ``kind``, where the number of ``run`` is added as ``run``; raises ``UndeclaredEvent`` where it is not.

@@ -1,4 +1,4 @@
-"""The life of a task in words: an entry for each event."""
+"""The history of a task in words: one entry per event."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from tasks.models import Event, Task
 from tasks.transitions import Status
 
 SHOWN = 100
-#: Long texts are cut here where an event is one sentence; the whole text stands where it belongs.
+#: Long texts are cut to this length if an event is shown as one sentence; elsewhere they are shown in full.
 CUT = 300
-#: Members of an event's data that hold what somebody wrote.
+#: Members of an event's data that contain what somebody wrote.
 _QUOTED = ("note", "summary", "detail")
 
 
 @dataclass
 class Entry:
-    """One line of the timeline: ``who`` (empty: it came by itself) did ``what``; ``quote`` is untrusted text."""
+    """One line of the timeline: ``who`` (empty: nobody in particular) did ``what``; ``quote`` is untrusted text."""
 
     id: int
     at: datetime
@@ -44,7 +44,7 @@ def _said(event: Event) -> Said:
 
 def _entry(event: Event) -> Entry:
     what, icon = _said(event)
-    # A sentence of its own begins with a capital letter: nobody did it.
+    # A complete sentence starts with a capital letter: nobody did it.
     who = "" if what[:1].isupper() else event.actor_name or ENGINE
     quote = next((event.data[name] for name in _QUOTED if event.data.get(name)), "")
     entry = Entry(event.pk, event.at, who, what, icon, str(quote))
@@ -55,7 +55,7 @@ def _entry(event: Event) -> Entry:
 
 
 def sentence(event: Event) -> str:
-    """One event as one plain sentence, who did what; whoever shows it escapes it."""
+    """One event as one plain sentence, who did what; the caller escapes it."""
     entry = _entry(event)
     words = f"{entry.who} {entry.what}".strip()
     if entry.status:
@@ -72,8 +72,8 @@ def in_words(events: Iterable[Event]) -> list[Entry]:
 
 
 def read_timeline(task: Task, before: int | None = None) -> tuple[list[Entry], int | None]:
-    """The latest entries of ``task``, or those before an event id; and the id to ask for what is older, if there is."""
-    # What is told to one person, such as a notification, is no part of the task's story.
+    """The latest entries of ``task``, or those before an event id; and the id for the next older page, if any."""
+    # Private events, such as notifications, are not part of the task's history.
     events = Event.objects.filter(task=task, recipient__isnull=True).order_by("-pk")
     if before is not None:
         events = events.filter(pk__lt=before)

@@ -60,7 +60,7 @@ def _no_cycle(tasks: dict[int, Task]) -> None:
         for pk in finished:
             del left[pk]
         done = finished
-    assert not left, f"tasks wait for each other in a circle: {sorted(tasks[pk].ref for pk in left)}"
+    assert not left, f"tasks wait for each other in a cycle: {sorted(tasks[pk].ref for pk in left)}"
 
 
 def _assignments_fit_the_status(tasks: dict[int, Task]) -> None:

@@ -96,7 +96,7 @@ class World:
     def free(self, agent: Agent) -> int:
         return agent.capacity - sum(run.agent == agent.name and run.status == "active" for run in self.runs.values())
 
-    def closes_circle(self, start: int, goal: int) -> bool:
+    def closes_cycle(self, start: int, goal: int) -> bool:
         """Whether ``start`` already waits for ``goal``, over any number of steps."""
         seen, frontier = set(), [start]
         while frontier:
@@ -168,8 +168,8 @@ class World:
         assignees: list[str],
     ) -> None:
         self._require_role(by, "manager")
-        circle = parent is not None and any(self.closes_circle(other, parent) for other in waits_for)
-        self._require(not circle, "dependency_cycle")
+        cycle = parent is not None and any(self.closes_cycle(other, parent) for other in waits_for)
+        self._require(not cycle, "dependency_cycle")
         self._require(all(self.agents[name].may("worker") for name in assignees), "validation_error")
         self.tasks[key] = Task(key, by, review, skill, priority, max_attempts, waits_for=set(waits_for), parent=parent)
         self.tasks[key].assignees = dict.fromkeys(assignees, False)
@@ -183,7 +183,7 @@ class World:
         self._require_role(by, "manager")
         task = self.tasks[key]
         if parent is not None and parent != task.parent:
-            self._require(not self.closes_circle(key, parent), "dependency_cycle")
+            self._require(not self.closes_cycle(key, parent), "dependency_cycle")
         task.parent = parent
 
     def add_dependency(self, by: str, key: int, other: int) -> None:
@@ -191,7 +191,7 @@ class World:
         task = self.tasks[key]
         self._require_status(task, *OPEN)
         if other not in task.waits_for:
-            self._require(not self.closes_circle(other, key), "dependency_cycle")
+            self._require(not self.closes_cycle(other, key), "dependency_cycle")
         task.waits_for.add(other)
 
     def remove_dependency(self, by: str, key: int, other: int) -> None:

@@ -282,7 +282,7 @@ def test_late_result_is_adopted_by_its_run_number_and_no_run_id_is_shown(cast, n
     task.refresh_from_db()
     assert (task.status, task.summary) == ("completed", "late <b>but</b> good")
     assert (
-        "holds no late result" in messages_of(ada.post(url, {"number": "1"}, follow=True))[0]
+        "has no late result" in messages_of(ada.post(url, {"number": "1"}, follow=True))[0]
         or task.status == "completed"
     )
     assert ada.post(url, {"number": "7"}).status_code == 404

@@ -151,7 +151,7 @@ def test_token_expires_at_the_end_of_its_last_day(cast, ada):
     assert (expires.date(), expires.hour) == (date(2031, 5, 2), 0)
     yesterday = timezone.localdate() - timedelta(days=1)
     page = ada.post(url, {"name": "past", "valid_until": yesterday.isoformat()})
-    assert "Must lie ahead." in page.content.decode()
+    assert "Must be in the future." in page.content.decode()
     assert TokenForm({"name": ""}).is_valid() is False
 
 

@@ -178,12 +178,12 @@ def test_import_beads_lists_every_problem_with_line_and_field(cast):
         issue("g", status="closed", started_at="2026-05-03T00:00:00Z", closed_at="2026-05-02T00:00:00Z"),
     )
     assert listed == [
-        "line 1, dependencies: That closes a circle, where each waits for the next: a → b → a.",
+        "line 1, dependencies: That creates a cycle, in which each waits for the next: a → b → a.",
         "line 4, dependencies: Each must be an object with depends_on_id and type.",
         "line 4, dependencies: There is no task gone in this file or in OPS.",
         "line 4, dependencies: There is no task lost in this file or in OPS.",
         "line 4, dependencies: depends_on_id and type: Must not be empty.",
-        "line 5, id: a is the task of line 1 already.",
+        "line 5, id: a is already the task of line 1.",
         "line 6, created_at: 'yesterday' is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.",
         "line 6, estimated_minutes: Must be a whole number, not 'long'.",
         "line 6, labels: Must be a list, not a text.",
@@ -193,7 +193,7 @@ def test_import_beads_lists_every_problem_with_line_and_field(cast):
         "line 7, dependencies: Must be a list.",
         "line 7, title: Is missing; every task needs a title.",
         "line 8, id: Is missing; every issue needs an id.",
-        "line 9, dependencies: That closes a circle, where each waits for the next: f → f.",
+        "line 9, dependencies: That creates a cycle, in which each waits for the next: f → f.",
         "line 10, closed_at: Must not be before started_at.",
     ]
 

@@ -163,7 +163,7 @@ def test_import_json_names_every_mistake_with_line_and_field(cast):
         "line 22, created_at: Must be a time such as 2026-11-22T10:00:00Z, not a number.",
         "line 22, description: Must be a text, not a list.",
         "line 22, estimate_minutes: Must be a whole number, not True.",
-        "line 22, key: a is the task of line 2 already.",
+        "line 22, key: a is already the task of line 2.",
         "line 22, max_attempts: Must be a whole number, not 2.5.",
         "line 22, title: Must be a text, not a number.",
         "line 23, external_id: Must be a text, not an object.",

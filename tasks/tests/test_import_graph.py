@@ -32,11 +32,11 @@ def entry(key: str, *depends_on: str, parent: str | None = None) -> dict:
     return {"key": key, "title": f"Task {key}", "depends_on": list(depends_on), "parent": parent}
 
 
-CIRCLE = "That closes a circle, where each waits for the next:"
+CYCLE = "That creates a cycle, in which each waits for the next:"
 
 
 @pytest.mark.django_db
-def test_import_names_every_circle_with_line_and_field(cast):
+def test_import_names_every_cycle_with_line_and_field(cast):
     listed = problems(
         cast,
         [
@@ -52,22 +52,22 @@ def test_import_names_every_circle_with_line_and_field(cast):
         ],
     )
     assert listed == [
-        f"line 1, depends_on: {CIRCLE} a → b → c → a.",
-        f"line 4, depends_on: {CIRCLE} alone → alone.",
-        f"line 5, depends_on: {CIRCLE} x → y → x.",
-        f"line 8, depends_on: {CIRCLE} parent → child → parent.",
-        f"line 9, parent: {CIRCLE} own → own; a parent waits for its children.",
+        f"line 1, depends_on: {CYCLE} a → b → c → a.",
+        f"line 4, depends_on: {CYCLE} alone → alone.",
+        f"line 5, depends_on: {CYCLE} x → y → x.",
+        f"line 8, depends_on: {CYCLE} parent → child → parent.",
+        f"line 9, parent: {CYCLE} own → own; a parent waits for its children.",
     ]
 
 
 @pytest.mark.django_db
-def test_import_finds_a_circle_that_leads_through_tasks_of_the_project(cast, new_task):
+def test_import_finds_a_cycle_that_leads_through_tasks_of_the_project(cast, new_task):
     load(cast, [entry("a"), entry("b", "a"), entry("top")])
     middle = new_task("Middle", depends_on=[Task.objects.get(external_id="b")])
     listed = problems(cast, [{"key": "a", "title": "Task a", "depends_on": ["new"]}, entry("new", middle.ref)])
-    assert listed == [f"line 1, depends_on: {CIRCLE} a → new → {middle.ref} → OPS-2 → a."]
+    assert listed == [f"line 1, depends_on: {CYCLE} a → new → {middle.ref} → OPS-2 → a."]
     listed = problems(cast, [entry("new", "top", parent="top")])
-    assert listed == [f"line 1, depends_on: {CIRCLE} new → OPS-3 → new."]
+    assert listed == [f"line 1, depends_on: {CYCLE} new → OPS-3 → new."]
 
 
 @pytest.mark.django_db

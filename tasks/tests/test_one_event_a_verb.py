@@ -252,17 +252,17 @@ def test_steps_of_the_engine_are_one_event_for_each_task(cast, new_task):
     past = clock.now() - timedelta(hours=2)
     tasks = [new_task(due_at=clock.now() + timedelta(hours=1)) for _ in range(2)]
     with one_event_for_each_task() as events:
-        passing_time.tell_due_soon()
+        passing_time.report_due_soon()
     assert len(events) == 2
     Task.objects.filter(pk__in=[task.pk for task in tasks]).update(due_at=past, deferred_until=past)
-    for step in (passing_time.tell_overdue, passing_time.wake_deferred):
+    for step in (passing_time.report_overdue, passing_time.wake_deferred):
         with one_event_for_each_task() as events:
             step()
         assert len(events) == 2
     run = claims.claim_task(actor=cast.atlas.user, task=tasks[0])
     Run.objects.filter(pk=run.pk).update(last_progress_at=past)
     with one_event_for_each_task() as events:
-        passing_time.tell_stalled()
+        passing_time.report_stalled()
     assert facts_of(tasks[0], events)[0] == "task.stalled"
     with one_event_for_each_task():
         runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=10, note="again", checkpoint={"step": 1})

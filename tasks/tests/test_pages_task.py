@@ -174,8 +174,8 @@ def test_task_page_tells_the_whole_life_in_words(read, cast, new_task, let_lease
     shown = [(e.who, e.what, e.quote, e.status) for e in reversed(entries)]
     assert shown == [
         ("ada", "created the task", "", ""),
-        ("ada", f"let the task wait for {other.ref}", "", ""),
-        ("ada", f"let the task wait no longer for {other.ref}; nothing blocks it any more", "", ""),
+        ("ada", f"made the task wait for {other.ref}", "", ""),
+        ("ada", f"removed the dependency on {other.ref}; nothing blocks it any more", "", ""),
         ("ada", "assigned atlas", "yours", ""),
         ("atlas", "started run 1", "", "in_progress"),
         ("", "The lease of run 1, held by atlas, has expired", "", "not_started"),

@@ -173,7 +173,7 @@ def test_complete_of_all_dependencies_at_once_frees_the_dependent(cast, new_task
         lifecycle.cancel_task(actor=cast.ada.user, task=after)
 
 
-def test_two_dependencies_that_close_a_circle_at_once_leave_one(cast, new_task):
+def test_two_dependencies_that_close_a_cycle_at_once_leave_one(cast, new_task):
     for seed in ROUNDS:
         a, b = new_task(), new_task()
         outcomes = at_once(
@@ -221,7 +221,7 @@ def test_assign_and_pull_at_once_never_pull_what_is_assigned(cast, new_task):
         lifecycle.cancel_task(actor=cast.ada.user, task=task)
 
 
-def test_delete_of_a_parent_while_its_child_ends_waits_for_no_circle(cast, new_task):
+def test_delete_of_a_parent_while_its_child_ends_waits_for_no_cycle(cast, new_task):
     for seed in ROUNDS:
         parent = new_task()
         child, other = new_task(parent=parent), new_task(parent=parent)

@@ -21,7 +21,7 @@ def shared(cast):
     "changes", [{"max_concurrent": 99}, {"enabled": False}, {"name": "Mine"}, {"version": "2"}, {}], ids=str
 )
 def test_edit_agent_by_manager_of_one_of_its_projects_is_refused(cast, shared, changes):
-    with pytest.raises(NotPermitted, match="all of its projects"):
+    with pytest.raises(NotPermitted, match="all its projects"):
         edit_agent(actor=cast.ada.user, agent=shared, changes=changes, skills=None if changes else [("python", 5)])
     assert Agent.objects.get(pk=shared.pk).max_concurrent == shared.max_concurrent
 

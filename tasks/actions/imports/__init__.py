@@ -1,4 +1,4 @@
-"""A plan from a file comes in: all of it or nothing, and a second time nothing changes."""
+"""Importing a plan from a file: completely or not at all, and a second time without changes."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ __all__ = ["Imported", "LeftAlone", "Plan", "PlanRefused", "PlannedTask", "Probl
 
 
 def _quietly(count: int) -> None:
-    """Nobody watches."""
+    """Ignore progress."""
 
 
 @in_transaction
@@ -36,7 +36,7 @@ def import_plan(
 ) -> Imported:
     """Write ``plan`` into ``project``: create what is new, update what differs and has not started here.
 
-    A task is known by its external id. It is left as it is where the file says the same as at its last import, so
+    A task is identified by its external id. It is left as it is if the file says the same as at its last import, so
     that a second import changes nothing, whatever was edited here. ``progress`` is called with the number of tasks
     of each lot written; ``dry_run`` writes nothing and answers what would be.
 
@@ -49,7 +49,7 @@ def import_plan(
     draft = Draft(project, plan, lock=not dry_run)
     if draft.problems:
         raise PlanRefused(draft.problems)
-    told = Imported(
+    imported = Imported(
         project=project.key,
         source=plan.source,
         dry_run=dry_run,
@@ -69,4 +69,4 @@ def import_plan(
     )
     if not dry_run:
         Writer(draft, actor=actor, progress=progress).write()
-    return told
+    return imported

@@ -1,4 +1,4 @@
-"""A plan held against the project: what each of its tasks would become, and every problem. Writes nothing."""
+"""A plan compared with the project: what each of its tasks would become, and every problem. Writes nothing."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -19,16 +19,16 @@ from tasks.models import Agent, Dependency, Event, Membership, Project, Role, Ta
 from tasks.refs import number_in
 from tasks.transitions import TERMINAL, Status
 
-#: The events that keep what the file said of a task when it was last imported.
+#: The events that store what the file said about a task when it was last imported.
 IMPORTS = (kinds.TASK_IMPORTED, kinds.TASK_REIMPORTED)
 
 LABEL_LENGTH = 60
-#: Clocks differ; a time further ahead than this cannot be when something happened.
+#: Clocks differ, but nothing can have happened further in the future than this.
 CLOCK_TOLERANCE = timedelta(days=1)
 
 
 def _lock_with_the_tasks_around(held: set[int], referred: set[int]) -> None:
-    """Lock all that the import may write or count before anything is written: in the order of ids, as all verbs do."""
+    """Lock everything that the import may write or count before writing: in id order, like all verbs."""
     around: set[int] = set()
     for ids in batches(held):
         around.update(Task.objects.filter(pk__in=ids, parent__isnull=False).values_list("parent_id", flat=True))
@@ -38,7 +38,7 @@ def _lock_with_the_tasks_around(held: set[int], referred: set[int]) -> None:
 
 
 class Draft:
-    """``plan`` held against ``project`` at ``now``; ``problems`` lists all that speaks against writing it.
+    """``plan`` compared with ``project`` at ``now``; ``problems`` lists everything that prevents writing it.
 
     With ``lock`` what it may write is locked, since before ``now``.
     """
@@ -82,10 +82,10 @@ class Draft:
                 self._refuse_double(node, "external_id", planned.external_id, first)
 
     def _refuse_double(self, node: Node, of: str, value: str, first: Node) -> None:
-        self._refuse(node, of, f"{shown(value)} is the task of line {first.entry.line} already.")
+        self._refuse(node, of, f"{shown(value)} is already the task of line {first.entry.line}.")
 
     def _find_tasks(self) -> None:
-        """The tasks of the project that the plan holds or refers to, by external id or ref."""
+        """The tasks of the project that the plan contains or refers to, by external id or ref."""
         used = {name for _, _, name in self._names_used()} - self._by_key.keys() - self._by_external_id.keys()
         by_number: dict[int, list[str]] = defaultdict(list)
         for name in used:
@@ -94,17 +94,17 @@ class Draft:
         tasks = Task.objects.filter(project=self.project).order_by()
         held: set[int] = set()
         ids: set[int] = set()
-        for some in batches(self._by_external_id):
-            held.update(tasks.filter(external_id__in=some).values_list("pk", flat=True))
-        for some in batches(used):
-            ids.update(tasks.filter(external_id__in=some).values_list("pk", flat=True))
-        for some in batches(by_number):
-            ids.update(tasks.filter(number__in=some).values_list("pk", flat=True))
+        for batch in batches(self._by_external_id):
+            held.update(tasks.filter(external_id__in=batch).values_list("pk", flat=True))
+        for batch in batches(used):
+            ids.update(tasks.filter(external_id__in=batch).values_list("pk", flat=True))
+        for batch in batches(by_number):
+            ids.update(tasks.filter(number__in=batch).values_list("pk", flat=True))
         ids |= held
         if self.lock and connection.features.has_select_for_update:
             _lock_with_the_tasks_around(held, ids)
-        for some in batches(sorted(ids)):
-            for task in tasks.filter(pk__in=some).order_by("pk"):
+        for batch in batches(sorted(ids)):
+            for task in tasks.filter(pk__in=batch).order_by("pk"):
                 task.project = self.project
                 node = self._by_external_id.get(task.external_id or "")
                 if node is None:
@@ -116,7 +116,7 @@ class Draft:
                     self._in_project.setdefault(task.external_id, node)
 
     def _decide(self) -> None:
-        """What becomes of each task, by what was told of it when it was last imported."""
+        """Decide what becomes of each task, by what was recorded when it was last imported."""
         imported: dict[int, dict[str, Any]] = defaultdict(dict)
         for ids in batches(self.node_of_task):
             events = Event.objects.filter(project=self.project, kind__in=IMPORTS, task__in=ids)
@@ -162,19 +162,19 @@ class Draft:
                 self._resolve_links(node, values["links"])
 
     def _found(self, node: Node, of: str, names: Iterable[str]) -> list[Node]:
-        found: dict[Node, None] = {}
+        nodes: dict[Node, None] = {}
         for name in names:
             other = self._find(name)
             if other is not None:
-                found[other] = None
+                nodes[other] = None
             elif self.plan.complete and name not in self.plan.gone:
                 detail = f"There is no task {shown(name)} in this file or in {self.project.key}."
                 self._refuse(node, of, detail)
-        return list(found)
+        return list(nodes)
 
     def _resolve_links(self, node: Node, links: Iterable[tuple[str, str]]) -> None:
-        """A link to a task that is nowhere to be found lives on as a label, so that nothing is lost."""
-        found: dict[tuple[str, Node], None] = {}
+        """Turn a link to an unknown task into a label, so that nothing is lost."""
+        typed_links: dict[tuple[str, Node], None] = {}
         labels = dict.fromkeys(node.labels or ())
         for kind, name in links:
             other = self._find(name)
@@ -183,8 +183,8 @@ class Draft:
             if other is None:
                 labels[f"{kind}:{name}"[:LABEL_LENGTH].strip()] = None
             else:
-                found[kind, other] = None
-        node.links = list(found)
+                typed_links[kind, other] = None
+        node.links = list(typed_links)
         if labels or node.labels is not None:
             node.labels = list(labels)
 
@@ -206,7 +206,9 @@ class Draft:
                     what = f"agent in {self.project.key} named"
                     self._refuse(node, "assignees", unknown_name(shown(slug), known, what=what))
                 elif role == Role.VIEWER:
-                    self._refuse(node, "assignees", f"{slug} only views {self.project.key}; make it a worker first.")
+                    self._refuse(
+                        node, "assignees", f"{slug} is only a viewer of {self.project.key}; make it a worker first."
+                    )
                 elif not agent.enabled and node.status not in TERMINAL:
                     self._refuse(node, "assignees", f"{slug} is disabled.")
                 else:
@@ -225,13 +227,13 @@ class Draft:
                 self._refuse(node, given, "due_at must be later than start_after.")
             completed = values.get("completed_at")
             if completed and values.get("status", node.status) != Status.COMPLETED:
-                self._refuse(node, "completed_at", "Only a completed task has one.")
+                self._refuse(node, "completed_at", "Only a completed task may have one.")
             for name in ("created_at", "started_at"):
                 if completed and values.get(name) and values[name] > completed:
                     self._refuse(node, "completed_at", f"Must not be before {name}.")
             for name in ("created_at", "started_at", "completed_at", "updated_at"):
                 if values.get(name) and values[name] > self.now + CLOCK_TOLERANCE:
-                    self._refuse(node, name, "Lies in the future.")
+                    self._refuse(node, name, "Is in the future.")
 
     # What differs
 
@@ -265,7 +267,7 @@ class Draft:
             self._refuse_cycle(cycle, by_key)
 
     def _parents_in_project(self, writing: list[Node], waits_for: dict[Any, set[Any]]) -> Iterator[tuple[int, int]]:
-        """Add the project's own edges, unless the plan cannot have touched them: then no circle leads through them."""
+        """Add the project's own edges, unless the plan cannot have touched them: then no cycle leads through them."""
         if all(
             node.fate == Fate.CREATE
             and all(o.fate == Fate.CREATE for o in (*(node.depends_on or ()), node.parent) if o)
@@ -284,7 +286,7 @@ class Draft:
             task.project = self.project
             by_key[task.pk] = Node(task=task)
         nodes = [by_key[key] for key in cycle]
-        detail = f"That closes a circle, where each waits for the next: {' → '.join(node.name for node in nodes)}."
+        detail = f"That creates a cycle, in which each waits for the next: {' → '.join(node.name for node in nodes)}."
         problems = []
         for node, other in pairwise(nodes):
             if node.writes and node.planned and other in (node.depends_on or ()):

@@ -1,4 +1,4 @@
-"""Circles among what waits for what."""
+"""Cycles among what waits for what."""
 
 import heapq
 from collections import defaultdict
@@ -8,17 +8,17 @@ from typing import TypeVar
 
 N = TypeVar("N", bound=Hashable)
 
-#: Where everything waits for everything the number of circles explodes; nobody reads more than these.
+#: If everything waits for everything, the number of cycles explodes; nobody reads more than this many.
 MOST_CYCLES = 100
 
 
 def find_cycles(waits_for: dict[N, set[N]]) -> list[list[N]]:
-    """Circles of the graph, each from a node back to itself along *waits for*; removing them all leaves none.
+    """Cycles of the graph, each from a node back to itself along *waits for*; removing them all leaves none.
 
     At most ``MOST_CYCLES`` are returned.
     """
-    found: list[list[N]] = []
-    while len(found) < MOST_CYCLES and (stuck := _stuck(waits_for)):
+    cycles: list[list[N]] = []
+    while len(cycles) < MOST_CYCLES and (stuck := _stuck(waits_for)):
         waits_for = {node: waits_for[node] & stuck.keys() for node in stuck}
         walked: set[N] = set()
         new: list[list[N]] = []
@@ -28,19 +28,19 @@ def find_cycles(waits_for: dict[N, set[N]]) -> list[list[N]]:
             while node not in walked:
                 walked.add(node)
                 path[node] = None
-                # Each stuck node waits for at least one that is stuck itself: that is what keeps it.
+                # Each stuck node waits for at least one stuck node, which is what keeps it stuck.
                 node = min(waits_for[node], key=stuck.__getitem__)
             if node in path:
                 nodes = list(path)
                 new.append([*nodes[nodes.index(node) :], node])
         for cycle in new:
             waits_for[cycle[0]].discard(cycle[1])
-        found += new
-    return found[:MOST_CYCLES]
+        cycles += new
+    return cycles[:MOST_CYCLES]
 
 
 def _stuck(waits_for: dict[N, set[N]]) -> dict[N, int]:
-    """The nodes that are in a circle or wait for one, in their order in ``waits_for``."""
+    """The nodes that are in a cycle or wait for one, in their order in ``waits_for``."""
     sorter = TopologicalSorter(waits_for)
     try:
         sorter.prepare()
@@ -56,7 +56,7 @@ def _stuck(waits_for: dict[N, set[N]]) -> dict[N, int]:
 
 
 def in_order(nodes: Iterable[N], waits_for: dict[N, set[N]]) -> list[N]:
-    """``nodes`` in their given order, except that each comes after those it waits for. The graph has no circle."""
+    """``nodes`` in their given order, except that each comes after those it waits for. The graph must be acyclic."""
     places = {node: place for place, node in enumerate(nodes)}
     by_place = list(places)
     followers: dict[N, list[N]] = defaultdict(list)

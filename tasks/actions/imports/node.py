@@ -12,7 +12,7 @@ from tasks.actions.imports.plan import PlannedTask
 from tasks.models import Agent, Assignment, Dependency, RequiredSkill, Task, TaskLink
 from tasks.transitions import Status
 
-#: Columns that are compared and written as they come.
+#: Columns that are compared and written unchanged.
 COLUMNS = (
     "title",
     "description",
@@ -41,9 +41,9 @@ class Fate(StrEnum):
 
 @dataclass(eq=False)
 class Node:
-    """A task of the plan (``planned``), of the project (``task``), or of both.
+    """A task of the plan (``planned``), of the project (``task``), or both.
 
-    ``labels`` to ``assignees`` are resolved and complete; None where the file does not give them.
+    ``labels`` to ``assignees`` are resolved and complete; None if the file does not give them.
     """
 
     planned: PlannedTask | None = None
@@ -58,13 +58,13 @@ class Node:
 
     @property
     def entry(self) -> PlannedTask:
-        """The task in the file; only for those that are in it."""
+        """The task in the file; only for tasks that are in it."""
         assert self.planned is not None
         return self.planned
 
     @property
     def row(self) -> Task:
-        """The task in the database; only for those that are in it already."""
+        """The task in the database; only for tasks that are already in it."""
         assert self.task is not None
         return self.task
 
@@ -76,7 +76,7 @@ class Node:
 
     @property
     def key(self) -> "int | Node":
-        """What stands for the task in the graph: its id where it has one already."""
+        """What represents the task in the graph: its id if it already has one."""
         return self.task.pk if self.task is not None else self
 
     @property
@@ -89,7 +89,7 @@ class Node:
         return Status(self.value("status") or Status.NOT_STARTED)
 
     def value(self, name: str) -> Any:
-        """The value of a column after the import: the file's where it is written, or else the task's."""
+        """The value of a column after the import: the file's if it is written, else the task's."""
         if self.writes and self.gives(name):
             return self.entry.values[name]
         return getattr(self.task, name, None)
@@ -99,14 +99,14 @@ class Node:
 
 
 def batches(values: Iterable[Any], size: int = 5000) -> Iterator[list[Any]]:
-    """Slices that every database takes as the parameters of one query."""
+    """Slices small enough to be the parameters of one query on every database."""
     listed = list(values)
     for start in range(0, len(listed), size):
         yield listed[start : start + size]
 
 
 class Present:
-    """What the tasks of ``nodes`` have now, read with one query per kind of relation."""
+    """The current relations of the tasks of ``nodes``, read with one query per kind of relation."""
 
     def __init__(self, nodes: list[Node]) -> None:
         self.labels: dict[int, set[str]] = defaultdict(set)
@@ -129,27 +129,27 @@ class Present:
                     self.assignees[assignment.task_id].add(assignment.agent_id)
 
     def differing(self, node: Node) -> list[str]:
-        """Names of the fields that the file gives and the task has otherwise."""
+        """Names of the fields in the file that differ from the task's."""
         task, values = node.row, node.entry.values
         pk = task.pk
-        found = [name for name in COLUMNS if name in values and getattr(task, name) != values[name]]
+        fields = [name for name in COLUMNS if name in values and getattr(task, name) != values[name]]
         if node.labels is not None and set(node.labels) != self.labels[pk]:
-            found.append("labels")
+            fields.append("labels")
         if "required_skills" in values and set(values["required_skills"]) != self.skills[pk]:
-            found.append("required_skills")
+            fields.append("required_skills")
         if node.depends_on is not None and {other.key for other in node.depends_on} != self.depends_on[pk]:
-            found.append("depends_on")
+            fields.append("depends_on")
         if node.links is not None and {(kind, other.key) for kind, other in node.links} != self.links[pk]:
-            found.append("links")
+            fields.append("links")
         if node.assignees is not None and {agent.pk for agent in node.assignees} != self.assignees[pk]:
-            found.append("assignees")
+            fields.append("assignees")
         if "parent" in values and (node.parent.key if node.parent else None) != task.parent_id:
-            found.append("parent")
-        return found
+            fields.append("parent")
+        return fields
 
 
 def count_blockers(ids: list[int]) -> Counter[int]:
-    """How many dependencies that are not completed and children that are not settled each of these tasks has."""
+    """How many uncompleted dependencies and unsettled children each of these tasks has."""
     counted: Counter[int] = Counter()
     dependencies = Dependency.objects.filter(task__in=ids).exclude(depends_on__status=Status.COMPLETED)
     children = Task.objects.filter(parent__in=ids).exclude(status__in=(Status.COMPLETED, Status.CANCELLED))

@@ -1,4 +1,4 @@
-"""The neutral plan that readers of files produce and ``import_plan`` writes, and what is told about it afterwards."""
+"""The neutral plan that file readers produce and ``import_plan`` writes, and the report on the import."""
 
 import hashlib
 import json
@@ -10,14 +10,14 @@ from tasks.errors import DomainError
 
 
 def shown(text: str, limit: int = 60) -> str:
-    """A text of a file, safe to print: shortened, and quoted where it holds what a terminal would act on."""
+    """A text from a file, safe to print: shortened, and quoted if it contains what a terminal would interpret."""
     short = text if len(text) <= limit else text[: limit - 1] + "…"
     return short if short.isprintable() else repr(short)
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """What is wrong with a file, and where: ``line`` counts from 1, 0 is the whole file; ``field`` may be empty."""
+    """What is wrong with a file, and where: ``line`` counts from 1, 0 means the whole file; ``field`` may be empty."""
 
     line: int
     field: str
@@ -36,14 +36,14 @@ class PlannedTask:
     ``key`` names it within the file, ``external_id`` beyond it. ``values`` holds the fields that the file gives, by the
     names of ``Task`` and typed: aware datetimes, ``Status``, ``Priority``; ``required_skills`` as ``(name, level)``;
     ``assignees`` as slugs; ``depends_on`` and ``parent`` as keys, external ids or refs; ``links`` as ``(kind, name)``.
-    A field that is not given is not touched when the task exists already.
+    If the task already exists, fields that are not given are not touched.
     """
 
     line: int
     external_id: str
     key: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
-    #: Where a value stands, if not on ``line`` or not under its own name in the file.
+    #: Where a value is in the file, if not on ``line`` or not under its own name.
     places: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
@@ -55,9 +55,9 @@ class PlannedTask:
         return Problem(line, name, detail)
 
     def fingerprint(self) -> str:
-        """Changes when the file says something else of this task. ``updated_at`` alone says nothing of it."""
-        told = {name: value for name, value in self.values.items() if name != "updated_at"}
-        return hashlib.sha256(json.dumps(told, sort_keys=True, default=_plainly).encode()).hexdigest()[:16]
+        """Changes when the file says something different about this task; ``updated_at`` does not count."""
+        given = {name: value for name, value in self.values.items() if name != "updated_at"}
+        return hashlib.sha256(json.dumps(given, sort_keys=True, default=_plainly).encode()).hexdigest()[:16]
 
 
 def _plainly(value: Any) -> str:
@@ -66,11 +66,11 @@ def _plainly(value: Any) -> str:
 
 @dataclass
 class Plan:
-    """What a reader found in a file: ``source`` names its format.
+    """What a reader found in a file: ``source`` is the name of its format.
 
-    ``complete`` is false where a part could not be read at all, so that a name that is not found may stand there.
-    ``gone`` holds names of what the source has removed: whoever refers to it does so no longer.
-    ``notes`` are sentences about what the file holds and a task cannot.
+    ``complete`` is false if a part could not be read at all, so that an unknown name may be defined there.
+    ``gone`` has the names of what the source has removed; references to them are dropped.
+    ``notes`` are sentences about what the file contains and a task cannot.
     """
 
     source: str
@@ -83,7 +83,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A task that the file changes and that was not touched, because it has started here."""
+    """A task that the file changes but that was left alone because it has started here."""
 
     ref: str
     name: str
@@ -92,7 +92,7 @@ class LeftAlone:
 
 @dataclass
 class Imported:
-    """What an import did, or with ``dry_run`` would do; counts of tasks."""
+    """What an import did, or with ``dry_run`` would do, as counts of tasks."""
 
     project: str
     source: str

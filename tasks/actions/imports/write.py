@@ -1,4 +1,4 @@
-"""Writing a draft: new tasks in bulk, changed ones row by row, then the counters of all that are concerned."""
+"""Writes a draft: new tasks in bulk, changed ones row by row, then the counters of all affected tasks."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -39,7 +39,7 @@ Progress = Callable[[int], None]
 
 
 class Writer:
-    """Writes ``draft`` on behalf of ``actor``; ``progress`` is told of each lot of tasks that is written."""
+    """Writes ``draft`` on behalf of ``actor``; ``progress`` is called with the size of each lot written."""
 
     def __init__(self, draft: Draft, *, actor: "User | None", progress: Progress) -> None:
         self.draft, self.project, self.now = draft, draft.project, draft.now
@@ -68,7 +68,7 @@ class Writer:
     # Names that are created with the first task that uses them
 
     def _create_names(self) -> None:
-        # In the order of their names, so that two imports that create the same ones do not wait in a circle.
+        # In name order, so that two imports that create the same ones cannot deadlock.
         Skill.objects.bulk_create([Skill(name=name) for name in sorted(skills_used(self.draft))], ignore_conflicts=True)
         Label.objects.bulk_create(
             [Label(project=self.project, name=name) for name in sorted(labels_used(self.draft))], ignore_conflicts=True
@@ -85,7 +85,7 @@ class Writer:
         for node in self.new:
             if node.parent is not None:
                 children.setdefault(node.parent, []).append(node)
-        # An existing task that moves below a new one counts too.
+        # An existing task that moves below a new one also counts.
         for node in self.changed:
             if "parent" in node.changed and node.parent is not None and node.parent.fate == Fate.CREATE:
                 children.setdefault(node.parent, []).append(node)
@@ -94,15 +94,15 @@ class Writer:
             waiting = sum(not satisfies_dependency(other.status) for other in node.depends_on or ())
             waiting += sum(not settles_child(child.status) for child in children.get(node, ()))
             node.task = self._new_task(node, number=first + place, open_blockers=waiting)
-        for some in batches(self.new, SLICE):
-            Task.objects.bulk_create([node.row for node in some])
-            self._insert_relations(some)
-            self.progress(len(some))
+        for batch in batches(self.new, SLICE):
+            Task.objects.bulk_create([node.row for node in batch])
+            self._insert_relations(batch)
+            self.progress(len(batch))
         below = [node for node in self.new if node.parent is not None]
-        for some in batches(below, SLICE):
-            for node in some:
+        for batch in batches(below, SLICE):
+            for node in batch:
                 node.row.parent = node.parent.row
-            Task.objects.bulk_update([node.row for node in some], ["parent"])
+            Task.objects.bulk_update([node.row for node in batch], ["parent"])
         self.concerned.update(
             node.parent.row.pk for node in below if node.parent is not None and node.parent.fate != Fate.CREATE
         )
@@ -121,7 +121,7 @@ class Writer:
         )
 
     def _times(self, node: Node, given: dict[str, Any]) -> dict[str, Any]:
-        """The times of a new task: the file's, and for those it does not give the ones that follow from them."""
+        """The times of a new task: the file's, and the ones that follow from them."""
         updated = node.entry.values.get("updated_at") or self.now
         started, completed = given.get("started_at"), None
         if node.status == Status.COMPLETED:
@@ -188,7 +188,7 @@ class Writer:
         record(*events, *self.around.values())
 
     def _assign(self, pairs: Iterable[tuple[Node, Agent]]) -> None:
-        """Assign by hand of whoever imports; what has ended already is nobody's news."""
+        """Assign by hand on behalf of the importing user; for ended tasks without notifications."""
         rows = []
         for node, agent in pairs:
             ended = node.status in TERMINAL
@@ -247,7 +247,7 @@ class Writer:
         return max(filter(None, times))
 
     def _close_or_reopen(self, node: Node, source: Status) -> None:
-        """Assignments end and return with the task; those that wait for it are concerned."""
+        """Assignments end and return with the task; those that wait for it are affected."""
         task = node.row
         if (source in TERMINAL) != (node.status in TERMINAL):
             closes = node.status in TERMINAL
@@ -298,7 +298,7 @@ class Writer:
         TaskLink.objects.bulk_create(rows)
 
     def _recount(self) -> None:
-        """Bring ``open_blockers`` of the existing tasks that are concerned up to date, with the news of it."""
+        """Update ``open_blockers`` of the affected existing tasks, and record what changed."""
         written = {node.row.pk: facts for node, facts in self.facts.items()}
         for ids in batches(sorted(self.concerned)):
             counted = count_blockers(ids)
@@ -312,7 +312,7 @@ class Writer:
                     self.around[shifted.task_id] = shifted
 
     def _find_failed_dependencies(self) -> None:
-        """Somebody must decide about tasks that wait for what will not be completed."""
+        """Report tasks that wait for what will not be completed, since somebody must decide about them."""
         fails = (Status.FAILED, Status.CANCELLED)
         failed: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         written = {node.row.pk: node for node in self.facts}
@@ -336,7 +336,7 @@ class Writer:
 
 
 def skills_used(draft: Draft) -> set[str]:
-    """Names of the skills that the tasks to be written require."""
+    """Names of the skills required by the tasks to be written."""
     return {
         name
         for node in draft.nodes
