@@ -47,7 +47,7 @@ def meanwhile(monkeypatch):
         thread.join()
 
 
-def test_long_poll_tells_what_happens_while_it_waits(cast, waiting_api, new_task, meanwhile):
+def test_long_poll_returns_what_happens_while_it_waits(cast, waiting_api, new_task, meanwhile):
     cursor = waiting_api.atlas.get("/events?after=now").json()["cursor"]
     meanwhile(lambda: new_task("News"))
     answer = waiting_api.atlas.get(f"/events?after={cursor}&wait=20")
@@ -72,7 +72,7 @@ def test_long_poll_is_not_woken_by_what_it_did_not_want_or_may_not_see(cast, wai
     assert readers_room.woken == before
 
 
-def test_long_poll_with_a_token_that_is_revoked_meanwhile_tells_nothing(cast, waiting_api, new_task, meanwhile):
+def test_long_poll_with_a_token_revoked_meanwhile_returns_nothing(cast, waiting_api, new_task, meanwhile):
     cursor = waiting_api.atlas.get("/events?after=now").json()["cursor"]
     token = AgentToken.objects.get(agent=cast.atlas)
     meanwhile(lambda: revoke_token(actor=cast.root, token=token), lambda: new_task("Secret"))
@@ -81,14 +81,14 @@ def test_long_poll_with_a_token_that_is_revoked_meanwhile_tells_nothing(cast, wa
     assert "Secret" not in answer.content.decode()
 
 
-def test_long_poll_of_a_session_that_ends_meanwhile_tells_nothing(cast, waiting_api, new_task, meanwhile):
+def test_long_poll_of_a_session_that_ends_meanwhile_returns_nothing(cast, waiting_api, new_task, meanwhile):
     cursor = waiting_api.vera.get("/events?after=now").json()["cursor"]
     meanwhile(lambda: Session.objects.all().delete(), lambda: new_task("Secret"))
     # 403, not 401: a session has no scheme to be challenged with.
     assert waiting_api.vera.get(f"/events?after={cursor}&wait=20").status_code in (401, 403)
 
 
-def test_long_poll_of_a_member_who_is_removed_meanwhile_tells_nothing(cast, waiting_api, new_task, meanwhile):
+def test_long_poll_of_a_member_removed_meanwhile_returns_nothing(cast, waiting_api, new_task, meanwhile):
     cursor = waiting_api.bert.get("/events?after=now").json()["cursor"]
     meanwhile(
         lambda: remove_member(actor=cast.ada.user, project=cast.ops, user=cast.bert.user), lambda: new_task("Secret")

@@ -45,7 +45,7 @@ def test_catch_up_goes_on_where_an_earlier_process_was(cast, new_task):
     assert len(told()) == 3
 
 
-def test_two_followers_at_once_tell_each_event_once(cast, new_task):
+def test_two_followers_at_once_handle_each_event_once(cast, new_task):
     make_follower().catch_up()
     tasks = [new_task() for _ in range(30)]
     done = threading.Event()
@@ -93,7 +93,7 @@ def test_failed_effect_moves_nothing_and_is_tried_again(cast, new_task):
     assert one.catch_up() == 0
 
 
-def test_cursor_set_back_by_hand_tells_nothing_twice(cast, new_task):
+def test_cursor_set_back_by_hand_notifies_nobody_twice(cast, new_task):
     one = make_follower()
     one.catch_up()
     before = FollowerCursor.objects.get(name="notifications")

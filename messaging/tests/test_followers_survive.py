@@ -46,7 +46,7 @@ class Process:
             self.process.communicate(timeout=PATIENCE)
 
 
-def test_kill_of_followers_at_random_tells_each_event_once(cast, new_task):
+def test_kill_of_followers_at_random_notifies_of_each_event_once(cast, new_task):
     follower.catch_up()
     stop = threading.Event()
     assigned: list[int] = []

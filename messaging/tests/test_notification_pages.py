@@ -52,7 +52,7 @@ def test_bell_counts_in_the_admin_too(client, cast, new_task, notified):
     assert "data-notifications-count" not in client.get("/admin/login/").content.decode()
 
 
-def test_bell_has_words_for_who_cannot_see_it_and_no_badge_for_zero(hugo, client, cast, notified_tasks):
+def test_bell_has_words_for_screen_readers_and_no_badge_for_zero(hugo, client, cast, notified_tasks):
     page = hugo.get(PAGE).content.decode()
     assert 'role="status">, 4 unread<' in page
     hugo.post(PAGE, {"do": "read_all"})

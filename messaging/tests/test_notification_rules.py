@@ -23,19 +23,19 @@ def test_every_kind_has_a_rule():
     assert set(RULES) == set(NotificationKind)
 
 
-def test_assigned_tells_each_agent_and_not_who_assigned(cast, new_task, notified):
+def test_assigned_notifies_each_agent_but_not_the_actor(cast, new_task, notified):
     task = new_task()
     notified()
     assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.hugo, cast.atlas, cast.ada])
     assert notified() == {("hugo", "assigned"), ("atlas", "assigned")}
 
 
-def test_assigned_by_a_pull_tells_nobody(cast, new_task, notified):
+def test_assigned_by_a_pull_notifies_nobody(cast, new_task, notified):
     claims.claim_task(actor=cast.atlas.user, task=new_task())
     assert notified() == set()
 
 
-def test_unassigned_tells_the_agent_once_though_its_run_is_revoked_too(cast, new_task, notified):
+def test_unassigned_notifies_the_agent_once_although_its_run_is_revoked_too(cast, new_task, notified):
     task = new_task(assignees=[cast.atlas])
     claims.claim_task(actor=cast.atlas.user, task=task)
     notified()
@@ -43,14 +43,14 @@ def test_unassigned_tells_the_agent_once_though_its_run_is_revoked_too(cast, new
     assert notified() == {("atlas", "unassigned")}
 
 
-def test_unassigned_by_reassign_tells_both_sides(cast, new_task, notified):
+def test_unassigned_by_reassign_notifies_both_sides(cast, new_task, notified):
     task = new_task(assignees=[cast.atlas])
     notified()
     assignments.reassign_task(actor=cast.ada.user, task=task, agents=[cast.bert])
     assert notified() == {("atlas", "unassigned"), ("bert", "assigned")}
 
 
-def test_release_by_staff_tells_the_holder_and_by_the_holder_nobody(cast, new_task, notified):
+def test_release_by_staff_notifies_the_holder_and_by_the_holder_nobody(cast, new_task, notified):
     task = new_task()
     claims.claim_task(actor=cast.atlas.user, task=task)
     lifecycle.release_task(actor=cast.ada.user, task=task)
@@ -60,7 +60,7 @@ def test_release_by_staff_tells_the_holder_and_by_the_holder_nobody(cast, new_ta
     assert notified() == set()
 
 
-def test_adopted_late_result_tells_creator_author_and_the_one_who_loses_the_task(
+def test_adopted_late_result_notifies_creator_author_and_the_agent_that_loses_the_task(
     cast, new_task, notified, let_lease_end
 ):
     task = new_task()
@@ -77,7 +77,7 @@ def test_adopted_late_result_tells_creator_author_and_the_one_who_loses_the_task
     assert notified() == {("bert", "unassigned"), ("atlas", "completed"), ("ada", "completed")}
 
 
-def test_cancelled_tells_those_who_had_the_task(cast, new_task, notified):
+def test_cancelled_notifies_the_assignees(cast, new_task, notified):
     task = new_task(assignees=[cast.atlas, cast.hugo])
     assignments.unassign_task(actor=cast.ada.user, task=task, agents=[cast.hugo])
     claims.claim_task(actor=cast.atlas.user, task=task)
@@ -86,13 +86,13 @@ def test_cancelled_tells_those_who_had_the_task(cast, new_task, notified):
     assert notified() == {("atlas", "unassigned")}
 
 
-def test_completed_tells_the_creator(cast, new_task, notified):
+def test_completed_notifies_the_creator(cast, new_task, notified):
     run = claims.claim_task(actor=cast.atlas.user, task=new_task())
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
     assert notified() == {("ada", "completed")}
 
 
-def test_completed_task_of_an_agent_tells_that_agent(cast, notified, new_task):
+def test_completed_task_of_an_agent_notifies_that_agent(cast, notified, new_task):
     cast.ops.workers_create = True
     cast.ops.save()
     run = claims.claim_task(actor=cast.bert.user, task=new_task(actor=cast.atlas.user))
@@ -100,7 +100,7 @@ def test_completed_task_of_an_agent_tells_that_agent(cast, notified, new_task):
     assert notified() == {("atlas", "completed")}
 
 
-def test_review_tells_who_may_judge_then_the_author(cast, new_task, notified):
+def test_review_notifies_the_reviewers_then_the_author(cast, new_task, notified):
     task = new_task(review_required=True)
     run = claims.claim_task(actor=cast.rita.user, task=task)
     runs.complete_run(actor=cast.rita.user, run_id=run.pk, summary="done")
@@ -114,7 +114,7 @@ def test_review_tells_who_may_judge_then_the_author(cast, new_task, notified):
     assert notified() == {("rita", "completed"), ("ada", "completed")}
 
 
-def test_failed_tells_creator_and_managers_once_it_is_given_up(cast, new_task, notified):
+def test_failed_notifies_creator_and_managers_once_it_is_given_up(cast, new_task, notified):
     run = claims.claim_task(actor=cast.atlas.user, task=new_task(max_attempts=2))
     runs.fail_run(actor=cast.atlas.user, run_id=run.pk, code="x", detail="y")
     assert notified() == set()
@@ -124,14 +124,14 @@ def test_failed_tells_creator_and_managers_once_it_is_given_up(cast, new_task, n
     assert notified() == {("ada", "failed"), ("mia", "failed")}
 
 
-def test_stalled_tells_creator_managers_and_the_agent(cast, new_task, notified):
+def test_stalled_notifies_creator_managers_and_the_agent(cast, new_task, notified):
     run = claims.claim_task(actor=cast.atlas.user, task=new_task())
     Run.objects.filter(pk=run.pk).update(last_progress_at=run.started_at - timedelta(hours=1))
     engine.tick()
     assert notified() == {("ada", "stalled"), ("mia", "stalled"), ("atlas", "stalled")}
 
 
-def test_dependency_failed_tells_managers_and_who_waits(cast, new_task, notified):
+def test_dependency_failed_notifies_managers_and_waiting_agents(cast, new_task, notified):
     first = new_task()
     second = new_task(depends_on=[first], assignees=[cast.hugo])
     notified()
@@ -139,7 +139,7 @@ def test_dependency_failed_tells_managers_and_who_waits(cast, new_task, notified
     assert notified(second) == {("mia", "dependency_failed"), ("hugo", "dependency_failed")}
 
 
-def test_due_dates_tell_who_has_the_task_else_who_decides(cast, new_task, notified):
+def test_due_dates_notify_the_assignees_else_the_caretakers(cast, new_task, notified):
     given, free = new_task(assignees=[cast.hugo], due_at=clock.now() + timedelta(hours=1)), new_task()
     Task.objects.filter(pk=free.pk).update(due_at=clock.now() + timedelta(hours=1))
     notified()
@@ -155,7 +155,7 @@ def test_due_dates_tell_who_has_the_task_else_who_decides(cast, new_task, notifi
 # -- what applies to all rules ----------------------------------------------------------------------------------------
 
 
-def test_muted_kind_is_not_told_to_that_user_alone(cast, new_task, notified):
+def test_muted_kind_is_muted_for_that_user_only(cast, new_task, notified):
     mute_kinds(user=cast.hugo.user, kinds=["assigned"])
     task = new_task(assignees=[cast.hugo, cast.atlas])
     assert notified() == {("atlas", "assigned")}
@@ -163,27 +163,27 @@ def test_muted_kind_is_not_told_to_that_user_alone(cast, new_task, notified):
     assert notified() == {("hugo", "unassigned"), ("atlas", "unassigned")}
 
 
-def test_creator_who_left_the_project_is_told_nothing(cast, new_task, notified):
+def test_creator_who_left_the_project_is_not_notified(cast, new_task, notified):
     run = claims.claim_task(actor=cast.atlas.user, task=new_task())
     projects.remove_member(actor=cast.root, project=cast.ops, user=cast.ada.user)
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
     assert notified() == set()
 
 
-def test_superuser_is_told_without_being_a_member(cast, new_task, notified):
+def test_superuser_is_notified_without_being_a_member(cast, new_task, notified):
     run = claims.claim_task(actor=cast.atlas.user, task=new_task(actor=cast.root))
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
     assert notified() == {("root", "completed")}
 
 
-def test_user_who_may_not_sign_in_is_told_nothing(cast, new_task, notified):
+def test_user_who_may_not_sign_in_is_not_notified(cast, new_task, notified):
     cast.hugo.user.is_active = False
     cast.hugo.user.save()
     new_task(assignees=[cast.hugo])
     assert notified() == set()
 
 
-def test_deleted_task_tells_nothing_any_more(cast, new_task, notified):
+def test_deleted_task_notifies_nobody(cast, new_task, notified):
     task = new_task(assignees=[cast.hugo])
     delete_task(actor=cast.ada.user, task=task)
     assert notified() == set()
@@ -210,14 +210,14 @@ def test_batch_of_many_events_costs_the_same_queries_as_one(cast, new_task, djan
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.WORKER])
-def test_review_is_not_asked_of_those_who_may_not_judge(cast, new_task, notified, role):
+def test_review_is_not_requested_from_members_who_may_not_judge(cast, new_task, notified, role):
     projects.set_member(actor=cast.root, project=cast.ops, user=cast.rita.user, role=role)
     run = claims.claim_task(actor=cast.atlas.user, task=new_task(review_required=True))
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
     assert ("rita", "review_asked") not in notified()
 
 
-def test_offer_that_lapses_or_is_declined_is_told(cast, new_task, notified):
+def test_offer_that_lapses_or_is_declined_notifies(cast, new_task, notified):
     first, second = new_task(assignees=[cast.atlas]), new_task(assignees=[cast.bert])
     notified()
     past = clock.now() - timedelta(seconds=1)
@@ -228,7 +228,7 @@ def test_offer_that_lapses_or_is_declined_is_told(cast, new_task, notified):
     assert notified() == {("ada", "declined"), ("mia", "declined")}
 
 
-def test_nobody_found_tells_who_decides(cast, new_task, notified):
+def test_nobody_found_notifies_creator_and_managers(cast, new_task, notified):
     task = new_task()
     notified()
     record(event(kinds.TASK_NOBODY_FOUND, at=clock.now(), actor=None, task=task, note="Nobody has the skill."))

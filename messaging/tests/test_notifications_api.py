@@ -18,7 +18,7 @@ def refs(answer) -> list[str]:
     return [row["task"] for row in answer.json()["results"]]
 
 
-def test_list_tells_the_newest_first_in_words(api, notified_tasks):
+def test_list_shows_the_newest_first_in_words(api, notified_tasks):
     rows = api.hugo.get("/notifications").json()["results"]
     assert [(row["task"], row["kind"]) for row in rows] == [
         ("OPS-3", "unassigned"), ("OPS-3", "assigned"), ("OPS-2", "assigned"), ("OPS-1", "assigned"),
@@ -71,7 +71,7 @@ def test_read_twice_is_the_same_and_keeps_the_first_time(api, cast, notified_tas
     assert Event.objects.filter(kind="notification.read").count() == 1
 
 
-def test_read_all_leaves_none_and_tells_the_other_pages_of_that_user(api, cast, notified_tasks):
+def test_read_all_leaves_none_and_notifies_the_other_pages_of_that_user(api, cast, notified_tasks):
     assert api.hugo.post("/notifications/read", {"all": True}).json() == {"read": 4, "unread": 0}
     assert api.hugo.post("/notifications/read", {"all": True}).json() == {"read": 0, "unread": 0}
     event = Event.objects.get(kind="notification.read")
@@ -132,7 +132,7 @@ def test_notification_of_a_deleted_task_stays_without_its_title(api, cast, notif
     assert (row["task"], row["title"]) == ("OPS-1", None)
 
 
-def test_unread_is_told_by_me_and_by_each_call_on_a_run(api, cast, new_task, notified):
+def test_unread_is_in_me_and_in_each_reply_about_a_run(api, cast, new_task, notified):
     assert api.atlas.get("/me").json()["unread"] == 0
     task = new_task(assignees=[cast.atlas])
     notified()

@@ -26,7 +26,7 @@ from reports.periods import BucketSize
         (-90, "−1 min 30 s"),
     ],
 )
-def test_duration_is_told_in_its_two_largest_units(seconds, words):
+def test_duration_is_shown_in_its_two_largest_units(seconds, words):
     assert duration(seconds) == words
 
 
@@ -41,7 +41,7 @@ def test_duration_is_told_in_its_two_largest_units(seconds, words):
         ("atlas", "text", "atlas"),
     ],
 )
-def test_figure_is_told_by_its_unit(value, unit, words):
+def test_figure_is_formatted_by_its_unit(value, unit, words):
     assert figure(value, unit) == words
 
 

@@ -72,7 +72,7 @@ def test_doctor_counts_work_that_waits_for_an_engine(cast, new_task, let_lease_e
     assert "Waiting for an engine: 1 expired leases, 1 tasks to wake; start one." in out.getvalue()
 
 
-def test_doctor_tells_how_far_a_follower_is_behind(cast, new_task):
+def test_doctor_reports_how_far_a_follower_is_behind(cast, new_task):
     new_task(assignees=[cast.hugo])
     Event.objects.update(at=timezone.now() - timedelta(minutes=2))
     FollowerCursor.objects.update_or_create(name="notifications", defaults={"event_id": 0, "moved_at": timezone.now()})
@@ -83,7 +83,7 @@ def test_doctor_tells_how_far_a_follower_is_behind(cast, new_task):
     assert doctor()[1]["followers"][0] == "ok"
 
 
-def test_doctor_names_wrong_counters_and_mends_them_when_asked(cast, new_task):
+def test_doctor_names_wrong_counters_and_repairs_them_on_request(cast, new_task):
     first = new_task()
     second = new_task(depends_on=[first])
     free = new_task()

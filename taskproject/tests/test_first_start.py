@@ -71,7 +71,7 @@ def test_database_with_projects_gets_no_demo():
     assert not Agent.objects.exists()
 
 
-def test_project_of_people_that_is_called_demo_is_no_demo():
+def test_project_that_people_called_demo_is_not_the_demo():
     create_project(actor=None, key=plan.PROJECT_KEY, name="Ours")
     assert first_start.prepare(demo=True, agents=2).demo is None
 

@@ -71,7 +71,7 @@ def test_page_shows_new_ones_and_reading_counts_down_everywhere(server, open_pag
     board.wait_for_selector(bell(0))
 
 
-def test_agent_hears_its_own_over_the_socket_and_finds_it_in_the_api(server, cast, new_task):
+def test_agent_gets_its_own_over_the_socket_and_in_the_api(server, cast, new_task):
     task = new_task("For atlas")
     secrets = {agent.slug: create_token(actor=None, agent=agent, name="test")[1] for agent in (cast.atlas, cast.bert)}
     url = server.url.replace("http", "ws", 1) + "/ws/events"

@@ -131,7 +131,7 @@ def test_board_follows_a_burst_with_few_requests_and_keeps_what_the_reader_does(
     assert 0 < len(fetched) <= (time.monotonic() - began) / LEAST_REST + 2
 
 
-def test_page_that_slept_an_hour_makes_its_connection_anew(server, open_page, cast, new_task):
+def test_page_that_slept_an_hour_replaces_its_connection(server, open_page, cast, new_task):
     page = open_page("/login/", at=server.url).page
     page.clock.install()
     page.context.add_cookies([session_cookie(cast.ada.user, server.url)])
@@ -154,7 +154,7 @@ def test_page_that_slept_an_hour_makes_its_connection_anew(server, open_page, ca
     assert "?after=" in opened[1].url
 
 
-def test_page_whose_cursor_is_no_longer_kept_fetches_itself_anew(open_live, server, cast, new_task):
+def test_page_whose_cursor_is_no_longer_kept_reloads(open_live, server, cast, new_task):
     tab = open_live("/", user=cast.ada.user)
     page = tab.page
     server.kill()
@@ -170,7 +170,7 @@ def test_page_whose_cursor_is_no_longer_kept_fetches_itself_anew(open_live, serv
     forgive_the_cut(tab, "410 (Gone)")
 
 
-def test_board_of_a_member_who_leaves_loses_the_project_and_one_who_joins_gets_it(open_live, cast, new_task):
+def test_board_of_a_leaving_member_loses_the_project_and_of_a_joining_one_gets_it(open_live, cast, new_task):
     task = new_task("Ours")
     page = open_live("/", user=cast.rita.user).page
     join(cast.other, cast.rita.user, Role.WORKER)

@@ -113,7 +113,7 @@ def test_replay_shows_nothing_of_a_project_that_was_left_meanwhile(cast, monkeyp
     run(story)
 
 
-def test_removed_member_gets_no_further_event_and_is_sent_to_fetch_anew(cast):
+def test_removed_member_gets_no_further_event_and_must_reload(cast):
     headers = bearer(cast.bert)
 
     async def story() -> None:
@@ -132,7 +132,7 @@ def test_removed_member_gets_no_further_event_and_is_sent_to_fetch_anew(cast):
     run(story)
 
 
-def test_new_member_gets_events_from_the_one_that_tells_of_it(cast):
+def test_new_member_gets_events_from_the_one_that_added_them(cast):
     headers, of_member = bearer(cast.zed), bearer(cast.atlas)
 
     async def story() -> None:

@@ -231,7 +231,7 @@ def test_cursor_beyond_retention_is_reset(cast, settings):
     run(story)
 
 
-def test_batch_tells_only_what_lies_behind_the_replay():
+def test_batch_has_only_what_lies_behind_the_replay():
     events = [(Cursor(number), b"{}") for number in (4, 5, 6)]
     batch = hub_module.Batch(events, Cursor(6))
     assert batch.behind(Cursor(3)) is batch

@@ -285,7 +285,7 @@ def test_card_that_moves_up_into_a_full_column_is_fetched(client, cast, new_task
     board.assert_as_fresh()
 
 
-def test_changes_tell_nobody_of_cards_that_they_may_not_see(client, cast, new_task):
+def test_changes_reveal_no_cards_that_the_user_may_not_see(client, cast, new_task):
     hidden = new_task("Secret", project=cast.other)
     client.force_login(cast.ada.user)
     answer = client.get(f"/board/changes?refs={hidden.ref}")

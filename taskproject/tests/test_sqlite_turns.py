@@ -114,7 +114,7 @@ def test_turn_is_free_after_commit_rollback_and_close():
 
 @only_on_sqlite
 @pytest.mark.django_db(transaction=True)
-def test_writer_outside_the_process_is_waited_for_and_then_told_of(monkeypatch):
+def test_writer_outside_the_process_is_waited_for_and_then_reported(monkeypatch):
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
     other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
     try:

@@ -44,7 +44,7 @@ def test_hit_in_the_next_window_counts_what_is_still_in_sight(at):
 @pytest.mark.parametrize(
     ("early", "late", "moment"), [(10, 0, 59), (10, 5, 90), (7, 10, 61), (3, 8, 100), (10, 9, 119)]
 )
-def test_wait_as_told_and_not_longer_lets_the_next_through(at, early, late, moment):
+def test_reported_wait_and_no_longer_lets_the_next_through(at, early, late, moment):
     limiter = throttling.MemoryLimiter()
     hits(limiter, early)
     at(moment)

@@ -341,7 +341,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(tmp_path, args, extra, senten
     assert errors.count("\n") == 1
 
 
-def test_file_that_is_no_database_is_refused_and_kept(tmp_path):
+def test_file_that_is_not_a_database_is_refused_and_kept(tmp_path):
     path = tmp_path / "taskproject.sqlite3"
     path.write_text("A shopping list, and a long one at that.\n" * 50)
     before = path.read_bytes()

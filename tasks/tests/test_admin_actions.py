@@ -42,7 +42,7 @@ def in_review(cast, new_task):
     return create
 
 
-def test_assign_action_shows_who_fits_and_then_assigns_several_agents(cast, new_task, ada):
+def test_assign_action_shows_fitting_agents_and_assigns_several(cast, new_task, ada):
     first = new_task(required_skills=[("python", 3)])
     second = new_task()
     claim_task(actor=cast.bert.user, task=new_task())
@@ -195,7 +195,7 @@ def test_long_action_goes_on_in_portions_and_forgets_nothing(new_task, ada, monk
     assert Event.objects.filter(kind="task.status_changed", data__note="all of it").count() == 4
 
 
-def test_long_action_stopped_half_way_tells_what_is_left(new_task, ada, monkeypatch):
+def test_long_action_stopped_half_way_reports_what_is_left(new_task, ada, monkeypatch):
     monkeypatch.setattr(bulk, "PORTION_SECONDS", 0)
     tasks = [new_task() for _ in range(3)]
     page = confirm(ada, "cancel", tasks)
@@ -234,7 +234,7 @@ def test_outcome_that_a_browser_garbled_counts_as_nothing_done():
         assert bulk.Outcome.loads(text).count == 0
 
 
-def test_refusals_with_one_reason_are_told_as_one():
+def test_refusals_with_one_reason_are_reported_as_one():
     outcome = bulk.Outcome()
     for ref in ("OPS-1", "OPS-12", "OPS-2"):
         outcome.refuse(ref, IllegalTransition("assigned", ref, "cancelled", ["reopen"]).said_of("it"))

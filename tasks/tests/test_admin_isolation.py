@@ -199,7 +199,7 @@ def test_addresses_of_single_runs_and_events_do_not_exist(cast, new_task, ada):
     assert root.get(reverse("admin:tasks_event_add")).status_code == 403
 
 
-def test_shortcut_to_the_site_tells_no_ref_of_another_project(cast, hidden, ada):
+def test_shortcut_to_the_site_reveals_no_ref_of_another_project(cast, hidden, ada):
     from django.contrib.contenttypes.models import ContentType
 
     kind = ContentType.objects.get_for_model(Task)
@@ -211,7 +211,7 @@ def test_shortcut_to_the_site_tells_no_ref_of_another_project(cast, hidden, ada)
 
 
 @pytest.mark.parametrize("who", ["hugo", "rita", "atlas", "vera"])
-def test_people_who_are_no_staff_are_refused(cast, new_task, who):
+def test_people_without_staff_rights_are_refused(cast, new_task, who):
     task = new_task()
     person = getattr(cast, who)
     client = signed_in(getattr(person, "user", person))

@@ -288,7 +288,7 @@ def test_late_result_is_adopted_by_its_run_number_and_no_run_id_is_shown(cast, n
     assert ada.post(url, {"number": "7"}).status_code == 404
 
 
-def test_page_tells_the_whole_life_of_the_task_escaped(cast, new_task, ada):
+def test_page_shows_the_whole_history_of_the_task_escaped(cast, new_task, ada):
     task = new_task("<script>alert(1)</script>", description="<img src=x onerror=alert(2)>")
     assign_task(actor=cast.ada.user, task=task, agents=[cast.atlas], note="<i>soon</i>")
     run = claim_task(actor=cast.atlas.user, task=task)

@@ -155,7 +155,7 @@ def test_token_expires_at_the_end_of_its_last_day(cast, ada):
     assert TokenForm({"name": ""}).is_valid() is False
 
 
-def test_revoked_token_is_told_and_its_button_is_gone(cast, ada):
+def test_revoked_token_is_reported_and_its_button_is_gone(cast, ada):
     ada.post(reverse("admin:tasks_agent_tokens", args=[cast.atlas.pk]), {"name": "laptop"})
     token = AgentToken.objects.get()
     url = reverse("admin:tasks_agent_revoke", args=[cast.atlas.pk, token.pk])

@@ -62,7 +62,7 @@ def test_claim_next_with_a_key_waits_before_its_transaction_and_is_answered_twic
     assert Run.objects.count() == 1
 
 
-def test_claim_next_with_a_key_that_waits_in_vain_keeps_its_answer(cast, atlas, new_task):
+def test_claim_next_with_a_key_that_times_out_keeps_its_answer(cast, atlas, new_task):
     asked = {"wait_seconds": 1}
     first = atlas.post("/tasks/claim_next", asked, idempotency_key="k").json()
     assert (first["runs"], first["reason"]) == ([], "no_ready_task")

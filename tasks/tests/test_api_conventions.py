@@ -38,7 +38,7 @@ def test_outputs_have_exactly_the_declared_members(cast, api, new_task):
     assert set(api.atlas.get("/me").json()) == names_of(me.MeOutput)
 
 
-def test_task_output_tells_all_that_hangs_on_it(cast, api, new_task):
+def test_task_output_includes_everything_attached_to_it(cast, api, new_task):
     Skill.objects.get_or_create(name="python")
     first, child = new_task("First"), None
     task = new_task(
@@ -275,7 +275,7 @@ def test_limit_holds_when_requests_come_at_once(settings, api, monkeypatch):
     throttling.forget_all()
 
 
-def test_throttled_caller_is_told_when_to_come_back(settings, api):
+def test_throttled_caller_gets_the_time_to_wait(settings, api):
     settings.API_RATE_LIMIT = "2/hour"
     throttling.forget_all()
     answers = [api.ada.get("/me") for _ in range(3)]
@@ -333,7 +333,7 @@ def test_manager_does_not_raise_their_own_capacity(api):
     assert api.ada.patch("/agents/ada", {"max_concurrent": 50}).status_code == 403
 
 
-def test_claim_next_after_a_wait_asks_for_membership_anew(cast, new_task):
+def test_claim_next_after_a_wait_checks_membership_again(cast, new_task):
     new_task()
     projects = claims.projects_to_work_in(cast.bert.user)
     Membership.objects.filter(user=cast.bert.user).delete()
@@ -341,7 +341,7 @@ def test_claim_next_after_a_wait_asks_for_membership_anew(cast, new_task):
     assert (claimed.runs, claimed.reason) == ([], "no_project")
 
 
-def test_wrong_method_is_told_which_are_right(api):
+def test_wrong_method_gets_the_right_ones(api):
     answer = api.atlas.put("/me", {})
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.json()["detail"] == "This path accepts only GET and PATCH."
@@ -350,14 +350,14 @@ def test_wrong_method_is_told_which_are_right(api):
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/agents", "/tasks/claim_next", "/me"])
-def test_options_tells_the_methods_of_a_path(api, path):
+def test_options_returns_the_methods_of_a_path(api, path):
     answer = api.atlas.options(path)
     assert answer.status_code == 200
     assert set(answer.json()["methods"]) == set(answer.headers["Allow"].split(", "))
     assert api.nobody.options(path).status_code == 401
 
 
-def test_body_that_is_no_json_is_told_what_to_send(api):
+def test_body_that_is_not_json_is_refused_with_what_to_send(api):
     answer = api.atlas.client.post("/api/v1/tasks/claim_next", "limit=1", content_type="text/plain")
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     assert "application/json" in answer.json()["detail"]

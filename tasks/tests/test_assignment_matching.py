@@ -218,7 +218,7 @@ def test_match_prefers_the_project_with_the_larger_share():
     assert slugs(match(Snapshot(0.0, (small, other), (agent(1),)), VALUE)) == {"OPS-2": "a1"}
 
 
-def test_value_prefers_who_was_accepted_more_often_and_works_faster():
+def test_value_prefers_agents_accepted_more_often_and_working_faster():
     good = agent(1, evidence={None: Evidence(accepted=20, pace=20, paced=20)}, idle_since=9.0)
     poor = agent(2, evidence={None: Evidence(rejected=20, pace=20, paced=20)})
     slow = agent(3, evidence={None: Evidence(accepted=20, pace=60, paced=20)})
@@ -229,7 +229,7 @@ def test_value_prefers_who_was_accepted_more_often_and_works_faster():
     assert margin(rows, "a1") == pytest.approx(rows[0]["score"] - rows[1]["score"], abs=QUANTUM)
 
 
-def test_best_skill_prefers_the_highest_level_and_round_robin_who_waited_longest():
+def test_best_skill_prefers_the_highest_level_and_round_robin_the_longest_waiting():
     pair = (
         agent(1, skills={7: 5}, active_runs=1, capacity=2, last_offered=9.0),
         agent(2, skills={7: 3}, last_offered=5.0),

@@ -61,7 +61,7 @@ def codes(decision):
     return {row["agent"]: row["excluded_by"] for row in decision.candidates}
 
 
-def test_serve_offers_the_task_to_who_has_the_skill(auto, new_task):
+def test_serve_offers_the_task_to_the_agent_with_the_skill(auto, new_task):
     task = new_task(required_skills=[("python", 3)])
     served = match_now(auto)
     assert [decision.agent.slug for decision in served.decisions] == ["atlas"]
@@ -126,7 +126,7 @@ def test_serve_never_fills_an_agent_beyond_its_capacity(auto, new_task):
         ({"last_seen_at": None}, "silent"),
     ],
 )
-def test_serve_does_not_offer_to_who_is_away_and_says_so(auto, new_task, change, code):
+def test_serve_does_not_offer_to_absent_agents_and_says_so(auto, new_task, change, code):
     Agent.objects.filter(slug="bert").update(availability=Availability.PAUSED)
     Agent.objects.filter(slug="atlas").update(**change)
     task = new_task()

@@ -82,7 +82,7 @@ def test_records_of_nobody_end_when_the_project_is_served_by_hand(auto, new_task
     assert not open_records(task).exists()
 
 
-def test_warning_that_is_withdrawn_is_told(auto, new_task):
+def test_withdrawn_warning_is_recorded(auto, new_task):
     task = new_task(required_skills=[("python", 5)])
     match_now(auto)
     assert Event.objects.filter(task=task, kind="task.nobody_found").count() == 1
@@ -124,7 +124,7 @@ def test_age_of_a_task_that_came_back_counts_from_then(auto, new_task):
     assert facts.waiting_since > (clock.now() - timedelta(minutes=1)).timestamp()
 
 
-def test_reopened_task_is_offered_anew(auto, new_task):
+def test_reopened_task_is_offered_again(auto, new_task):
     task = new_task(required_skills=[("python", 3)])
     match_now(auto)
     run = claims.claim_task(actor=auto.atlas.user, task=task)

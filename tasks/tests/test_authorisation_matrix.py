@@ -267,7 +267,7 @@ def test_what_is_not_there_is_not_found_or_asks_who_you_are(scene):
 
 
 @pytest.mark.django_db
-def test_a_refusal_is_the_same_for_what_is_foreign_and_what_is_not_there(scene):
+def test_refusal_is_the_same_for_foreign_and_missing_rows(scene):
     for method, path, body in [row[1:4] for row in MATRIX if "/OPS" in row[2] or "/CREW" in row[2]]:
         foreign = _ask(scene, "mona", method, path, body)
         nowhere = _ask(scene, "mona", method, path.replace("OPS", "NIX").replace("CREW", "NIX"), body)

@@ -80,7 +80,7 @@ def test_project_named_unknown_names_the_nearest(cast):
         project_named("oter")
 
 
-def test_skill_levels_default_to_3_and_refuse_what_is_no_level():
+def test_skill_levels_default_to_3_and_refuse_invalid_levels():
     assert skill_levels(["Python", "docs:5"]) == [("python", 3), ("docs", 5)]
     for wrong in ("python:6", "python:", "python:٣", "py thon:3", ":3"):
         with pytest.raises(WrongUse):

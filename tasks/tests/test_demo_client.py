@@ -57,7 +57,7 @@ def test_heartbeat_carries_no_key(pauses):
     assert "Idempotency-Key" not in server.requests[0].headers
 
 
-def test_throttled_waits_as_long_as_it_is_told(pauses):
+def test_throttled_client_waits_as_long_as_required(pauses):
     server = Server(httpx.Response(429, headers={"Retry-After": "7"}, json={"code": "throttled"}), 200)
     client_for(server).get("me")
     assert pauses == [7.0]
@@ -77,12 +77,12 @@ def test_refusal_is_raised_with_its_code_and_sentence(pauses):
     assert pauses == []
 
 
-def test_answer_that_is_no_json_is_a_refusal_too(pauses):
+def test_answer_that_is_not_json_is_also_a_refusal(pauses):
     with pytest.raises(Refused, match="HTTP 404"):
         client_for(Server(httpx.Response(404, text="<html>"))).get("me")
 
 
-def test_gives_up_in_time_when_told_to(pauses):
+def test_gives_up_after_the_given_time(pauses):
     server = Server(*[httpx.ConnectError("refused")] * 50)
     with pytest.raises(Unreachable, match="refused"):
         client_for(server).post("x", {}, give_up_after=0.0)

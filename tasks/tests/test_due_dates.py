@@ -23,7 +23,7 @@ def told(task: Task) -> list[str]:
     )
 
 
-def test_tell_due_soon_within_a_day_is_told_once_and_keeps_the_version(new_task):
+def test_report_due_soon_within_a_day_reports_once_and_keeps_the_version(new_task):
     task = new_task(due_at=clock.now() + 3 * HOUR)
     assert engine.tick().due_soon == 1
     assert engine.tick().due_soon == 0
@@ -32,7 +32,7 @@ def test_tell_due_soon_within_a_day_is_told_once_and_keeps_the_version(new_task)
     assert read_timeline(task)[0][0].what == "The due date is near"
 
 
-def test_tell_due_soon_far_away_ended_or_overdue_is_not_told(cast, new_task):
+def test_report_due_soon_far_away_ended_or_overdue_reports_nothing(cast, new_task):
     far = new_task(due_at=clock.now() + 25 * HOUR)
     ended = new_task(due_at=clock.now() + HOUR)
     cancel_task(actor=cast.ada.user, task=ended)
@@ -43,7 +43,7 @@ def test_tell_due_soon_far_away_ended_or_overdue_is_not_told(cast, new_task):
     assert (told(far), told(ended), told(late)) == ([], [], ["task.due_date_passed"])
 
 
-def test_edit_task_with_a_new_due_date_is_told_again(cast, new_task):
+def test_edit_task_with_a_new_due_date_is_reported_again(cast, new_task):
     task = new_task(due_at=clock.now() + HOUR)
     engine.tick()
     edit_task(actor=cast.ada.user, task=task, changes={"due_at": clock.now() + 2 * HOUR})

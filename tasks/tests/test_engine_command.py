@@ -14,7 +14,7 @@ from tasks.models import EngineState
 pytestmark = pytest.mark.django_db
 
 
-def test_engine_once_tells_what_it_did(cast, new_task, let_lease_end):
+def test_engine_once_reports_what_it_did(cast, new_task, let_lease_end):
     let_lease_end(claims.claim_task(actor=cast.atlas.user, task=new_task()))
     out = StringIO()
     call_command("engine", "--once", "--json", stdout=out)
@@ -36,7 +36,7 @@ def test_engine_once_without_work_says_zeros(cast):
     assert out.getvalue() == "0 expired, 0 undeferred, 0 stalled, 0 due_soon, 0 overdue, 0 notifications, 0 offers\n"
 
 
-def test_run_tells_each_tick_until_it_is_stopped(cast, monkeypatch):
+def test_run_reports_each_tick_until_it_is_stopped(cast, monkeypatch):
     monkeypatch.setattr(engine, "TICK_SECONDS", 0)
     monkeypatch.setattr(engine.connection, "close", lambda: None)
     monkeypatch.setattr(engine, "companions", [])

@@ -132,7 +132,7 @@ def test_stream_under_concurrent_verbs_contradicts_itself_nowhere(cast, new_task
         assert task.status == (last[-1] if last else Status.NOT_STARTED)
 
 
-def test_release_and_claim_at_once_are_told_in_the_order_in_which_they_happened(cast, new_task):
+def test_release_and_claim_at_once_are_recorded_in_the_order_in_which_they_happened(cast, new_task):
     """The claim begins before the release commits, and waits for its lock: it takes its ids after it has it."""
     from tasks.actions import claims, lifecycle
     from tasks.errors import DomainError

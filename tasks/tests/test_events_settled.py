@@ -135,7 +135,7 @@ def test_transaction_that_writes_no_event_delays_nobody(cast, settled):
 
 
 @on_postgresql
-def test_gap_waits_for_those_that_were_there_and_not_for_who_comes_later(cast, settled):
+def test_gap_waits_for_earlier_transactions_and_not_for_later_ones(cast, settled):
     """Under load there is always somebody: a gap that waited for a quiet moment would starve."""
     start = present_cursor()
     with open_transaction(lambda: write(cast, "first")) as first:

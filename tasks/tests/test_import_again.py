@@ -153,7 +153,7 @@ def test_import_completed_meanwhile_elsewhere_frees_what_waits_for_it(cast, load
     assert not Event.objects.filter(kind="task.status_changed").exists()
 
 
-def test_import_reopened_elsewhere_begins_anew_and_blocks_again(cast, load):
+def test_import_reopened_elsewhere_starts_over_and_blocks_again(cast, load):
     done = {"key": "a", "title": "A", "status": "completed", "assignees": ["atlas"]}
     load([done, {"key": "b", "title": "B", "depends_on": ["a"]}])
     assert task("b").open_blockers == 0
@@ -194,7 +194,7 @@ def test_import_of_another_project_does_not_know_these_tasks(cast, load):
     assert imported.created == 1
 
 
-def test_import_dry_run_tells_the_same_and_writes_nothing(load):
+def test_import_dry_run_reports_the_same_and_writes_nothing(load):
     load(FIRST)
     changed = [{**FIRST[0], "title": "A2"}, *FIRST[1:], {"title": "n", "labels": ["n"], "required_skills": ["new"]}]
     before = count_all_rows(), list(Task.objects.order_by("pk").values())
@@ -220,7 +220,7 @@ def test_import_is_for_managers(cast):
     assert import_plan(actor=cast.ada.user, project=cast.ops, plan=plan).created == 1
 
 
-def test_import_tells_of_new_tasks_that_wait_for_what_will_not_be_completed(cast, load):
+def test_import_reports_new_tasks_that_wait_for_what_will_not_be_completed(cast, load):
     load([{"key": "a", "title": "A", "status": "cancelled"}, {"key": "b", "title": "B", "depends_on": ["a"]}])
     load([{"key": "c", "title": "C"}, {"key": "d", "title": "D", "depends_on": ["c", "a"]}])
     load([{"key": "c", "title": "C", "status": "failed"}])
@@ -275,7 +275,7 @@ def test_import_hostile_text_comes_in_as_text_and_is_never_printed_raw(cast, loa
     assert all(str(problem).isprintable() for problem in refused.value.problems)
 
 
-def test_timeline_tells_of_imports_in_words(load):
+def test_timeline_shows_imports_in_words(load):
     load([{"key": "a", "title": "A", "status": "completed"}])
     load([{"key": "a", "title": "A2", "status": "completed", "priority": "high"}])
     load([{"key": "a", "title": "A2", "status": "not_started", "priority": "high"}])

@@ -80,12 +80,12 @@ def test_import_tasks_lists_every_problem_and_exits_1(run):
     assert answer["problems"] == [{"line": 1, "field": "", "detail": "This is not JSON: Expecting value at column 1."}]
 
 
-def test_import_tasks_without_assignees_ignores_who_is_not_here(run):
+def test_import_tasks_without_assignees_ignores_unknown_assignees(run):
     assert run("title,assignees\nA,nobody\n").code == 1
     assert run("title,assignees\nA,nobody\n", "--without-assignees").code == 0
 
 
-def test_import_tasks_of_bytes_that_are_no_text_exits_1(run):
+def test_import_tasks_of_bytes_that_are_not_text_exits_1(run):
     result = run(b"title\ncaf\xe9\n")
     assert result.code == 1
     assert result.err == ["FILE, line 2: The byte 0xe9 is not UTF-8; save the file as UTF-8."]

@@ -84,7 +84,7 @@ def test_import_takes_every_field(cast, new_task, plan):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", ["in_progress", "waiting", "in_review"])
-def test_import_what_is_under_way_elsewhere_begins_anew_with_its_first_start(cast, status):
+def test_import_in_progress_elsewhere_starts_over_and_keeps_its_first_start(cast, status):
     entry = {"title": "x", "status": status, "started_at": "2026-05-01T00:00:00Z"}
     import_plan(actor=None, project=cast.ops, plan=as_json(json.dumps([entry])))
     task = Task.objects.get()

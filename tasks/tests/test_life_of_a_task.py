@@ -8,7 +8,7 @@ from tasks.errors import DependencyCycle, LeaseLost, NotPermitted, NotReady
 from tasks.models import Event, Run, Task
 
 
-def test_claim_to_approval_unblocks_dependents_and_tells_its_whole_life(cast, new_task):
+def test_claim_to_approval_unblocks_dependents_and_records_every_step(cast, new_task):
     first = new_task("First", review_required=True)
     second = new_task("Second", depends_on=[first])
     assert second.open_blockers == 1

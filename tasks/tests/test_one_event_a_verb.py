@@ -57,7 +57,7 @@ def test_claim_next_of_several_records_one_event_for_each(cast, new_task):
     assert_invariants()
 
 
-def test_completion_says_its_summary_and_tells_each_task_around_once(cast, new_task):
+def test_completion_records_its_summary_and_one_event_per_related_task(cast, new_task):
     parent = new_task("Whole")
     task = new_task("Piece", parent=parent)
     dependencies.add_dependencies(actor=cast.ada.user, task=parent, depends_on=[task])

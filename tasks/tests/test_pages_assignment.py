@@ -54,7 +54,7 @@ def test_task_page_and_board_warn_where_nobody_can_do_it(alive, page, new_task):
     assert warning in board
 
 
-def test_board_does_not_warn_where_all_who_can_are_busy(alive, page, new_task):
+def test_board_does_not_warn_if_every_able_agent_is_busy(alive, page, new_task):
     Agent.objects.filter(slug="atlas").update(max_concurrent=1)
     claims.claim_task(actor=alive.atlas.user, task=new_task())
     task = new_task(required_skills=[("python", 3)])

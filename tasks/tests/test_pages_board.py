@@ -78,7 +78,7 @@ def test_board_columns_follow_the_status(see, cast, new_task):
     assert [str(column.status) for column in response.context["folded"]] == ["failed", "cancelled"]
 
 
-def test_board_card_tells_assignee_priority_progress_and_marks(see, cast, new_task):
+def test_board_card_shows_assignee_priority_progress_and_marks(see, cast, new_task):
     past, ahead = timezone.now() - timedelta(days=2), timezone.now() + timedelta(days=9)
     urgent = new_task("Late one", priority=Priority.URGENT, due_at=past, labels=["release"])
     new_task("Waits", depends_on=[urgent])
@@ -149,7 +149,7 @@ def test_board_filter_by_assignee_keeps_what_they_completed(see, cast, new_task)
     assert shown(see(cast.ada.user, "?assignee=-"))["not_started"] == ["OPS-2"]
 
 
-def test_board_filter_that_is_not_understood_is_told_and_left_out(see, cast, new_task):
+def test_board_filter_that_is_not_understood_is_reported_and_ignored(see, cast, new_task):
     task = new_task()
     new_task(project=cast.other, actor=cast.root)
     for query, words in (("?priority=soon", "There is no priority soon"), ("?assignee=zed", "No agent named zed")):

@@ -46,7 +46,7 @@ def test_moves_of_a_free_task(cast, new_task, ways):
     assert ways(cast.ada.user, task)["cancelled"] == "cancel"
 
 
-def test_moves_by_a_manager_who_is_no_agent_ask_for_whom(client, cast, new_task):
+def test_moves_by_a_manager_without_an_agent_ask_for_a_person(client, cast, new_task):
     task = new_task()
     client.force_login(cast.root)
     html = client.get(f"/tasks/{task.ref}/moves").content.decode()
@@ -162,7 +162,7 @@ def test_moves_of_a_task_that_is_not_to_be_seen_are_not_found(client, cast, new_
     assert client.post(f"/tasks/{new_task().ref}/moves").status_code == 405
 
 
-def test_board_offers_moves_to_those_who_may_make_any(client, cast, new_task):
+def test_board_offers_moves_only_to_members_who_may_make_one(client, cast, new_task):
     new_task()
     for user, may in ((cast.vera, False), (cast.hugo.user, True), (cast.root, True)):
         client.force_login(user)

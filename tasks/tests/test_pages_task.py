@@ -154,7 +154,7 @@ def test_task_page_shows_result_as_laid_out_json_or_as_text(read, cast, new_task
     assert len(cut.text) == 20_000
 
 
-def test_task_page_tells_the_whole_life_in_words(read, cast, new_task, let_lease_end):
+def test_task_page_shows_the_whole_history_in_words(read, cast, new_task, let_lease_end):
     other = new_task("Other")
     task = new_task("Life", review_required=True)
     dependencies.add_dependencies(actor=cast.ada.user, task=task, depends_on=[other])

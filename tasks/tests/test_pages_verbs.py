@@ -117,7 +117,7 @@ def test_person_works_on_a_task_from_start_to_review_and_approval(click, client,
     assert task.status == "completed"
 
 
-def test_complete_tells_what_became_ready(click, client, cast, new_task):
+def test_complete_returns_what_became_ready(click, client, cast, new_task):
     task = new_task()
     after = new_task(depends_on=[task])
     click(cast.hugo.user, task, "start")

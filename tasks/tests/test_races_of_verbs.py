@@ -117,7 +117,7 @@ def test_two_engines_at_once_expire_each_run_once(cast, new_task, let_lease_end)
         assert_invariants()
 
 
-def test_two_engines_at_once_tell_stalled_overdue_and_deferred_once(cast, new_task):
+def test_two_engines_at_once_report_stalled_overdue_and_deferred_once(cast, new_task):
     now = clock.now()
     for seed in ROUNDS:
         Event.objects.all().delete()

@@ -12,7 +12,7 @@ def seen(cast):
     return dict(Agent.objects.filter(pk__in=[cast.atlas.pk, cast.bert.pk]).values_list("slug", "last_seen_at"))
 
 
-def test_note_seen_renews_those_who_were_not_seen_for_a_while(cast):
+def test_note_seen_updates_agents_not_seen_for_a_while(cast):
     tokens = [create_token(actor=None, agent=agent, name="t")[0] for agent in (cast.atlas, cast.bert)]
     note_seen([tokens[0].pk])
     before = seen(cast)

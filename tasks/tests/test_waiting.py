@@ -157,7 +157,7 @@ def test_caller_that_takes_several_tasks_is_woken_for_as_many(cast, room, new_ta
     assert second.woken == 0
 
 
-def test_task_wakes_who_has_the_skills(cast, room, new_task):
+def test_task_wakes_an_agent_with_the_skills(cast, room, new_task):
     bert, atlas = Caller(room, cast.bert, cast.ops).look().sit(), Caller(room, cast.atlas, cast.ops).look().sit()
     new_task(required_skills=[("python", 3)])
     room.catch_up()
@@ -165,7 +165,7 @@ def test_task_wakes_who_has_the_skills(cast, room, new_task):
     assert (bert.woken, atlas.woken) == (0, 1)
 
 
-def test_task_wakes_its_assignee_and_not_who_waits_longer(cast, room, new_task):
+def test_task_wakes_its_assignee_and_not_a_longer_waiting_agent(cast, room, new_task):
     atlas, bert = Caller(room, cast.atlas, cast.ops).look().sit(), Caller(room, cast.bert, cast.ops).look().sit()
     task = new_task()
     assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.bert])
@@ -212,9 +212,7 @@ def test_project_that_does_not_let_pull_wakes_nobody_until_it_does(cast, room, n
     assert caller.woken == 1
 
 
-def test_who_was_woken_in_vain_keeps_its_place_and_the_next_is_woken_for_what_is_there(
-    cast, room, new_task, monkeypatch
-):
+def test_agent_that_was_woken_for_nothing_keeps_its_place_and_the_next_is_woken(cast, room, new_task, monkeypatch):
     monkeypatch.setattr("tasks.waiting.work.PAUSE_SECONDS", 0)
     callers = many(cast, room, 3)
     new_task()
@@ -231,7 +229,7 @@ def test_who_was_woken_in_vain_keeps_its_place_and_the_next_is_woken_for_what_is
     assert [caller.woken for caller in callers] == [2, 1, 1]
 
 
-def test_task_that_was_tried_in_vain_is_left_alone_for_a_while(cast, room, new_task, monkeypatch):
+def test_task_that_could_not_be_claimed_is_left_alone_for_a_while(cast, room, new_task, monkeypatch):
     monkeypatch.setattr("tasks.waiting.work.PAUSE_SECONDS", 3600)
     callers = many(cast, room, 2)
     new_task()

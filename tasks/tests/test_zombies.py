@@ -105,7 +105,7 @@ def test_writes_after_ones_own_complete_are_refused_as_completed(cast, new_task)
 
 
 @pytest.mark.parametrize("how", ["expired", "revoked", "cancelled", "released"])
-def test_late_result_is_kept_once_and_told_once(cast, zombie, how):
+def test_late_result_is_kept_once_and_recorded_once(cast, zombie, how):
     run = zombie(how)
     for summary in ("first", "second"):
         with pytest.raises(LeaseLost, match="kept"):
@@ -186,7 +186,7 @@ def test_begin_tick_after_an_outage_extends_live_leases_by_the_gap(cast, new_tas
     assert short_again.lease_expires_at == short.lease_expires_at, "one outage extends once"
 
 
-def test_stalled_is_told_once_until_the_run_advances(cast, new_task):
+def test_stalled_is_reported_once_until_the_run_advances(cast, new_task):
     run = claims.claim_task(actor=cast.atlas.user, task=new_task())
     long_ago = clock.now() - timedelta(minutes=11)
     Run.objects.filter(pk=run.pk).update(last_progress_at=long_ago)
