@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-# Processes that run tests side by side; 0 runs them in one: make test WORKERS=0 ARGS='-k claim --pdb'.
+# Processes that run tests in parallel; 0 runs them in this one: make test WORKERS=0 ARGS='-k claim --pdb'.
 WORKERS ?= 2
 
 ifeq ($(OS),Windows_NT)

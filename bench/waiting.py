@@ -1,4 +1,4 @@
-"""What agents that wait in ``claim_next`` cost a claim, and themselves: one server process, PostgreSQL."""
+"""What agents waiting in ``claim_next`` cost a claim, and cost themselves: one server process, PostgreSQL."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ IDLE_SECONDS = 10
 
 
 def waiting(database_server: str, size: Size, *, agents: int) -> list[Figure]:
-    """The claim cycle of eight clients beside none and beside ``agents`` that wait for what they cannot do."""
+    """The claim cycle of eight clients, without and with ``agents`` that wait for what they cannot do."""
     url = fresh_database(database_server, "waiting")
     tasks = int(MOST_A_SECOND * (WARM_UP_SECONDS + size.seconds * size.rounds * 2)) // 10
     try:
@@ -40,7 +40,7 @@ def _measure(server: Server, clients: Clients, tokens: list[str], size: Size) ->
     idle: list[float] = []
 
     def cost() -> float:
-        """Seconds of the server's CPU for a claim with its completion."""
+        """The server's CPU seconds per claim with its completion."""
         before = server.cpu_seconds()
         finished = clients.work(size.seconds) * size.seconds
         return (server.cpu_seconds() - before) / finished
@@ -60,14 +60,14 @@ def _measure(server: Server, clients: Clients, tokens: list[str], size: Size) ->
             [seconds * 1000 for seconds in beside],
             [seconds * 1000 for seconds in alone],
             work=f"claim_next + complete beside {len(tokens)} agents that wait, PostgreSQL",
-            yardstick_name="beside none",
+            yardstick_name="with none",
             unit="ms of server CPU",
             target=2.0,
             better="lower",
-            note="those that wait ask again every 30 s, which is counted",
+            note="waiting agents ask again every 30 s, which is included",
         ),
         Figure(
-            work="memory of an agent that waits",
+            work="memory per waiting agent",
             ours=median(memory[:1]) / 1024,
             yardstick=None,
             yardstick_name="",
@@ -89,7 +89,7 @@ def _measure(server: Server, clients: Clients, tokens: list[str], size: Size) ->
 
 @contextlib.contextmanager
 def _crowd(port: int, tokens: list[str]) -> Iterator[None]:
-    """Agents that wait; those who were cut off or got a task fail the run."""
+    """Waiting agents; one that is cut off or gets a task fails the run."""
     process = subprocess.Popen(
         [sys.executable, "-S", str(ROOT / "bench" / "waiting_agents.py"), "127.0.0.1", str(port)],
         stdin=subprocess.PIPE,
@@ -102,10 +102,10 @@ def _crowd(port: int, tokens: list[str]) -> Iterator[None]:
         process.stdin.write(json.dumps(tokens) + "\n")
         process.stdin.flush()
         if process.stdout.readline() != "ready\n":
-            raise RuntimeError("the agents that wait broke off; their error is above")
+            raise RuntimeError("the waiting agents stopped early; their error is above")
         yield
     finally:
         process.terminate()
         last, _ = process.communicate(timeout=30)
     if set(json.loads(last)["answered"]) - {"no_ready_task"}:
-        raise RuntimeError(f"agents that wait were answered: {last}")
+        raise RuntimeError(f"waiting agents were answered: {last}")

@@ -1,8 +1,8 @@
-"""Agents that wait in ``claim_next``, each on its own connection, and ask again whenever they are answered.
+"""Agents that wait in ``claim_next``, each on its own connection, and ask again after every answer.
 
-Only the standard library, as ``bench.agent``. Run as a script: ``waiting_agents.py HOST PORT``; it reads a JSON list of
-tokens from its standard input, lets them come one after the other, prints ``ready`` when all have, and goes on until
-it is ended. Then, on SIGTERM, it prints ``{"answered": …}``: how often each sort of answer came.
+Only the standard library, like ``bench.agent``. Run as a script: ``waiting_agents.py HOST PORT`` reads a JSON list of
+tokens from standard input, connects them one by one, prints ``ready`` when all are connected, and continues until it
+is stopped. On SIGTERM it prints ``{"answered": …}``: how often each kind of answer came.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ async def main() -> None:
     print("ready", flush=True)
     await stop.wait()
     if broken := [task.exception() for task in waiting if task.done()]:
-        raise RuntimeError(f"{len(broken)} were cut off: {broken[0]!r}")
+        raise RuntimeError(f"{len(broken)} were disconnected: {broken[0]!r}")
     print(json.dumps({"answered": answered}), flush=True)
 
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 
 class ReadOnly:
-    """Mixed into a ``ModelAdmin`` of rows that are written elsewhere: nobody adds, changes or deletes them by hand."""
+    """Mixin for a ``ModelAdmin`` of rows that are written elsewhere: nobody adds, changes or deletes them by hand."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -152,7 +152,7 @@ class Hub:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
 
     async def in_thread(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run ``work`` in the hub's own thread, with its lasting database connection; a broken one is let go there."""
+        """Run ``work`` in the hub's own thread, with its persistent database connection; drops a broken one."""
 
         def run() -> T:
             try:
@@ -164,7 +164,7 @@ class Hub:
         return await sync_to_async(run, thread_sensitive=False, executor=self._thread)()
 
     async def in_thread_once_it_can(self, work: Callable[..., T], *args: Any) -> T:
-        """``in_thread``, again until the database answers. The listener reports the outage."""
+        """``in_thread``, repeated until the database answers. The listener reports the outage."""
         while True:
             try:
                 return await self.in_thread(work, *args)
@@ -237,7 +237,7 @@ class Hub:
     async def _audit(self) -> None:
         """Update every follower's permissions; send away those that have none. Those that stay count as seen.
 
-        While the database is away nobody is handed anything.
+        While the database is down nobody is handed anything.
         """
         now = await self.in_thread_once_it_can(audit, [follower.visitor for follower in self.followers])
         for follower in list(self.followers):

@@ -29,10 +29,10 @@ def told() -> list[tuple[str, str]]:
 def test_first_start_begins_with_the_present(cast, new_task):
     FollowerCursor.objects.all().delete()
     new_task(assignees=[cast.hugo])
-    one = make_follower()
-    assert one.catch_up() == 0
+    follower = make_follower()
+    assert follower.catch_up() == 0
     new_task(assignees=[cast.atlas])
-    assert one.catch_up() == 1
+    assert follower.catch_up() == 1
     assert told() == [("atlas 2", "assigned")]
 
 
@@ -51,10 +51,10 @@ def test_two_followers_at_once_handle_each_event_once(cast, new_task):
     done = threading.Event()
 
     def follow() -> int:
-        one, total = make_follower(), 0
+        follower, total = make_follower(), 0
         while True:
             last = done.is_set()
-            total += one.catch_up()
+            total += follower.catch_up()
             if last:
                 return total
 
@@ -81,42 +81,42 @@ def test_failed_effect_moves_nothing_and_is_tried_again(cast, new_task):
             raise OperationalError("gone")
         return 1
 
-    one = Follower("test", kinds={"task.created"}, prepare=lambda events: effect)
-    one.catch_up()
+    follower = Follower("test", kinds={"task.created"}, prepare=lambda events: effect)
+    follower.catch_up()
     before = FollowerCursor.objects.get(name="test")
     new_task(assignees=[cast.hugo])
     with pytest.raises(OperationalError):
-        one.catch_up()
+        follower.catch_up()
     now = FollowerCursor.objects.get(name="test")
     assert now.event_id == before.event_id
-    assert one.catch_up() == 1
-    assert one.catch_up() == 0
+    assert follower.catch_up() == 1
+    assert follower.catch_up() == 0
 
 
 def test_cursor_set_back_by_hand_notifies_nobody_twice(cast, new_task):
-    one = make_follower()
-    one.catch_up()
+    follower = make_follower()
+    follower.catch_up()
     before = FollowerCursor.objects.get(name="notifications")
     new_task(assignees=[cast.hugo])
-    one.catch_up()
+    follower.catch_up()
     before.save()
     new_task(assignees=[cast.hugo])
-    assert one.catch_up() == 1
+    assert follower.catch_up() == 1
     assert told() == [("hugo 1", "assigned"), ("hugo 2", "assigned")]
 
 
 def test_events_without_effect_are_passed_without_a_write_each(cast, new_task, monkeypatch):
-    one = make_follower()
-    one.catch_up()
+    follower = make_follower()
+    follower.catch_up()
     monkeypatch.setattr("messaging.followers.STORE_EVERY_SECONDS", 1000)
     new_task(assignees=[cast.hugo])
-    one.catch_up()
+    follower.catch_up()
     stored = FollowerCursor.objects.get(name="notifications").moved_at
     for task in (new_task(), new_task()):
         assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.ada])
-        one.catch_up()
+        follower.catch_up()
     assert FollowerCursor.objects.get(name="notifications").moved_at == stored
-    assert one.waiting_since() is None
+    assert follower.waiting_since() is None
 
 
 def test_run_is_woken_by_the_bell_and_survives_an_outage(cast, new_task, monkeypatch, caplog):
@@ -128,13 +128,13 @@ def test_run_is_woken_by_the_bell_and_survives_an_outage(cast, new_task, monkeyp
             raise outages.pop()
         return prepare(events)
 
-    one = Follower("notifications", kinds=NOTIFYING, prepare=prepare_or_fail)
-    one.catch_up()
+    follower = Follower("notifications", kinds=NOTIFYING, prepare=prepare_or_fail)
+    follower.catch_up()
     stop = threading.Event()
 
     def run() -> None:
         try:
-            one.run(stop)
+            follower.run(stop)
         finally:
             connections.close_all()
 

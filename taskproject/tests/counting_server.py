@@ -1,6 +1,6 @@
-"""The site under uvicorn as in production, and beside it ``/counts``: what the process has done so far.
+"""The site under uvicorn as in production, plus ``/counts``: what the process has done so far.
 
-For tests of what waiting costs, which must not go by the clock. Run as a module; prints its port.
+For tests of the cost of waiting, which must not depend on the clock. Run as a module; prints its port.
 """
 
 import json

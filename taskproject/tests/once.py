@@ -1,7 +1,7 @@
-"""Tests that no database can change run once, as a pytest plugin.
+"""Runs tests that use no database only once, as a pytest plugin.
 
-The first run keeps the names of what passed (``--passed-to FILE``); a second one, on another database, leaves out those
-of them that touch none (``--once FILE``). A test that the first run did not pass is never left out.
+The first run stores the names of the passed tests (``--passed-to FILE``); a second run, on another database, leaves out
+those of them that use no database (``--once FILE``). A test that did not pass in the first run is never left out.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def uses_the_database(item: pytest.Item) -> bool:
-    """Whether the test may use the test database; pytest-django keeps all others from it, in every thread."""
+    """Whether the test may use the test database; pytest-django keeps all others away from it, in every thread."""
     fixtures = getattr(item, "fixturenames", ())
     return "django_db_setup" in fixtures or item.get_closest_marker("django_db") is not None
 

@@ -102,7 +102,7 @@ class Writer:
 
 
 def titles(events: list[dict[str, Any]]) -> list[str]:
-    return [told["data"]["title"] for told in events if told["kind"] == "task.created"]
+    return [event["data"]["title"] for event in events if event["kind"] == "task.created"]
 
 
 async def heard_over_a_socket(url: str, token: str, cursor: str) -> AsyncIterator[str]:

@@ -1,4 +1,4 @@
-"""Workers of pytest-xdist share no Redis, as a pytest plugin. Their databases: ``taskproject.tests.database``."""
+"""Keeps workers of pytest-xdist from sharing Redis, as a pytest plugin. Databases: ``taskproject.tests.database``."""
 
 import os
 from collections.abc import Generator, Sequence

@@ -92,8 +92,8 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
                 state = getattr(error.__cause__, "sqlstate", "")
                 if state == LOCK_NOT_AVAILABLE:
                     raise Contended("Others held what this needs for too long.", "Try again later.") from None
-                # PostgreSQL undoes one of two transactions that wait for each other. The order of locks keeps verbs
-                # from it; this is for what else may hold locks, such as a person at the database's prompt.
+                # PostgreSQL rolls back one of two deadlocked transactions. The lock order keeps verbs from deadlocks;
+                # this is for others that hold locks, such as a person at the database prompt.
                 if race == RACES - 1 or state != DEADLOCK_DETECTED:
                     raise
         raise AssertionError("unreachable")
@@ -262,8 +262,8 @@ def _fails(source: str, target: str) -> bool:
     return target in (Status.FAILED, Status.CANCELLED) and source not in TERMINAL
 
 
-#: The tasks ``ids`` and all that depend on those of ``completing``, in the order in which every verb locks tasks.
-#: One statement for both, as the ORM's OR of a list and a subquery would read the whole table.
+#: The tasks ``ids`` and all that depend on those in ``completing``, in the lock order of every verb. One statement for
+#: both, because the ORM's OR of a list and a subquery would read the whole table.
 _LOCK_WITH_DEPENDENTS = f"""
 SELECT id FROM {Task._meta.db_table}
 WHERE id = ANY(%s || ARRAY(SELECT task_id FROM {Dependency._meta.db_table} WHERE depends_on_id = ANY(%s)))

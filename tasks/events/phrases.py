@@ -60,9 +60,7 @@ def notice_unassigned(event: "Event") -> str:
 
 def says_warning_changed(event: "Event") -> Said:
     again = (
-        "The reason why nobody can do the task has changed"
-        if event.data.get("note")
-        else "Somebody can do the task again"
+        "The reason why nobody can do the task has changed" if event.data.get("note") else "The task can be done again"
     )
     return Said(again, "alert")
 

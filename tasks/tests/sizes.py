@@ -1,4 +1,4 @@
-"""How much the heavy tests do: on each push enough to notice what breaks, with ``THOROUGH=1`` all that is promised.
+"""How much the heavy tests do: on each push enough to notice failures, with ``THOROUGH=1`` everything promised.
 
 ``make thorough`` runs everything at full size; it is run before a release.
 """

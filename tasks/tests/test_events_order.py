@@ -128,7 +128,7 @@ def test_stream_under_concurrent_verbs_contradicts_itself_nowhere(cast, new_task
     assert sum("to" in told.data for told in table) > FOLDED_VERBS
     assert contradictions(table) == []
     for task in Task.objects.all():
-        last = [told.data["to"] for told in table if told.task_id == task.pk and "to" in told.data]
+        last = [row.data["to"] for row in table if row.task_id == task.pk and "to" in row.data]
         assert task.status == (last[-1] if last else Status.NOT_STARTED)
 
 

@@ -74,10 +74,10 @@ def test_claims_by_one_agent_at_once_keep_its_capacity(cast, new_task):
     solo = make_agent("solo", capacity=1)
     join(cast.ops, solo.user, Role.WORKER)
     for seed in ROUNDS:
-        one, two = new_task(), new_task()
+        first, second = new_task(), new_task()
         outcomes = at_once(
-            lambda task=one: claims.claim_task(actor=solo.user, task=task),
-            lambda task=two: claims.claim_task(actor=solo.user, task=task),
+            lambda task=first: claims.claim_task(actor=solo.user, task=task),
+            lambda task=second: claims.claim_task(actor=solo.user, task=task),
             lambda: claims.claim_next(actor=solo.user, projects=[cast.ops], limit=5),
             seed=seed,
         )

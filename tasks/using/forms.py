@@ -94,5 +94,5 @@ class InputForm(forms.Form):
         """The input by field name. Raises ``Invalid`` with a sentence for each invalid field."""
         if not self.is_valid():
             errors = self.errors.get_json_data()
-            raise Invalid({name: [error["message"] for error in found] for name, found in errors.items()})
+            raise Invalid({name: [error["message"] for error in listed] for name, listed in errors.items()})
         return dict(self.cleaned_data)

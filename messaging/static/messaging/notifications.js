@@ -1,5 +1,5 @@
-// The bell counts what is unread, on every page; the page of notifications follows too. Events only say that something
-// changed: the number is asked for, so that it is right whatever came in between.
+// The bell shows the unread count on every page; the notifications page follows too. Events only say that something
+// changed: the count is requested, so that it is right whatever happened in between.
 
 import { onEvents, onReset } from "../taskproject/live.js";
 import { paced } from "../taskproject/pace.js";
@@ -29,7 +29,7 @@ async function count() {
   show((await answer.json()).unread);
 }
 
-// Opening what a notification is about is reading it. Sent so that it outlives the page that is left.
+// Opening what a notification is about marks it as read. Sent in a way that outlives the page.
 function readWhatIsOpened(event) {
   const link = event.target.closest?.("a[data-reads]");
   if (!link) return;
@@ -44,15 +44,16 @@ function readWhatIsOpened(event) {
 
 if (bell) {
   const ask = paced(count);
-  const asks = [ask];
+  const refreshes = [ask];
   if (list) {
     const again = paced(() => refreshPage(again), { least: 300 });
-    asks.push(again);
+    refreshes.push(again);
     list.addEventListener("click", readWhatIsOpened);
     list.addEventListener("auxclick", readWhatIsOpened);
   }
   onEvents((events) => {
-    if (events.some((event) => CONCERNS.some((beginning) => event.kind.startsWith(beginning)))) asks.forEach((one) => one());
+    const concerns = events.some((event) => CONCERNS.some((beginning) => event.kind.startsWith(beginning)));
+    if (concerns) refreshes.forEach((refresh) => refresh());
   });
-  onReset(() => asks.forEach((one) => one()));
+  onReset(() => refreshes.forEach((refresh) => refresh()));
 }

@@ -1,4 +1,4 @@
-// How the pages' modules talk to the server: as the signed-in user, past the cache, and never waiting for ever.
+// How the pages' modules talk to the server: as the signed-in user, bypassing the cache, and with a timeout.
 
 export const JSON_TYPE = "application/json";
 

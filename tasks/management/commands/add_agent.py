@@ -11,7 +11,7 @@ from tasks.management.command import Command as BaseCommand
 from tasks.management.command import WrongUse, project_named, skill_levels
 from tasks.models import Agent, AgentKind, Role, Skill
 
-FIRST_TOKEN = "first"  # noqa: S105 - the name that tells the token from later ones
+FIRST_TOKEN = "first"  # noqa: S105 - the name that distinguishes the token from later ones
 
 
 class Command(BaseCommand):

@@ -5,11 +5,11 @@ import { paced } from "../taskproject/pace.js";
 import { fetchPage, refreshPage, swapRegions } from "../taskproject/refresh.js";
 import { letMove } from "./move.js";
 
-// What has no event (a lease that was renewed, an agent's last call) is looked at so often.
+// How often to refresh what has no event (a renewed lease, an agent's last call).
 const LOOK_EVERY = 15_000;
 const CHANGES = "/board/changes";
 const MOST_REFS = 100;
-// These may change who waits for whom, without naming all of them.
+// These may change which tasks wait for which, without naming all of them.
 const RESHAPES = new Set([
   "task.created",
   "task.edited",
