@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from taskproject.api.waiting import WAITING, Waiting
 from taskproject.models import IdempotencyKey
 from tasks.actions import claims
 from tasks.actions.agents import revoke_token, set_availability
@@ -124,3 +125,18 @@ def test_agent_that_was_paused_between_two_calls_is_answered_at_once(cast, atlas
     assert atlas.post("/tasks/claim_next", {"wait_seconds": 1}).json()["reason"] == "no_ready_task"
     set_availability(actor=cast.ada.user, agent=cast.atlas, availability=Availability.PAUSED)
     assert atlas.post("/tasks/claim_next", ASKED).json()["reason"] == "paused"
+
+
+def test_claim_next_with_a_key_whose_wait_is_cut_short_is_refused_with_nothing_done(cast, api, new_task):
+    waiting = Waiting()
+    asked = {"HTTP_IDEMPOTENCY_KEY": "k", WAITING: waiting}
+    answer = api.atlas.client.post("/api/v1/tasks/claim_next", ASKED, format="json", **asked)
+    waiting.end()
+    work_room.close()
+    # The server sends this only where it stops; otherwise it runs the request again.
+    assert (waiting.asked, waiting.answer_stands) == (True, False)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert not IdempotencyKey.objects.exists()
+    new_task()
+    again = api.atlas.post("/tasks/claim_next", ASKED, idempotency_key="k")
+    assert len(again.json()["runs"]) == 1
