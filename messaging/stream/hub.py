@@ -17,6 +17,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, connections
 
 from messaging.stream.visitors import Visitor, audit, standing
+from tasks.events.kinds import OF_MEMBERS
 from tasks.events.listening import Feed, FeedOverrun, listener
 from tasks.events.narrowing import Narrowing
 from tasks.events.reading import Cursor, event_output, read_events
@@ -223,7 +224,7 @@ class Hub:
         while True:
             news = await feed.take(max(0.0, next_audit - loop.time()))
             events = news.events if news is not None else ()
-            if any(event.kind.startswith("member.") for event in events) or loop.time() >= next_audit:
+            if any(event.kind in OF_MEMBERS for event in events) or loop.time() >= next_audit:
                 await self._audit()
                 next_audit = loop.time() + AUDIT_SECONDS
             if news is not None and news.starts_over:

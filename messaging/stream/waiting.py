@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from messaging.stream.hub import may_see
 from messaging.stream.visitors import Visitor
+from tasks.events.kinds import OF_MEMBERS
 from tasks.events.narrowing import Narrowing
 from tasks.events.reading import Cursor
 from tasks.events.recording import name_of
@@ -25,7 +26,7 @@ class ReaderSeat(Seat):
 
     def wants(self, event: Event) -> bool:
         """Whether ``event`` may give it something to read; the read decides what it may see."""
-        if event.kind.startswith("member.") and event.data.get("member") == self.name:
+        if event.kind in OF_MEMBERS and event.data.get("member") == self.name:
             return True
         return self.narrowing.takes(event) and may_see(self.visitor, event)
 

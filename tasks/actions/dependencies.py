@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tasks import clock
-from tasks.actions.funnel import Shifted, load_task, lock_tasks, require_legal, shift_blockers, touch, verb
+from tasks.actions.blockers import Shifted, shift_blockers
+from tasks.actions.funnel import load_task, lock_tasks, require_legal, touch, verb
 from tasks.errors import DependencyCycle, Invalid
 from tasks.events import kinds
 from tasks.events.declaration import Kind

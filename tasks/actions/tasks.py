@@ -10,8 +10,9 @@ from django.db.models import Count, F, Q
 
 from tasks import clock
 from tasks.actions.assignments import add_assignments, require_workers
+from tasks.actions.blockers import shift_blockers
 from tasks.actions.dependencies import change_parent, connect, lock_graph
-from tasks.actions.funnel import in_transaction, load_task, lock_tasks, require_legal, shift_blockers, slugs, verb
+from tasks.actions.funnel import in_transaction, load_task, lock_tasks, require_legal, slugs, verb
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.errors import Invalid, NotPermitted, VersionMismatch
 from tasks.events import kinds

@@ -400,6 +400,8 @@ def kind_named(name: str) -> Kind:
 BRINGING_WORK: Final = frozenset(kind for kind in CATALOGUE.values() if kind.declared.brings_work)
 WAKING_MATCHING: Final = frozenset(kind for kind in CATALOGUE.values() if kind.declared.wakes_matching)
 NOTIFYING: Final = frozenset(kind for kind in CATALOGUE.values() if kind.declared.notifies)
+#: After these somebody may see other projects than before.
+OF_MEMBERS: Final = frozenset({MEMBER_ADDED, MEMBER_ROLE_CHANGED, MEMBER_REMOVED})
 
 
 def may_bring_work(kind: str, data: Data) -> bool:

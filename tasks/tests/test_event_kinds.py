@@ -99,12 +99,13 @@ def test_narrowing_to_an_unknown_kind_is_refused_with_the_nearest(cast):
 
 
 def test_python_names_kinds_by_their_constants():
+    forbidden = {*kinds.CATALOGUE, *(f"{namespace}." for namespace in NAMESPACES)}
     bare = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.value}"
         for path in modules_of_python()
         if path != ROOT / "tasks/events/kinds.py"
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and node.value in kinds.CATALOGUE
+        if isinstance(node, ast.Constant) and node.value in forbidden
     ]
     assert bare == []
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
-from tasks.actions.funnel import dependency_failed, shift_blockers
+from tasks.actions.blockers import dependency_failed, shift_blockers
 from tasks.actions.imports.draft import Draft
 from tasks.actions.imports.graph import in_order
 from tasks.actions.imports.node import COLUMNS, Fate, Node, batches, count_blockers
