@@ -1,4 +1,4 @@
-"""What messaging keeps: where each follower of the stream is, notifications, and the kinds that somebody muted."""
+"""What messaging stores: each follower's position in the stream, notifications, and muted kinds."""
 
 from django.conf import settings
 from django.db import models
@@ -8,7 +8,7 @@ from tasks.querysets import OfProjectQuerySet
 
 
 class FollowerCursor(models.Model):
-    """Up to where a follower with effects has read the stream; moved in the transaction of its effect."""
+    """How far a follower with effects has read the stream; moved in the transaction of its effect."""
 
     name = models.CharField(max_length=60, unique=True)
     event_id = models.BigIntegerField()
@@ -30,7 +30,7 @@ class NotificationKind(models.TextChoices):
     FAILED = "failed", "Failed"
     STALLED = "stalled", "Stalled"
     DEPENDENCY_FAILED = "dependency_failed", "Dependency failed"
-    REVIEW_ASKED = "review_asked", "Review asked"
+    REVIEW_ASKED = "review_asked", "Review requested"
     CHANGES_REQUESTED = "changes_requested", "Changes requested"
     DUE_SOON = "due_soon", "Due soon"
     OVERDUE = "overdue", "Overdue"
@@ -40,14 +40,14 @@ class NotificationQuerySet(OfProjectQuerySet):
     def unread(self) -> "NotificationQuerySet":
         return self.filter(read_at__isnull=True)
 
-    def with_what_is_told(self) -> "NotificationQuerySet":
-        """With event and task, but for the task's long texts."""
+    def with_event_and_task(self) -> "NotificationQuerySet":
+        """With event and task, without the task's long texts."""
         long = ("task__description", "task__result", "task__summary", "task__criteria")
         return self.select_related("event", "task").defer(*long)
 
 
 class Notification(models.Model):
-    """That an event concerns somebody, person or agent; made by rules, at most once per event and kind."""
+    """Tells a user, person or agent, that an event concerns them; made by rules, at most once per event and kind."""
 
     recipient = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications", db_index=False
@@ -55,7 +55,7 @@ class Notification(models.Model):
     kind = models.CharField(max_length=30, choices=NotificationKind)
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="notifications", db_index=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
-    # Outlives its task, as the event does.
+    # Outlives its task, like the event.
     task = models.ForeignKey(
         Task, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+", db_index=False
     )
@@ -79,7 +79,7 @@ class Notification(models.Model):
 
 
 class MutedKind(models.Model):
-    """A kind of notification that somebody does not want."""
+    """A kind of notification that a user does not want."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="muted_kinds")
     kind = models.CharField(max_length=30, choices=NotificationKind)

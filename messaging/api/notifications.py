@@ -118,7 +118,7 @@ class NotificationsView(ListView):
     def get(self, request: Request) -> Response:
         params = request.query_params
         rows = narrowed(notifications_of(self.actor), params.get("unread"), params.get("kind"))
-        return self.show_each(rows.with_what_is_told(), NotificationOutput)
+        return self.show_each(rows.with_event_and_task(), NotificationOutput)
 
 
 class UnreadView(View):

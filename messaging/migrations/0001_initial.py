@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
             name='MutedKind',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('assigned', 'Assigned to me'), ('unassigned', 'Taken from me'), ('declined', 'Declined'), ('nobody_found', 'Nobody found'), ('completed', 'Completed'), ('failed', 'Failed'), ('stalled', 'Stalled'), ('dependency_failed', 'Dependency failed'), ('review_asked', 'Review asked'), ('changes_requested', 'Changes requested'), ('due_soon', 'Due soon'), ('overdue', 'Overdue')], max_length=30)),
+                ('kind', models.CharField(choices=[('assigned', 'Assigned to me'), ('unassigned', 'Taken from me'), ('declined', 'Declined'), ('nobody_found', 'Nobody found'), ('completed', 'Completed'), ('failed', 'Failed'), ('stalled', 'Stalled'), ('dependency_failed', 'Dependency failed'), ('review_asked', 'Review requested'), ('changes_requested', 'Changes requested'), ('due_soon', 'Due soon'), ('overdue', 'Overdue')], max_length=30)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='muted_kinds', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
             name='Notification',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('assigned', 'Assigned to me'), ('unassigned', 'Taken from me'), ('declined', 'Declined'), ('nobody_found', 'Nobody found'), ('completed', 'Completed'), ('failed', 'Failed'), ('stalled', 'Stalled'), ('dependency_failed', 'Dependency failed'), ('review_asked', 'Review asked'), ('changes_requested', 'Changes requested'), ('due_soon', 'Due soon'), ('overdue', 'Overdue')], max_length=30)),
+                ('kind', models.CharField(choices=[('assigned', 'Assigned to me'), ('unassigned', 'Taken from me'), ('declined', 'Declined'), ('nobody_found', 'Nobody found'), ('completed', 'Completed'), ('failed', 'Failed'), ('stalled', 'Stalled'), ('dependency_failed', 'Dependency failed'), ('review_asked', 'Review requested'), ('changes_requested', 'Changes requested'), ('due_soon', 'Due soon'), ('overdue', 'Overdue')], max_length=30)),
                 ('at', models.DateTimeField(help_text='When it happened.')),
                 ('read_at', models.DateTimeField(blank=True, null=True)),
                 ('event', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='tasks.event')),

@@ -74,7 +74,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(kind=kind)
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    page = list(rows.with_what_is_told().order_by("-pk")[: SHOWN + 1])
+    page = list(rows.with_event_and_task().order_by("-pk")[: SHOWN + 1])
     shown = page[:SHOWN]
     muted = muted_kinds(user)
     filters = {"show": "unread" if unread_only else "", "kind": kind}

@@ -1,4 +1,4 @@
-"""Agents: anyone who can be given work, what they can do, and the tokens they call the API with."""
+"""Agents: anyone who can be given work, their skills, and the tokens with which they call the API."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -9,11 +9,11 @@ from django.db.models import Q
 from tasks.matching.working_hours import parse, zone_named
 from tasks.querysets import AgentQuerySet
 
-SLUG = RegexValidator(r"^[a-z0-9][a-z0-9_.-]*$", "Use small letters, digits, dots, dashes and underscores.")
+SLUG = RegexValidator(r"^[a-z0-9][a-z0-9_.-]*$", "Use lowercase letters, digits, dots, dashes and underscores.")
 
 
 def validate_working_hours(text: str) -> None:
-    """Raise ``ValidationError`` with what cannot be read."""
+    """Raise ``ValidationError`` naming what cannot be read."""
     try:
         parse(text)
     except ValueError as error:
@@ -56,7 +56,7 @@ class Agent(models.Model):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="agent")
     slug = models.CharField(
-        max_length=60, unique=True, validators=[SLUG], help_text="The lasting name in API and refs."
+        max_length=60, unique=True, validators=[SLUG], help_text="The permanent name in the API and in references."
     )
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=10, choices=AgentKind, default=AgentKind.LLM)
@@ -72,7 +72,7 @@ class Agent(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="When the version changed: what was learned before counts less.",
+        help_text="When the version changed; earlier evidence counts less.",
     )
     working_hours = models.CharField(
         max_length=200,
@@ -84,7 +84,7 @@ class Agent(models.Model):
         max_length=60,
         blank=True,
         validators=[validate_time_zone],
-        help_text="Of the working hours, as in Europe/Vienna. Empty: the server's.",
+        help_text="Time zone of the working hours, as in Europe/Vienna. Empty: the server's.",
     )
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -122,12 +122,12 @@ class AgentSkill(models.Model):
 
 
 class AgentToken(models.Model):
-    """A bearer token of an agent. Only its SHA-256 is kept: tokens are random, so no slow hash is needed."""
+    """A bearer token of an agent. Only its SHA-256 is stored: tokens are random, so no slow hash is needed."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=80)
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    hint = models.CharField(max_length=12, editable=False, help_text="The token's first characters, to tell it by.")
+    hint = models.CharField(max_length=12, editable=False, help_text="The token's first characters, to recognise it.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )

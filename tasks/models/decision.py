@@ -1,4 +1,4 @@
-"""Decisions of automatic assignment: who was chosen for a task, or why nobody, and by which figures."""
+"""Decisions of automatic assignment: who was chosen for a task, or why nobody was, and on which figures."""
 
 from django.db import models
 from django.db.models import Q
@@ -13,9 +13,9 @@ class DecisionMode(models.TextChoices):
 
 
 class AssignmentDecision(models.Model):
-    """Why a task was offered to this agent, or to nobody. It holds all that the choice was made by.
+    """Why a task was offered to this agent, or to nobody, with everything that the choice was based on.
 
-    A task that waits has one open record of nobody, brought up to date while it waits and ended when it is offered.
+    A waiting task has one open record of nobody, which is kept up to date while it waits and ended when it is offered.
     """
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="decisions")
@@ -27,14 +27,12 @@ class AssignmentDecision(models.Model):
         Agent, on_delete=models.SET_NULL, null=True, blank=True, related_name="decisions", help_text="Empty: nobody."
     )
     score = models.FloatField(null=True, blank=True)
-    margin = models.FloatField(null=True, blank=True, help_text="How much better than the runner-up.")
-    terms = models.JSONField(default=dict, help_text="What the task brought to its score.")
+    margin = models.FloatField(null=True, blank=True, help_text="The lead over the runner-up's score.")
+    terms = models.JSONField(default=dict, help_text="The task's part of the score.")
     candidates = models.JSONField(default=list, help_text="Each agent with its figures, or what excluded it.")
-    others = models.JSONField(default=dict, help_text="Agents beyond those of `candidates`, by what became of them.")
-    warning = models.CharField(
-        max_length=300, blank=True, help_text="Why nobody can do the task until somebody changes something."
-    )
-    ended_at = models.DateTimeField(null=True, blank=True, help_text="When a record of nobody was overtaken.")
+    others = models.JSONField(default=dict, help_text="Agents beyond `candidates`, by outcome.")
+    warning = models.CharField(max_length=300, blank=True, help_text="Why nobody can do the task until somebody acts.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When a record of nobody was superseded.")
 
     class Meta:
         ordering = ["-id"]

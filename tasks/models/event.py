@@ -11,10 +11,10 @@ from tasks.querysets import EventQuerySet
 
 
 class Event(models.Model):
-    """What happened, to what, by whom, when. Written in the transaction of what it tells; never updated.
+    """What happened, to what, by whom, when. Written in the transaction of what it records; never updated.
 
-    It keeps the names that held when it was written, so that it can be read without joins and outlives its task.
-    The row id is the order; ``tasks.events.settled`` says up to which one the stream is complete.
+    It keeps the names from when it was written, so that it can be read without joins and outlives its task.
+    The order is that of row ids; ``tasks.events.settled`` says up to which id the stream is complete.
     """
 
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Projects: who belongs to them and by which rules their tasks are worked on."""
+"""Projects: their members and the rules for work on their tasks."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -13,7 +13,7 @@ from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
 
 def validate_policy(name: str) -> None:
-    """Raise ``ValidationError`` with the nearest known name for a policy that nobody registered."""
+    """Raise ``ValidationError`` with the nearest known name for an unregistered policy."""
     if named(name) is None:
         raise ValidationError(unknown_name(name, names(), what="policy"))
 
@@ -30,7 +30,7 @@ class Project(models.Model):
         max_length=12,
         unique=True,
         validators=[RegexValidator(r"^[A-Z][A-Z0-9]{0,11}$", "Use capital letters and digits, a letter first.")],
-        help_text="Short and lasting: it begins every task's ref, as in OPS-42.",
+        help_text="Short and permanent: it starts every task's ref, as in OPS-42.",
     )
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
@@ -44,7 +44,7 @@ class Project(models.Model):
         "workers create tasks", default=False, help_text="Workers and reviewers, agents included, may create tasks."
     )
     review_required = models.BooleanField(
-        default=False, help_text="New tasks ask for a review unless they say otherwise."
+        default=False, help_text="New tasks require a review unless they say otherwise."
     )
     lease_seconds = models.PositiveIntegerField(
         default=15 * 60,
@@ -54,7 +54,7 @@ class Project(models.Model):
     stalled_after_seconds = models.PositiveIntegerField(
         default=10 * 60,
         validators=[MinValueValidator(30)],
-        help_text="A run that shows no progress for so long is stalled.",
+        help_text="A run without progress for this long is stalled.",
     )
 
     policy = models.CharField(
@@ -62,13 +62,13 @@ class Project(models.Model):
         max_length=40,
         default=DEFAULT,
         validators=[validate_policy],
-        help_text="By what automatic assignment chooses: value, least_loaded, round_robin or best_skill.",
+        help_text="How automatic assignment chooses: value, least_loaded, round_robin or best_skill.",
     )
     share_weight = models.FloatField(
         "share between projects",
         default=1.0,
         validators=[MinValueValidator(0.01), MaxValueValidator(100)],
-        help_text="How much the tasks count beside those of projects that share agents: 2 counts twice.",
+        help_text="The weight of its tasks among projects that share agents: 2 counts twice.",
     )
     patience_minutes = models.PositiveIntegerField(
         default=8 * 60,
@@ -79,13 +79,13 @@ class Project(models.Model):
         "LLM accepts within",
         default=2 * 60,
         validators=[MinValueValidator(5), MaxValueValidator(30 * 24 * 3600)],
-        help_text="Seconds until an offer that an LLM agent does not claim goes to the next.",
+        help_text="Seconds until an offer that an LLM agent does not claim goes to the next agent.",
     )
     accept_within_human_seconds = models.PositiveIntegerField(
         "person accepts within",
         default=4 * 60 * 60,
         validators=[MinValueValidator(5), MaxValueValidator(30 * 24 * 3600)],
-        help_text="Seconds of working time until an offer that a person does not start goes to the next.",
+        help_text="Seconds of working time until an offer that a person does not start goes to the next agent.",
     )
 
     last_number = models.PositiveIntegerField(default=0, editable=False)
@@ -114,7 +114,7 @@ class Role(models.TextChoices):
     MANAGER = "manager", "Manager"
 
     def includes(self, other: "Role") -> bool:
-        """Whether this role may do all that ``other`` may: each role contains those before it."""
+        """Whether this role may do everything that ``other`` may: each role includes those before it."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
@@ -139,7 +139,7 @@ class Membership(models.Model):
 
 
 class Label(models.Model):
-    """A free word that groups tasks of one project."""
+    """A free-form word that groups tasks of one project."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="labels")
     name = models.CharField(max_length=60)

@@ -1,4 +1,4 @@
-"""Runs: attempts at tasks, their leases and results; and the reviews of what they produced."""
+"""Runs: attempts at tasks, their leases and results, and the reviews of the results."""
 
 import uuid
 
@@ -12,7 +12,7 @@ from tasks.querysets import RunQuerySet
 
 
 class RunStatus(models.TextChoices):
-    """``active``, or how the run ended. The ended ones are also the reasons of ``lease_lost``."""
+    """``active``, or how the run ended. The latter are also the reasons of ``lease_lost``."""
 
     ACTIVE = "active", "Active"
     COMPLETED = "completed", "Completed"
@@ -48,7 +48,7 @@ class Run(models.Model):
     result = models.JSONField(null=True, blank=True)
     criteria = models.JSONField(default=list, blank=True)
     failure = models.JSONField(null=True, blank=True, help_text="code, detail, retryable.")
-    late_result = models.JSONField(null=True, blank=True, help_text="Body of a complete or fail that came too late.")
+    late_result = models.JSONField(null=True, blank=True, help_text="Body of a complete or fail that arrived too late.")
     late_result_at = models.DateTimeField(null=True, blank=True)
     adopted_at = models.DateTimeField(null=True, blank=True)
 
@@ -97,7 +97,7 @@ class Verdict(models.TextChoices):
 
 
 class Review(models.Model):
-    """What a reviewer said of a run's result."""
+    """A reviewer's verdict on a run's result."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="reviews")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")

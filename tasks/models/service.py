@@ -1,14 +1,14 @@
-"""What the service keeps for itself: the clock of the engine."""
+"""What the service stores for itself: the engine's clock."""
 
 from django.db import models
 
 
 class EngineState(models.Model):
-    """One row: when an engine last ran, so that an outage is noticed and leases are not lost to it."""
+    """A single row: when an engine last ran, so that an outage is noticed and costs no leases."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     last_tick_at = models.DateTimeField()
-    settled_event_id = models.BigIntegerField(default=0, help_text="Up to here all events are there to be read.")
+    settled_event_id = models.BigIntegerField(default=0, help_text="The id up to which all events can be read.")
 
     class Meta:
         constraints = [models.CheckConstraint(name="engine_state_one_row", condition=models.Q(id=1))]

@@ -1,4 +1,4 @@
-"""Tasks and what hangs on them: assignments, dependencies, required skills, links."""
+"""Tasks and what belongs to them: assignments, dependencies, required skills, links."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ class Priority(models.IntegerChoices):
 
 
 class Task(models.Model):
-    """A piece of work. Its status is written by the verbs in ``tasks.actions`` alone."""
+    """A piece of work. Only the verbs in ``tasks.actions`` write its status."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="tasks")
     number = models.PositiveIntegerField(editable=False)
@@ -38,10 +38,10 @@ class Task(models.Model):
     labels = models.ManyToManyField(Label, blank=True, related_name="tasks")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     criteria = models.JSONField(
-        default=list, blank=True, help_text="What must hold for the task to be done: a list of texts."
+        default=list, blank=True, help_text="What must be true for the task to be done: a list of texts."
     )
     due_at = models.DateTimeField(null=True, blank=True)
-    start_after = models.DateTimeField(null=True, blank=True, help_text="The task may not begin before.")
+    start_after = models.DateTimeField(null=True, blank=True, help_text="The task may not be started before.")
     estimate_minutes = models.PositiveIntegerField(null=True, blank=True)
     review_required = models.BooleanField(default=False)
     max_attempts = models.PositiveSmallIntegerField(
@@ -60,15 +60,15 @@ class Task(models.Model):
     open_blockers = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="Dependencies not completed and children not settled; `doctor` recounts it.",
+        help_text="Dependencies not completed and children not settled; `doctor` recounts them.",
     )
     deferred_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="The later of `start_after` and the wait after a failure."
+        null=True, blank=True, editable=False, help_text="The later of `start_after` and the delay after a failure."
     )
     due_soon_since = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When the engine told that the due date is near."
+        null=True, blank=True, editable=False, help_text="When the engine reported that the due date is near."
     )
-    overdue_since = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the engine told of it.")
+    overdue_since = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was reported.")
     result = models.JSONField(null=True, blank=True, editable=False)
     summary = models.TextField(blank=True, editable=False)
 
@@ -81,7 +81,7 @@ class Task(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
-    # NULLs sort first on SQLite and last on PostgreSQL; a due date for all lets one index serve both.
+    # NULLs sort first on SQLite and last on PostgreSQL; a due date for every task lets one index serve both.
     due_order = models.GeneratedField(
         expression=Coalesce(F("due_at"), Value(NO_DUE_DATE, models.DateTimeField())),
         output_field=models.DateTimeField(),
@@ -227,7 +227,7 @@ class Assignment(models.Model):
 
     @property
     def counts(self) -> bool:
-        """Active, or ended together with the task: the agents that the task shows as its assignees."""
+        """Active, or ended together with the task: the agents shown as the task's assignees."""
         return self.ended_at is None or self.end_reason == AssignmentEnd.CLOSED
 
 
@@ -251,7 +251,7 @@ class Dependency(models.Model):
 
 
 class RequiredSkill(models.Model):
-    """A skill that whoever does the task must have, at a minimum level."""
+    """A skill required for the task, at a minimum level."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="required_skills")
     skill = models.ForeignKey(Skill, on_delete=models.PROTECT, related_name="required_by")
@@ -269,7 +269,7 @@ class RequiredSkill(models.Model):
 
 
 class TaskLink(models.Model):
-    """A relation that blocks nothing (``related``, ``discovered-from``), kept from other trackers' files."""
+    """A relation that blocks nothing (``related``, ``discovered-from``), from other trackers' files."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="links")
     target = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="linked_from")

@@ -158,7 +158,7 @@ def test_add_agent_human_gets_no_token_unless_asked():
             ["nova", "--project", "OPS", "--role", "manager"],
             "--role: nova is an LLM agent; it can be worker or reviewer.",
         ),
-        (["A b"], "SLUG: Use small letters, digits, dots, dashes and underscores."),
+        (["A b"], "SLUG: Use lowercase letters, digits, dots, dashes and underscores."),
     ],
 )
 def test_add_agent_with_a_wrong_value_is_one_sentence_and_leaves_nothing(cast, args, sentence):
