@@ -403,6 +403,24 @@ def test_private_event_is_seen_by_its_recipient_and_actor_alone(cast):
     assert read_events(user=cast.bert.user)[0] == []
 
 
+def test_many_events_at_once_stand_in_the_order_in_which_they_were_recorded(cast, settled, monkeypatch):
+    monkeypatch.setattr("tasks.events.recording.MANY", 3)
+    start = present_cursor()
+    now = clock.now()
+    many = [
+        event(kinds.TASK_CREATED, at=now, actor=cast.ada.user, project=cast.ops, title=f"\t{n} \\N \n'\"é")
+        for n in range(50)
+    ]
+    with transaction.atomic():
+        record(*many[:30])
+        record(*many[30:])
+    events, _ = read_all(start, 100)
+    assert words(events) == [each.data["title"] for each in many]
+    assert {(told.at, told.actor_id, told.recipient_id, told.task_id) for told in events} == {
+        (now, cast.ada.user_id, None, None)
+    }
+
+
 # How long a transaction may keep others waiting
 
 

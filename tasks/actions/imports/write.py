@@ -39,7 +39,11 @@ Progress = Callable[[int], None]
 
 
 class Writer:
-    """Writes ``draft`` on behalf of ``actor``; ``progress`` is called with the size of each lot written."""
+    """Writes ``draft`` on behalf of ``actor``; ``progress`` is called with the size of each lot written.
+
+    An import takes long. Its events are recorded at the very end, because what others record after it has taken the ids
+    of its own waits for its commit; until then it holds up nobody.
+    """
 
     def __init__(self, draft: Draft, *, actor: "User | None", progress: Progress) -> None:
         self.draft, self.project, self.now = draft, draft.project, draft.now
