@@ -20,7 +20,8 @@ from taskproject import sqlite
 from taskproject.checks import foreign_migrations, made_by_another_version
 from tasks import clock
 from tasks.actions.tasks import recount_blockers, repair_blockers
-from tasks.models import EngineState, Run, Task
+from tasks.events.settled import ids_at_a_time, settled
+from tasks.models import EngineState, Event, Run, Task
 from tasks.transitions import Status
 
 #: An engine ticks once a second.
@@ -30,6 +31,8 @@ LATE_AFTER = timedelta(seconds=30)
 #: The examinations of the engine.
 FOLLOWERS = (notifications.follower,)
 CHANNEL_SECONDS = 3.0
+#: Transactions of ours end within moments.
+HELD_UP_AFTER = timedelta(seconds=10)
 SHOWN_REFS = 10
 
 
@@ -63,6 +66,7 @@ def examine(*, fix: bool = False) -> Iterator[Finding]:
     if not up_to_date:
         return
     yield from _guarded("engine", _engine)
+    yield from _guarded("stream", _stream)
     yield from _guarded("followers", _followers)
     yield from _guarded("counters", lambda: _counters(fix))
 
@@ -178,6 +182,24 @@ def _engine() -> Iterator[Finding]:
     else:
         age_seconds = max(0.0, (now - state.last_tick_at).total_seconds())
         yield Finding("engine", Level.OK, f"The last tick was {age_seconds:.1f} s ago.")
+
+
+def _stream() -> Iterator[Finding]:
+    """Events are read in the order of their ids, up to the first that an open transaction may still bring."""
+    if (block := ids_at_a_time()) != 1:
+        detail = (
+            f"Sessions take event ids {block} at a time, out of order; run ALTER SEQUENCE tasks_event_id_seq CACHE 1."
+        )
+        yield Finding("stream", Level.PROBLEM, detail)
+    place = settled.place()
+    waiting = Event.objects.filter(pk__gt=place).order_by("pk").values_list("at", flat=True).first()
+    age = clock.now() - waiting if waiting is not None else timedelta(0)
+    if age < HELD_UP_AFTER:
+        yield Finding("stream", Level.OK, f"It is complete up to event {place}.")
+        return
+    seconds = timedelta(seconds=round(age.total_seconds()))
+    detail = f"Held up for {seconds} behind event {place} by a transaction that recorded an event and has not ended."
+    yield Finding("stream", Level.PROBLEM, detail)
 
 
 def _followers() -> Iterator[Finding]:

@@ -1,20 +1,24 @@
 """doctor: what it finds, what it repairs, its exit codes, and that it survives what it examines."""
 
 import json
+import threading
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from messaging.models import FollowerCursor
 from messaging.notifications import making as notifications
 from taskproject import diagnosis
-from tasks import engine
+from tasks import clock, engine
 from tasks.actions import claims
+from tasks.events import kinds
+from tasks.events.recording import event, record
 from tasks.models import EngineState, Event, Run, Task
+from tasks.tests.racing import in_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +51,7 @@ def test_doctor_of_a_running_installation_finds_all_well(cast):
     code, findings = doctor()
     assert code == 0
     assert {name: level for name, (level, _) in findings.items()} == dict.fromkeys(
-        ["configuration", "channels", "database", "migrations", "engine", "followers", "counters"], "ok"
+        ["configuration", "channels", "database", "migrations", "engine", "stream", "followers", "counters"], "ok"
     )
 
 
@@ -133,3 +137,29 @@ def test_secret_key_that_others_can_read_is_a_problem(settings, tmp_path):
     assert doctor()[1]["configuration"] == ("problem", f"Others can read {key}; run `chmod 600 {key}`.")
     key.chmod(0o600)
     assert doctor()[1]["configuration"][0] == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="Only on PostgreSQL: SQLite writes one transaction at a time")
+def test_doctor_names_a_transaction_that_holds_the_stream_up(cast, new_task):
+    new_task()
+    assert doctor()[1]["stream"][0] == "ok"
+    has_recorded, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            new_task()
+            has_recorded.set()
+            assert may_end.wait(60)
+
+    thread = in_thread(hold)
+    try:
+        assert has_recorded.wait(60)
+        record(event(kinds.PROJECT_EDITED, at=clock.now(), actor=None, project=cast.other, fields=["name"]))
+        Event.objects.update(at=timezone.now() - timedelta(minutes=2))
+        code, findings = doctor()
+    finally:
+        may_end.set()
+        thread.join()
+    assert (code, findings["stream"][0]) == (1, "problem")
+    assert "Held up for 0:02:0" in findings["stream"][1]

@@ -87,6 +87,18 @@ def highest_id_given() -> int:
     return (row[0] if row else 0) or 0
 
 
+def ids_at_a_time() -> int:
+    """How many ids a session takes from the sequence at once; more than one would be given out late, out of order."""
+    if connection.vendor != "postgresql":
+        return 1
+    with connection.cursor() as cursor:
+        table = Event._meta.db_table
+        cursor.execute(
+            "SELECT seqcache FROM pg_sequence WHERE seqrelid = pg_get_serial_sequence(%s, 'id')::regclass", [table]
+        )
+        return int(cursor.fetchone()[0])
+
+
 def holders() -> frozenset[str]:
     """The other running transactions that have written events or are about to."""
     with connection.cursor() as cursor:
