@@ -124,8 +124,8 @@ def test_stream_under_concurrent_verbs_contradicts_itself_nowhere(cast, new_task
         assert not reader.thread.is_alive()
     table = list(Event.objects.filter(pk__gt=start.id).in_order())
     for reader in readers:
-        assert [told.pk for told in reader.events] == [told.pk for told in table]
-    assert sum("to" in told.data for told in table) > FOLDED_VERBS
+        assert [row.pk for row in reader.events] == [row.pk for row in table]
+    assert sum("to" in row.data for row in table) > FOLDED_VERBS
     assert contradictions(table) == []
     for task in Task.objects.all():
         last = [row.data["to"] for row in table if row.task_id == task.pk and "to" in row.data]
