@@ -1,4 +1,4 @@
-"""The standing cast is at hand in the tests of every app, and in CI no test is skipped for want of a tool."""
+"""Makes the standing cast available in the tests of every app; in CI no test is skipped because a tool is missing."""
 
 import os
 from collections.abc import Generator

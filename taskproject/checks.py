@@ -56,16 +56,16 @@ def check_sqlite(
 
 
 def foreign_migrations(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
-    """Migrations of our apps that the database has seen and this version does not have, such as ``tasks.0007_more``."""
+    """Migrations of our apps applied to the database but unknown to this version, such as ``tasks.0007_more``."""
     loader = MigrationLoader(connections[alias])
     foreign = set(loader.applied_migrations) - set(loader.disk_migrations)
     return sorted(f"{app}.{name}" for app, name in foreign if app in OUR_APPS)
 
 
 def made_by_another_version(foreign: Sequence[str]) -> str:
-    """One sentence on a database with these migrations, and what to do."""
+    """One sentence about a database with these migrations and what to do."""
     return (
-        f"The database was made by another version of taskproject ({foreign[-1]} is unknown here). "
+        f"The database was created by another version of taskproject ({foreign[-1]} is unknown here). "
         "Run that version, or start with an empty DATA_DIR or database."
     )
 

@@ -18,11 +18,11 @@ def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
 class DomainError(Exception):
     """A request was refused.
 
-    ``fact`` says why, ``advice`` what to do instead: each a sentence, the advice often empty. ``sentence`` is the two
-    in one, and so is ``detail``, which names a wrong field as a request does. Where ``about`` names what the fact is
-    said of, ``{}`` stands for it in the ``fact`` that is passed: so a reason that holds for many things can be said
-    once (``said_of``). ``data`` holds what ``api.md`` lists for the code. ``status`` and ``title`` are those of the
-    problem (RFC 9457): the HTTP status, and a summary that does not change from one occurrence to the next.
+    ``fact`` says why, ``advice`` what to do instead: one sentence each, the advice often empty. ``sentence`` combines
+    the two, and so does ``detail``, which names an invalid field as in the request. If ``about`` is given, ``{}`` in
+    ``fact`` stands for it, so that a reason that applies to many things can be stated once (``said_of``). ``data``
+    has the further members of the problem. ``status`` and ``title`` are those of the problem (RFC 9457): the HTTP
+    status, and a summary that is the same for every occurrence.
     """
 
     code: ClassVar[str] = "validation_error"

@@ -104,7 +104,7 @@ def _database() -> dict:
         config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
         # A host that does not answer is reported soon, not after TCP's own timeout of minutes.
         config["OPTIONS"] = {"connect_timeout": 10} | config.get("OPTIONS", {}) | {"application_name": "taskproject"}
-        # The last one counts: what the URL asks for goes before ours.
+        # The last setting wins, so the URL's own options override ours.
         config["OPTIONS"]["options"] = f"{POSTGRESQL_PATIENCE} {config['OPTIONS'].get('options', '')}".strip()
     return config
 

@@ -127,7 +127,7 @@ def _tick_until(stop: threading.Event, report: Callable[[Ticked], None] | None) 
                 IdempotencyKey.objects.outdated().delete()
             ticks += 1
             if away:
-                logger.warning("The database is back; the engine goes on.")
+                logger.warning("The database is back; the engine continues.")
             away = False
         except DatabaseError as error:
             if not away:
@@ -135,6 +135,6 @@ def _tick_until(stop: threading.Event, report: Callable[[Ticked], None] | None) 
             away = True
             connection.close()
         except Exception:
-            logger.exception("A tick of the engine failed; it goes on.")
+            logger.exception("A tick of the engine failed; the engine continues.")
         stop.wait(TICK_SECONDS)
     connection.close()

@@ -55,7 +55,7 @@ class IllegalTransition(DomainError):
 class NotReady(DomainError):
     """A dependency or child is open, or the task may not be started yet."""
 
-    code, status, title = "not_ready", 409, "Not ready to begin"
+    code, status, title = "not_ready", 409, "Not ready to start"
 
     def __init__(self, ref: str, *, blocked_by: list[str] | None = None, start_after: datetime | None = None) -> None:
         if blocked_by:
@@ -106,7 +106,7 @@ class LeaseLost(DomainError):
     code, status, title = "lease_lost", 409, "The lease is lost"
 
     def __init__(self, ref: str, reason: str, *, kept: bool = False) -> None:
-        tail = " The result was kept for staff to adopt." if kept else ""
+        tail = " The result was stored for staff to adopt." if kept else ""
         super().__init__(
             f"This run of {{}} is over ({reason}).",
             f"Stop working on it and write no results.{tail}",

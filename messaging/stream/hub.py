@@ -215,7 +215,7 @@ class Hub:
             logger.warning("The event loop is too busy to hand events out; followers come back for them.")
             self.close()
         except Exception:
-            logger.exception("The stream broke off; followers come back for the rest.")
+            logger.exception("The stream failed; followers come back for the rest.")
             self.close()
 
     async def _hand_on(self, feed: Feed) -> None:

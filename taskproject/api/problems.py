@@ -14,7 +14,7 @@ from taskproject.errors import DomainError, codes
 
 CONTENT_TYPE = "application/problem+json"
 #: Where the database is away, or gave a wait for a lock up.
-BUSY = "The database is away or too busy; nothing was done, try again in a few seconds."
+BUSY = "The database is down or too busy; nothing was done, try again in a few seconds."
 RETRY_AFTER_SECONDS = 3
 
 #: The codes that HTTP itself requires, with status and title; our own errors carry theirs.

@@ -90,7 +90,9 @@ def test_in_memory_layer_beside_postgresql_is_mentioned(databases, engine, layer
 @pytest.mark.django_db
 def test_database_of_another_version_is_refused_by_every_door():
     MigrationRecorder(connection).record_applied("tasks", "0005_of_another_version")
-    sentence = "The database was made by another version of taskproject (tasks.0005_of_another_version is unknown here)"
+    sentence = (
+        "The database was created by another version of taskproject (tasks.0005_of_another_version is unknown here)"
+    )
     [error] = checks.check_migrations(databases=["default"])
     assert (error.id, error.is_serious()) == ("taskproject.E004", True)
     assert sentence in error.msg

@@ -53,5 +53,5 @@ def test_page_says_that_the_database_is_away(db, monkeypatch, error):
     monkeypatch.setattr("django.contrib.auth.views.LoginView.get", fail_so)
     answer = Client(raise_request_exception=False).get("/login/")
     assert answer.status_code == 503
-    assert b"The database is away or too busy." in answer.content
+    assert b"The database is down or too busy." in answer.content
     assert b"secret address" not in answer.content

@@ -55,7 +55,7 @@ class ClaimNextView(View):
             fields = view.read(ClaimNextInput)
             projects = claims.projects_to_work_in(user, fields.get("projects"))
             seat = view._seat(fields, projects, waiting.seat)
-            nothing = view._goes_on_waiting(seat) or claims.finds_nothing_ready(actor=user, projects=projects)
+            nothing = view._continues_waiting(seat) or claims.finds_nothing_ready(actor=user, projects=projects)
             if seat is None or not nothing:
                 return False
         except (DomainError, APIException):
@@ -80,7 +80,7 @@ class ClaimNextView(View):
         waiting = waiting_of(request.META)
         seat = self._seat(fields, projects, waiting.seat) if waiting else None
         wait_seconds = fields["wait_seconds"]
-        if waiting and seat and self._goes_on_waiting(seat) and waiting.ask(seat, seconds=wait_seconds):
+        if waiting and seat and self._continues_waiting(seat) and waiting.ask(seat, seconds=wait_seconds):
             return self._show(claims.Claimed(reason="no_ready_task"))
         claimed = claims.claim_next(
             actor=self.actor,
@@ -102,8 +102,8 @@ class ClaimNextView(View):
             }
         )
 
-    def _goes_on_waiting(self, seat: WorkSeat | None) -> bool:
-        """Whether the caller has just waited in vain and goes on: what it would look for the room has seen."""
+    def _continues_waiting(self, seat: WorkSeat | None) -> bool:
+        """Whether the caller's wait just ended without work and continues: the room has seen what it would look for."""
         return seat is not None and seat.has_looked and claims.may_take_more(actor=self.actor)
 
     def _seat(self, fields: dict[str, Any], projects: list[Project], kept: WorkSeat | None) -> WorkSeat | None:

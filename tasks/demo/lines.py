@@ -16,7 +16,7 @@ NOTES = [
 ]
 
 OUTCOMES = [
-    "Done as described, all criteria hold",
+    "Done as described, all criteria met",
     "Done, with a short note on what was left out",
     "Done, with tests",
     "Done in the simplest way that works",

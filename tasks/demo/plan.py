@@ -254,7 +254,7 @@ def create_demo(*, admin: "User | None", agents: int) -> Project:
         actor=admin,
         key=PROJECT_KEY,
         name="Harbour tours",
-        description="The demo: a small company brings the booking of its boat tours online.",
+        description="The demo: a small company takes the booking of its boat tours online.",
         mode=AssignmentMode.AUTO,
         allow_pull=False,
         workers_create=True,

@@ -41,8 +41,8 @@ LOOK_AROUND_SECONDS = 5.0
 PROJECTS_AROUND, TASKS_AROUND = 20, 20
 #: How long a task is left alone after an agent was woken for it and failed to claim it; doubles each time.
 PAUSE_SECONDS = 0.05
-#: An agent that asks again so soon after it waited in vain takes up its old place and need not look, unless it has not
-#: looked itself for longer than the second figure.
+#: An agent that asks again within this time after a wait without work resumes its old place and need not look, unless
+#: it has not looked itself for longer than the second figure.
 RESUME_SECONDS, LOOK_ITSELF_SECONDS = 10.0, 120.0
 RETRY_SECONDS = 1.0
 
@@ -59,7 +59,7 @@ class WorkSeat(Seat):
     limit: int
     #: The tasks that it was woken for.
     given: set[int] = field(default_factory=set)
-    #: An earlier call looked, found nothing and waited in vain; this one goes on waiting, and misses nothing by it.
+    #: An earlier call looked, found nothing and waited without result; this one continues its wait and misses nothing.
     has_looked: bool = False
     looked_at: float = 0.0
     left_at: float = 0.0
@@ -107,7 +107,7 @@ class WorkRoom(Room[WorkSeat]):
         self._is_closing = False
         self._look_around_at = 0.0
         self._around: deque[int] = deque()
-        #: The seats of agents that waited in vain and may ask again, by agent.
+        #: The seats of agents whose wait ended without work and that may ask again, by agent.
         self._left: dict[int, WorkSeat] = {}
         #: How often the database was read, for monitoring.
         self.looks = 0
