@@ -1,0 +1,56 @@
+"""The verbs, one declaration each, in the order in which doors show them.
+
+Where the same column of the board is reached by several, the first one is used.
+"""
+
+from typing import Final
+
+from tasks.transitions import TRANSITIONS
+from tasks.verbs.catalogue import assigning, deciding, working
+from tasks.verbs.catalogue.assigning import *  # noqa: F403 - catalogue.APPROVE is how a verb is named
+from tasks.verbs.catalogue.deciding import *  # noqa: F403
+from tasks.verbs.catalogue.texts import *  # noqa: F403
+from tasks.verbs.catalogue.working import *  # noqa: F403
+from tasks.verbs.declaration import Door, On, Verb, listed
+
+#: Every verb by its key, in the order of the rooms and of their lines.
+VERBS: Final[dict[str, Verb]] = listed(
+    verb for room in (working, assigning, deciding) for verb in vars(room).values() if isinstance(verb, Verb)
+)
+
+#: Rows of the table that nobody uses by name, and the words for "cannot be …": a run is revoked when its holder is
+#: taken off the task, and questions have no verbs yet.
+WITHOUT_VERB: Final = {
+    "ask": "asked about",
+    "answer": "answered",
+    "revoke": "revoked",
+}
+
+assert {verb.row for verb in VERBS.values() if verb.row} | set(WITHOUT_VERB) == set(TRANSITIONS), (
+    "The table and the catalogue name different verbs."
+)
+
+
+def at(door: Door, *on: On) -> list[Verb]:
+    """The verbs that ``door`` offers; with ``on``, those used on such things. Order as in ``VERBS``."""
+    return [verb for verb in VERBS.values() if door in verb.doors and (not on or verb.on in on)]
+
+
+def _by_name(name: str) -> Verb | None:
+    """A verb by its name, its row in the table or the right that it needs; the first where several share one."""
+    for of in (lambda verb: verb.name, lambda verb: verb.row, lambda verb: verb.right):
+        if found := next((verb for verb in VERBS.values() if of(verb) == name), None):
+            return found
+    return None
+
+
+def passive_of(name: str) -> str:
+    """The words for "cannot be …" of a verb, by its name or its row in the table."""
+    verb = _by_name(name)
+    return verb.passive if verb else WITHOUT_VERB.get(name, name.replace("_", " "))
+
+
+def doing_of(name: str, what: str) -> str:
+    """The words for "may …" of a verb used on ``what``, by its name, its row in the table or its right."""
+    verb = _by_name(name)
+    return verb.to(what) if verb else f"{name.replace('_', ' ')} {what}"

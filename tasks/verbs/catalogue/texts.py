@@ -1,0 +1,15 @@
+"""The texts that a task is made of, and their limits."""
+
+from typing import Final
+
+from tasks.verbs.fields import (
+    Text,
+    Texts,
+)
+
+#: The texts that a task is made of, for whoever creates, edits or imports one.
+TITLE = Text(name="title", label="Title", required=True, missing="Give the task a title.", most=300)
+DESCRIPTION = Text(name="description", label="Description", most=100_000, lines=10)
+LABELS = Texts(name="labels", label="Labels", longest=60)
+CRITERIA = Texts(name="criteria", label="Criteria", longest=1_000)
+TASK_FIELDS: Final = (TITLE, DESCRIPTION, CRITERIA)
