@@ -26,9 +26,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("once") is None:
         return
     passed = set(config.getoption("once").read_text().splitlines())
-    again = [item for item in items if uses_the_database(item) or item.nodeid not in passed]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])
-    items[:] = again
+    left_out = [item for item in items if item.nodeid in passed and not uses_the_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item.nodeid not in passed or uses_the_database(item)]
 
 
 class Passed:

@@ -15,7 +15,7 @@ from tasks.tests.sizes import FUZZ_EXAMPLES
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.server, pytest.mark.slow]
 
-PATIENCE = 900
+PATIENCE = 3600
 #: This check requires that everything a schema allows is accepted, but no schema says whether OPS-7 may wait for OPS-9.
 EXCLUDED = "positive_data_acceptance"
 

@@ -1,0 +1,46 @@
+"""The tests' own ground: each begins with the database as migrated, and none is left out of both runs."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import Permission
+
+from messaging.models import FollowerCursor
+from taskproject.tests import once
+from tasks.models import Event, Project
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_test_that_commits_leaves_the_database_as_migrated(request, turn):
+    assert not Project.objects.exists()
+    assert not Event.objects.exists()
+    assert Permission.objects.exists()
+    [migrated] = FollowerCursor.objects.values()
+    assert request.session.stash.setdefault(MIGRATED, migrated) == migrated
+    request.getfixturevalue("new_task")("Left behind")
+    FollowerCursor.objects.update(event_id=Event.objects.get().pk)
+
+
+MIGRATED = pytest.StashKey[dict]()
+
+
+def test_second_run_leaves_out_only_what_passed_and_uses_no_database(tmp_path):
+    passed = tmp_path / "passed"
+    passed.write_text("pure\nwith_fixture\nwith_mark")
+
+    def item(name, fixtures=(), mark=None):
+        return SimpleNamespace(nodeid=name, fixturenames=fixtures, get_closest_marker=lambda _: mark)
+
+    items = [
+        item("pure"),
+        item("pure_that_failed"),
+        item("with_fixture", ("db", "django_db_setup")),
+        item("with_mark", mark="django_db"),
+    ]
+    left_out = []
+    hook = SimpleNamespace(pytest_deselected=lambda items: left_out.extend(items))
+    config = SimpleNamespace(getoption=lambda name: passed, hook=hook)
+    once.pytest_collection_modifyitems(config, items)
+    assert [one.nodeid for one in left_out] == ["pure"]
+    assert [one.nodeid for one in items] == ["pure_that_failed", "with_fixture", "with_mark"]
