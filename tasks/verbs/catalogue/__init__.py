@@ -1,6 +1,6 @@
 """The verbs, one declaration each, in the order in which doors show them.
 
-Where the same column of the board is reached by several, the first one is used.
+If several lead to the same column of the board, the first one is used.
 """
 
 from typing import Final
@@ -18,8 +18,8 @@ VERBS: Final[dict[str, Verb]] = listed(
     verb for room in (working, assigning, deciding) for verb in vars(room).values() if isinstance(verb, Verb)
 )
 
-#: Rows of the table that nobody uses by name, and the words for "cannot be …": a run is revoked when its holder is
-#: taken off the task, and questions have no verbs yet.
+#: Rows of the table without a verb of that name, and their words for "cannot be …": a run is revoked when its holder
+#: is taken off the task, and questions have no verbs yet.
 WITHOUT_VERB: Final = {
     "ask": "asked about",
     "answer": "answered",
@@ -32,15 +32,15 @@ assert {verb.row for verb in VERBS.values() if verb.row} | set(WITHOUT_VERB) == 
 
 
 def at(door: Door, *on: On) -> list[Verb]:
-    """The verbs that ``door`` offers; with ``on``, those used on such things. Order as in ``VERBS``."""
+    """The verbs that ``door`` offers, in the order of ``VERBS``; with ``on``, only those used on that."""
     return [verb for verb in VERBS.values() if door in verb.doors and (not on or verb.on in on)]
 
 
 def _by_name(name: str) -> Verb | None:
-    """A verb by its name, its row in the table or the right that it needs; the first where several share one."""
+    """A verb by its name, its row in the table or the right that it needs; the first if several share one."""
     for of in (lambda verb: verb.name, lambda verb: verb.row, lambda verb: verb.right):
-        if found := next((verb for verb in VERBS.values() if of(verb) == name), None):
-            return found
+        if match := next((verb for verb in VERBS.values() if of(verb) == name), None):
+            return match
     return None
 
 

@@ -10,7 +10,7 @@ from tasks.verbs.fields import (
 )
 
 _AGENTS = Agents(name="agents", label="Agents", help="Slugs.", required=True, missing="Choose at least one agent.")
-# What is kept with an assignment is short: it stands beside the name in lists.
+# Notes on assignments are short, because lists show them next to the name.
 _ASSIGNMENT_NOTE = note(most=500)
 
 ASSIGN = Verb(
@@ -19,7 +19,7 @@ ASSIGN = Verb(
     doing="Assign {}",
     done="Assigned {}",
     passive="assigned",
-    help="Those who are assigned already stay so.",
+    help="Those already assigned stay assigned.",
     in_api=MANAGERS,
     sources=OPEN,
     right="assign",
@@ -34,7 +34,7 @@ REASSIGN = Verb(
     doing="Reassign {}",
     done="Reassigned {}",
     passive="reassigned",
-    help="Agents that are not chosen here lose the task; a run of theirs is revoked.",
+    help="Agents that are not chosen here lose the task, and their runs are revoked.",
     in_api=MANAGERS,
     sources=OPEN,
     right="assign",
@@ -81,7 +81,7 @@ UNASSIGN = Verb(
     doing="Unassign {}",
     done="Unassigned {}",
     passive="unassigned",
-    help="An agent that works on the task loses its run.",
+    help="An agent that is working on the task loses its run.",
     in_api=MANAGERS,
     sources=OPEN,
     right="unassign",
@@ -91,7 +91,7 @@ UNASSIGN = Verb(
             label="Agents",
             help="Slugs.",
             explicit=True,
-            missing="Name at least one agent.",
+            missing="Choose at least one agent.",
         ),
         _ASSIGNMENT_NOTE,
     ),

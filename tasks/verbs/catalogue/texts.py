@@ -7,7 +7,7 @@ from tasks.verbs.fields import (
     Texts,
 )
 
-#: The texts that a task is made of, for whoever creates, edits or imports one.
+#: The texts of a task, for creating, editing and importing tasks.
 TITLE = Text(name="title", label="Title", required=True, missing="Give the task a title.", most=300)
 DESCRIPTION = Text(name="description", label="Description", most=100_000, lines=10)
 LABELS = Texts(name="labels", label="Labels", longest=60)

@@ -10,21 +10,21 @@ LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 3600
 _LEASE = Whole(
     name="lease_seconds",
     label="Lease in seconds",
-    help="How long the run is believed alive; the project's default where left out.",
+    help="How long the run is believed alive (default: the project's).",
     least=LEASE_SECONDS_MIN,
     most=LEASE_SECONDS_MAX,
 )
 _USAGE = Record(
     name="usage",
     label="Usage",
-    help="Used since the last report; added up over the run.",
+    help="Usage since the last report; summed over the run.",
     parts=(
         Whole(name="input_tokens", label="Input tokens", default=0, most=10**12),
         Whole(name="output_tokens", label="Output tokens", default=0, most=10**12),
         Number(name="cost", label="Cost", default=0, most=10**6 - 1),
     ),
 )
-_CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run would need.")
+_CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run needs.")
 
 CLAIM = Verb(
     name="claim",
@@ -32,7 +32,7 @@ CLAIM = Verb(
     doing="Claim {}",
     done="Claimed {}",
     passive="claimed",
-    help="Repeating it is safe for the holder: the same run comes back, its lease renewed.",
+    help="Repeating it is safe for the holder: it returns the same run with its lease renewed.",
     row="claim",
     fields=(_LEASE,),
     doors=frozenset({Door.API}),
@@ -69,7 +69,7 @@ START = Verb(
     help="You work on the task yourself; there is no lease.",
     in_api="For people: for yourself or, as staff, for another person.",
     row="start",
-    fields=(Person(name="agent", label="Who", help="Another person; staff only.", by_hand=False),),
+    fields=(Person(name="agent", label="Who", help="Another person (staff only).", by_hand=False),),
     doors=frozenset({Door.API, Door.PAGE, Door.BOARD, Door.ADMIN}),
     needs=frozenset({Need.READY, Need.MAY_TAKE}),
     primary=True,
@@ -83,7 +83,7 @@ START_FOR = Verb(
     doing="Start {}",
     done="Started {}",
     passive="started",
-    help="For people who work outside this page. LLM agents claim tasks themselves.",
+    help="For people who work outside this site. LLM agents claim tasks themselves.",
     row="start",
     right="assign",
     fields=(Person(name="agent", label="Who", required=True, missing="Choose who starts it."),),
@@ -98,7 +98,7 @@ HEARTBEAT = Verb(
     doing="Renew the lease on {}",
     done="Renewed the lease on {}",
     passive="kept alive",
-    in_api="Renews the lease. Send it well within the lease; obey `directives`.",
+    in_api="Renews the lease. Send it well before the lease ends; obey `directives`.",
     on=On.RUN,
     row="heartbeat",
     fields=(_LEASE,),
@@ -112,7 +112,7 @@ PROGRESS = Verb(
     doing="Report progress of {}",
     done="Reported progress of {}",
     passive="reported on",
-    in_api="Renews the lease. Only changed content counts as progress. `checkpoint` goes to whoever continues.",
+    in_api="Renews the lease. Only changed content counts as progress. `checkpoint` goes to the next holder.",
     on=On.RUN,
     row="progress",
     fields=(
@@ -139,14 +139,14 @@ COMPLETE = Verb(
     doing="Complete {}",
     done="Finished {}",
     passive="completed",
-    help="The task is completed, or goes to review where it requires one.",
+    help="The task is completed, or goes to review if it requires one.",
     on=On.RUN,
     row="complete",
     fields=(
         Text(
             name="summary",
             label="Summary",
-            help="What was done, in Markdown. The next tasks get to read it.",
+            help="What was done, in Markdown. Tasks that wait for this one get it.",
             required=True,
             missing="Say what was done.",
             most=20_000,
@@ -155,7 +155,7 @@ COMPLETE = Verb(
         Json(name="result", label="Result", help="Text, or JSON for programs to read.", short=False),
         Criteria(
             name="criteria",
-            label="Criteria that are met",
+            label="Criteria met",
             parts=(
                 Text(name="criterion", label="Criterion", required=True, most=1_000),
                 Flag(name="met", label="Met", required=True),
@@ -176,7 +176,7 @@ COMPLETE_MANY = Verb(
     doing="Complete {}",
     done="Finished {}",
     passive="completed",
-    help="Each for itself: one that is refused carries its `problem`, the others are completed.",
+    help="Each independently: a refused one carries its `problem`, the others are completed.",
     on=On.MANY,
     row="complete",
     doors=frozenset({Door.API}),
@@ -189,7 +189,7 @@ EXPIRE = Verb(
     doing="End the lease of {}",
     done="Ended the lease of {}",
     passive="expired",
-    help="The lease is over: the task comes back after a rest. The fifth lost lease fails it.",
+    help="The lease is over: the task comes back after a delay. The fifth lost lease fails it.",
     on=On.RUN,
     row="expire",
 )
@@ -199,7 +199,7 @@ FAIL = Verb(
     doing="End the attempt at {}",
     done="Ended the attempt at {}",
     passive="failed",
-    help="The task fails; if it is worth another attempt and attempts are left, it comes back after a rest.",
+    help="The task fails; if it is worth another attempt and attempts are left, it comes back after a delay.",
     on=On.RUN,
     row="fail",
     fields=(
