@@ -18,7 +18,7 @@ from tasks.querysets import sees_all
 #: Unread ones are counted up to this number.
 COUNTED = 1000
 #: At most this many ids of read notifications are listed in one event.
-TOLD_IDS = 100
+LISTED_IDS = 100
 AT_ONCE = 1000
 #: Run with every heartbeat: one statement that stops counting, which the ORM cannot express.
 UNREAD = f"""
@@ -95,7 +95,7 @@ def _record_read(user: User, read: Iterable[tuple[int, int]], now: datetime) -> 
                 project=projects[project_id],
                 recipient=user,
                 count=len(ids),
-                notifications=ids[:TOLD_IDS],
+                notifications=ids[:LISTED_IDS],
             )
             for project_id, ids in by_project.items()
         )

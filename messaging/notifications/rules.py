@@ -2,7 +2,7 @@
 
 A rule is called for events whose kind declares its notification. Rules read a ``Scene``, which loads what a whole batch
 of events needs in a few queries. Whatever they return, nobody is notified of their own action, of a project they are
-not a member of, or of a kind they muted; see ``notifications``.
+not a member of, or of a kind they muted; see ``making.wanted``.
 """
 
 from collections import defaultdict

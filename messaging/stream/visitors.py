@@ -43,20 +43,12 @@ def admit(headers: Mapping[str, str]) -> Visitor:
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = token_of(secret.strip())
-        return _seen(Visitor(token.agent.user_id, frozenset(), token_id=token.pk), token.agent.user)
+        return replace(visitor_of(token.agent.user), token_id=token.pk)
     session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
     user = _user_of_session(session_key) if session_key else None
     if user is None:
         raise NotAuthenticated("Sign in, or send a token: `Authorization: Bearer <token>`.")
-    visitor = Visitor(user.pk, frozenset(), session_key=session_key, session_hash=user.get_session_auth_hash())
-    return _seen(visitor, user)
-
-
-def visitor_of(user: User, *, token: AgentToken | None, session_key: str | None) -> Visitor:
-    """The visitor behind an authenticated request, for later checks by ``standing``."""
-    if token is not None:
-        return Visitor(user.pk, None, token_id=token.pk)
-    return Visitor(user.pk, None, session_key=session_key, session_hash=user.get_session_auth_hash())
+    return replace(visitor_of(user), session_key=session_key, session_hash=user.get_session_auth_hash())
 
 
 def _user_of_session(session_key: str) -> User | None:
@@ -70,11 +62,11 @@ def _user_of_session(session_key: str) -> User | None:
     return user
 
 
-def _seen(visitor: Visitor, user: User) -> Visitor:
+def visitor_of(user: User) -> Visitor:
+    """``user`` with what they may see now. Reads the database."""
     if sees_all(user):
-        return replace(visitor, projects=None)
-    ids = Membership.objects.filter(user=user).values_list("project_id", flat=True)
-    return replace(visitor, projects=frozenset(ids))
+        return Visitor(user.pk, None)
+    return Visitor(user.pk, frozenset(Membership.objects.filter(user=user).values_list("project_id", flat=True)))
 
 
 def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:

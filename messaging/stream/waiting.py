@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 
 from messaging.stream.hub import may_see
-from messaging.stream.visitors import Visitor
+from messaging.stream.visitors import Visitor, visitor_of
 from tasks.events.kinds import OF_MEMBERS
 from tasks.events.narrowing import Narrowing
 from tasks.events.reading import Cursor
 from tasks.events.recording import name_of
-from tasks.models import Event, Membership
+from tasks.models import Event
 from tasks.waiting.room import Room, Seat
 
 
@@ -34,10 +34,7 @@ class ReaderSeat(Seat):
 class ReadersRoom(Room[ReaderSeat]):
     def seat(self, user: User, narrowing: Narrowing, kept: ReaderSeat | None = None) -> ReaderSeat:
         """The seat of a call, taken before it reads; ``kept`` is its seat from earlier reads."""
-        ids = None
-        if not user.is_superuser:
-            ids = frozenset(Membership.objects.filter(user=user).values_list("project_id", flat=True))
-        visitor = Visitor(user.pk, ids)
+        visitor = visitor_of(user)
         seat = kept or ReaderSeat(room=self, visitor=visitor, name=name_of(user), narrowing=narrowing)
         seat.visitor = visitor
         return self.prepare(seat)

@@ -69,10 +69,6 @@ class Fleet:
             worker.stdin.flush()
         return worker
 
-    @property
-    def pids(self) -> list[int]:
-        return [worker.pid for worker in self._workers]
-
     def running(self) -> int:
         return sum(worker.poll() is None for worker in self._workers)
 

@@ -4,7 +4,7 @@ A verb names a kind by its constant; ``event`` refuses what is not declared here
 notifications, matching, waiting agents and the OpenAPI description are made from it.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tasks.errors import unknown_name
 from tasks.events import phrases
@@ -24,9 +24,6 @@ from tasks.events.declaration import (
     UndeclaredEvent,
 )
 from tasks.transitions import Status
-
-if TYPE_CHECKING:
-    pass
 
 CATALOGUE: Final[dict[str, Kind]] = {}
 
