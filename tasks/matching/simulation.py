@@ -170,7 +170,7 @@ def gini(values: list[float]) -> float:
 def synthetic(
     *, seed: int = 0, tasks: int = 600, agents: int = 12, load: float = 1.0, hours: float = 24.0, skills: int = 5
 ) -> Load:
-    """A made-up team and ``tasks`` over ``hours``, whose work is ``load`` times what the team can do in that time.
+    """A synthetic team and ``tasks`` over ``hours``, whose work is ``load`` times what the team can do in that time.
 
     Estimates are spread realistically, many short and some long; due dates leave four to twelve times the estimate,
     and at least an hour.

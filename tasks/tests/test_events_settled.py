@@ -411,7 +411,7 @@ def test_many_events_at_once_stand_in_the_order_in_which_they_were_recorded(cast
         record(*many[30:])
     events, _ = read_all(start, 100)
     assert words(events) == [each.data["title"] for each in many]
-    assert {(told.at, told.actor_id, told.recipient_id, told.task_id) for told in events} == {
+    assert {(each.at, each.actor_id, each.recipient_id, each.task_id) for each in events} == {
         (now, cast.ada.user_id, None, None)
     }
 

@@ -1,4 +1,4 @@
-"""Words, doors and fields that several declarations have."""
+"""Words, doors and fields that several declarations share."""
 
 from tasks.verbs.declaration import Door
 from tasks.verbs.fields import Text

@@ -1,4 +1,4 @@
-"""The texts that a task is made of, and their limits."""
+"""The texts of a task, and their limits."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The verbs of those who do the work: begin it, report on it, end it or give it back."""
+"""The verbs of those who do the work: start it, report on it, finish it or give it back."""
 
 from tasks.verbs.catalogue.shared import BY_THE_HOLDER
 from tasks.verbs.declaration import Answer, Door, Need, On, Verb
