@@ -53,11 +53,14 @@ class IdempotencyMiddleware:
         wait = getattr(getattr(view, "cls", None), "wait_before_transaction", None)
         if wait is not None and not _stored(request, user, key).exists() and wait(request, user):
             # Sent if the wait is cut short; otherwise the request is run again.
-            return problem_response(
+            kept_back = problem_response(
                 "unavailable",
                 "The server is about to stop; nothing was done. Try again with the same key.",
                 retry_after_seconds=1,
             )
+            # Django logs a 503 as an error; waiting is none.
+            kept_back._has_been_logged = True  # type: ignore[attr-defined]
+            return kept_back
         request.META.pop(WAITING, None)
         with transaction.atomic():
             return _answer_once(request, user, key, lambda: view(request, *args, **kwargs))

@@ -63,6 +63,12 @@ def test_claim_next_with_a_key_waits_before_its_transaction_and_is_answered_twic
     assert Run.objects.count() == 1
 
 
+def test_claim_next_with_a_key_that_waits_logs_no_error(cast, atlas, new_task, meanwhile, caplog):
+    meanwhile(lambda: new_task("Late"))
+    assert atlas.post("/tasks/claim_next", ASKED, idempotency_key="k").json()["runs"]
+    assert caplog.messages == []
+
+
 def test_claim_next_with_a_key_that_times_out_keeps_its_answer(cast, atlas, new_task):
     asked = {"wait_seconds": 1}
     first = atlas.post("/tasks/claim_next", asked, idempotency_key="k").json()
