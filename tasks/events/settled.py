@@ -160,9 +160,12 @@ class Settled:
         if known is not None and newest < known.place and highest_id_given() < known.place:
             # The table was replaced by another, such as that of an older dump.
             known = self._known = None
-        if known is None:
-            known = Known(_place_of_the_engines())
-        known_now = advance(known, newest)
+        if known is not None:
+            known_now = advance(known, newest)
+        elif not holders():
+            known_now = Known(newest)
+        else:
+            known_now = advance(Known(_place_of_the_engines()), newest)
         if connection.in_atomic_block:
             # Events of this transaction look committed, which nobody else may rely on.
             return known_now.place

@@ -185,7 +185,7 @@ def test_board_queries_do_not_grow_with_the_tasks(client, cast, new_task, django
     fill(24)
     with django_assert_num_queries(len(few)):
         client.get(f"/{query}")
-    # PostgreSQL adds queries for its clock and for the horizon of the stream.
+    # PostgreSQL adds queries for its clock and for how far the stream is complete.
     assert len(few) <= (19 if connection.vendor == "sqlite" else 22)
 
 
