@@ -99,6 +99,7 @@ def add_dependencies(*, actor: "User", task: Task, depends_on: Sequence[Task]) -
     Raises ``NotPermitted``, ``DependencyCycle`` naming it, ``Invalid``, ``IllegalTransition`` for an ended task.
     """
     lock_graph(task.project_id)
+    lock_tasks([task.pk, *(other.pk for other in depends_on)])
     task = load_task(task)
     require(actor, "edit_dependencies", task)
     require_legal(catalogue.ADD_DEPENDENCIES, task)

@@ -7,9 +7,9 @@ from django.db.models.functions import Coalesce
 
 from tasks.actions.assignments import add_assignments
 from tasks.actions.funnel import (
+    LostRace,
     active_run,
     hold,
-    illegal,
     load_task,
     move,
     require_legal,
@@ -107,7 +107,7 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
         adopted_at=held.at, summary=late["summary"], result=late["result"], criteria=late["criteria"]
     )
     if not adopted:
-        raise illegal(catalogue.ADOPT.passive, task)
+        raise LostRace
     summary, result = late["summary"], late["result"]
     moved = bring_result(task, "adopt", target, summary=summary, result=result, held=held, actor=actor)
     facts: dict[str, Any] = {"summary": summary[:SUMMARY_TOLD]}

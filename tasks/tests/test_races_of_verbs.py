@@ -6,9 +6,19 @@ from datetime import timedelta
 import pytest
 
 from tasks import clock, engine
-from tasks.actions import assignments, claims, dependencies, funnel, lifecycle, projects, reviews, runs
+from tasks.actions import (
+    assignments,
+    claims,
+    dependencies,
+    funnel,
+    lifecycle,
+    passing_time,
+    projects,
+    reviews,
+    runs,
+)
 from tasks.actions import tasks as verbs
-from tasks.errors import DependencyCycle, DomainError
+from tasks.errors import DependencyCycle, DomainError, LeaseLost
 from tasks.models import Assignment, Dependency, Event, Role, Run, Task
 from tasks.tests.cast import join, make_agent
 from tasks.tests.invariants import assert_invariants
@@ -51,6 +61,44 @@ def test_claim_and_cancel_at_once_end_in_cancelled(cast, new_task):
         assert cancel is None
         assert claim in (None, "illegal_transition")
         assert _status(task) == "cancelled"
+        assert_invariants()
+
+
+def test_adopting_twice_at_once_is_refused_with_the_status_that_the_first_left(cast, new_task, let_lease_end):
+    for seed in ROUNDS:
+        task = new_task()
+        late = claims.claim_task(actor=cast.atlas.user, task=task)
+        let_lease_end(late)
+        passing_time.expire_run(run=late)
+        with pytest.raises(LeaseLost):
+            runs.complete_run(actor=cast.atlas.user, run_id=late.pk, summary="late")
+
+        def adopt(late=late):
+            return reviews.adopt_late_result(actor=cast.ada.user, run=late)
+
+        outcomes = at_once(adopt, adopt, seed=seed)
+        assert sorted(_codes(outcomes), key=str) == [None, "illegal_transition"]
+        refused = next(outcome for outcome in outcomes if isinstance(outcome, DomainError))
+        assert refused.data["task_status"] == "completed"
+        assert_invariants()
+
+
+def test_dependency_added_while_the_task_ends_comes_first_or_is_refused(cast, new_task):
+    for seed in ROUNDS:
+        task, other = new_task(), new_task()
+        added, _ = _codes(
+            at_once(
+                lambda task=task, other=other: dependencies.add_dependencies(
+                    actor=cast.ada.user, task=task, depends_on=[other]
+                ),
+                lambda task=task: lifecycle.cancel_task(actor=cast.ada.user, task=task),
+                seed=seed,
+            )
+        )
+        kinds = list(Event.objects.filter(task=task).order_by("pk").values_list("kind", flat=True))
+        first = [] if added else ["task.dependencies_added"]
+        assert added in (None, "illegal_transition")
+        assert kinds == ["task.created", *first, "task.status_changed"]
         assert_invariants()
 
 

@@ -15,6 +15,7 @@ from tasks.events.listening import News
 from tasks.events.reading import START
 from tasks.models import Event, Role, Run, Task
 from tasks.tests.cast import join, make_agent
+from tasks.tests.racing import in_thread
 from tasks.transitions import Status
 from tasks.waiting import room as rooms
 from tasks.waiting.work import WorkRoom, read_ready
@@ -479,3 +480,22 @@ def test_agent_that_asks_for_other_projects_looks_itself(cast, room):
 def test_agent_looks_itself_after_a_while(cast, room, monkeypatch, name):
     monkeypatch.setattr(f"tasks.waiting.work.{name}", -1)
     assert not again(Caller(room, cast.atlas, cast.ops).look().sit()).seat.has_looked
+
+
+def test_room_that_failed_to_look_looks_again(cast, monkeypatch, caplog):
+    room = WorkRoom()
+    looks = iter([RuntimeError("Nobody expected this."), None])
+
+    def look():
+        if (error := next(looks)) is not None:
+            raise error
+
+    # Once for each look, and then the thread may end.
+    turns = iter([True, True, False])
+    monkeypatch.setattr(room, "_wait_for_something", lambda: next(turns))
+    monkeypatch.setattr(room, "_look_around", lambda: None)
+    monkeypatch.setattr(room, "_look", look)
+    monkeypatch.setattr("tasks.waiting.work.RETRY_SECONDS", 0)
+    in_thread(room._run).join(10)
+    assert next(looks, "no more") == "no more"
+    assert "Nobody expected this." in caplog.text

@@ -208,6 +208,10 @@ class WorkRoom(Room[WorkSeat]):
                     with suppress(DatabaseError, InterfaceError):
                         connection.close()
                     time.sleep(RETRY_SECONDS)
+                except Exception:
+                    # Without this thread, those who wait would be woken by nobody.
+                    logger.exception("The waiting room could not look; trying again.")
+                    time.sleep(RETRY_SECONDS)
         finally:
             connections.close_all()
 
