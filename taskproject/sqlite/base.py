@@ -36,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         timeout = float(self.settings_dict["OPTIONS"].get("timeout", DEFAULT_TIMEOUT_SECONDS))
         until = time.monotonic() + timeout
         turns = turns_at(str(self.settings_dict["NAME"]))
-        # Not getting the turn is no error yet: SQLite decides, within the same timeout.
+        # Not getting the turn is not an error yet: SQLite decides, within the same timeout.
         if turns.take(timeout):
             self._turns = turns
         try:

@@ -1,4 +1,4 @@
-"""The tests' own ground: each begins with the database as migrated, and none is left out of both runs."""
+"""Every test starts with the database as migrated, and none is left out of both runs."""
 
 from types import SimpleNamespace
 
@@ -42,5 +42,5 @@ def test_second_run_leaves_out_only_what_passed_and_uses_no_database(tmp_path):
     hook = SimpleNamespace(pytest_deselected=lambda items: left_out.extend(items))
     config = SimpleNamespace(getoption=lambda name: passed, hook=hook)
     once.pytest_collection_modifyitems(config, items)
-    assert [one.nodeid for one in left_out] == ["pure"]
-    assert [one.nodeid for one in items] == ["pure_that_failed", "with_fixture", "with_mark"]
+    assert [each.nodeid for each in left_out] == ["pure"]
+    assert [each.nodeid for each in items] == ["pure_that_failed", "with_fixture", "with_mark"]

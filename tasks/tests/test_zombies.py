@@ -200,7 +200,7 @@ def test_stalled_is_reported_once_until_the_run_advances(cast, new_task):
     assert run.stalled_at is None
     Run.objects.filter(pk=run.pk).update(last_progress_at=long_ago)
     runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=10)
-    assert engine.tick().stalled == 1, "the same percentage again is no progress"
+    assert engine.tick().stalled == 1, "the same percentage again does not count as progress"
     assert Event.objects.filter(kind="task.stalled").count() == 2
 
 

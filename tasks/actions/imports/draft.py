@@ -246,7 +246,7 @@ class Draft:
                 if not node.changed:
                     node.fate = Fate.UNCHANGED
 
-    # Circles
+    # Cycles
 
     def _check_cycles(self) -> None:
         writing = [node for node in self.nodes if node.writes]
