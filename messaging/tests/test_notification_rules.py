@@ -196,7 +196,7 @@ def test_event_for_the_recipients_eyes_says_which_notification(cast, new_task, n
     assert (recorded.recipient, recorded.actor, recorded.task_ref) == (cast.hugo.user, None, "OPS-1")
     notification = cast.hugo.user.notifications.get()
     assert recorded.data == {"notification": notification.pk, "notification_kind": "assigned"}
-    assert notified() == set(), "an agent is not notified of what it records itself"
+    assert notified() == set(), "notification.created itself notifies nobody"
 
 
 def test_batch_of_many_events_costs_the_same_queries_as_one(cast, new_task, django_assert_max_num_queries):

@@ -108,7 +108,7 @@ def test_writes_after_ones_own_complete_are_refused_as_completed(cast, new_task)
 def test_late_result_is_kept_once_and_recorded_once(cast, zombie, how):
     run = zombie(how)
     for summary in ("first", "second"):
-        with pytest.raises(LeaseLost, match="kept"):
+        with pytest.raises(LeaseLost, match="stored"):
             runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary=summary, result={"n": summary})
     run.refresh_from_db()
     assert run.late_result["summary"] == "first"
