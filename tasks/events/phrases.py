@@ -6,10 +6,12 @@
 from typing import TYPE_CHECKING, Final
 
 from tasks.events.declaration import Said
+from tasks.verbs.catalogue import done_by
 
 if TYPE_CHECKING:
     from tasks.models import Event
 
+#: Where the timeline says more than that the verb was used on the task.
 _MOVES: Final = {
     "ask": Said("asked a question and parked run {run}", "waiting"),
     "answer": Said("let the task continue", "play"),
@@ -18,8 +20,6 @@ _MOVES: Final = {
     "approve": Said("approved the result", "check"),
     "request_changes": Said("requested changes", "back"),
     "adopt": Said("adopted the late result of run {run}", "check"),
-    "cancel": Said("cancelled the task", "cancelled"),
-    "reopen": Said("reopened the task", "back"),
 }
 
 
@@ -78,7 +78,7 @@ def says_moved(event: "Event") -> Said:
         case "release":
             return Said("gave run {run}" + (" of {agent}" if by_other else "") + " back", "back")
         case verb:
-            return _MOVES.get(verb, Said("moved the task", "in_progress"))
+            return _MOVES.get(verb) or Said(*(done_by(verb, "the task") or ("moved the task", "in_progress")))
 
 
 def notice_completed(event: "Event") -> str:

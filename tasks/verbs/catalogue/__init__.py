@@ -54,3 +54,12 @@ def doing_of(name: str, what: str) -> str:
     """The words for "may …" of a verb used on ``what``, by its name, its row in the table or its right."""
     verb = _by_name(name)
     return verb.to(what) if verb else f"{name.replace('_', ' ')} {what}"
+
+
+def done_by(name: str, what: str) -> tuple[str, str] | None:
+    """The words for "ada …" of a verb that was used on ``what``, as in "cancelled the task", and its icon."""
+    verb = _by_name(name)
+    if verb is None:
+        return None
+    done = verb.done.replace("{}", what)
+    return done[0].lower() + done[1:], verb.icon
