@@ -17,15 +17,15 @@ from taskproject.errors import Invalid
 from tasks.events.narrowing import narrowing_of
 from tasks.events.reading import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
 
-LIMIT, WAIT = 1000, 30
+LIMIT, DEFAULT_LIMIT, WAIT = 1000, 100, 30
 PARAMETERS = {
     "after": "A cursor. Default: from the oldest event kept; `now`: return only the current cursor.",
     "project": "Key of a project.",
     "task": "Ref of a task.",
     "kinds": "Comma-separated kinds, such as `task.assigned,task.status_changed`. The schema"
     " `EventOutput` lists all; an unknown one is refused with the nearest.",
-    "limit": "At most 1000; 100 by default.",
-    "wait": "Seconds to wait for the next event, at most 30.",
+    "limit": f"At most {LIMIT}; {DEFAULT_LIMIT} by default.",
+    "wait": f"Seconds to wait for the next event, at most {WAIT}.",
 }
 TASK_PARAMETERS = ("after", "kinds", "limit", "wait")
 
@@ -87,7 +87,7 @@ class EventsView(View):
     def answer(self, request: Request, ref: str | None = None) -> Response:
         """The requested page; with ``ref``, of that task alone."""
         params = request.query_params
-        limit = _number(params, "limit", default=100, least=1, most=LIMIT)
+        limit = _number(params, "limit", default=DEFAULT_LIMIT, least=1, most=LIMIT)
         wait = _number(params, "wait", default=0, least=0, most=WAIT)
         narrowing = narrowing_of(
             self.actor, project=params.get("project"), task=ref or params.get("task"), kinds=params.get("kinds", "")

@@ -107,7 +107,11 @@ class CursorPagination(pagination.BasePagination):
             return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
         parameters = [
-            parameter("limit", "Rows per page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+            parameter(
+                "limit",
+                "Rows per page.",
+                {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            ),
             parameter("cursor", "From `next` or `previous` of an earlier answer.", {"type": "string"}),
         ]
         if orderings := getattr(view, "orderings", None):

@@ -4,17 +4,18 @@ from typing import Any
 
 from drf_spectacular.plumbing import get_lib_doc_excludes
 
+from taskproject.api.idempotency import HEADER, KEY_LENGTH
 from taskproject.api.operations import PROBLEMS
 from taskproject.api.problems import all_codes
 from taskproject.api.views import ListView, View
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _KEY = {
-    "name": "Idempotency-Key",
+    "name": HEADER,
     "in": "header",
     "required": False,
     "description": "Same key, same answer, one effect.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 _ANYTHING_OR_NULL: list[dict[str, Any]] = [{}, {"type": "null"}]
 

@@ -69,7 +69,7 @@ class DecisionOutput(serializers.Serializer):
     words = serializers.ListField(child=serializers.CharField())
 
 
-def _told(row: Row) -> dict[str, Any]:
+def _in_words(row: Row) -> dict[str, Any]:
     return {**row, "words": words.candidate(row)}
 
 
@@ -83,7 +83,7 @@ def candidates_output(matching: Matching) -> dict[str, Any]:
         "policy_version": matching.policy.version,
         "chosen": record.slug,
         "margin": record.margin,
-        "candidates": [_told(row) for row in matching.rows(0, agents=agents)],
+        "candidates": [_in_words(row) for row in matching.rows(0, agents=agents)],
     }
 
 
@@ -98,7 +98,7 @@ def decision_output(decision: AssignmentDecision) -> dict[str, Any]:
         "score": decision.score,
         "margin": decision.margin,
         "terms": decision.terms,
-        "candidates": [_told(row) for row in decision.candidates],
+        "candidates": [_in_words(row) for row in decision.candidates],
         "others": decision.others,
         "words": words.sentences(decision.candidates, decision.others),
     }

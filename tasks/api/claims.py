@@ -15,7 +15,7 @@ from taskproject.api.views import View
 from taskproject.api.waiting import waiting_of
 from taskproject.errors import DomainError
 from tasks.actions import claims
-from tasks.api.inputs import input_of
+from tasks.api.inputs import description_of, input_of
 from tasks.api.runs import RUN_EXAMPLE, RunOutput, run_outputs
 from tasks.models import Project
 from tasks.permissions import agent_of
@@ -23,6 +23,7 @@ from tasks.replies import count_unread
 from tasks.verbs import catalogue
 from tasks.waiting.work import WorkSeat, work_room
 
+#: Why there is nothing to claim, and after how many seconds to call again.
 RETRY_AFTER = {"at_capacity": 10, "paused": 60, "no_project": 60, "no_ready_task": 5}
 
 
@@ -32,9 +33,7 @@ class ClaimNextInput(input_of(catalogue.CLAIM_NEXT)):  # type: ignore[misc]
 
 class ClaimedOutput(serializers.Serializer):
     runs = RunOutput(many=True)
-    reason = serializers.ChoiceField(
-        ["at_capacity", "paused", "no_project", "no_ready_task"], allow_null=True, help_text="Why there is none."
-    )
+    reason = serializers.ChoiceField(list(RETRY_AFTER), allow_null=True, help_text="Why there is none.")
     retry_after_seconds = serializers.IntegerField(allow_null=True)
 
 
@@ -55,8 +54,9 @@ class ClaimNextView(View):
             fields = view.read(ClaimNextInput)
             projects = claims.projects_to_work_in(user, fields.get("projects"))
             seat = view._seat(fields, projects, waiting.seat)
-            nothing = view._continues_waiting(seat) or claims.finds_nothing_ready(actor=user, projects=projects)
-            if seat is None or not nothing:
+            if seat is None:
+                return False
+            if not view._continues_waiting(seat) and not claims.finds_nothing_ready(actor=user, projects=projects):
                 return False
         except (DomainError, APIException):
             return False  # The view gets the same error and answers it.
@@ -64,11 +64,11 @@ class ClaimNextView(View):
         return waiting.ask(seat, seconds=fields["wait_seconds"], answer_stands=False)
 
     @operation(
-        "work",
+        catalogue.CLAIM_NEXT.tag,
         "claim_next",
         "Claim what I should do next",
-        "First what is assigned to you, then what the projects let you pull; by priority, due date and age. "
-        "With `wait_seconds` the call waits for work. If there is none, `runs` is empty and `reason` says why.",
+        f"{description_of(catalogue.CLAIM_NEXT)} With `wait_seconds` the call waits for work. If there is none, "
+        "`runs` is empty and `reason` says why.",
         request=ClaimNextInput,
         responses=ClaimedOutput,
         request_example={"limit": 1, "wait_seconds": 20},
@@ -102,9 +102,9 @@ class ClaimNextView(View):
             }
         )
 
-    def _continues_waiting(self, seat: WorkSeat | None) -> bool:
+    def _continues_waiting(self, seat: WorkSeat) -> bool:
         """Whether the caller's wait just ended without work and continues: the room has seen what it would look for."""
-        return seat is not None and seat.has_looked and claims.may_take_more(actor=self.actor)
+        return seat.has_looked and claims.may_take_more(actor=self.actor)
 
     def _seat(self, fields: dict[str, Any], projects: list[Project], kept: WorkSeat | None) -> WorkSeat | None:
         """A place to wait for work, taken before looking for it; None if the caller does not wait."""

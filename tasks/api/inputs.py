@@ -1,4 +1,4 @@
-"""The input of requests for a verb, made from its declaration."""
+"""The input of requests for a verb, and their words in the API's description, made from its declaration."""
 
 from functools import cache
 from typing import Any
@@ -9,6 +9,16 @@ from rest_framework import serializers
 from taskproject.api.serializers import StrictSerializer
 from tasks.verbs import Verb
 from tasks.verbs.fields import Field, Json
+
+
+def summary_of(verb: Verb, on: str = "a task") -> str:
+    """What it does, in a few words; ``on``: what it is used on."""
+    return verb.doing.replace("{}", on)
+
+
+def description_of(verb: Verb) -> str:
+    """What it does, and what only callers of the API need to know."""
+    return f"{verb.help} {verb.in_api}".strip()
 
 
 class DeclaredField(serializers.Field):

@@ -13,7 +13,7 @@ from taskproject.api.serializers import StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import reviews, runs
 from tasks.api.fields import AnyJSON
-from tasks.api.inputs import input_of
+from tasks.api.inputs import description_of, input_of, summary_of
 from tasks.api.tasks.output import (
     DONE_EXAMPLE,
     TASK_EXAMPLE,
@@ -183,10 +183,10 @@ def finished_response(finished: runs.Finished) -> Response:
 
 class CompleteManyView(View):
     @operation(
-        "work",
+        catalogue.COMPLETE_MANY.tag,
         "complete_many_runs",
-        "Finish several runs",
-        "Each independently: a refused one carries its `problem`, the others are completed.",
+        summary_of(catalogue.COMPLETE_MANY, "several runs"),
+        description_of(catalogue.COMPLETE_MANY),
         request=CompleteManyInput,
         responses=ManyFinishedOutput,
         request_example={"runs": [{"id": RUN_ID, "summary": "done"}]},
@@ -198,11 +198,11 @@ class CompleteManyView(View):
         outcomes = runs.complete_runs(actor=self.actor, items=arguments)
         shown = iter(task_outputs([done.task for done in outcomes if isinstance(done, runs.Finished)]))
         return Response(
-            {"results": [self._told(item, done, shown) for item, done in zip(items, outcomes, strict=True)]}
+            {"results": [self._outcome(item, done, shown) for item, done in zip(items, outcomes, strict=True)]}
         )
 
     @staticmethod
-    def _told(
+    def _outcome(
         item: dict[str, Any], done: runs.Finished | DomainError, shown: Iterator[dict[str, Any]]
     ) -> dict[str, Any]:
         if isinstance(done, DomainError):
@@ -227,10 +227,10 @@ class TaskRunsView(ListView):
 
 class AdoptView(View):
     @operation(
-        "review",
+        catalogue.ADOPT.tag,
         "adopt_late_result",
-        "Adopt a late result",
-        "Managers only: use a result that arrived after its lease was lost as the task's result.",
+        summary_of(catalogue.ADOPT),
+        description_of(catalogue.ADOPT),
         request=None,
         responses=FinishedOutput,
     )

@@ -12,7 +12,7 @@ from taskproject.api.operations import operation
 from taskproject.api.views import View
 from tasks.actions.runs import Finished
 from tasks.api.assignment import DecisionOutput, decision_output
-from tasks.api.inputs import input_of
+from tasks.api.inputs import description_of, input_of, summary_of
 from tasks.api.runs import (
     BRIEF_EXAMPLE,
     FINISHED_EXAMPLE,
@@ -54,11 +54,6 @@ ANSWERS: dict[Answer, tuple[type[serializers.Serializer], Callable[[User, Any], 
 }
 
 
-def words_of(verb: Verb, on: str = "a task") -> tuple[str, str, str, str]:
-    """Tag, operation id, summary and description of the verb in the API's description."""
-    return verb.tag, verb.operation or verb.key, verb.doing.replace("{}", on), f"{verb.help} {verb.in_api}".strip()
-
-
 def view_of(verb: Verb) -> type[View]:
     """The view of a verb on a task, addressed by its ref, or on the caller's run, addressed by its id."""
     output, respond, example = ANSWERS[verb.answer]
@@ -66,7 +61,10 @@ def view_of(verb: Verb) -> type[View]:
 
     class VerbView(View):
         @operation(
-            *words_of(verb),
+            verb.tag,
+            verb.operation or verb.key,
+            summary_of(verb),
+            description_of(verb),
             request=takes,
             responses=output,
             request_example=verb.example,

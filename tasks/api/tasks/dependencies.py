@@ -5,7 +5,7 @@ from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.views import View
-from tasks.api.inputs import input_of
+from tasks.api.inputs import description_of, input_of, summary_of
 from tasks.api.tasks.output import TaskOutput, task_response
 from tasks.finding import find_task
 from tasks.using.calling import use
@@ -15,9 +15,10 @@ from tasks.verbs.catalogue import ADD_DEPENDENCIES, REMOVE_DEPENDENCIES
 
 class DependenciesView(View):
     @operation(
-        "tasks",
+        ADD_DEPENDENCIES.tag,
         "add_dependencies",
-        "Make a task wait for others",
+        summary_of(ADD_DEPENDENCIES),
+        description_of(ADD_DEPENDENCIES),
         request=input_of(ADD_DEPENDENCIES),
         responses=TaskOutput,
         request_example=ADD_DEPENDENCIES.example,
@@ -26,9 +27,10 @@ class DependenciesView(View):
         return self._change(ref, ADD_DEPENDENCIES)
 
     @operation(
-        "tasks",
+        REMOVE_DEPENDENCIES.tag,
         "remove_dependencies",
-        "Make a task no longer wait for others",
+        summary_of(REMOVE_DEPENDENCIES),
+        description_of(REMOVE_DEPENDENCIES),
         request=input_of(REMOVE_DEPENDENCIES),
         responses=TaskOutput,
         request_example=REMOVE_DEPENDENCIES.example,

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from tasks.api.tasks.output import PRIORITIES
 from tasks.errors import Invalid, unknown_name
-from tasks.models import Agent, Assignment, Project, RequiredSkill, Task
+from tasks.models import Agent, Assignment, AssignmentEnd, Project, RequiredSkill, Task
 from tasks.querysets import TaskQuerySet
 from tasks.refs import parse_ref
 from tasks.transitions import Status
@@ -128,7 +128,7 @@ class TaskFilter(UsedFilterSet):
             agents = agents | Agent.objects.filter(user=self.request.user)
         ids = list(agents.values_list("pk", flat=True))
         assigned = Assignment.objects.filter(task=OuterRef("pk"), agent__in=ids)
-        return queryset.filter(Exists(assigned.filter(Q(ended_at__isnull=True) | Q(end_reason="closed"))))
+        return queryset.filter(Exists(assigned.filter(Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED))))
 
     def by_unassigned(self, queryset: TaskQuerySet, name: str, wanted: bool) -> QuerySet:
         active = Assignment.objects.active().filter(task=OuterRef("pk"))

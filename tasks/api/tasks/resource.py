@@ -15,7 +15,7 @@ from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import tasks as task_verbs
 from tasks.actions.names import agents_named, tasks_named
 from tasks.api.fields import Texts
-from tasks.api.inputs import DeclaredField
+from tasks.api.inputs import DeclaredField, description_of, summary_of
 from tasks.api.tasks.filters import TaskFilter
 from tasks.api.tasks.output import (
     PRIORITIES,
@@ -183,10 +183,10 @@ class TaskView(View):
         return task_response(task)
 
     @operation(
-        "tasks",
+        catalogue.DELETE.tag,
         "delete_task",
-        "Delete a task",
-        "Managers only; not while it is in progress.",
+        summary_of(catalogue.DELETE),
+        description_of(catalogue.DELETE),
         responses={204: None},
     )
     def delete(self, request: Request, ref: str) -> Response:
