@@ -19,19 +19,12 @@ import orjson
 
 from taskproject.api.problems import CONTENT_TYPE, problem
 from taskproject.api.waiting import WAITING, Waiting
+from taskproject.http.bodies import BodyRefused, Gone, Receive, Scope, read_body
 from taskproject.http.pool import Job, ThreadPool
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-#: The largest body of a request; the API's contract says 1 MB.
-MAX_BODY_BYTES = 1024 * 1024
-#: How much of a too large body is read and discarded, so that its sender gets to read the answer.
-DRAINED_BYTES = 16 * 1024 * 1024
-#: A body that is not complete by then is given up.
-BODY_SECONDS = 60
 #: If a request takes longer, the server watches whether its client goes away.
 WATCH_AFTER_SECONDS = 0.5
 FILE_BLOCK_BYTES = 256 * 1024
@@ -41,18 +34,6 @@ STREAM_PARTS_AHEAD = 8
 THREADS = 24
 #: Requests that may wait at a time for something to happen; others are answered at once.
 MOST_WAITING = 10_000
-
-
-class _TooLarge(Exception):
-    pass
-
-
-class _BadLength(Exception):
-    pass
-
-
-class _Gone(Exception):
-    """The client went away."""
 
 
 class _FileWrapper:
@@ -85,7 +66,7 @@ class _Stream:
 
     def cut(self) -> None:
         """In the thread: let the loop end the answer where it is, without completing it."""
-        self.loop.call_soon_threadsafe(self.parts.put_nowait, _Gone())
+        self.loop.call_soon_threadsafe(self.parts.put_nowait, Gone())
 
 
 class _Exchange:
@@ -122,7 +103,7 @@ class _Exchange:
         self._watch: asyncio.Task[None] | None = None
 
     async def run(self) -> "bytes | _Stream":
-        """Let a thread run Django. Raises ``_Gone`` if the client went away before a thread was free."""
+        """Let a thread run Django. Raises ``Gone`` if the client went away before a thread was free."""
         self.waiting.begin_run()
         self._job = Job(self.answer, self.loop)
         self.bridge.pool.submit(self._job)
@@ -131,7 +112,7 @@ class _Exchange:
             return await self._job.future
         except asyncio.CancelledError:
             if self.gone:
-                raise _Gone from None
+                raise Gone from None
             self.gone = True
             raise
         finally:
@@ -141,11 +122,11 @@ class _Exchange:
     async def wait(self) -> bool:
         """Wait for what the view requested. Returns whether to run it again; False: its answer stands.
 
-        Raises ``_Gone`` if the client goes away.
+        Raises ``Gone`` if the client goes away.
         """
         waiting, bridge = self.waiting, self.bridge
         if self.gone:
-            raise _Gone
+            raise Gone
         if bridge.closing:
             return False
         if len(bridge.waiting) >= MOST_WAITING:
@@ -163,7 +144,7 @@ class _Exchange:
             bridge.waiting.discard(self)
             self.woken = None
         if self.gone:
-            raise _Gone
+            raise Gone
         return again
 
     def _wake(self) -> None:
@@ -316,16 +297,10 @@ class ThreadedWSGI:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await read_body(scope, receive)
-        except _TooLarge:
-            await _refuse(send, "body_too_large", "The body is larger than 1 MB; send less at a time.")
+        except BodyRefused as refused:
+            await _refuse(send, refused.code, refused.detail)
             return
-        except _BadLength:
-            await _refuse(send, "validation_error", "Content-Length is not a number.")
-            return
-        except TimeoutError:
-            await _refuse(send, "request_timeout", f"The body did not come within {BODY_SECONDS} seconds.")
-            return
-        except _Gone:
+        except Gone:
             return
         exchange = _Exchange(self, scope, body, receive)
         try:
@@ -338,7 +313,7 @@ class ThreadedWSGI:
             else:
                 exchange.watch()
                 await self._send_stream(exchange, answer, send)
-        except _Gone:
+        except Gone:
             return
         finally:
             exchange.end()
@@ -353,64 +328,6 @@ class ThreadedWSGI:
             if part is None:
                 return
             stream.room.release()
-
-
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises ``_TooLarge``, ``_Gone`` (the client went away), ``TimeoutError``."""
-    declared = None
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            if not value.isdigit():
-                raise _BadLength
-            declared = int(value)
-        elif name == b"transfer-encoding":
-            declared = -1
-    if declared is None or declared == 0:
-        return b""
-    if declared > MAX_BODY_BYTES:
-        await _drain(scope, receive, declared)
-        raise _TooLarge
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _Gone
-    body = message.get("body", b"")
-    if message.get("more_body"):
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await _read_rest(body, receive)
-    if len(body) > MAX_BODY_BYTES:
-        raise _TooLarge
-    return body
-
-
-async def _read_rest(first: bytes, receive: Receive) -> bytes:
-    parts, size, more = [first], len(first), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        part, more = message.get("body", b""), message.get("more_body", False)
-        size += len(part)
-        if size > DRAINED_BYTES:
-            raise _TooLarge
-        if size <= MAX_BODY_BYTES:
-            parts.append(part)
-    if size > MAX_BODY_BYTES:
-        raise _TooLarge
-    return b"".join(parts)
-
-
-async def _drain(scope: Scope, receive: Receive, declared: int) -> None:
-    """Read and discard a body, so that its sender reads the answer instead of a broken connection."""
-    if declared > DRAINED_BYTES or any(name == b"expect" for name, _ in scope["headers"]):
-        return  # a client that sent Expect: 100-continue has not sent its body yet
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect" or not message.get("more_body"):
-                    return
-    except TimeoutError:
-        return
 
 
 async def _refuse(send: Send, code: str, detail: str) -> None:

@@ -5,9 +5,11 @@ import io
 import threading
 
 import orjson
+import pytest
 
-from taskproject.http import bridge
-from taskproject.http.bridge import MAX_BODY_BYTES, ThreadedWSGI, build_environ
+from taskproject.api.renderers import BODY_LIMIT
+from taskproject.http import bodies, bridge
+from taskproject.http.bridge import ThreadedWSGI, build_environ
 from taskproject.tests.asgi_client import talk
 
 
@@ -88,7 +90,7 @@ def test_body_declared_too_large_is_refused_before_it_is_kept():
     reached = []
 
     async def main():
-        scope = scope_of(method="POST", headers=[(b"content-length", str(MAX_BODY_BYTES + 1).encode())])
+        scope = scope_of(method="POST", headers=[(b"content-length", str(BODY_LIMIT + 1).encode())])
         app = ThreadedWSGI(lambda *args: reached.append(args))
         return await exchange(app, scope, body_message(b"x" * 1000, more=True), body_message(b"x"))
 
@@ -102,7 +104,7 @@ def test_body_declared_too_large_is_refused_before_it_is_kept():
 def test_body_sent_in_chunks_too_large_is_refused():
     async def main():
         scope = scope_of(method="POST", headers=[(b"transfer-encoding", b"chunked")])
-        half = b"x" * (MAX_BODY_BYTES // 2 + 1)
+        half = b"x" * (BODY_LIMIT // 2 + 1)
         return await exchange(ThreadedWSGI(echo), scope, body_message(half, more=True), body_message(half))
 
     assert asyncio.run(main())[0] == 413
@@ -110,12 +112,12 @@ def test_body_sent_in_chunks_too_large_is_refused():
 
 def test_body_of_the_allowed_size_passes():
     async def main():
-        body = b"x" * MAX_BODY_BYTES
-        scope = scope_of(method="POST", headers=[(b"content-length", str(MAX_BODY_BYTES).encode())])
+        body = b"x" * BODY_LIMIT
+        scope = scope_of(method="POST", headers=[(b"content-length", str(BODY_LIMIT).encode())])
         return await exchange(ThreadedWSGI(echo), scope, body_message(body))
 
     status, _, body = asyncio.run(main())
-    assert (status, len(body)) == (201, MAX_BODY_BYTES + 5)
+    assert (status, len(body)) == (201, BODY_LIMIT + 5)
 
 
 def test_half_a_body_never_reaches_the_application():
@@ -130,14 +132,16 @@ def test_half_a_body_never_reaches_the_application():
     assert not reached
 
 
-def test_body_that_stops_half_way_is_given_up(monkeypatch):
-    monkeypatch.setattr(bridge, "BODY_SECONDS", 0.01)
+@pytest.mark.parametrize("came", [[], [body_message(b"12345", more=True)]], ids=["nothing", "half"])
+def test_body_that_does_not_come_in_time_is_given_up(monkeypatch, came):
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)
 
     async def main():
         scope = scope_of(method="POST", headers=[(b"content-length", b"10")])
-        return await exchange(ThreadedWSGI(echo), scope, body_message(b"12345", more=True))
+        return await exchange(ThreadedWSGI(echo), scope, *came)
 
-    assert asyncio.run(main())[0] == 408
+    status, _, body = asyncio.run(main())
+    assert (status, orjson.loads(body)["code"]) == (408, "request_timeout")
 
 
 def test_streamed_answer_arrives_whole_and_is_closed():
