@@ -468,7 +468,8 @@ class TaskLives(RuleBasedStateMachine):
 
     def _events_tell_each_status(self):
         moves = {key: [] for key in self.world.tasks}
-        for task_id, data in Event.objects.filter(kind="task.status_changed").in_order().values_list("task_id", "data"):
+        # Whatever the kind: taking a task from its holder is in the event that unassigns.
+        for task_id, data in Event.objects.filter(data__has_key="to").in_order().values_list("task_id", "data"):
             if task_id in moves:
                 moves[task_id].append(data["to"])
         assert moves == {key: task.statuses for key, task in self.world.tasks.items()}
