@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import connection, transaction
 
 from messaging.models import FollowerCursor
 from tasks import clock
@@ -20,6 +20,7 @@ from tasks.errors import CursorExpired
 from tasks.events.listening import Ears, listener
 from tasks.events.reading import Cursor, present_cursor, read_kinds
 from tasks.models import Event
+from tasks.outage import AWAY, Outage
 
 logger = logging.getLogger(__name__)
 
@@ -99,21 +100,14 @@ class Follower:
 
     def run(self, stop: threading.Event) -> None:
         """Follow until ``stop`` is set, woken by the listener; an outage of the database is logged once."""
-        is_away = False
+        outage = Outage(logger, f"The follower {self.name}")
         with closing(connection), listener.ears(kinds=self.kinds) as ears:
             while not stop.is_set():
                 try:
                     done, more = self.step()
-                    if is_away:
-                        logger.warning("The database is back; %s continue.", self.name)
-                    is_away = False
-                except (DatabaseError, InterfaceError) as error:
-                    if not is_away:
-                        logger.warning(
-                            "The database is down, %s wait: %s", self.name, " ".join(str(error).split())[:200]
-                        )
-                    is_away = True
-                    connection.close()
+                    outage.end()
+                except AWAY as error:
+                    outage.begin(error)
                     stop.wait(1)
                 except Exception:
                     # Nothing is skipped: the batch is tried again, and `doctor` shows how far behind this is.

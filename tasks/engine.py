@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from taskproject.models import IdempotencyKey
 from tasks.actions import passing_time
 from tasks.models import Run
+from tasks.outage import AWAY, Outage
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ companions: list[Companion] = []
 
 
 def tick() -> Ticked:
-    """Do everything that is due now. Safe beside other engines; raises ``DatabaseError`` if the database is down."""
+    """Do everything that is due now. Safe beside other engines; raises one of ``AWAY`` if the database is away."""
     passing_time.begin_tick()
     done = Ticked()
     while runs := passing_time.expired_runs():
@@ -75,7 +76,7 @@ def _expire(run: Run) -> bool:
     """End leases one by one: a run that fails must not keep the leases of all others from ending."""
     try:
         return passing_time.expire_run(run=run)
-    except DatabaseError:
+    except AWAY:
         raise
     except Exception:
         logger.exception("The lease of run %s of task %s could not be ended; the others are.", run.number, run.task_id)
@@ -104,7 +105,7 @@ def run(stop: threading.Event, *, report: Callable[[Ticked], None] | None = None
         for companion in companions
     ]
     # Make up for an outage before anything ends because of it.
-    with contextlib.suppress(DatabaseError):
+    with contextlib.suppress(*AWAY):
         passing_time.begin_tick()
     for thread in beside:
         thread.start()
@@ -116,7 +117,7 @@ def run(stop: threading.Event, *, report: Callable[[Ticked], None] | None = None
 
 
 def _tick_until(stop: threading.Event, report: Callable[[Ticked], None] | None) -> None:
-    away = False
+    outage = Outage(logger, "The engine")
     ticks = 0
     while not stop.is_set():
         try:
@@ -126,14 +127,9 @@ def _tick_until(stop: threading.Event, report: Callable[[Ticked], None] | None) 
             if ticks % SLOW_AFTER == 0:
                 IdempotencyKey.objects.outdated().delete()
             ticks += 1
-            if away:
-                logger.warning("The database is back; the engine continues.")
-            away = False
-        except DatabaseError as error:
-            if not away:
-                logger.warning("The engine waits for the database: %s", " ".join(str(error).split())[:200])
-            away = True
-            connection.close()
+            outage.end()
+        except AWAY as error:
+            outage.begin(error)
         except Exception:
             logger.exception("A tick of the engine failed; the engine continues.")
         stop.wait(TICK_SECONDS)

@@ -151,7 +151,7 @@ def test_run_is_woken_by_the_bell_and_survives_an_outage(cast, new_task, monkeyp
         new_task()
         thread.join(30)
     assert not thread.is_alive()
-    assert "The database is down, notifications wait: the database went away" in caplog.text
+    assert "The follower notifications waits for the database: the database went away" in caplog.text
 
 
 def test_the_engine_has_the_follower_as_companion():

@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import Q
 
 from tasks import clock
@@ -24,6 +24,7 @@ from tasks.events import kinds
 from tasks.events.listening import News, listener
 from tasks.events.reading import present_cursor
 from tasks.models import Agent, AgentKind, AssignmentMode, AssignmentSource, Event, Project, Task
+from tasks.outage import AWAY, Outage
 
 logger = logging.getLogger(__name__)
 
@@ -70,18 +71,15 @@ class Matchmaker:
 
     def run(self, stop: threading.Event) -> None:
         """Match soon after each change until ``stop`` is set; waits out outages of the database."""
-        away = False
+        outage = Outage(logger, "Assignment")
         with closing(connection), closing(listener.subscribe(self._listen, kinds=kinds.WAKING_MATCHING)):
             while not stop.is_set():
                 try:
                     self.tick()
-                    away = False
+                    outage.end()
                     self._wait(stop)
-                except DatabaseError as error:
-                    if not away:
-                        logger.warning("Assignment waits for the database: %s", " ".join(str(error).split())[:200])
-                    away = True
-                    connection.close()
+                except AWAY as error:
+                    outage.begin(error)
                     stop.wait(TICK_SECONDS)
                 except Exception:
                     logger.exception("A matching failed; the next one will try again.")

@@ -26,13 +26,14 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from tasks.errors import CursorExpired
 from tasks.events.reading import Cursor, present_cursor, read_all
 from tasks.events.recording import bell
 from tasks.events.settled import settled
 from tasks.models import Event
+from tasks.outage import AWAY, Outage
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +154,8 @@ class Listener:
 
     def _follow(self) -> None:
         place: Cursor | None = None
-        is_away = starts_over = False
+        starts_over = False
+        outage = Outage(logger, "The stream")
         pause = _Pause(self._rung)
         while self._is_wanted():
             self._rung.clear()
@@ -168,26 +170,21 @@ class Listener:
                 logger.warning("The events are from another database; the stream starts over from there.")
                 place, starts_over = None, True
                 continue
-            except (DatabaseError, InterfaceError) as error:
-                if not is_away:
-                    logger.warning("The stream waits for the database: %s", " ".join(str(error).split())[:200])
-                is_away = True
-                connection.close()
+            except AWAY as error:
+                outage.begin(error)
                 time.sleep(RETRY_SECONDS)
                 continue
             except Exception:
                 logger.exception("The stream could not be read; trying again.")
                 time.sleep(RETRY_SECONDS)
                 continue
-            if is_away:
-                logger.warning("The database is back; the stream continues.")
-            is_away = False
+            outage.end()
             if events:
                 self._deliver(News(events, place), to=self._present())
             if len(events) == BATCH:
                 continue
             # The next look reports an outage in between.
-            with suppress(DatabaseError, InterfaceError):
+            with suppress(*AWAY):
                 pause.end(at_gap=settled.has_gap)
 
     @staticmethod

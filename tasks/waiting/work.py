@@ -12,10 +12,9 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import connections
 
 from tasks import clock
 from tasks.events.kinds import (
@@ -29,6 +28,7 @@ from tasks.events.kinds import (
     may_bring_work,
 )
 from tasks.models import Agent, AgentSkill, Assignment, Event, Project, RequiredSkill, Task
+from tasks.outage import AWAY, Outage
 from tasks.waiting.room import LINGER_SECONDS, Room, Seat
 
 logger = logging.getLogger(__name__)
@@ -191,22 +191,16 @@ class WorkRoom(Room[WorkSeat]):
     # In the room's own thread.
 
     def _run(self) -> None:
-        is_away = False
+        outage = Outage(logger, "The waiting room")
         try:
             while self._wait_for_something():
                 try:
                     if time.monotonic() >= self._look_around_at:
                         self._look_around()
                     self._look()
-                    is_away = False
-                except (DatabaseError, InterfaceError) as error:
-                    if not is_away:
-                        logger.warning(
-                            "The waiting room waits for the database: %s", " ".join(str(error).split())[:200]
-                        )
-                    is_away = True
-                    with suppress(DatabaseError, InterfaceError):
-                        connection.close()
+                    outage.end()
+                except AWAY as error:
+                    outage.begin(error)
                     time.sleep(RETRY_SECONDS)
                 except Exception:
                     # Without this thread, those who wait would be woken by nobody.
