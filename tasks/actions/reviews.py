@@ -18,7 +18,7 @@ from tasks.actions.funnel import (
     stop,
     verb,
 )
-from tasks.actions.runs import SUMMARY_TOLD, Finished, bring_result, finishing_status
+from tasks.actions.runs import SUMMARY_IN_EVENT, Finished, bring_result, finishing_status
 from tasks.errors import Invalid
 from tasks.events.recording import record
 from tasks.models import Agent, Review, Role, Run, RunStatus, Task, Verdict
@@ -110,7 +110,7 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
         raise LostRace
     summary, result = late["summary"], late["result"]
     moved = bring_result(task, "adopt", target, summary=summary, result=result, held=held, actor=actor)
-    facts: dict[str, Any] = {"summary": summary[:SUMMARY_TOLD]}
+    facts: dict[str, Any] = {"summary": summary[:SUMMARY_IN_EVENT]}
     if active is not None:
         facts |= {"revoked_run": active.number, "taken_from": slugs([active.agent])}
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)

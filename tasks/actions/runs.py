@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 #: How somebody else may have ended a run whose holder keeps working: the late result is stored.
 LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
 #: How much of a summary the event includes; the run has all of it.
-SUMMARY_TOLD = 500
+SUMMARY_IN_EVENT = 500
 RETRY_BASE, RETRY_CAP = timedelta(seconds=30), timedelta(hours=1)
 
 
@@ -231,7 +231,7 @@ def _complete(
     changes |= _used(usage)
     if not end_run(run, RunStatus.COMPLETED, now=held.at, **changes):
         raise Fenced(run)
-    facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_TOLD]}
+    facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_IN_EVENT]}
     moved = bring_result(task, "complete", target, summary=summary, result=result, held=held, actor=actor)
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     return Finished(task, [other.ref for other in moved.unblocked])

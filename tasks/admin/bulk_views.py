@@ -51,7 +51,7 @@ class BulkForm(InputForm):
 
 
 def parse_ids(text: str) -> list[int]:
-    """Task ids from ``1,2,3``, without repeats; anything that is not a number is ignored."""
+    """Ids from ``1,2,3``, without repeats; anything that is not a number is ignored."""
     ids = (int(part) for part in text.split(",") if part.isdecimal() and len(part) < 19)
     return list(dict.fromkeys(ids))[:MOST_SELECTED]
 
@@ -155,8 +155,8 @@ class BulkActions(ScopedAdmin):
             context["preview"] = preview_of(list(reachable.filter(pk__in=ids)))
         if verb.agents:
             context["candidates"] = candidates_for(ids)
-            posted = form.data.getlist("agents") if form else []  # type: ignore[attr-defined]
-            context["chosen"] = {int(pk) for pk in posted if pk.isdecimal()}
+            posted = form.data.getlist(verb.agents.name) if form else []  # type: ignore[attr-defined]
+            context["chosen"] = set(parse_ids(",".join(posted)))
             context["projects"] = managed_projects(request).filter(tasks__in=ids[:NAMED]).distinct()
         return self._page(request, "bulk.html", context)
 

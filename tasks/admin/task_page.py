@@ -18,7 +18,7 @@ from tasks.models import Agent, Event, Run, Task
 from tasks.using.calling import use
 from tasks.using.forms import InputForm
 from tasks.using.openness import Scene
-from tasks.using.posting import posted_verb, press, sentence
+from tasks.using.posting import posted_verb, press, run_numbered, sentence
 from tasks.verbs import Door, On, Verb
 from tasks.verbs.catalogue import ADOPT, UNASSIGN, at
 
@@ -116,8 +116,7 @@ class TaskPage(ScopedAdmin):
         task = self._task_for_verb(request, object_id)
         if task is not None:
             number = request.POST.get("number", "")
-            known = Run.objects.filter(task=task, number=int(number)) if number.isdecimal() else Run.objects.none()
-            if not known.exists():
+            if run_numbered(task, number) is None:
                 raise Http404
             data = {"run": number}
             self._try(request, lambda: press(ADOPT, actor=request.user, task=task, data=data), ADOPT)  # type: ignore[arg-type]

@@ -285,7 +285,8 @@ def test_late_result_is_adopted_by_its_run_number_and_no_run_id_is_shown(cast, n
         "has no late result" in messages_of(ada.post(url, {"number": "1"}, follow=True))[0]
         or task.status == "completed"
     )
-    assert ada.post(url, {"number": "7"}).status_code == 404
+    for number in ("7", "", "one", "٣", "9" * 5000):
+        assert ada.post(url, {"number": number}).status_code == 404
 
 
 def test_page_shows_the_whole_history_of_the_task_escaped(cast, new_task, ada):

@@ -43,14 +43,14 @@ def sentence(error: DomainError, verb: Verb | None) -> str:
     return error.sentence
 
 
-def _numbered(task: Task, number: str) -> Run | None:
+def run_numbered(task: Task, number: str) -> Run | None:
     """The run with this number: its id is a secret that no page contains."""
     is_number = number.isascii() and number.isdecimal() and len(number) < 10
     return Run.objects.filter(task=task, number=int(number)).first() if is_number else None
 
 
 def _run(task: Task, number: str) -> Run:
-    run = _numbered(task, number)
+    run = run_numbered(task, number)
     if run is None:
         raise Invalid({"run": f"{task.ref} has no such run."})
     return run
@@ -62,7 +62,7 @@ def _own_run(actor: "User", task: Task, number: str) -> Run:
     The verb itself reports a lost lease.
     """
     agent = agent_of(actor)
-    run = _numbered(task, number)
+    run = run_numbered(task, number)
     if run is None or agent is None or run.agent_id != agent.pk:
         raise Invalid({"run": f"Run {number[:10]} of {task.ref} is not yours."})
     return run
