@@ -1,7 +1,7 @@
 """Runs tests that use no database only once, as a pytest plugin.
 
-The first run stores the names of the passed tests (``--passed-to FILE``); a second run, on another database, leaves out
-those of them that use no database (``--once FILE``). A test that did not pass in the first run is never left out.
+The first run stores the names of the passed tests (``--passed-to=FILE``); a second run, on another database, leaves out
+those of them that use no database (``--once=FILE``). A test that did not pass in the first run is never left out.
 """
 
 from pathlib import Path
