@@ -143,19 +143,36 @@ class Moved:
     unblocked: list[Task] = field(default_factory=list)
 
 
-def move(task: Task, verb: str, target: Status, *, held: Held, actor: "User | None", **changes: Any) -> Moved:
+def move(
+    task: Task,
+    verb: str,
+    target: Status,
+    *,
+    held: Held,
+    actor: "User | None",
+    still: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Moved:
     """Move ``task`` to ``target``; see ``move_all``."""
-    return move_all([task], verb, target, held=held, actor=actor, **changes)
+    return move_all([task], verb, target, held=held, actor=actor, still=still, **changes)
 
 
 def move_all(
-    tasks: Sequence[Task], verb: str, target: Status, *, held: Held, actor: "User | None", **changes: Any
+    tasks: Sequence[Task],
+    verb: str,
+    target: Status,
+    *,
+    held: Held,
+    actor: "User | None",
+    still: dict[str, Any] | None = None,
+    **changes: Any,
 ) -> Moved:
     """Move tasks of one status to ``target`` by one UPDATE, conditional on the status still being the one we read.
 
     Also updates the counters of dependents and parents, and closes or reopens assignments with the tasks.
     ``changes`` are further columns; a task that returns to *not started* is deferred until the later of its
-    ``deferred_until`` and its ``start_after``. The verb records the event of each task, with these facts and its own.
+    ``deferred_until`` and its ``start_after``. ``still`` are columns that chose the target and must not have changed
+    since they were read. The verb records the event of each task, with these facts and its own.
     Raises ``IllegalTransition`` if the table has no such move, ``LostRace`` if somebody was faster with any of them.
     """
     now, source = held.at, Status(tasks[0].status)
@@ -172,7 +189,7 @@ def move_all(
     if settles_child(source) != settles_child(target):
         # The parent's counter changes too, so it must still be the parent.
         as_read = functools.reduce(operator.or_, (Q(pk=task.pk, parent=task.parent_id) for task in tasks))
-    changed = Task.objects.filter(as_read, status=source).update(
+    changed = Task.objects.filter(as_read, status=source, **(still or {})).update(
         status=target, updated_at=now, version=F("version") + 1, **changes
     )
     if changed != len(tasks):

@@ -254,6 +254,7 @@ def bring_result(
         target,
         held=held,
         actor=actor,
+        still={"review_required": task.review_required},
         summary=summary,
         result=result,
         progress_percent=100,

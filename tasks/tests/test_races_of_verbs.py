@@ -102,6 +102,24 @@ def test_dependency_added_while_the_task_ends_comes_first_or_is_refused(cast, ne
         assert_invariants()
 
 
+def test_completing_while_a_review_is_made_required_skips_no_review(cast, new_task):
+    for seed in ROUNDS:
+        task = new_task()
+        run = claims.claim_task(actor=cast.atlas.user, task=task)
+        at_once(
+            lambda task=task: verbs.edit_task(actor=cast.ada.user, task=task, changes={"review_required": True}),
+            lambda run=run: runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done"),
+            seed=seed,
+        )
+        *_, before_last, last = Event.objects.filter(task=task).order_by("pk")
+        if last.kind == "task.status_changed":
+            assert before_last.kind == "task.edited"
+            assert last.data["to"] == "in_review"
+        else:
+            assert before_last.data["to"] == "completed"
+        assert_invariants()
+
+
 def test_claim_by_two_agents_at_once_gives_one_the_task(cast, new_task):
     for seed in ROUNDS:
         task = new_task()
