@@ -198,7 +198,7 @@ def decline_task(*, actor: "User", task: Task, reason: str) -> Task:
         raise NotAssignee(f"{task.ref} is not assigned to you; there is nothing to decline.")
     require_legal(catalogue.DECLINE, task)
     now = clock.now()
-    mine.active().update(ended_at=now, end_reason=AssignmentEnd.DECLINED, end_note=reason[:500])
+    mine.active().update(ended_at=now, end_reason=AssignmentEnd.DECLINED, end_note=reason)
     touch([task.pk], now)
     task.updated_at, task.version = now, task.version + 1
     record(event(kinds.TASK_DECLINED, at=now, actor=actor, task=task, agent=agent, note=reason))

@@ -320,7 +320,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('end_reason', models.CharField(blank=True, choices=[('closed', 'The task ended'), ('unassigned', 'Unassigned'), ('given_back', 'It was not finished, and nobody had assigned it by hand'), ('lapsed', 'The offer was not accepted in time'), ('declined', 'The agent declined')], max_length=12)),
-                ('end_note', models.CharField(blank=True, help_text='Why the agent declined.', max_length=500)),
+                ('end_note', models.TextField(blank=True, help_text='Why the agent declined.')),
                 ('accept_by', models.DateTimeField(blank=True, help_text='An automatic assignment is an offer: unclaimed, it lapses then.', null=True)),
                 ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='tasks.agent')),
                 ('assigned_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

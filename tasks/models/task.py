@@ -199,7 +199,7 @@ class Assignment(models.Model):
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=12, choices=AssignmentEnd, blank=True)
-    end_note = models.CharField(max_length=500, blank=True, help_text="Why the agent declined.")
+    end_note = models.TextField(blank=True, help_text="Why the agent declined.")
     accept_by = models.DateTimeField(
         null=True, blank=True, help_text="An automatic assignment is an offer: unclaimed, it lapses then."
     )

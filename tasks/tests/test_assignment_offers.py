@@ -215,6 +215,14 @@ def test_offer_that_lapses_goes_to_the_next_and_rests_for_the_first(auto, new_ta
     assert len(assignee(task)) == 1
 
 
+def test_decline_keeps_the_whole_reason(auto, new_task):
+    task, reason = new_task(), "x" * 10_000
+    match_now(auto)
+    (first,) = assignee(task)
+    decline_task(actor=getattr(auto, first).user, task=task, reason=reason)
+    assert Assignment.objects.get(task=task).end_note == reason
+
+
 def test_decline_gives_the_task_to_the_next_and_never_again_to_the_decliner(auto, new_task):
     task = new_task()
     match_now(auto)
