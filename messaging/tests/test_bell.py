@@ -69,4 +69,4 @@ def test_ears_hear_once_the_layer_is_back_and_close(monkeypatch, caplog):
         ears.close()
     assert not ears._thread.is_alive()
     assert layer.groups == [bell.GROUP]
-    assert "The bell of other processes is away (Connection refused)" in caplog.text
+    assert "The bell of other processes is out (Connection refused); polling." in caplog.text
