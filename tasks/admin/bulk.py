@@ -42,13 +42,16 @@ class Outcome:
     refused: dict[str, list[str]] = field(default_factory=dict)
 
     def refuse(self, ref: str, reason: str) -> None:
-        """Record why a task was refused; a reason shared by several tasks refers to each as "it"."""
+        """Record why a task was refused, in words that call it "it"."""
         self.refused.setdefault(reason, []).append(ref)
 
     @property
     def refusals(self) -> list[tuple[str, list[str]]]:
-        """Each reason as a sentence, with the refs that it applies to."""
-        return list(self.refused.items())
+        """Each reason as a sentence, with the refs that it applies to: several are called "each"."""
+        return [
+            (f"each {reason[3:]}" if len(refs) > 1 and reason.startswith("it ") else reason, refs)
+            for reason, refs in self.refused.items()
+        ]
 
     @property
     def count(self) -> int:
@@ -105,6 +108,7 @@ def _run_all(
     tasks: dict[int, Task] = {}
     for start in range(0, len(ids), LOADED):
         tasks |= reach(ids[start : start + LOADED])
+    decided = AssignmentDecision.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     results = FUNCTIONS[verb.key](actor=actor, tasks=list(tasks.values()))
     for pk in ids:
         result = results.get(pk)
@@ -115,7 +119,9 @@ def _run_all(
         elif isinstance(result, AssignmentDecision) and result.agent_id is None:
             outcome.refuse(tasks[pk].ref, f"Nobody was found. {why_nobody(result.candidates, result.others)}")
         else:
-            outcome.done.append(tasks[pk].ref)
+            # An offer from before stands.
+            same = isinstance(result, AssignmentDecision) and result.pk <= decided
+            (outcome.unchanged if same else outcome.done).append(tasks[pk].ref)
 
 
 def _run_one(verb: Verb, actor: Any, task: Task | None, values: dict[str, Any], outcome: Outcome) -> None:

@@ -119,8 +119,8 @@ def preview(tasks: Sequence[Task], experience: Experience | None = None) -> list
 def auto_assign(*, actor: "User | None", task: Task) -> AssignmentDecision:
     """Find an agent for ``task`` now, whatever the mode of its project, and offer it; the answer may be nobody.
 
-    A task that is offered already keeps that decision. Raises ``NotPermitted``, ``IllegalTransition`` if it cannot
-    be started, ``NotReady``, and ``Invalid`` if somebody was assigned to it by hand.
+    A task with an open offer keeps that decision. Raises ``NotPermitted``, ``IllegalTransition`` if it cannot be
+    started, ``NotReady``, and ``Invalid`` if somebody was assigned to it by hand.
     """
     outcome = auto_assign_all(actor=actor, tasks=[task])[task.pk]
     if isinstance(outcome, DomainError):
@@ -137,6 +137,7 @@ def auto_assign_all(*, actor: "User | None", tasks: Sequence[Task]) -> dict[int,
     for task in tasks:
         try:
             require(actor, "assign", task)
+            require_legal(catalogue.AUTO_ASSIGN, task)
             if offered := _offered_already(task):
                 outcomes[task.pk] = offered
                 continue

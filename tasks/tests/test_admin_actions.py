@@ -76,7 +76,7 @@ def test_assign_with_some_ended_tasks_does_the_others_and_says_why(cast, new_tas
     cancel_task(actor=cast.ada.user, task=worse)
     done = messages_of(confirm(ada, "assign", [bad, good, worse], agents=[cast.bert.pk]))
     assert done[0] == f"Assigned 1 task to bert: {good.ref}."
-    assert done[1].startswith(f"Could not assign 2 tasks ({bad.ref}, {worse.ref}): it is cancelled")
+    assert done[1].startswith(f"Could not assign 2 tasks ({bad.ref}, {worse.ref}): each is cancelled")
     assert assignees(good) == {"bert"}
 
 
@@ -238,7 +238,7 @@ def test_refusals_with_one_reason_are_reported_as_one():
     outcome = bulk.Outcome()
     for ref in ("OPS-1", "OPS-12", "OPS-2"):
         outcome.refuse(ref, IllegalTransition("assigned", ref, "cancelled", ["reopen"]).said_of("it"))
-    assert outcome.refusals == [("it is cancelled and cannot be assigned.", ["OPS-1", "OPS-12", "OPS-2"])]
+    assert outcome.refusals == [("each is cancelled and cannot be assigned.", ["OPS-1", "OPS-12", "OPS-2"])]
     assert bulk.Outcome.loads(outcome.dumps()) == outcome
 
 

@@ -325,6 +325,19 @@ def test_auto_assign_on_demand_works_in_a_manual_project_and_repeats_its_answer(
     assert Event.objects.get(task=task, kind="task.assigned").actor == cast.ada.user
 
 
+def test_auto_assign_of_a_task_whose_offer_was_taken_up_is_refused(cast, new_task):
+    Agent.objects.filter(slug="bert").update(last_seen_at=clock.now())
+    Agent.objects.filter(kind="human").update(availability=Availability.PAUSED)
+    task = new_task(review_required=True)
+    auto_assign(actor=cast.ada.user, task=task)
+    run = claims.claim_task(actor=cast.bert.user, task=task)
+    with pytest.raises(IllegalTransition):
+        auto_assign(actor=cast.ada.user, task=Task.objects.select_related("project").get(pk=task.pk))
+    runs.complete_run(actor=cast.bert.user, run_id=run.pk, summary="done")
+    with pytest.raises(IllegalTransition):
+        auto_assign(actor=cast.ada.user, task=Task.objects.select_related("project").get(pk=task.pk))
+
+
 def test_auto_assign_that_finds_nobody_says_why(cast, new_task):
     task = new_task(required_skills=[("python", 5)])
     decision = auto_assign(actor=cast.ada.user, task=task)

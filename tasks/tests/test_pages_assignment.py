@@ -92,6 +92,9 @@ def test_admin_previews_and_writes_nothing_until_it_is_confirmed(alive, page, ne
     assert "Offered 1 task" in text
     assert "Nobody was found" in text
     assert Assignment.objects.get().agent.slug == "atlas"
+    text = page(alive.ada, url, {"ids": f"{fits.pk}"})
+    assert f"Nothing to change for 1 task: {fits.ref}." in text
+    assert "Offered" not in text
     text = page(alive.ada, reverse("admin:tasks_task_change", args=[fits.pk]))
     assert "Why atlas?" in text
     assert "offered until" in text
