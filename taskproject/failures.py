@@ -11,7 +11,7 @@ from taskproject.api.problems import BUSY, RETRY_AFTER_SECONDS, problem_response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Says nothing about the cause, which is in the log, but that the database is away or too busy."""
+    """Reveals no cause, which is in the log, except that the database is down or too busy."""
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         if request.path.startswith("/api/"):
             return problem_response("unavailable", BUSY, retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -33,7 +33,7 @@ class Who(TextChoices):
     PERSON = "person", "a person who works in the project"
     HOLDER = "holder", "the agent that holds the run"
     STAFF = "staff", "a manager of the project"
-    REVIEWER = "reviewer", "staff or a reviewer other than the author"
+    REVIEWER = "reviewer", "a manager or reviewer of the project other than the author"
     ENGINE = "engine", "the engine"
 
 

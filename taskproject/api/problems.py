@@ -13,7 +13,7 @@ from taskproject.api.renderers import JSONRenderer
 from taskproject.errors import DomainError, codes
 
 CONTENT_TYPE = "application/problem+json"
-#: Where the database is away, or gave a wait for a lock up.
+#: The answer if the database is down, or ended a wait for a lock.
 BUSY = "The database is down or too busy; nothing was done, try again in a few seconds."
 RETRY_AFTER_SECONDS = 3
 

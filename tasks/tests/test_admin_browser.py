@@ -42,7 +42,7 @@ def test_walk_of_manual_assignment_ends_with_the_agents_at_work(cast, new_task, 
     page.locator("#changelist-filter").get_by_role("link", name="Unassigned").click()
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
     page.locator("#action-toggle").check()
-    page.get_by_label("Action:").select_option(label="Assign…")
+    page.get_by_label("Action:").select_option(label="Assign to…")
     page.get_by_role("button", name="Go", exact=True).click()
 
     expect(page.get_by_role("heading", name="Assign 2 tasks")).to_be_visible()

@@ -80,7 +80,7 @@ def test_moves_of_a_run_by_holder_and_others(cast, new_task, ways):
 def test_moves_of_a_review(cast, in_review, ways):
     moves = ways(cast.rita.user, in_review)
     assert (moves["completed"], moves["not_started"]) == ("approve", "request_changes")
-    assert ways(cast.hugo.user, in_review)["completed"].startswith("Only staff or a reviewer")
+    assert ways(cast.hugo.user, in_review)["completed"].startswith("Only a manager or reviewer of the project")
     assert "done by you" in ways(cast.atlas.user, in_review)["completed"]
 
 

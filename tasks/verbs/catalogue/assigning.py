@@ -15,7 +15,8 @@ _ASSIGNMENT_NOTE = note(most=500)
 
 ASSIGN = Verb(
     name="assign",
-    label="Assign",
+    label="Assign to",
+    submit="Assign",
     doing="Assign {}",
     done="Assigned {}",
     passive="assigned",
