@@ -15,6 +15,8 @@ BIGGEST_INTEGER = 2**53
 class StrictSerializer(serializers.Serializer):
     """Refuses unknown fields, naming the nearest known one: a typo must not pass as success."""
 
+    default_error_messages = {"invalid": "Must be an object."}
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
             known = [name for name, field in self.fields.items() if not field.read_only]
@@ -40,7 +42,10 @@ class Integer(serializers.IntegerField):
     """A whole number; texts and booleans are refused."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"max_value": BIGGEST_INTEGER, **kwargs})
+        limits = {"max_value": BIGGEST_INTEGER, **kwargs}
+        least, most = limits.get("min_value"), limits["max_value"]
+        said = f"Must be at most {most}." if least is None else f"Must be from {least} to {most}."
+        super().__init__(**limits, error_messages={"min_value": said, "max_value": said})
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
@@ -62,6 +67,24 @@ class Boolean(serializers.BooleanField):
         if not isinstance(data, bool):
             raise serializers.ValidationError("Must be true or false.")
         return data
+
+
+class Choice(serializers.ChoiceField):
+    """One of a few words; any other is refused with the nearest."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Must be a text.")
+        if data not in self.choices:
+            known = list(map(str, self.choices))
+            raise serializers.ValidationError(f"{unknown_name(data, known, what='value')} Known: {', '.join(known)}.")
+        return super().to_internal_value(data)
+
+
+class Moment(serializers.DateTimeField):
+    """A time, with its offset from UTC or in the server's zone."""
+
+    default_error_messages = {"invalid": "Must be a time such as 2026-11-22T10:00:00Z."}
 
 
 class TextOf(serializers.CharField):

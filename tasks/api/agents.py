@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
-from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
+from taskproject.api.serializers import Boolean, Choice, Integer, Moment, PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import agents as agent_verbs
 from tasks.errors import NotFound, NotPermitted
@@ -72,7 +72,7 @@ class AgentPatch(StrictSerializer):
 class AgentInput(StrictSerializer):
     slug = PlainText(allow_blank=False, max_length=60)
     name = PlainText(max_length=120, required=False, default="")
-    kind = serializers.ChoiceField(AgentKind.choices, default=AgentKind.LLM)
+    kind = Choice(AgentKind.choices, default=AgentKind.LLM)
     max_concurrent = Integer(min_value=1, max_value=100, default=1)
     skills = SkillLevelInput(many=True, required=False)
 
@@ -155,7 +155,7 @@ class NewTokenOutput(serializers.Serializer):
 
 class TokenInput(StrictSerializer):
     name = PlainText(allow_blank=False, max_length=80)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = Moment(required=False, allow_null=True)
 
 
 class TokensView(ListView):

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
-from taskproject.api.serializers import Boolean, Decimals, Integer, PlainText, StrictSerializer, TextOf
+from taskproject.api.serializers import Boolean, Choice, Decimals, Integer, PlainText, StrictSerializer, TextOf
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import projects as project_verbs
 from tasks.errors import Invalid, NotPermitted, unknown_name
@@ -51,7 +51,7 @@ class ProjectOutput(serializers.Serializer):
 
 class MemberInput(StrictSerializer):
     name = PlainText(allow_blank=False, max_length=150)
-    role = serializers.ChoiceField(Role.choices, allow_null=True, help_text="null removes the member.")
+    role = Choice(Role.choices, allow_null=True, help_text="null removes the member.")
 
 
 class ProjectRules(StrictSerializer):

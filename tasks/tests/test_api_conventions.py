@@ -378,3 +378,28 @@ def test_outdated_keys_are_those_of_more_than_a_day(api):
         api.ada.post("/tasks", {"project": "OPS", "title": "Once"}, idempotency_key=f"o{number}")
         IdempotencyKey.objects.filter(key=f"o{number}").update(created_at=Now() - timedelta(hours=hours))
     assert [kept.key for kept in IdempotencyKey.objects.outdated()] == ["o2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "detail"),
+    [
+        ("/tasks/claim_next", {"wait_seconds": 9999}, "wait_seconds: Must be from 0 to 30."),
+        ("/tasks/claim_next", {"wait_seconds": -1}, "wait_seconds: Must be from 0 to 30."),
+        ("/tasks", [1], "body: Must be an object."),
+        (
+            "/tasks",
+            {"project": "OPS", "title": "x", "priority": "hihg"},
+            "priority: There is no value 'hihg'; did you mean 'high'? Known: low, normal, high, urgent.",
+        ),
+        ("/tasks", {"project": "OPS", "title": "x", "priority": 3}, "priority: Must be a text."),
+        (
+            "/tasks",
+            {"project": "OPS", "title": "x", "due_at": "tomorrow"},
+            "due_at: Must be a time such as 2026-11-22T10:00:00Z.",
+        ),
+    ],
+)
+def test_wrong_values_are_refused_in_our_own_words(cast, api, path, body, detail):
+    caller = api.atlas if path.endswith("claim_next") else api.ada
+    answer = caller.post(path, body)
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)

@@ -5,12 +5,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
-from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer
+from taskproject.api.serializers import Boolean, Choice, Integer, Moment, PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import tasks as task_verbs
 from tasks.actions.names import agents_named, tasks_named
@@ -44,10 +44,10 @@ class TaskFields(StrictSerializer):
 
     title = DeclaredField(catalogue.TITLE)
     description = DeclaredField(catalogue.DESCRIPTION)
-    priority = serializers.ChoiceField(list(PRIORITIES), required=False)
+    priority = Choice(list(PRIORITIES), required=False)
     labels = DeclaredField(catalogue.LABELS)
-    due_at = serializers.DateTimeField(required=False, allow_null=True)
-    start_after = serializers.DateTimeField(required=False, allow_null=True)
+    due_at = Moment(required=False, allow_null=True)
+    start_after = Moment(required=False, allow_null=True)
     estimate_minutes = Integer(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
     required_skills = RequiredSkillInput(many=True, required=False)
     parent = PlainText(  # type: ignore[assignment]  # DRF has a method of that name
