@@ -138,7 +138,7 @@ def test_person_does_a_task_in_the_browser(open_page, cast, new_task):
     page.fill("#complete-result", "{broken")
     page.check("input[name=criteria] >> nth=0")
     page.click("button:has-text('Complete')")
-    page.wait_for_selector("text=Begins like JSON")
+    page.wait_for_selector("text=Starts like JSON")
     tab.problems[:] = [problem for problem in tab.problems if "409 (Conflict)" not in problem]
     assert page.input_value("#complete-summary") == "All **swept**"
     page.fill("#complete-result", '{"rooms": 3}')
