@@ -44,10 +44,13 @@ def body_message(body=b"", more=False):
 
 class Response(list):
     streaming = False
-    closed = False
+
+    def __init__(self, parts):
+        super().__init__(parts)
+        self.closed = threading.Event()
 
     def close(self):
-        self.closed = True
+        self.closed.set()
 
 
 def echo(environ, start_response):
@@ -154,7 +157,8 @@ def test_streamed_answer_arrives_whole_and_is_closed():
 
     status, _, body = asyncio.run(exchange_of(application))
     assert (status, body) == (200, (b"a" * 10 + b"b" * 10) * 20)
-    assert response.closed
+    # By its thread, maybe after the last part has arrived.
+    assert response.closed.wait(5)
 
 
 async def exchange_of(application, **kwargs):
@@ -171,11 +175,11 @@ def test_large_file_arrives_whole():
     for size in (10, bridge.FILE_BLOCK_BYTES, len(content)):
         part = content[:size]
 
-        def some(environ, start_response, part=part):
+        def serve_part(environ, start_response, part=part):
             start_response("200 OK", [])
             return environ["wsgi.file_wrapper"](io.BytesIO(part), 4096)
 
-        assert asyncio.run(exchange_of(some))[2] == part
+        assert asyncio.run(exchange_of(serve_part))[2] == part
 
 
 def test_stream_that_breaks_is_cut_and_not_completed():
