@@ -21,10 +21,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from django.db import connection
 
@@ -246,7 +245,17 @@ class _Pause:
             return int(cursor.fetchone()[0])
 
 
-class Ears:
+class _Closing(AbstractContextManager):
+    """Closes itself at the end of a ``with`` block."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+
+class Ears(_Closing):
     """A thread's way to listen: news is kept until it is taken."""
 
     def __init__(self, listener: Listener, kinds: Collection[str] | None) -> None:
@@ -281,20 +290,12 @@ class Ears:
     def close(self) -> None:
         self._subscription.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 class FeedOverrun(Exception):
     """The coroutine did not take its news for too long, so the tail continued without it; read from the table."""
 
 
-class Feed:
+class Feed(_Closing):
     """A coroutine's way to listen. Some news may wait for it; then the tail waits, and finally continues without it."""
 
     def __init__(self, listener: Listener, kinds: Collection[str] | None) -> None:
@@ -333,14 +334,6 @@ class Feed:
         self._subscription.close()
         # The tail may be waiting for room.
         self._room.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 listener = Listener()
