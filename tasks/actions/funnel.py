@@ -355,6 +355,11 @@ def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bo
     return bool(ended)
 
 
+def lock_runs(runs: QuerySet[Run]) -> list[Run]:
+    """Lock these runs in id order and return them; a verb locks all runs it writes before it locks a task."""
+    return list(runs.select_for_update(of=("self",), no_key=True).order_by("pk"))
+
+
 def slugs(agents: Iterable[Agent]) -> list[str]:
     """How an event names several agents."""
     return [agent.slug for agent in agents]

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 
 from tasks import clock
 from tasks.actions.assignments import unassign_task
-from tasks.actions.funnel import end_records_of_nobody, in_transaction, lock_tasks
+from tasks.actions.funnel import end_records_of_nobody, in_transaction, lock_runs, lock_tasks
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record
@@ -129,7 +129,7 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
     if agent is not None:
         held = Task.objects.filter(project=project, status__in=sorted(OPEN)).assigned_to(agent)
         # All runs, then all tasks: the lock order of every verb.
-        list(Run.objects.active().filter(task__in=held).select_for_update(no_key=True).order_by("pk"))
+        lock_runs(Run.objects.active().filter(task__in=held))
         lock_tasks(held.values_list("pk", flat=True))
         for task in held.select_related("project").order_by("pk"):
             unassign_task(actor=actor, task=task, agents=[agent])

@@ -8,9 +8,9 @@ from django.db.models.functions import Coalesce
 from tasks.actions.assignments import add_assignments
 from tasks.actions.funnel import (
     LostRace,
-    active_run,
     hold,
     load_task,
+    lock_runs,
     move,
     require_legal,
     slugs,
@@ -99,7 +99,8 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     late = run.late_result
     if late is None or late.get("verb") != "complete" or run.adopted_at is not None:
         raise Invalid({"run": f"Run {run.number} of {task.ref} has no late result to adopt."})
-    active = active_run(task, lock=True)
+    locked = lock_runs(Run.objects.filter(Q(pk=run.pk) | Q(task=task, ended_at__isnull=True)).select_related("agent"))
+    active = next((each for each in locked if each.ended_at is None), None)
     target = finishing_status(task)
     held = hold([task], target)
     stop(active, RunStatus.REVOKED, held=held)

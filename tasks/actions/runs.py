@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F
 
 from tasks import clock
@@ -30,7 +29,7 @@ from tasks.actions.funnel import (
 from tasks.errors import DomainError, LeaseLost, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Run, RunStatus, Task
+from tasks.models import Agent, Run, RunStatus, Task
 from tasks.permissions import agent_of, require
 from tasks.transitions import Status
 from tasks.verbs import catalogue
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
 #: How somebody else may have ended a run whose holder keeps working: the late result is stored.
 LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
+NO_SUCH_RUN = "You have no such run."
 #: How much of a summary the event includes; the run has all of it.
 SUMMARY_IN_EVENT = 500
 RETRY_BASE, RETRY_CAP = timedelta(seconds=30), timedelta(hours=1)
@@ -71,7 +71,7 @@ def _load(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -
         runs = runs.select_for_update(of=lock, no_key=True)
     run = runs.first() if agent is not None else None
     if run is None:
-        raise NotFound("You have no such run.")
+        raise NotFound(NO_SUCH_RUN)
     if run.ended_at is not None:
         raise Fenced(run)
     require(actor, verb, run.task, run=run)
@@ -80,30 +80,35 @@ def _load(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -
 
 def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
     """The refusal of a stale write; stores ``late`` on the run, the first one only."""
-    current = Run.objects.select_related("task__project").get(pk=run.pk)
-    kept = False
-    if late is not None and current.status in LATE_IS_KEPT:
-        with transaction.atomic():
-            with_task = Run.objects.select_related("task").select_for_update(of=("self", "task"), no_key=True)
-            with_task.get(pk=run.pk)
-            now = clock.now()
-            kept = bool(
-                Run.objects.filter(pk=run.pk, late_result__isnull=True).update(late_result=late, late_result_at=now)
-            )
-            if kept:
-                record(
-                    event(
-                        kinds.RUN_LATE_RESULT_KEPT,
-                        at=now,
-                        actor=run.agent.user,
-                        task=current.task,
-                        run=current,
-                        agent=run.agent,
-                        verb=late["verb"],
-                    )
-                )
-        kept = kept or current.late_result is not None
+    current = Run.objects.select_related("task__project").filter(pk=run.pk).first()
+    if current is None:
+        raise NotFound(NO_SUCH_RUN)
+    kept = late is not None and current.status in LATE_IS_KEPT and _keep_late(current, late, run.agent)
     return LeaseLost(current.task.ref, current.status, kept=kept)
+
+
+@in_transaction
+def _keep_late(run: Run, late: dict[str, Any], agent: Agent) -> bool:
+    """Store ``late`` on the ended run unless it has a late result; whether it has one now."""
+    locked = Run.objects.select_related("task").select_for_update(of=("self", "task"), no_key=True)
+    current = locked.filter(pk=run.pk).first()
+    if current is None:
+        raise NotFound(NO_SUCH_RUN)
+    if current.late_result is None:
+        now = clock.now()
+        Run.objects.filter(pk=run.pk).update(late_result=late, late_result_at=now)
+        record(
+            event(
+                kinds.RUN_LATE_RESULT_KEPT,
+                at=now,
+                actor=agent.user,
+                task=run.task,
+                run=current,
+                agent=agent,
+                verb=late["verb"],
+            )
+        )
+    return True
 
 
 def _renewal(run: Run, now: datetime, lease_seconds: int | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tasks import clock
 from tasks.actions.assignments import add_assignments, require_workers
 from tasks.actions.blockers import shift_blockers
 from tasks.actions.dependencies import change_parent, connect, lock_graph
-from tasks.actions.funnel import in_transaction, load_task, lock_tasks, require_legal, slugs, verb
+from tasks.actions.funnel import in_transaction, load_task, lock_runs, lock_tasks, require_legal, slugs, verb
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.errors import Invalid, NotPermitted, VersionMismatch
 from tasks.events import kinds
@@ -199,6 +199,7 @@ def delete_task(*, actor: "User", task: Task) -> None:
     task = load_task(task)
     children = Task.objects.filter(parent=task)
     dependents = set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True))
+    lock_runs(task.runs.all())
     lock_tasks([task.pk, task.parent_id or task.pk, *dependents, *children.values_list("pk", flat=True)])
     task = load_task(task)
     require(actor, "delete", task)

@@ -18,7 +18,7 @@ from tasks.actions import (
     runs,
 )
 from tasks.actions import tasks as verbs
-from tasks.errors import DependencyCycle, DomainError, LeaseLost
+from tasks.errors import DependencyCycle, DomainError, LeaseLost, NotFound
 from tasks.models import Assignment, Dependency, Event, Role, Run, Task
 from tasks.tests.cast import join, make_agent
 from tasks.tests.invariants import assert_invariants
@@ -301,6 +301,42 @@ def test_delete_of_a_parent_while_its_child_ends_waits_for_no_cycle(cast, new_ta
             )
         )
         assert codes == [None, None, None]
+        assert_invariants()
+
+
+def _lost(cast, task):
+    """A run on ``task`` whose holder keeps working after it was released."""
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    lifecycle.release_task(actor=cast.ada.user, task=task)
+    return run
+
+
+def test_late_results_and_their_adoption_at_once_wait_for_no_cycle(cast, new_task):
+    for seed in ROUNDS:
+        run = _lost(cast, new_task())
+
+        def complete(run=run):
+            runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
+
+        assert _codes(at_once(complete)) == [LeaseLost.code]
+        adopt = lambda run=run: reviews.adopt_late_result(actor=cast.ada.user, run=run)  # noqa: E731
+        assert _codes(at_once(complete, adopt, complete, seed=seed)) == [LeaseLost.code, None, LeaseLost.code]
+        assert_invariants()
+
+
+def test_delete_while_late_results_come_waits_for_no_cycle(cast, new_task):
+    for seed in ROUNDS:
+        task = new_task()
+        run = _lost(cast, task)
+
+        def complete(run=run):
+            runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
+
+        delete = lambda task=task: verbs.delete_task(actor=cast.ada.user, task=task)  # noqa: E731
+        late, deleted, _ = _codes(at_once(complete, delete, complete, seed=seed))
+        assert deleted is None
+        assert late in (LeaseLost.code, NotFound.code)
+        assert not Task.objects.filter(pk=task.pk).exists()
         assert_invariants()
 
 
