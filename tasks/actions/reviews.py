@@ -19,7 +19,7 @@ from tasks.actions.funnel import (
     verb,
 )
 from tasks.actions.runs import SUMMARY_IN_EVENT, Finished, bring_result, finishing_status
-from tasks.errors import Invalid
+from tasks.errors import Invalid, NotFound
 from tasks.events.recording import record
 from tasks.models import Agent, Review, Role, Run, RunStatus, Task, Verdict
 from tasks.permissions import require, role_in
@@ -89,10 +89,12 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
 def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     """Adopt a result that came after its lease was lost as the task's result; an active run on it is revoked.
 
-    Raises ``NotPermitted``, ``IllegalTransition``, ``Invalid`` if the run has no result to adopt.
+    Raises ``NotFound``, ``NotPermitted``, ``IllegalTransition``, ``Invalid`` if the run has no result to adopt.
     """
-    run = Run.objects.select_related("agent__user").get(pk=run.pk)
-    task = load_task(Task(pk=run.task_id))
+    current = Run.objects.select_related("agent__user").filter(pk=run.pk).first()
+    if current is None:
+        raise NotFound("This run no longer exists.")
+    run, task = current, load_task(Task(pk=run.task_id))
     run.task = task
     require(actor, "adopt", task)
     require_legal(catalogue.ADOPT, task)

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from tasks import clock
 from tasks.actions.claims import require_ready
-from tasks.actions.funnel import require_legal, verb
+from tasks.actions.funnel import load_task, require_legal, verb
 from tasks.actions.offering import Offer, offer_tasks, record_nobody
 from tasks.assignment.candidates import accept_within, is_waiting, read_snapshot
 from tasks.assignment.experience import Experience
@@ -164,7 +164,7 @@ def _found_nobody(task: Task) -> AssignmentDecision | DomainError:
     if waits is not None:
         return waits
     try:
-        require_waiting(Task.objects.select_related("project").get(pk=task.pk), clock.now())
+        require_waiting(load_task(task), clock.now())
     except DomainError as error:
         return error
     return Contended("{} found no free slot just now.", "Try again.", about=task.ref)

@@ -353,8 +353,6 @@ class Mischief:
                 self.dice.choice(self.verbs)(self)
             except DomainError:
                 refused += 1
-            except Task.DoesNotExist:
-                pass
         return refused
 
     def _task(self):
