@@ -1,7 +1,9 @@
 """Settings from the environment or ``.env``; a missing or invalid one aborts the start with one sentence."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,6 +50,18 @@ def _data_dir() -> Path:
     return path
 
 
+def _create_whole(path: Path, text: str) -> None:
+    """Create a file that only its owner may read, unless it exists; nobody ever sees it empty, even after a crash."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
+
+
 def _secret_key() -> str:
     """SECRET_KEY from the environment, else the one stored in DATA_DIR, created at the first start (mode 0600)."""
     if key := os.environ.get("SECRET_KEY"):
@@ -56,16 +70,12 @@ def _secret_key() -> str:
         return key
     path = DATA_DIR / "secret_key"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
+        if not path.exists():
+            _create_whole(path, secrets.token_urlsafe(50))
     except OSError as error:
         raise ImproperlyConfigured(
             f"The data folder {DATA_DIR} cannot be written ({error.strerror}); set DATA_DIR to a writable folder."
         ) from error
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(50))
     try:
         key = path.read_text().strip()
     except OSError as error:
