@@ -14,10 +14,13 @@ from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from limits import parse
+from redis.exceptions import RedisError
 
 from messaging.notifications import making as notifications
 from taskproject import sqlite
 from taskproject.checks import foreign_migrations, made_by_another_version
+from taskproject.limiter import RedisLimiter
 from tasks import clock
 from tasks.actions.tasks import recount_blockers, repair_blockers
 from tasks.events.settled import ids_at_a_time, settled
@@ -53,6 +56,7 @@ def examine(*, fix: bool = False) -> Iterator[Finding]:
     """All findings in turn; ``fix`` corrects wrong counters. Never raises because the database is down."""
     yield from _configuration()
     yield from _guarded("channels", _channels)
+    yield from _guarded("limits", _limits)
     answers = False
     for finding in _guarded("database", _database):
         answers = answers or finding.level is Level.OK
@@ -163,6 +167,20 @@ async def _round_trip() -> None:
         raise RuntimeError("another message came back")
     if close := getattr(layer, "close_pools", None):
         await close()
+
+
+def _limits() -> Iterator[Finding]:
+    """Counting writes, which a Redis that still carries messages may refuse: a replica, or one without memory left."""
+    if not settings.REDIS_URL:
+        yield Finding("limits", Level.OK, "Each process counts requests alone.")
+        return
+    try:
+        RedisLimiter(settings.REDIS_URL).hit(parse("1000/minute"), "doctor")
+    except (RedisError, OSError) as error:
+        detail = f"Requests cannot be counted in Redis ({_first_line(error)}); each process counts them alone."
+        yield Finding("limits", Level.PROBLEM, detail)
+    else:
+        yield Finding("limits", Level.OK, "All processes count requests together, in Redis.")
 
 
 def _engine() -> Iterator[Finding]:

@@ -318,5 +318,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # Scanners send arbitrary hosts; each gets a 400 and no traceback in the log.
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        # While Redis is away it logs a traceback every second; the bell says once that it is, and once that it is back.
+        "channels_redis.pubsub": {"level": "CRITICAL"},
     },
 }

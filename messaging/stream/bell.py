@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 GROUP = "news"
 EVERY_SECONDS = 0.01
+RETRY_SECONDS = 2.0
 
 
 class Ringer:
@@ -51,6 +52,8 @@ class Ringer:
             self._news.clear()
             try:
                 await layer.group_send(GROUP, {"type": "news"})
+                if away:
+                    logger.warning("The bell reaches other processes again.")
                 away = False
             except Exception as error:
                 if not away:
@@ -63,13 +66,15 @@ ringer = Ringer()
 
 
 async def listen(heard: Callable[[], None]) -> None:
-    """Call ``heard`` for all news from other processes, forever; an outage of the layer is logged once."""
+    """Call ``heard`` for all news from other processes, forever; an outage of the layer is logged once at each end."""
     away = False
+    layer = get_channel_layer()
     while True:
         try:
-            layer = get_channel_layer()
             channel = await layer.new_channel()
             await layer.group_add(GROUP, channel)
+            if away:
+                logger.warning("The bell of other processes is heard again.")
             away = False
             while True:
                 await layer.receive(channel)
@@ -78,7 +83,10 @@ async def listen(heard: Callable[[], None]) -> None:
             if not away:
                 logger.warning("The bell of other processes is out (%s); polling.", error)
             away = True
-            await asyncio.sleep(2)
+            # The layer keeps the channel that it could not open, and each new try adds one.
+            with suppress(Exception):
+                await layer.flush()
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 class Ears:

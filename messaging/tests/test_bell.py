@@ -1,6 +1,7 @@
 """The bell between processes: heard in threads without a loop, even after an outage; it keeps no process alive."""
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -42,7 +43,7 @@ class Layer:
     """A channel layer that is down at first, and then has news."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.asked = self.flushed = 0
         self.groups: list[str] = []
 
     async def new_channel(self) -> str:
@@ -54,6 +55,9 @@ class Layer:
     async def group_add(self, group: str, channel: str) -> None:
         self.groups.append(group)
 
+    async def flush(self) -> None:
+        self.flushed += 1
+
     async def receive(self, channel: str) -> dict[str, str]:
         await asyncio.sleep(0.01)
         return {"type": "news"}
@@ -61,6 +65,7 @@ class Layer:
 
 def test_ears_hear_once_the_layer_is_back_and_close(monkeypatch, caplog):
     layer, heard = Layer(), threading.Event()
+    monkeypatch.setattr(bell, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(bell, "get_channel_layer", lambda: layer)
     ears = bell.Ears(heard.set)
     try:
@@ -69,4 +74,40 @@ def test_ears_hear_once_the_layer_is_back_and_close(monkeypatch, caplog):
         ears.close()
     assert not ears._thread.is_alive()
     assert layer.groups == [bell.GROUP]
-    assert "The bell of other processes is out (Connection refused); polling." in caplog.text
+    assert layer.flushed == 1, "what could not be opened is not kept"
+    assert [record.getMessage() for record in caplog.records] == [
+        "The bell of other processes is out (Connection refused); polling.",
+        "The bell of other processes is heard again.",
+    ]
+
+
+class Deaf:
+    """A channel layer that fails twice, then carries."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.carried = threading.Event()
+
+    async def group_send(self, group: str, message: dict[str, str]) -> None:
+        self.asked += 1
+        if self.asked <= 2:
+            raise ConnectionError("Connection refused")
+        if self.asked > 3:
+            self.carried.set()
+
+
+def test_ringer_says_once_that_nobody_hears_it_and_once_that_they_do_again(monkeypatch, caplog):
+    layer, ringer = Deaf(), bell.Ringer()
+    monkeypatch.setattr(bell, "get_channel_layer", lambda: layer)
+    for _ in range(1000):
+        ringer.ring()
+        if layer.carried.wait(0.01):
+            break
+    assert [record.getMessage() for record in caplog.records] == [
+        "The bell does not reach other processes (Connection refused); they poll.",
+        "The bell reaches other processes again.",
+    ]
+
+
+def test_channel_layer_does_not_fill_the_log_while_redis_is_away():
+    assert not logging.getLogger("channels_redis.pubsub").isEnabledFor(logging.ERROR)

@@ -1,7 +1,9 @@
-"""The test's own Redis, on a socket in its folder, to be flushed, killed and restarted."""
+"""The test's own Redis, on a socket in its folder, to be flushed, killed and restarted; and one that never works."""
 
 import shutil
+import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -30,3 +32,38 @@ class RedisServer:
         self.process.kill()
         self.process.wait()
         self.path.unlink(missing_ok=True)
+
+
+class BadRedis:
+    """Accepts connections; answers each command with ``answer``, or never if there is none."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.connections = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.url = f"redis://127.0.0.1:{self._server.getsockname()[1]}/0"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                wire, _ = self._server.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(wire)
+            threading.Thread(target=self._talk, args=[wire], daemon=True).start()
+
+    def _talk(self, wire: socket.socket) -> None:
+        try:
+            while data := wire.recv(65536):
+                # Each command is an array of strings; one answer for each.
+                commands = data.count(b"\r\n*") + data.startswith(b"*")
+                wire.sendall(self.answer * commands)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        for wire in [self._server, *self._open]:
+            wire.close()

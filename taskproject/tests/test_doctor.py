@@ -13,6 +13,7 @@ from django.utils import timezone
 from messaging.models import FollowerCursor
 from messaging.notifications import making as notifications
 from taskproject import diagnosis
+from taskproject.tests.redis_server import BadRedis
 from tasks import clock, engine
 from tasks.actions import claims
 from tasks.events import kinds
@@ -51,7 +52,8 @@ def test_doctor_of_a_running_installation_finds_all_well(cast):
     code, findings = doctor()
     assert code == 0
     assert {name: level for name, (level, _) in findings.items()} == dict.fromkeys(
-        ["configuration", "channels", "database", "migrations", "engine", "stream", "followers", "counters"], "ok"
+        ["configuration", "channels", "limits", "database", "migrations", "engine", "stream", "followers", "counters"],
+        "ok",
     )
 
 
@@ -127,6 +129,18 @@ def test_doctor_of_a_broken_channel_layer_goes_on(monkeypatch, cast):
     assert (code, findings["channels"][0]) == (1, "problem")
     assert "Error 111" in findings["channels"][1]
     assert findings["counters"][0] == "ok"
+
+
+def test_doctor_names_a_redis_that_does_not_count(settings, cast):
+    """A replica carries messages, but takes no writes."""
+    redis = BadRedis(b"-READONLY You can't write against a read only replica.\r\n")
+    settings.REDIS_URL = redis.url
+    try:
+        code, findings = doctor()
+    finally:
+        redis.close()
+    assert (code, findings["limits"][0]) == (1, "problem")
+    assert "READONLY" in findings["limits"][1] or "read only replica" in findings["limits"][1]
 
 
 def test_secret_key_that_others_can_read_is_a_problem(settings, tmp_path):

@@ -1,7 +1,6 @@
 """Redis gone, silent, or answering with errors: limits are counted in this process, and every request is answered."""
 
 import socket
-import threading
 from collections.abc import Generator
 
 import pytest
@@ -9,48 +8,13 @@ from limits import parse
 
 from taskproject import limiter as limiters
 from taskproject.api import throttling
-from taskproject.tests.redis_server import RedisServer
+from taskproject.tests.redis_server import BadRedis, RedisServer
 from tasks.actions import claims
 
 TWO = parse("2/minute")
 MANY = parse("1000/minute")
 GOES = "Redis fails"
 RETURNS = "Redis is back"
-
-
-class BadRedis:
-    """Accepts connections; answers each command with ``answer``, or never if there is none."""
-
-    def __init__(self, answer: bytes) -> None:
-        self.answer = answer
-        self.connections = 0
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
-        self.url = f"redis://127.0.0.1:{self._server.getsockname()[1]}/0"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                wire, _ = self._server.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(wire)
-            threading.Thread(target=self._talk, args=[wire], daemon=True).start()
-
-    def _talk(self, wire: socket.socket) -> None:
-        try:
-            while data := wire.recv(65536):
-                # Each command is an array of strings; one answer for each.
-                commands = data.count(b"\r\n*") + data.startswith(b"*")
-                wire.sendall(self.answer * commands)
-        except OSError:
-            return
-
-    def close(self) -> None:
-        for wire in [self._server, *self._open]:
-            wire.close()
 
 
 @pytest.fixture(autouse=True)
