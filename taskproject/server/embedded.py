@@ -7,16 +7,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 
-try:
-    import resource
-except ImportError:  # Windows has no such limit.
-    resource = None  # type: ignore[assignment]
-
+from taskproject.http.connections import ACCEPTED_AT_ONCE, raise_file_limit
 from taskproject.http.protocol import BoundedProtocol, BoundedSocket
 from tasks import engine
 from tasks.demo.fleet import Fleet
@@ -27,6 +23,8 @@ GRACE_SECONDS = 4
 FLEET_GRACE_SECONDS = 2.0
 #: Longer than a third of a lease, so that a client keeps its connection between two heartbeats.
 KEEP_ALIVE_SECONDS = 75
+#: Connections that the system holds until they are accepted.
+BACKLOG = 2048
 #: Clients write over HTTP; what they send over a socket is small.
 SOCKET_MESSAGE_BYTES = 64 * 1024
 #: How often a client on a socket is asked whether it is there, and how long it has to answer.
@@ -49,7 +47,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
@@ -59,15 +57,6 @@ def listen(host: str, port: int) -> socket.socket:
         raise AddressError(f"The server cannot listen on {host}:{port} ({error.strerror}).") from None
     listener.set_inheritable(False)
     return listener
-
-
-def _allow_many_connections() -> None:
-    """Let the process have as many open files as the system allows: agents that wait hold a connection each."""
-    if resource is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        # Some systems refuse what they gave as the limit; then it stays as it was.
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class EmbeddedServer(uvicorn.Server):
@@ -89,6 +78,8 @@ class EmbeddedServer(uvicorn.Server):
                 server_header=False,
                 access_log=False,
                 log_config=None,
+                # For asyncio this is also how many it accepts at a time.
+                backlog=ACCEPTED_AT_ONCE,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,
                 lifespan="on",
@@ -101,7 +92,7 @@ class EmbeddedServer(uvicorn.Server):
 
     def serve_until_stopped(self, listener: socket.socket) -> None:
         """Run server, engine and agents; returns when all have ended."""
-        _allow_many_connections()
+        raise_file_limit()
         stop_engine = threading.Event()
         time_keeper = threading.Thread(target=engine.run, args=(stop_engine,), name="engine", daemon=True)
         time_keeper.start()
@@ -115,6 +106,9 @@ class EmbeddedServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        for listener in sockets or []:
+            # The start has lowered it to what is accepted at a time.
+            listener.listen(BACKLOG)
         if self.fleet is not None:
             self.fleet.start()
         self.on_ready()

@@ -290,7 +290,7 @@ def test_raw_requests_are_bounded_and_connections_last(folder):
 
 
 #: The answer, or a reset that overtook it because the server closed while more of the header was in transit.
-REFUSALS = (b"HTTP/1.1 400 Bad Request", b"reset")
+REFUSALS = (b"HTTP/1.1 431 Request Hea", b"reset")
 
 
 def endless_header(up):
