@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import orjson
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, connections
 
 from messaging.stream.visitors import Visitor, audit, standing
+from taskproject.strict_json import dumps
 from tasks.events.kinds import OF_MEMBERS
 from tasks.events.listening import Feed, FeedOverrun, listener
 from tasks.events.narrowing import Narrowing
@@ -120,8 +120,7 @@ class Follower:
 
 
 def serialise(events: Sequence[Event]) -> list[tuple[Cursor, bytes]]:
-    options = orjson.OPT_UTC_Z
-    return [(Cursor.of(event), orjson.dumps(event_output(event), default=str, option=options)) for event in events]
+    return [(Cursor.of(event), dumps(event_output(event))) for event in events]
 
 
 def in_batches(events: Sequence[tuple[Cursor, bytes]], cursor: Cursor) -> list[Batch]:

@@ -1,13 +1,13 @@
 """JSON in and out."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import IO, Any
 
-import orjson
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+
+from taskproject.strict_json import Unreadable, dumps, loads
 
 BODY_LIMIT = 1024 * 1024
 
@@ -16,11 +16,6 @@ class BodyTooLarge(APIException):
     status_code = 413
     default_detail = "The body is larger than 1 MB; send less."
     default_code = "body_too_large"
-
-
-def _plain(value: Any) -> Any:
-    """Values that JSON does not have: decimals become numbers, lazy texts become texts."""
-    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 class JSONRenderer(BaseRenderer):
@@ -35,11 +30,11 @@ class JSONRenderer(BaseRenderer):
     ) -> bytes:
         if data is None:
             return b""
-        return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
+        return dumps(data)
 
 
 class JSONParser(BaseParser):
-    """Strict JSON of at most 1 MB; an empty body is an empty object, so that verbs without input need none."""
+    """JSON of at most 1 MB, as ``strict_json`` reads it; an empty body is an empty object."""
 
     media_type = "application/json"
 
@@ -52,6 +47,6 @@ class JSONParser(BaseParser):
         if not body.strip():
             return {}
         try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise ParseError(f"The body is not valid JSON: {error}.") from None
+            return loads(body)
+        except Unreadable as error:
+            raise ParseError(str(error)) from None

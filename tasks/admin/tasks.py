@@ -1,6 +1,5 @@
 """Tasks in the admin: the list with its actions, and the page of one task."""
 
-import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,6 +10,7 @@ from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from taskproject.strict_json import pretty
 from tasks.actions import dependencies
 from tasks.actions import tasks as task_verbs
 from tasks.admin import filters
@@ -137,7 +137,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
     def result_(self, task: Task) -> SafeString | str:
         if task.result is None:
             return "–"
-        text = json.dumps(task.result, indent=2, ensure_ascii=False)
+        text = pretty(task.result)
         cut = text[:SHOWN_RESULT] + ("\n… (cut)" if len(text) > SHOWN_RESULT else "")
         return format_html('<pre class="tp-result">{}</pre>', cut)
 

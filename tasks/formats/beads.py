@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from typing import Any
 
+from taskproject.strict_json import DECODER, why
 from tasks.actions.imports import Plan, shown
 from tasks.formats.entries import Entries
 from tasks.formats.fields import LABEL_LENGTH, TITLE_LENGTH, Wrong, name
-from tasks.formats.json_list import refuse_constant, undecodable
 
 NAME = "beads"
 
@@ -96,12 +96,12 @@ class Issues:
 
     def read_line(self, line: int, source: str) -> None:
         try:
-            issue = json.loads(source, parse_constant=refuse_constant)
+            issue = DECODER.decode(source)
         except json.JSONDecodeError as error:
             self._unread(line, f"This is not JSON: {error.msg} at column {error.colno}.")
             return
         except (RecursionError, ValueError) as error:
-            self._unread(line, undecodable(error))
+            self._unread(line, why(error))
             return
         if not isinstance(issue, dict):
             self._unread(line, "An issue must be an object.")

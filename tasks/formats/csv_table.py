@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 import re
 from collections import Counter
 from difflib import get_close_matches
 from typing import Any
 
+from taskproject.strict_json import DECODER, NotAllowed
 from tasks.actions.imports import Plan, shown
 from tasks.formats.entries import Entries
 from tasks.formats.fields import CONVERTERS, Wrong, unknown_field
@@ -121,7 +121,9 @@ def _value(column: str, cell: str) -> Any:
         return FLAGS.get(text.lower(), text)
     if column == "result":
         try:
-            return json.loads(text)
+            return DECODER.decode(text)
+        except NotAllowed as error:
+            raise Wrong(str(error)) from None
         except (ValueError, RecursionError):
             raise Wrong("Must be JSON.") from None
     return text

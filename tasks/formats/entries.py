@@ -19,10 +19,12 @@ class Entries:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        #: The number of the task that is read, in a format whose lines may hold several.
+        self.item = 0
         self._titles: Counter[str] = Counter()
 
     def refuse(self, line: int, field: str, detail: str) -> None:
-        self.plan.problems.append(Problem(line, field, detail))
+        self.plan.problems.append(Problem(line, field, detail, self.item))
 
     def add(self, line: int, fields: Iterable[Field], names: dict[str, str] | None = None) -> PlannedTask:
         """Convert known ``fields`` (None is an empty value) and add the task.
@@ -47,7 +49,7 @@ class Entries:
             self.refuse(*places.get("title", (line, "title")), "Is missing; every task needs a title.")
         key = values.pop("key", None)
         external_id = values.pop("external_id", None) or key or self._from_title(values.get("title", ""))
-        planned = PlannedTask(line=line, external_id=external_id, key=key, values=values, places=places)
+        planned = PlannedTask(line=line, item=self.item, external_id=external_id, key=key, values=values, places=places)
         self.plan.tasks.append(planned)
         return planned
 

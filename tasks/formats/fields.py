@@ -1,7 +1,5 @@
 """Converts what a file holds for a field into what a task takes. Each converter raises ``Wrong`` with one sentence."""
 
-import math
-import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from taskproject.strict_json import unfit
 from tasks.actions.imports import shown
 from tasks.errors import unknown_name
 from tasks.models import Priority, Task
@@ -22,8 +21,6 @@ LABEL_LENGTH = 60
 ITEM_LENGTH = 2_000
 MOST_ITEMS = {"labels": 50, "criteria": 200, "required_skills": 50, "assignees": 50, "depends_on": 1_000}
 LARGEST_INTEGER = 2_147_483_647
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Wrong(ValueError):
@@ -53,21 +50,9 @@ def _text(value: Any, *, limit: int) -> str:
 
 
 def require_storable(value: Any) -> None:
-    """Raise ``Wrong`` for what a database cannot store: NUL characters, lone surrogates, infinite numbers and NaN."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            stack += [*item.keys(), *item.values()]
-        elif isinstance(item, list):
-            stack += item
-        elif isinstance(item, float) and not math.isfinite(item):
-            raise Wrong("Contains a number that is too large.")
-        elif isinstance(item, str):
-            if "\x00" in item:
-                raise Wrong("Contains a NUL character.")
-            if not item.isascii() and _LONE_SURROGATE.search(item):
-                raise Wrong("Contains half a character (a lone surrogate).")
+    """Raise ``Wrong`` for what would not come out of a database as it came in."""
+    if problem := unfit(value):
+        raise Wrong(problem)
 
 
 def _title(value: Any) -> str:

@@ -1,12 +1,12 @@
 """JSON: a list of tasks, or ``{"tasks": [...]}``. Read piece by piece, so that each problem can name its line."""
 
-import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from json import JSONDecodeError
-from typing import Any, NoReturn
+from typing import Any
 
+from taskproject.strict_json import DECODER, why
 from tasks.actions.imports import Plan, shown
 from tasks.formats.entries import Entries
 from tasks.formats.fields import CONVERTERS, unknown_field
@@ -24,8 +24,11 @@ def read(text: str) -> Plan:
     plan = Plan(NAME)
     entries = Entries(plan)
     scanner = Scanner(text)
+    starts: list[int] = []
     try:
         for start in scanner.tasks():
+            starts.append(scanner.line(start))
+            entries.item += 1
             _read_task(scanner, start, entries)
     except NoTasks as error:
         plan.complete = False
@@ -35,7 +38,9 @@ def read(text: str) -> Plan:
         entries.refuse(error.lineno, "", f"This is not JSON: {error.msg} at column {error.colno}.")
     except (RecursionError, ValueError) as error:
         plan.complete = False
-        entries.refuse(scanner.line(), "", undecodable(error))
+        entries.refuse(scanner.line(), "", why(error))
+    if len(set(starts)) == len(starts):
+        plan.forget_items()
     return plan
 
 
@@ -65,21 +70,6 @@ class NoTasks(ValueError):
         self.position = position
 
 
-class NoNumber(ValueError):
-    """``NaN`` and the infinities, which Python would accept and JSON does not have."""
-
-
-def refuse_constant(text: str) -> NoReturn:
-    raise NoNumber(f"{text} is not JSON.")
-
-
-def undecodable(error: Exception) -> str:
-    """The sentence for an error whose position Python's decoder does not give."""
-    if isinstance(error, NoNumber):
-        return str(error)
-    return "Is nested too deeply." if isinstance(error, RecursionError) else "Contains a number with too many digits."
-
-
 class Scanner:
     """Walks the outer layers of JSON by position and leaves the values inside to Python's decoder."""
 
@@ -87,7 +77,7 @@ class Scanner:
         self.text = text
         self.end = 0
         self._newlines = [match.start() for match in re.finditer("\n", text)]
-        self._decode = json.JSONDecoder(parse_constant=refuse_constant).raw_decode
+        self._decode = DECODER.raw_decode
 
     def line(self, position: int | None = None) -> int:
         """The line, counted from 1, of ``position``, or of where the scanner is."""

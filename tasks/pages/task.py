@@ -1,6 +1,5 @@
 """The page of one task: what it is, what happened to it, and what can be done with it now."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from taskproject.strict_json import pretty
 from tasks import clock
 from tasks.assignment.decisions import decision_that_holds
 from tasks.events.words import read_timeline
@@ -112,7 +112,7 @@ def show_result(value: Any) -> Result | None:
     if value is None:
         return None
     is_text = isinstance(value, str)
-    text = value if is_text else json.dumps(value, indent=2, ensure_ascii=False)
+    text = value if is_text else pretty(value)
     return Result(text[:RESULT_SHOWN], is_text, len(text) > RESULT_SHOWN)
 
 

@@ -245,10 +245,10 @@ def test_import_times_that_do_not_fit_are_named(load):
             ]
         )
     assert [str(problem) for problem in refused.value.problems] == [
-        "line 1, completed_at: Must not be before created_at.",
-        "line 1, completed_at: Only a completed task may have one.",
-        "line 1, due_at: due_at must be later than start_after.",
-        "line 1, started_at: Is in the future.",
+        "line 1, item 1, completed_at: Only a completed task may have one.",
+        "line 1, item 2, completed_at: Must not be before created_at.",
+        "line 1, item 3, due_at: due_at must be later than start_after.",
+        "line 1, item 4, started_at: Is in the future.",
     ]
 
 

@@ -168,9 +168,9 @@ def test_import_json_names_every_mistake_with_line_and_field(cast):
         "line 22, title: Must be a text, not a number.",
         "line 23, external_id: Must be a text, not an object.",
         "line 23, key: Must not be empty.",
-        "line 23, labels: Contains half a character (a lone surrogate).",
-        "line 23, result: Contains a number that is too large.",
-        "line 23, summary: Contains a NUL character.",
+        "line 23, labels: Surrogate characters are not allowed.",
+        "line 23, result: Numbers must be finite; a number has at most 308 digits before the decimal point.",
+        "line 23, summary: Null characters are not allowed.",
         "line 23, title: Is missing; every task needs a title.",
     ]
     assert not Task.objects.exists()

@@ -173,13 +173,17 @@ def test_manager_starts_for_a_person_releases_cancels_and_reopens(click, cast, n
         (
             "complete",
             {"run": 1, "summary": "s", "result": '{"a": NaN}'},
-            "Result: Starts like JSON but cannot be read.",
+            "Result: NaN is not JSON.",
         ),
-        ("complete", {"run": 1, "summary": "s", "result": '["\\u0000"]'}, "Result: Null characters are not allowed."),
+        (
+            "complete",
+            {"run": 1, "summary": "s", "result": '["\\u0000"]'},
+            "Result: [0]: Null characters are not allowed.",
+        ),
         (
             "complete",
             {"run": 1, "summary": "s", "result": '["\\ud800"]'},
-            "Result: Surrogate characters are not allowed.",
+            "Result: [0]: Surrogate characters are not allowed.",
         ),
         (
             "complete",

@@ -1,14 +1,14 @@
 """The input of verbs: the types of their fields, with limits, JSON Schema and sentences."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from json import JSONDecodeError
 from typing import Any, ClassVar
 
+from taskproject.strict_json import DECODER, TOO_DEEP, unfit, unstorable, why
+
 REQUIRED = "This field is required."
-#: Deeper nesting is a problem for databases and encoders.
-DEEPEST = 50
 BIGGEST = 2**53
 
 
@@ -65,15 +65,6 @@ class Field:
         return schema
 
 
-def _unstorable(text: str) -> str | None:
-    """Why a database cannot store ``text``."""
-    if "\0" in text:
-        return "Null characters are not allowed."
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return "Surrogate characters are not allowed."
-    return None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Text(Field):
     """Text of at most ``most`` characters; ``lines``: how many a form shows of it."""
@@ -88,7 +79,7 @@ class Text(Field):
             return self.missing
         if len(value) > self.most:
             return f"At most {self.most:,} characters; this has {len(value):,}."
-        return _unstorable(value)
+        return unstorable(value)
 
     def read(self, text: str) -> Any:
         # Browsers send each line break as two characters.
@@ -119,7 +110,7 @@ class Texts(Field):
             return "None may be blank."
         if len(text) > self.longest:
             return f"Each has at most {self.longest:,} characters; one has {len(text):,}."
-        return _unstorable(text)
+        return unstorable(text)
 
     def type_schema(self) -> dict[str, Any]:
         text = {"type": "string", "minLength": 1, "maxLength": self.longest}
@@ -188,27 +179,6 @@ class Flag(Field):
         return {"type": "boolean"}
 
 
-def _wrong_json(value: Any, depth: int = 0) -> str | None:
-    if depth > DEEPEST:
-        return f"Is nested more than {DEEPEST} levels deep."
-    if isinstance(value, str):
-        return _unstorable(value)
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return "Numbers must be finite."
-    parts: list[Any] = []
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            return "Names of members must be text."
-        parts = [*map(_unstorable, value), *(_wrong_json(item, depth + 1) for item in value.values())]
-    elif isinstance(value, list | tuple):
-        parts = [_wrong_json(item, depth + 1) for item in value]
-    return next(filter(None, parts), None)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Json(Field):
     """Any JSON value. People type text, or JSON that starts like an object or a list; at most ``typed`` characters."""
@@ -217,19 +187,20 @@ class Json(Field):
     typed: int = 200_000
 
     def wrong(self, value: Any) -> str | None:
-        return _wrong_json(value)
+        return unfit(value)
 
     def read(self, text: str) -> Any:
         text = text.strip()
         if not text or text[0] not in "{[":
             return text or None
         try:
-            return json.loads(text, parse_constant=_refuse_constant)
+            return DECODER.decode(text)
+        except JSONDecodeError as error:
+            raise Unreadable(f"Starts like JSON but cannot be read (line {error.lineno}: {error.msg}).") from None
         except RecursionError:
-            raise Unreadable(f"Is nested more than {DEEPEST} levels deep.") from None
+            raise Unreadable(TOO_DEEP) from None
         except ValueError as error:
-            where = f" (line {error.lineno}: {error.msg})" if isinstance(error, json.JSONDecodeError) else ""
-            raise Unreadable(f"Starts like JSON but cannot be read{where}.") from None
+            raise Unreadable(why(error)) from None
 
     def type_schema(self) -> dict[str, Any]:
         return {}
@@ -242,7 +213,7 @@ class JsonObject(Field):
     by_hand: bool = False
 
     def wrong(self, value: Any) -> str | None:
-        return _wrong_json(value) if isinstance(value, dict) else "Must be an object."
+        return unfit(value) if isinstance(value, dict) else "Must be an object."
 
     def type_schema(self) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {}}
@@ -275,7 +246,7 @@ class Names(Field):
             return "A name must not be empty."
         if len(name) > self.longest:
             return f"A name has at most {self.longest:,} characters; this has {len(name):,}."
-        return _unstorable(name)
+        return unstorable(name)
 
     def type_schema(self) -> dict[str, Any]:
         name = {"type": "string", "minLength": 1, "maxLength": self.longest}

@@ -82,7 +82,7 @@ class Draft:
                 self._refuse_double(node, "external_id", planned.external_id, first)
 
     def _refuse_double(self, node: Node, of: str, value: str, first: Node) -> None:
-        self._refuse(node, of, f"{shown(value)} is already the task of line {first.entry.line}.")
+        self._refuse(node, of, f"{shown(value)} is already the task of {first.entry.place}.")
 
     def _find_tasks(self) -> None:
         """The tasks of the project that the plan contains or refers to, by external id or ref."""

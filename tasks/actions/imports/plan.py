@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,16 +15,29 @@ def shown(text: str, limit: int = 60) -> str:
     return short if short.isprintable() else repr(short)
 
 
+def place_of(line: int, item: int) -> str:
+    """As in ``line 3, item 7``."""
+    return ", ".join(f"{what} {number}" for what, number in (("line", line), ("item", item)) if number)
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
-    """What is wrong with a file, and where: ``line`` counts from 1, 0 means the whole file; ``field`` may be empty."""
+    """What is wrong with a file, and where: ``line`` counts from 1, 0 means the whole file; ``field`` may be empty.
+
+    ``item`` counts the tasks of the file from 1; 0 means none of them, or that the line says enough.
+    """
 
     line: int
     field: str
     detail: str
+    item: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The members of the problem; ``item`` only where it says something."""
+        return {name: value for name, value in asdict(self).items() if name != "item" or value}
 
     def __str__(self) -> str:
-        where = [f"line {self.line}"] if self.line else []
+        where = [place] if (place := place_of(self.line, self.item)) else []
         where += [self.field] if self.field else []
         return f"{', '.join(where)}: {self.detail}" if where else self.detail
 
@@ -45,6 +58,8 @@ class PlannedTask:
     values: dict[str, Any] = field(default_factory=dict)
     #: Where a value is in the file, if not on ``line`` or not under its own name.
     places: dict[str, tuple[int, str]] = field(default_factory=dict)
+    #: As in ``Problem``.
+    item: int = 0
 
     @property
     def name(self) -> str:
@@ -52,7 +67,11 @@ class PlannedTask:
 
     def problem(self, of: str, detail: str) -> Problem:
         line, name = self.places.get(of, (self.line, of))
-        return Problem(line, name, detail)
+        return Problem(line, name, detail, self.item)
+
+    @property
+    def place(self) -> str:
+        return place_of(self.line, self.item)
 
     def fingerprint(self) -> str:
         """Changes when the file says something different about this task; ``updated_at`` does not count."""
@@ -79,6 +98,12 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     complete: bool = True
     gone: set[str] = field(default_factory=set)
+
+    def forget_items(self) -> None:
+        """Name places by their lines alone: each task begins on a line of its own."""
+        self.problems = [replace(problem, item=0) for problem in self.problems]
+        for task in self.tasks:
+            task.item = 0
 
 
 @dataclass(frozen=True)
@@ -115,9 +140,9 @@ class PlanRefused(DomainError):
     code = "validation_error"
 
     def __init__(self, problems: list[Problem]) -> None:
-        self.problems = sorted(set(problems))
+        self.problems = sorted(set(problems), key=lambda each: (each.line, each.item, each.field, each.detail))
         count = len(self.problems)
         super().__init__(
             f"Nothing was imported: {count} problem{'s' if count > 1 else ''}.",
-            problems=[asdict(problem) for problem in self.problems],
+            problems=[problem.as_dict() for problem in self.problems],
         )
