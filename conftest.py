@@ -5,6 +5,8 @@ from collections.abc import Generator
 
 import pytest
 
+from taskproject.limiter import limiter
+
 pytest_plugins = [
     "taskproject.tests.database",
     "taskproject.tests.workers",
@@ -16,6 +18,12 @@ pytest_plugins = [
 
 #: What a skip's reason begins with where a test makes sense on one database alone.
 ONE_DATABASE = "Only on "
+
+
+@pytest.fixture(autouse=True)
+def _no_counts() -> None:
+    """What one test did to the limits must not refuse the next one."""
+    limiter.reset()
 
 
 @pytest.hookimpl(wrapper=True)

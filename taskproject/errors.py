@@ -81,6 +81,12 @@ class NotFound(DomainError):
     code, status, title = "not_found", 404, "Not found"
 
 
+class TooManyRequests(DomainError):
+    """A limit is reached; ``retry_after_seconds`` says how long to wait."""
+
+    code, status, title = "throttled", 429, "Too many requests"
+
+
 class Contended(DomainError):
     """Others kept changing the same rows while this request tried."""
 

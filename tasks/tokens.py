@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from taskproject.guessing import count_wrong_token
 from tasks import clock
 from tasks.errors import NotAuthenticated
 from tasks.models import Agent, AgentToken
@@ -33,15 +34,16 @@ def why_refused(token: AgentToken, now: datetime) -> str | None:
     return None
 
 
-def token_of(secret: str) -> AgentToken:
+def token_of(secret: str, *, address: str) -> AgentToken:
     """The valid token with this secret, with its agent and user loaded; records that the agent was seen.
 
-    Raises ``NotAuthenticated`` with the reason.
+    Raises ``NotAuthenticated`` with the reason; ``TooManyRequests`` if ``address`` has sent too many wrong ones.
     """
     tokens = AgentToken.objects.select_related("agent__user").annotate(now=Now())
     token = tokens.filter(digest=digest_of(secret)).order_by().first()
     reason = f"The token is unknown; {ASK_FOR_ANOTHER}" if token is None else why_refused(token, token.now)
     if token is None or reason:
+        count_wrong_token(address)
         raise NotAuthenticated(str(reason))
     if token.last_used_at is None or token.last_used_at < token.now - SEEN_EVERY:
         unseen = AgentToken.objects.filter(_unseen_since(token.now - SEEN_EVERY), pk=token.pk)

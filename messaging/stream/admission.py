@@ -14,14 +14,17 @@ from tasks.events.reading import Cursor, first_kept, require_kept
 QUERY_NAMES = ("after", "project", "task", "kinds")
 
 
-def admit_follower(headers: Mapping[str, str], query: bytes, *, replay: bool = False) -> tuple[Follower, Cursor | None]:
-    """A follower for the request with these headers (lower-case names) and this query string, and where it starts.
+def admit_follower(
+    headers: Mapping[str, str], query: bytes, *, address: str, replay: bool = False
+) -> tuple[Follower, Cursor | None]:
+    """A follower for the request from ``address`` with these headers (lower-case names) and this query string, and
+    where it starts.
 
     The start is ``Last-Event-ID``, else ``after``; None means from now on. With ``replay``, the default is the oldest
     event kept. Reads the database. Raises ``DomainError``: ``NotAuthenticated``,
-    ``NotFound``, ``Invalid``, ``CursorExpired``.
+    ``TooManyRequests``, ``NotFound``, ``Invalid``, ``CursorExpired``.
     """
-    visitor = admit(headers)
+    visitor = admit(headers, address=address)
     params = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     for name in params:
         if name not in QUERY_NAMES:

@@ -13,13 +13,15 @@ from django.http.request import validate_host
 
 from messaging.stream.admission import admit_follower
 from messaging.stream.hub import Follower, hub
+from taskproject.errors import TooManyRequests
+from taskproject.guessing import address_of
 from tasks.errors import CursorExpired, DomainError, NotAuthenticated, NotFound
 from tasks.events.reading import Cursor
 
 logger = logging.getLogger(__name__)
 
 #: Close codes: a registered one where it fits, else 4 followed by the HTTP status.
-BAD_REQUEST, NOT_AUTHENTICATED, FORBIDDEN, NOT_FOUND, STOPPING = 4400, 4401, 4403, 4404, 1001
+BAD_REQUEST, NOT_AUTHENTICATED, FORBIDDEN, NOT_FOUND, TOO_MANY, STOPPING = 4400, 4401, 4403, 4404, 4429, 1001
 TOO_SLOW = TRY_AGAIN = 1013
 ENDED = {
     "too_slow": TOO_SLOW,
@@ -63,7 +65,9 @@ class EventsConsumer(AsyncConsumer):
             raise StopConsumer
         await self.send({"type": "websocket.accept"})
         try:
-            follower, after = await hub.in_thread(admit_follower, headers, self.scope["query_string"])
+            follower, after = await hub.in_thread(
+                admit_follower, headers, self.scope["query_string"], address=address_of(self.scope)
+            )
         except CursorExpired:
             await self.send({"type": "websocket.send", "text": RESET})
             await self._close(BAD_REQUEST, "cursor_expired")
@@ -117,4 +121,6 @@ def _code_of(error: DomainError) -> int:
             return NOT_AUTHENTICATED
         case NotFound():
             return NOT_FOUND
+        case TooManyRequests():
+            return TOO_MANY
     return BAD_REQUEST

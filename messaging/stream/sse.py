@@ -15,6 +15,7 @@ from messaging.stream.hub import Batch, Follower, hub
 from taskproject.api.problems import BUSY, CONTENT_TYPE, problem, problem_of
 from taskproject.api.renderers import JSONRenderer
 from taskproject.errors import DomainError
+from taskproject.guessing import address_of
 from tasks.events.reading import Cursor
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -28,7 +29,9 @@ async def event_stream(scope: dict[str, Any], receive: Receive, send: Send) -> N
     """ASGI application for one stream."""
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     try:
-        follower, after = await hub.in_thread(admit_follower, headers, scope["query_string"], replay=True)
+        follower, after = await hub.in_thread(
+            admit_follower, headers, scope["query_string"], address=address_of(scope), replay=True
+        )
     except DomainError as error:
         return await _refuse(send, problem_of(error))
     except (DatabaseError, InterfaceError):
@@ -80,5 +83,7 @@ def _text_of(batch: Batch) -> bytes:
 
 async def _refuse(send: Send, body: dict[str, Any]) -> None:
     headers = [(b"content-type", CONTENT_TYPE.encode())]
+    if wait := body.get("retry_after_seconds"):
+        headers.append((b"retry-after", str(wait).encode()))
     await send({"type": "http.response.start", "status": body["status"], "headers": headers})
     await send({"type": "http.response.body", "body": JSONRenderer().render(body)})

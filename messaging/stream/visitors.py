@@ -35,14 +35,14 @@ class Visitor:
     session_hash: str = ""
 
 
-def admit(headers: Mapping[str, str]) -> Visitor:
+def admit(headers: Mapping[str, str], *, address: str) -> Visitor:
     """The visitor identified by a request's headers (lower-case names): a bearer token, else a session cookie.
 
-    Raises ``NotAuthenticated``. Reads the database.
+    Raises ``NotAuthenticated``; ``TooManyRequests`` if ``address`` has sent too many wrong tokens. Reads the database.
     """
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        token = token_of(secret.strip())
+        token = token_of(secret.strip(), address=address)
         return replace(visitor_of(token.agent.user), token_id=token.pk)
     session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
     user = _user_of_session(session_key) if session_key else None

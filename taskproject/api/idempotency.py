@@ -17,6 +17,7 @@ from rest_framework.settings import api_settings
 from taskproject.api.problems import problem_response
 from taskproject.api.renderers import JSONRenderer
 from taskproject.api.waiting import WAITING
+from taskproject.errors import DomainError
 from taskproject.models import IdempotencyKey, IdempotencyKeyQuerySet
 
 HEADER = "Idempotency-Key"
@@ -71,7 +72,7 @@ def _caller(request: HttpRequest) -> Any:
     authenticators = [cast(Any, kind)() for kind in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
     try:
         user = Request(request, authenticators=authenticators).user
-    except APIException:
+    except (APIException, DomainError):
         return None
     return user if user.is_authenticated else None
 

@@ -19,7 +19,6 @@ RETRY_AFTER_SECONDS = 3
 
 #: The codes that HTTP itself requires, with status and title; our own errors carry theirs.
 HTTP_CODES: dict[str, tuple[int, str]] = {
-    "throttled": (429, "Too many requests"),
     "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
     "request_in_progress": (409, "The first request is still running"),
     "internal_error": (500, "Something went wrong here"),

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from tasks.errors import NotAuthenticated
+from taskproject.guessing import address_in
+from tasks.errors import DomainError, NotAuthenticated
 from tasks.models import AgentToken
 from tasks.tokens import token_of
 
@@ -22,14 +22,17 @@ class TokenAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer":
             return None
         # Cached on the request, because the idempotency layer authenticates before the view does.
-        http_request: HttpRequest = request._request
-        token = getattr(http_request, "agent_token", None)
-        if token is None:
+        http_request: Any = request._request
+        if not hasattr(http_request, "agent_token"):
             try:
-                token = token_of(secret.strip())
-            except NotAuthenticated as error:
-                raise AuthenticationFailed(error.detail) from None
-            http_request.agent_token = token  # type: ignore[attr-defined]
+                http_request.agent_token = token_of(secret.strip(), address=address_in(http_request.META))
+            except DomainError as error:
+                http_request.agent_token = error
+        token: AgentToken | DomainError = http_request.agent_token
+        if isinstance(token, NotAuthenticated):
+            raise AuthenticationFailed(token.detail)
+        if isinstance(token, DomainError):
+            raise token
         return token.agent.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -2,6 +2,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
+from taskproject.signing_in import SignInForm
 from tasks.pages.agent import agent
 from tasks.pages.agents import agents
 from tasks.pages.board import board, board_changes
@@ -18,6 +19,6 @@ urlpatterns = [
     path("agents/", agents, name="agents"),
     path("agents/<str:slug>", agent, name="agent"),
     path("assignment/", compare_policies, name="compare_policies"),
-    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]
