@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick thorough bench lint clean
+.PHONY: help run test quick thorough chaos bench lint clean
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
@@ -36,7 +36,12 @@ quick: $(VENV)/test.stamp
 
 # Starts a PostgreSQL and a Redis of its own, as CI does.
 thorough:
-	@THOROUGH=1 exec bash .ci/run
+	@THOROUGH=1 bash .ci/run
+	@$(MAKE) chaos
+
+# Kills what it started itself; needs PostgreSQL's server programs and redis-server.
+chaos: $(VENV)/test.stamp
+	@exec $(BIN)/python -m bench chaos $(ARGS)
 
 bench: $(VENV)/bench.stamp
 	@exec $(BIN)/python -m bench $(ARGS)

@@ -73,10 +73,12 @@ BENCHES: dict[str, tuple[Bench, str]] = {
 
 def main() -> int:
     named = "\n".join(f"  {name:8} {text}" for name, (_, text) in BENCHES.items())
+    named += "\n\na trial, run by itself:\n  chaos    kill everything at random under load, and check what is left"
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
-        epilog=f"benchmarks:\n{named}\n\nexample:\n  python -m bench cycle batch --rounds 3 --json figures.json",
+        epilog=f"benchmarks:\n{named}\n\nexamples:\n  python -m bench cycle batch --rounds 3 --json figures.json\n"
+        "  python -m bench chaos --rounds 5",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="name", help="A benchmark to run (default: all).")
@@ -88,14 +90,28 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="Seconds per round of the claim cycle.")
     parser.add_argument("--rounds", type=int, help="Rounds, alternating with the yardstick.")
     parser.add_argument("--tasks", type=int, help="Tasks for `scale` (default: a million).")
+    parser.add_argument("--seed", help="For `chaos`: the kills of an earlier run.")
     parser.add_argument("--jobs", type=int, help="Jobs per round of the yardstick.")
     options = parser.parse_args()
+    if options.names == ["chaos"]:
+        return _chaos(options)
     if unknown := [name for name in options.names if name not in BENCHES]:
         parser.error(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(BENCHES)}")
     if unknown := [kind for kind in options.servers.split(",") if kind not in SERVERS]:
         parser.error(f"--servers: there is no {unknown[0]!r}; choose from {', '.join(SERVERS)}")
     try:
         return _run(options)
+    except cluster.NoPostgres as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _chaos(options: argparse.Namespace) -> int:
+    # It needs what the tests need, not what the benchmarks do.
+    from bench.chaos.story import chaos
+
+    try:
+        return chaos(options)
     except cluster.NoPostgres as error:
         print(error, file=sys.stderr)
         return 2

@@ -27,7 +27,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     if initdb := shutil.which("initdb"):
         return Path(initdb).parent
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
@@ -39,7 +39,7 @@ def _binaries() -> Path:
 @contextlib.contextmanager
 def throwaway() -> Iterator[str]:
     """The URL of a temporary PostgreSQL with default settings (fsync on). Raises ``NoPostgres``."""
-    binaries, port = _binaries(), free_port()
+    programs, port = binaries(), free_port()
     folder = Path(tempfile.mkdtemp(prefix="taskproject-bench-", dir=os.environ.get("BENCH_DIR")))
     owner: dict[str, str] = {}
     if os.geteuid() == 0:
@@ -49,7 +49,7 @@ def throwaway() -> Iterator[str]:
         owner = {"user": "postgres"}
 
     def run(program: str, *arguments: str) -> None:
-        command = [str(binaries / program), "-D", str(folder / "data"), *arguments]
+        command = [str(programs / program), "-D", str(folder / "data"), *arguments]
         subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, **owner)
 
     try:
