@@ -2,9 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.errors import NotFound
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+
+from tasks.errors import Invalid, NotFound
 from tasks.models import Agent, Project, Task
-from tasks.querysets import TaskQuerySet
+from tasks.permissions import speaks_for
+from tasks.querysets import TaskQuerySet, sees_all
 from tasks.refs import parse_ref
 
 if TYPE_CHECKING:
@@ -52,3 +56,21 @@ def find_agent(actor: "User", slug: str) -> Agent:
     if agent is None:
         raise NotFound(f"There is no agent {slug!r} in the projects that you are a member of.")
     return agent
+
+
+def find_owner(actor: "User", *, project: str | None = None, user: str | None = None) -> "User | Project":
+    """The project with this key, or the person with this slug or username, for ``actor`` to make the owner of an agent.
+
+    A superuser may name anyone, everyone else only themself and projects that they manage; all other names get the same
+    answer. Raises ``Invalid``.
+    """
+    if project is not None:
+        owner = Project.objects.visible_to(actor).filter(key=project.upper()).first()
+        if owner is not None and speaks_for(actor, owner):
+            return owner
+        raise Invalid({"owner": f"You manage no project {project!r}."})
+    person = get_user_model().objects.filter(Q(agent__slug=user) | Q(username=user)).order_by("pk").first()
+    if person is not None and speaks_for(actor, person):
+        return person
+    known = "There is no user or agent" if sees_all(actor) else "Name yourself or a project that you manage, not"
+    raise Invalid({"owner": f"{known} {user!r}."})

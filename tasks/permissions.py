@@ -108,21 +108,59 @@ def require_in_project(actor: "User | None", verb: str, project: Project) -> Non
     raise NotPermitted(f"Your role in {project.key} does not allow you to {verb.replace('_', ' ')}.")
 
 
-def may_stop_agent(actor: "User | None", agent: Agent) -> bool:
-    """Who may pause an agent and revoke its tokens: a superuser, or a manager of any project the agent is in."""
+def owns(actor: "User | None", agent: Agent) -> bool:
+    """Whether ``actor`` acts for the owner of ``agent``: who alone pauses it everywhere, says what it can do, and makes
+    and revokes its tokens.
+
+    A person owns themself. An LLM agent is owned by a person, or by a project, for which its managers act. Superusers
+    act for every owner, and they alone where there is none.
+    """
     if actor is None or sees_all(actor):
         return True
     if is_llm(actor):
         return False
-    return Membership.objects.filter(user=agent.user_id, project__in=_managed_by(actor)).exists()
+    if agent.kind == AgentKind.HUMAN:
+        return agent.user_id == actor.pk
+    if agent.owner_project_id is not None:
+        return has_role(actor, agent.owner_project_id, Role.MANAGER)
+    return agent.owner_user_id == actor.pk
 
 
-def may_manage_agent(actor: "User | None", agent: Agent) -> bool:
-    """Who may change what applies wherever the agent works: a superuser, or a manager of every project it is in."""
+def speaks_for(actor: "User | None", owner: "User | Project") -> bool:
+    """Whether ``actor`` may make ``owner`` the owner of an agent: themself, or a project that they manage."""
     if actor is None or sees_all(actor):
         return True
-    beyond = Membership.objects.filter(user=agent.user_id).exclude(project__in=_managed_by(actor))
-    return may_stop_agent(actor, agent) and not beyond.exists()
+    if is_llm(actor):
+        return False
+    return has_role(actor, owner, Role.MANAGER) if isinstance(owner, Project) else owner.pk == actor.pk
+
+
+def manages_all_projects_of(actor: "User | None", user: "User | int") -> bool:
+    """Whether ``user`` (or their id) is in at least one project, and in none that ``actor`` does not manage."""
+    if actor is None or sees_all(actor):
+        return True
+    if is_llm(actor):
+        return False
+    memberships = Membership.objects.filter(user=user)
+    return memberships.exists() and not memberships.exclude(project__in=_managed_by(actor)).exists()
+
+
+def manages_a_project_of(actor: "User | None", agent: Agent) -> bool:
+    """Whether ``actor`` manages a project that ``agent`` is in; a superuser: always."""
+    if actor is None or sees_all(actor):
+        return True
+    return not is_llm(actor) and Membership.objects.filter(user=agent.user_id, project__in=_managed_by(actor)).exists()
+
+
+def may_describe(actor: "User | None", agent: Agent) -> bool:
+    """Who may say what ``agent`` can do and how much: the owner of an LLM agent. Of a person, somebody else who manages
+    all projects that they are in, since it applies nowhere else; nobody sets their own capacity.
+    """
+    if actor is None or sees_all(actor):
+        return True
+    if agent.kind == AgentKind.LLM:
+        return owns(actor, agent)
+    return agent.user_id != actor.pk and manages_all_projects_of(actor, agent.user_id)
 
 
 def _managed_by(actor: "User") -> "QuerySet[Membership, int]":
@@ -137,16 +175,10 @@ def where_evidence_shows(user: "User") -> set[int] | None:
 
 
 def may_issue_token(actor: "User | None", agent: Agent) -> bool:
-    """Who may create a token, which gives access to everything the agent sees: a superuser, a person for themselves, or
-    a manager of every project that the agent is in. Nobody else gets a superuser's.
-    """
+    """Who may create a token, which opens what the agent sees: its owner. Nobody else gets a superuser's."""
     if actor is None or sees_all(actor):
         return True
-    if is_llm(actor):
-        return False
-    if agent.user_id == actor.pk:
-        return True
-    return not agent.user.is_superuser and may_manage_agent(actor, agent)
+    return owns(actor, agent) and (agent.user_id == actor.pk or not agent.user.is_superuser)
 
 
 def is_staff_somewhere(user: "User | None") -> bool:

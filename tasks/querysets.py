@@ -107,11 +107,17 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 class AgentQuerySet(models.QuerySet["Agent"]):
     def visible_to(self, user: Any) -> Self:
-        """The user's own agent, and those that share a project with ``user``."""
+        """The user's own agent, those that share a project with ``user``, and those that ``user`` owns."""
         if sees_all(user):
             return self
         shared = _other_model(self, "user").objects.filter(memberships__project__memberships__user=user)
-        return self.filter(Q(user=user) | Q(user__in=shared))
+        return self.filter(Q(user=user) | Q(user__in=shared) | self.owned_by(user))
+
+    def owned_by(self, user: Any) -> Q:
+        """The LLM agents for whose owner ``user`` acts, without regard to superusers; see ``permissions.owns``."""
+        memberships = _other_model(self, "owner_project").members.through.objects
+        managed = memberships.filter(user=user, role="manager").values("project")
+        return Q(owner_user=user) | Q(owner_project__in=managed)
 
     def with_load(self) -> Self:
         """Adds ``active_runs`` and ``open_assignments``, the numbers that count against capacity."""

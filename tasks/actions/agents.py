@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
@@ -14,8 +14,8 @@ from tasks.actions.names import skills_named
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Skill
-from tasks.permissions import is_llm, is_staff_somewhere, may_issue_token, may_manage_agent, may_stop_agent
+from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Project, Skill
+from tasks.permissions import is_llm, is_staff_somewhere, may_describe, may_issue_token, owns, speaks_for
 from tasks.querysets import sees_all
 from tasks.tokens import digest_of
 
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 EDITABLE_FIELDS = ("name", "enabled", "availability", "max_concurrent", "version", "working_hours", "time_zone")
+#: What a manager of all projects of a person may say about them, besides their skills.
+DESCRIBING_FIELDS = frozenset({"name", "max_concurrent", "working_hours", "time_zone"})
+#: What agents may change of themselves: never their capacity.
+OWN_FIELDS: Final = {
+    AgentKind.LLM: frozenset({"availability", "version"}),
+    AgentKind.HUMAN: frozenset({"name", "availability", "version", "working_hours", "time_zone"}),
+}
+OWN_OWNER = "A person owns themself; only an LLM agent has another owner."
 TOKEN_PREFIX = "tp_"  # noqa: S105 - shows people what the text is; not a secret
 
 
@@ -54,10 +62,12 @@ def create_agent(
     max_concurrent: int = 1,
     skills: Sequence[tuple[str, int]] = (),
     user: "User | None" = None,
+    owner: "User | Project | None" = None,
 ) -> Agent:
     """Create an agent and, unless ``user`` is given, its Django user, without a password and not admin staff.
 
-    Raises ``NotPermitted``, ``Invalid`` (slug or username taken, unknown skill).
+    ``owner``: who owns an LLM agent; default: whoever creates it. A person owns themself.
+    Raises ``NotPermitted``, ``Invalid`` (slug or username taken, unknown skill, an owner for a person).
     """
     if is_llm(actor) or not is_staff_somewhere(actor):
         raise NotPermitted("Only staff may create agents.")
@@ -68,11 +78,55 @@ def create_agent(
         user = users.create_user(username=slug)
     elif slug != user.get_username() and users.filter(username=slug).exists():
         raise Invalid({"slug": f"The name {slug!r} is another user's."})
-    agent = Agent(user=user, slug=slug, name=name or slug, kind=kind, max_concurrent=max_concurrent)
+    agent = Agent(user=user, slug=slug, name=name or slug, kind=kind, max_concurrent=max_concurrent, created_by=actor)
+    if kind == AgentKind.LLM:
+        _set_owner(actor, agent, owner or actor)
+    elif owner is not None:
+        raise Invalid({"owner": OWN_OWNER})
     _validated(agent)
     agent.save(force_insert=True)
     set_agent_skills(agent, skills)
     return agent
+
+
+def _set_owner(actor: "User | None", agent: Agent, owner: "User | Project | None") -> None:
+    if owner is not None and not speaks_for(actor, owner):
+        raise NotPermitted("You may give an agent to yourself or to a project that you manage.")
+    if not isinstance(owner, Project | None) and (is_llm(owner) or not owner.is_active):
+        raise Invalid({"owner": "An agent is owned by a project or by a person with an active account."})
+    agent.owner_project = owner if isinstance(owner, Project) else None
+    agent.owner_user = None if isinstance(owner, Project) else owner
+
+
+@in_transaction
+def hand_over_agent(*, actor: "User | None", agent: Agent, owner: "User | Project") -> Agent:
+    """Give an LLM agent to another owner: a project, or a person. Repeating it changes nothing.
+
+    Raises ``NotPermitted`` unless the actor acts for its owner and speaks for the new one; ``Invalid`` for a person.
+    """
+    agent = Agent.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=agent.pk)
+    if not owns(actor, agent):
+        raise NotPermitted(f"Only the owner of {agent.slug} may hand it over.")
+    if agent.kind != AgentKind.LLM:
+        raise Invalid({"owner": OWN_OWNER})
+    before = (agent.owner_project_id, agent.owner_user_id)
+    _set_owner(actor, agent, owner)
+    if before == (agent.owner_project_id, agent.owner_user_id):
+        return agent
+    agent.save(update_fields=["owner_project", "owner_user"])
+    # Its projects learn that it changed, not whose it is: not all of them may know the owner.
+    _record_change(actor, agent, ["owner"])
+    return agent
+
+
+def _record_change(actor: "User | None", agent: Agent, changed: list[str]) -> None:
+    """Record, in each project of ``agent``, what changed."""
+    now = clock.now()
+    only_availability = changed == ["availability"]
+    kind = kinds.AGENT_AVAILABILITY_CHANGED if only_availability else kinds.AGENT_EDITED
+    data = {"availability": agent.availability} if only_availability else {"fields": changed}
+    memberships = Membership.objects.filter(user=agent.user_id).select_related("project").order_by("pk")
+    record(*(event(kind, at=now, actor=actor, project=m.project, agent=agent, **data) for m in memberships))
 
 
 def set_agent_skills(agent: Agent, skills: Sequence[tuple[str, int]]) -> None:
@@ -82,25 +136,34 @@ def set_agent_skills(agent: Agent, skills: Sequence[tuple[str, int]]) -> None:
     AgentSkill.objects.bulk_create([AgentSkill(agent=agent, skill=skill, level=level) for skill, level in rows])
 
 
+def _require_may_edit(actor: "User | None", agent: Agent, wanted: set[str], skills: bool) -> None:
+    """Raise ``NotPermitted`` unless ``actor`` may change the ``wanted`` fields, and the skills if so."""
+    if actor is None or sees_all(actor) or (agent.kind == AgentKind.LLM and owns(actor, agent)):
+        return
+    describes = may_describe(actor, agent)
+    free: frozenset[str] = DESCRIBING_FIELDS if describes else frozenset()
+    if agent.user_id == actor.pk:
+        free = OWN_FIELDS[AgentKind(agent.kind)]
+    if free and wanted <= free and (describes or not skills):
+        return
+    names = [name.replace("_", " ") for name in sorted(free)] + (["skills"] if describes else [])
+    what = f"only {', '.join(names)} of {agent.slug}" if names else f"nothing of {agent.slug}"
+    others = "its owner" if agent.kind == AgentKind.LLM else "themself and administrators"
+    raise NotPermitted(f"You may change {what}; the rest is for {others}.")
+
+
 @in_transaction
 def edit_agent(
     *, actor: "User | None", agent: Agent, changes: dict[str, Any], skills: Sequence[tuple[str, int]] | None = None
 ) -> Agent:
     """Change an agent (``EDITABLE_FIELDS``) and, if given, its skills.
 
-    An agent may change only its own availability and version. Managers of all its projects may change the rest, which
-    applies wherever it works; a manager of any of them may pause it or make it available again.
+    The owner of an LLM agent may change everything, the agent itself its availability and version. People change what
+    is theirs (``OWN_FIELDS``); others say what they can do (``may_describe``), and only administrators disable them.
     Raises ``NotPermitted``, ``Invalid``.
     """
     agent = Agent.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=agent.pk)
-    own = {"availability", "version"}
-    is_self = actor is not None and agent.user_id == actor.pk
-    manages = may_manage_agent(actor, agent) and not (is_self and actor is not None and not sees_all(actor))
-    may_stop = may_stop_agent(actor, agent)
-    free = own if is_self else {"availability"} if may_stop else set()
-    if not manages and not (free and skills is None and set(changes) <= free):
-        what = f"only the {' and '.join(sorted(free))} of {agent.slug}" if free else f"nothing of {agent.slug}"
-        raise NotPermitted(f"You may change {what}; the rest is for managers of all its projects.")
+    _require_may_edit(actor, agent, set(changes), skills is not None)
     if unknown := set(changes) - set(EDITABLE_FIELDS):
         raise Invalid({sorted(unknown)[0]: "Cannot be changed."})
     changed = [name for name, value in changes.items() if getattr(agent, name) != value]
@@ -119,11 +182,7 @@ def edit_agent(
         set_agent_skills(agent, skills)
         changed.append("skills")
     if changed:
-        now = clock.now()
-        kind = kinds.AGENT_AVAILABILITY_CHANGED if changed == ["availability"] else kinds.AGENT_EDITED
-        data = {"availability": agent.availability} if changed == ["availability"] else {"fields": changed}
-        memberships = Membership.objects.filter(user=agent.user_id).select_related("project")
-        record(*(event(kind, at=now, actor=actor, project=m.project, agent=agent, **data) for m in memberships))
+        _record_change(actor, agent, changed)
     return agent
 
 
@@ -138,11 +197,10 @@ def create_token(
 ) -> tuple[AgentToken, str]:
     """Create a token for ``agent``; returns the row and the token itself, which is shown only once and never stored.
 
-    Raises ``NotPermitted`` (agents cannot create tokens; a token gives access to every project of the agent, so
-    managing one of them is not enough), ``Invalid``.
+    Raises ``NotPermitted`` unless the actor acts for the agent's owner (agents cannot create tokens), ``Invalid``.
     """
     if not may_issue_token(actor, agent):
-        raise NotPermitted(f"Only a manager of all projects of {agent.slug} may create tokens for it.")
+        raise NotPermitted(f"Only the owner of {agent.slug} may create tokens for it.")
     if expires_at is not None and expires_at <= clock.now():
         raise Invalid({"expires_at": "Must be in the future."})
     plain = TOKEN_PREFIX + secrets.token_urlsafe(32)
@@ -157,6 +215,6 @@ def create_token(
 @in_transaction
 def revoke_token(*, actor: "User | None", token: AgentToken) -> None:
     """Invalidate a token at once. Repeating it changes nothing. Raises ``NotPermitted``."""
-    if is_llm(actor) or not may_stop_agent(actor, token.agent):
-        raise NotPermitted(f"Only a manager of a project of {token.agent.slug} may revoke its tokens.")
+    if is_llm(actor) or not owns(actor, token.agent):
+        raise NotPermitted(f"Only the owner of {token.agent.slug} may revoke its tokens.")
     AgentToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=clock.now())

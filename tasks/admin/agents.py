@@ -1,7 +1,7 @@
 """Agents in the admin: their skills, load and tokens."""
 
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -25,8 +25,11 @@ from tasks.admin.skill_rows import AgentSkillInline, skills_of
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin
 from tasks.assignment.track_record import track_record
 from tasks.errors import DomainError
+from tasks.finding import find_owner
 from tasks.models import Agent, AgentKind, AgentToken, Availability, Membership, Project, Role
-from tasks.permissions import may_stop_agent
+from tasks.permissions import manages_a_project_of, may_describe, owns
+
+OWNERSHIP = "The owner alone pauses the agent everywhere, says what it can do, and makes and revokes its tokens."
 
 
 class AgentForm(VerbForm):
@@ -40,9 +43,25 @@ class AgentForm(VerbForm):
         choices=[(role.value, role.label) for role in (Role.WORKER, Role.REVIEWER)], required=False, initial=Role.WORKER
     )
 
+    owning_project = forms.ModelChoiceField(queryset=Project.objects.none(), required=False, label="Project")
+    owning_person = forms.CharField(
+        label="Or a person",
+        max_length=150,
+        required=False,
+        help_text="Username, or the person's slug. Leave it empty if a project is to own the agent.",
+    )
+    field_of: ClassVar[dict[str, str]] = {"owner": "owning_person"}
+
     class Meta:
         model = Agent
         fields: list[str] = []
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        changed = {"owning_project", "owning_person"} & set(self.changed_data)
+        if changed and bool(data.get("owning_project")) == bool(data.get("owning_person")):
+            self.add_error("owning_person", "Choose a project, or name a person.")
+        return data
 
 
 class TokenForm(forms.Form):
@@ -112,7 +131,12 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         )
 
     def may_reach(self, request: HttpRequest, obj: Any) -> bool:
-        return manages(request) and (obj is None or may_stop_agent(request.user, obj))  # type: ignore[arg-type]
+        user: Any = request.user
+        return manages(request) and (obj is None or manages_a_project_of(user, obj) or owns(user, obj))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """For its owner; others that manage a project of the agent only read it here."""
+        return self.may_reach(request, obj) and (obj is None or may_describe(request.user, obj))  # type: ignore[arg-type]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Runs record who did what, so agents are disabled, not deleted."""
@@ -178,21 +202,35 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
                 ("Projects", {"fields": ("projects", "role")}),
                 *([("Account", {"fields": own, "description": "If empty, an account is created."})] if own else []),
             )
+        may_hand_over = obj.kind == AgentKind.LLM and owns(request.user, obj)  # type: ignore[arg-type]
+        owner = (("Owner", {"fields": ("owning_project", "owning_person"), "description": OWNERSHIP}),)
         return (
             (None, {"fields": ("slug", "kind", "name", "enabled", "availability", "max_concurrent", "version")}),
             ("Working hours", {"fields": ("working_hours", "time_zone")}),
+            *(owner if may_hand_over else ()),
             ("Now", {"fields": ("load", "projects_", "last_seen", "created_at")}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("slug", "kind", "load", "projects_", "last_seen", "created_at") if obj else ()
+        if obj is None:
+            return ()
+        shown = ("slug", "kind", "load", "projects_", "last_seen", "created_at")
+        if obj.kind == AgentKind.LLM or managed_ids(request) is None:
+            return shown
+        return (*shown, "enabled", "availability", "version")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if obj is not None:
             for name in ("projects", "role"):
                 form.base_fields.pop(name, None)
+            project, person = form.base_fields.get("owning_project"), form.base_fields.get("owning_person")
+            if project is not None and person is not None:
+                project.queryset, project.initial = managed_projects(request), obj.owner_project_id
+                person.initial = obj.owner_user.get_username() if obj.owner_user else ""
             return form
+        for name in ("owning_project", "owning_person"):
+            form.base_fields.pop(name, None)
         form.base_fields["projects"].queryset = managed_projects(request)
         # Staff see only agents of their projects, so they would lose sight of one without a project.
         form.base_fields["projects"].required = managed_ids(request) is not None
@@ -211,9 +249,12 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         if change:
             changes = {name: data[name] for name in form.changed_data if name in agent_verbs.EDITABLE_FIELDS}
             moved = any(formset.has_changed() for formset in formsets)
-            return agent_verbs.edit_agent(
+            agent = agent_verbs.edit_agent(
                 actor=actor, agent=form.instance, changes=changes, skills=skills if moved else None
             )
+            if {"owning_project", "owning_person"} & set(form.changed_data):
+                agent = agent_verbs.hand_over_agent(actor=actor, agent=agent, owner=self._owner(actor, data))
+            return agent
         agent = agent_verbs.create_agent(
             actor=actor,
             slug=data["slug"],
@@ -222,14 +263,21 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
             max_concurrent=data["max_concurrent"],
             skills=skills,
             user=data.get("user"),
+            owner=next(iter(data["projects"]), None) if data["kind"] == AgentKind.LLM else None,
         )
         for project in data["projects"]:
             set_member(actor=actor, project=project, user=agent.user, role=Role(data["role"] or Role.WORKER))
         return agent
 
+    @staticmethod
+    def _owner(actor: Any, data: dict[str, Any]) -> Any:
+        project = data["owning_project"]
+        return project if project is not None else find_owner(actor, user=data["owning_person"])
+
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if (agent := context.get("original")) is not None:
-            context["tokens"] = list(self._tokens(agent))
+            context["may_issue"] = owns(request.user, agent)  # type: ignore[arg-type]
+            context["tokens"] = list(self._tokens(agent)) if context["may_issue"] else []
             context["record"] = track_record(agent, clock.now(), managed_ids(request))
             context["now"] = clock.now()
         return super().render_change_form(request, context, *args, **kwargs)
@@ -251,7 +299,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         agent = managed_agents(request).filter(pk=agent_id).first()
         if agent is None:
             raise Http404
-        if not self.has_change_permission(request, agent):
+        if not owns(request.user, agent):  # type: ignore[arg-type]
             raise PermissionDenied
         return agent
 

@@ -41,12 +41,13 @@ def managed_projects(request: HttpRequest) -> QuerySet[Project]:
 
 
 def managed_agents(request: HttpRequest) -> QuerySet[Agent]:
-    """Agents that are members of a project that the user manages."""
+    """Agents that are members of a project that the user manages, and those that the user owns."""
     ids = managed_ids(request)
     agents = Agent.objects.select_related("user")
     if ids is None:
         return agents
-    return agents.filter(user__in=Membership.objects.filter(project__in=ids).values("user"))
+    members = Membership.objects.filter(project__in=ids).values("user")
+    return agents.filter(Q(user__in=members) | Q(owner_project__in=ids) | Q(owner_user=request.user.pk))
 
 
 def readable_by(request: HttpRequest) -> Q:

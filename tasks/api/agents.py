@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -11,10 +13,11 @@ from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Choice, Integer, Moment, PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import agents as agent_verbs
+from tasks.api.owners import OwnerInput, OwnerOutput, owner_of, with_owner
 from tasks.errors import NotFound, NotPermitted
 from tasks.finding import find_agent
 from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability
-from tasks.permissions import may_stop_agent
+from tasks.permissions import owns
 from tasks.querysets import AgentQuerySet
 
 
@@ -30,13 +33,14 @@ class Load(serializers.Serializer):
 
 
 class AgentOutput(serializers.Serializer):
-    # For agents from ``with_load()`` with their skills prefetched.
+    # For agents of ``_for_output``.
     slug = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(AgentKind.choices)
     enabled = serializers.BooleanField()
     availability = serializers.ChoiceField(Availability.choices)
     version = serializers.CharField()
+    owner = OwnerOutput(source="*", allow_null=True)
     working_hours = serializers.CharField()
     time_zone = serializers.CharField()
     skills = AgentSkillOutput(many=True)
@@ -44,13 +48,13 @@ class AgentOutput(serializers.Serializer):
     last_seen_at = serializers.DateTimeField(allow_null=True)
 
 
-def _for_output(agents: AgentQuerySet) -> AgentQuerySet:
+def _for_output(agents: AgentQuerySet, reader: User) -> AgentQuerySet:
     skills = AgentSkill.objects.select_related("skill")
-    return agents.with_load().prefetch_related(Prefetch("skills", skills))
+    return with_owner(agents.with_load(), reader).prefetch_related(Prefetch("skills", skills))
 
 
-def show_agent(agent: Agent) -> dict[str, Any]:
-    return shown(AgentOutput, _for_output(Agent.objects.all()).get(pk=agent.pk))
+def show_agent(agent: Agent, reader: User) -> dict[str, Any]:
+    return shown(AgentOutput, _for_output(Agent.objects.all(), reader).get(pk=agent.pk))
 
 
 class SkillLevelInput(StrictSerializer):
@@ -67,6 +71,7 @@ class AgentPatch(StrictSerializer):
     working_hours = PlainText(max_length=200, required=False, help_text="As in Mon-Fri 09:00-17:00; empty: always.")
     time_zone = PlainText(max_length=60, required=False, help_text="As in Europe/Vienna; empty: the server's.")
     skills = SkillLevelInput(many=True, required=False)
+    owner = OwnerInput(required=False, help_text="Hands an LLM agent over.")
 
 
 class AgentInput(StrictSerializer):
@@ -75,6 +80,7 @@ class AgentInput(StrictSerializer):
     kind = Choice(AgentKind.choices, default=AgentKind.LLM)
     max_concurrent = Integer(min_value=1, max_value=100, default=1)
     skills = SkillLevelInput(many=True, required=False)
+    owner = OwnerInput(required=False, help_text="You (the default), or a project that you manage.")
 
 
 class AgentsView(ListView):
@@ -84,26 +90,35 @@ class AgentsView(ListView):
     @operation(
         "team",
         "list_agents",
-        "Agents I share a project with, with their load",
+        "Agents I share a project with or own, with their load",
         responses=AgentOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        return self.show_each(_for_output(Agent.objects.visible_to(self.actor)), AgentOutput)
+        return self.show_each(_for_output(Agent.objects.visible_to(self.actor), self.actor), AgentOutput)
 
     @operation(
         "team",
         "create_agent",
         "Create an agent",
-        "Staff only. Make it a member of a project next, and give it a token.",
+        "Staff only. Make it a member of a project next, and give it a token. An LLM agent has an owner, who alone "
+        "pauses it everywhere, says what it can do, and makes and revokes its tokens: you, or the project that you "
+        "name, whose managers then act for it. A person owns themself.",
         request=AgentInput,
         responses={201: AgentOutput},
-        request_example={"slug": "atlas", "max_concurrent": 2, "skills": [{"skill": "python", "level": 4}]},
+        request_example={
+            "slug": "atlas",
+            "max_concurrent": 2,
+            "skills": [{"skill": "python", "level": 4}],
+            "owner": {"kind": "project", "name": "OPS"},
+        },
     )
     def post(self, request: Request) -> Response:
         fields = self.read(AgentInput)
         skills = [(has["skill"], has["level"]) for has in fields.pop("skills", [])]
+        if (owner := fields.pop("owner", None)) is not None:
+            fields["owner"] = owner_of(self.actor, owner)
         agent = agent_verbs.create_agent(actor=self.actor, skills=skills, **fields)
-        return Response(show_agent(agent), status=status.HTTP_201_CREATED)
+        return Response(show_agent(agent, self.actor), status=status.HTTP_201_CREATED)
 
 
 class AgentView(View):
@@ -114,12 +129,15 @@ class AgentView(View):
         responses=AgentOutput,
     )
     def get(self, request: Request, slug: str) -> Response:
-        return Response(show_agent(find_agent(self.actor, slug)))
+        return Response(show_agent(find_agent(self.actor, slug), self.actor))
 
     @operation(
         "team",
         "patch_agent",
         "Change an agent",
+        "For its owner. An LLM agent itself may change its availability and version; a manager of all projects of a "
+        "person may change their capacity, skills and working hours. To pause an agent in one project, or to remove it "
+        "from there, change the project's members.",
         request=AgentPatch,
         responses=AgentOutput,
         request_example={"max_concurrent": 3},
@@ -129,8 +147,13 @@ class AgentView(View):
         changes = self.read(AgentPatch)
         listed = changes.pop("skills", None)
         skills = [(has["skill"], has["level"]) for has in listed] if listed is not None else None
-        agent_verbs.edit_agent(actor=self.actor, agent=agent, changes=changes, skills=skills)
-        return Response(show_agent(agent))
+        owner = changes.pop("owner", None)
+        with transaction.atomic():
+            if changes or skills is not None or owner is None:
+                agent_verbs.edit_agent(actor=self.actor, agent=agent, changes=changes, skills=skills)
+            if owner is not None:
+                agent_verbs.hand_over_agent(actor=self.actor, agent=agent, owner=owner_of(self.actor, owner))
+        return Response(show_agent(agent, self.actor))
 
 
 class TokenOutput(serializers.Serializer):
@@ -159,22 +182,22 @@ class TokenInput(StrictSerializer):
 
 
 class TokensView(ListView):
-    """Tokens of an agent, for its managers."""
+    """Tokens of an agent, for its owner."""
 
     query_names = LIST_QUERY_NAMES
     orderings = {"created_at": "created_at"}
 
     def _tokens(self, slug: str) -> QuerySet[AgentToken]:
         agent = find_agent(self.actor, slug)
-        if not may_stop_agent(self.actor, agent):
-            raise NotPermitted(f"Only a manager of a project of {slug} may see its tokens.")
+        if not owns(self.actor, agent):
+            raise NotPermitted(f"Only the owner of {slug} may see its tokens.")
         return AgentToken.objects.filter(agent=agent)
 
     @operation(
         "team",
         "list_tokens",
         "Tokens of an agent",
-        "For managers of its projects; the tokens themselves are not stored.",
+        "For its owner; the tokens themselves are not stored.",
         responses=TokenOutput(many=True),
     )
     def get(self, request: Request, slug: str) -> Response:
@@ -184,7 +207,7 @@ class TokensView(ListView):
         "team",
         "create_token",
         "Create a token",
-        "For managers of the agent's projects. The token is shown only once. Agents cannot create tokens.",
+        "For the agent's owner. The token is shown only once. Agents cannot create tokens.",
         request=TokenInput,
         responses={201: NewTokenOutput},
         request_example={"name": "laptop", "expires_at": "2027-01-01T00:00:00Z"},
@@ -203,7 +226,7 @@ class TokenView(View):
         "team",
         "revoke_token",
         "Revoke a token",
-        "It stops working at once.",
+        "For the agent's owner. It stops working at once.",
         responses={204: None},
     )
     def delete(self, request: Request, slug: str, id: str) -> Response:

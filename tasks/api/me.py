@@ -49,7 +49,7 @@ class MeView(View):
             runs = list(active.order_by("started_at")[:100])
         return Response(
             {
-                "agent": show_agent(agent) if agent else None,
+                "agent": show_agent(agent, self.actor) if agent else None,
                 "username": self.actor.get_username(),
                 "projects": [{"key": m.project.key, "name": m.project.name, "role": m.role} for m in memberships],
                 "runs": run_outputs(runs, unread=unread),

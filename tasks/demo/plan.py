@@ -261,7 +261,9 @@ def create_demo(*, admin: "User | None", agents: int) -> Project:
         stalled_after_seconds=120,
     )
     create_demo_agents(project, agents)
-    guest = create_agent(actor=None, slug=GUEST, name="Guest", max_concurrent=2, skills=[("docs", 3), ("python", 3)])
+    guest = create_agent(
+        actor=None, slug=GUEST, name="Guest", max_concurrent=2, skills=[("docs", 3), ("python", 3)], owner=project
+    )
     set_member(actor=None, project=project, user=guest.user, role=Role.WORKER)
     created: dict[str, Task] = {}
     now = clock.now()
@@ -299,7 +301,12 @@ def create_demo_agents(project: Project, count: int) -> list[Agent]:
             title, strengths = PROFILES[(number - 1) % len(PROFILES)]
             skills = dict.fromkeys(SKILLS, 2) | strengths
             agent = create_agent(
-                actor=None, slug=slug, name=f"{title} {number}", kind=AgentKind.LLM, skills=list(skills.items())
+                actor=None,
+                slug=slug,
+                name=f"{title} {number}",
+                kind=AgentKind.LLM,
+                skills=list(skills.items()),
+                owner=project,
             )
         if not agent.user.memberships.filter(project=project).exists():
             set_member(actor=None, project=project, user=agent.user, role=Role.WORKER)

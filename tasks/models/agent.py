@@ -52,7 +52,10 @@ class Availability(models.TextChoices):
 
 
 class Agent(models.Model):
-    """Anyone who can be given work, person or LLM; tied one-to-one to a Django user."""
+    """Anyone who can be given work, person or LLM; tied one-to-one to a Django user.
+
+    A person owns themself. An LLM agent is owned by a project or a person; without either, by the administrators.
+    """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="agent")
     slug = models.CharField(
@@ -86,6 +89,25 @@ class Agent(models.Model):
         validators=[validate_time_zone],
         help_text="Time zone of the working hours, as in Europe/Vienna. Empty: the server's.",
     )
+    owner_project = models.ForeignKey(
+        "tasks.Project",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="owned_agents",
+        help_text="The project that owns an LLM agent: its managers act for it.",
+    )
+    owner_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="owned_agents",
+        help_text="The person who owns an LLM agent.",
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -97,6 +119,13 @@ class Agent(models.Model):
             models.CheckConstraint(name="agent_kind_known", condition=Q(kind__in=AgentKind.values)),
             models.CheckConstraint(name="agent_availability_known", condition=Q(availability__in=Availability.values)),
             models.CheckConstraint(name="agent_capacity_positive", condition=Q(max_concurrent__gte=1)),
+            models.CheckConstraint(
+                name="agent_at_most_one_owner", condition=Q(owner_project__isnull=True) | Q(owner_user__isnull=True)
+            ),
+            models.CheckConstraint(
+                name="agent_person_owns_themself",
+                condition=Q(kind=AgentKind.LLM) | Q(owner_project__isnull=True, owner_user__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from tasks import clock
 from tasks.assignment.track_record import track_record
 from tasks.models import Agent, Assignment, AssignmentEnd, Project, Run
 from tasks.pages.agents import AgentCard
-from tasks.permissions import may_manage_agent, may_stop_agent, where_evidence_shows
+from tasks.permissions import manages_a_project_of, may_describe, where_evidence_shows
 
 SHOWN = 50
 RECENT = 20
@@ -43,11 +43,11 @@ def agent(request: HttpRequest, slug: str) -> HttpResponse:
         "card": card,
         "agent": selected,
         # Only managers may see how good an agent is, each for their own projects.
-        "record": track_record(selected, now, managed) if may_stop_agent(user, selected) else None,
+        "record": track_record(selected, now, managed) if manages_a_project_of(user, selected) else None,
         "is_of_all_projects": managed is None,
         "waiting": waiting.select_related("task__project").order_by("pk")[:SHOWN],
         "recent": runs.filter(ended_at__isnull=False).order_by("-started_at")[:RECENT],
         "turned_down": turned_down.select_related("task__project").order_by("-ended_at")[:RECENT],
-        "may_edit": user.is_staff and may_manage_agent(user, selected),
+        "may_edit": user.is_staff and may_describe(user, selected),
     }
     return render(request, "tasks/agent.html", context)

@@ -1,7 +1,8 @@
 """The standing cast of all tests, loaded as a pytest plugin.
 
 ``ops`` is a project with a manager (ada), a reviewer (rita), a viewer (vera), a human worker (hugo) and two LLM agents
-(atlas, bert); ``other`` is a project that none of them belongs to, with a manager (mona) and an agent (zed).
+(atlas, bert), which it owns; ``other`` is a project that none of them belongs to, with a manager (mona) and its own
+agent (zed).
 """
 
 import itertools
@@ -20,9 +21,16 @@ def make_user(name: str, **kwargs) -> User:
     return User.objects.create_user(username=name, password=None, **kwargs)
 
 
-def make_agent(slug: str, *, kind=AgentKind.LLM, capacity=10, skills: dict[str, int] | None = None) -> Agent:
+def make_agent(
+    slug: str, *, kind=AgentKind.LLM, capacity=10, skills: dict[str, int] | None = None, owner: Project | None = None
+) -> Agent:
     agent = Agent.objects.create(
-        user=make_user(slug), slug=slug, name=slug.capitalize(), kind=kind, max_concurrent=capacity
+        user=make_user(slug),
+        slug=slug,
+        name=slug.capitalize(),
+        kind=kind,
+        max_concurrent=capacity,
+        owner_project=owner,
     )
     for name, level in (skills or {}).items():
         skill, _ = Skill.objects.get_or_create(name=name)
@@ -60,7 +68,14 @@ def cast(db):
     User.objects.bulk_create(users.values())
     kinds = dict.fromkeys(HUMAN_AGENTS, AgentKind.HUMAN) | dict.fromkeys(LLM_AGENTS, AgentKind.LLM)
     agents = {
-        name: Agent(user=users[name], slug=name, name=name.capitalize(), kind=kinds[name], max_concurrent=10)
+        name: Agent(
+            user=users[name],
+            slug=name,
+            name=name.capitalize(),
+            kind=kinds[name],
+            max_concurrent=10,
+            owner_project=(ops if name in OPS_ROLES else other) if kinds[name] == AgentKind.LLM else None,
+        )
         for name in USERS
         if name in kinds
     }

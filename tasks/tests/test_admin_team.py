@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from tasks.actions.agents import create_token
 from tasks.actions.assignments import assign_task
 from tasks.actions.claims import claim_task
 from tasks.admin.agents import TokenForm
@@ -169,11 +170,31 @@ def test_revoked_token_is_reported_and_its_button_is_gone(cast, ada):
     assert url not in done.content.decode()
 
 
-def test_token_of_an_agent_shared_with_another_project_is_refused_in_a_sentence(cast, ada):
-    join(cast.other, cast.atlas.user, Role.WORKER)
-    page = ada.post(reverse("admin:tasks_agent_tokens", args=[cast.atlas.pk]), {"name": "x"})
-    assert "Only a manager of all projects of atlas" in page.content.decode()
-    assert not AgentToken.objects.exists()
+def test_agent_that_another_project_owns_is_read_and_not_changed(cast, ada):
+    join(cast.ops, cast.zed.user, Role.WORKER)
+    create_token(actor=None, agent=cast.zed, name="not for ada")
+    page = ada.get(reverse("admin:tasks_agent_change", args=[cast.zed.pk]))
+    assert page.status_code == 200
+    assert "Save" not in page.content.decode()
+    assert "not for ada" not in page.content.decode()
+    assert ada.post(reverse("admin:tasks_agent_tokens", args=[cast.zed.pk]), {"name": "x"}).status_code == 403
+    done = ada.post(
+        reverse("admin:tasks_agent_changelist"), {"action": "pause", "_selected_action": [cast.zed.pk]}, follow=True
+    )
+    assert "the rest is for its owner" in messages_of(done)[0]
+    assert AgentToken.objects.count() == 1
+
+
+def test_agent_is_handed_over_by_its_owner(cast, ada):
+    change(ada, "agent", cast.atlas, owning_project="", owning_person="ada")
+    assert Agent.objects.get(slug="atlas").owner_user == cast.ada.user
+    page = change(ada, "agent", cast.atlas, owning_project="", owning_person="mona")
+    assert errors_of(page) == ["Name yourself or a project that you manage, not 'mona'."]
+    assert errors_of(change(ada, "agent", cast.atlas, owning_project=cast.ops.pk)) == [
+        "Choose a project, or name a person."
+    ]
+    change(ada, "agent", cast.atlas, owning_project=cast.ops.pk, owning_person="")
+    assert Agent.objects.get(slug="atlas").owner_project == cast.ops
 
 
 # -- projects ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ A route or method that is missing here fails ``test_the_matrix_names_every_route
 
 Columns: ``nobody`` has no token; ``zed`` is an agent and ``mona`` the manager of another project; in OPS ``vera`` is
 viewer, ``hugo`` worker, ``atlas`` worker, LLM, holder and author, ``rita`` reviewer, ``ada`` manager; ``root`` is a
-superuser and not an agent.
+superuser and not an agent. OPS owns ``atlas``; OTHER, which mona manages, owns ``lent``, which works in OPS.
 """
 
 import re
@@ -25,6 +25,7 @@ from tasks.actions import assignments, claims, projects, runs
 from tasks.errors import LeaseLost
 from tasks.models import AgentToken, Event, Project, Role, Task
 from tasks.tests.api_client import client_of
+from tasks.tests.cast import join, make_agent
 
 ROLES = ["nobody", "zed", "mona", "vera", "hugo", "atlas", "rita", "ada", "root"]
 OUTSIDERS = ("nobody", "zed", "mona")
@@ -36,6 +37,10 @@ SECRET = "Hidden plan"
 READS = "401 404 404 200 200 200 200 200 200"
 MANAGES = "401 404 404 403 403 403 403 200 200"
 REVIEWS = "401 404 404 403 403 403 200 200 200"
+#: Names OPS as an owner, which only ada and root can.
+LEADS = "401 404 404 400 400 400 400 200 200"
+#: What its owner does with an agent that OTHER owns and OPS borrows.
+LENDS = "401 404 200 403 403 403 403 403 200"
 HOLDS = "401 404 404 404 404 200 404 404 404"
 ANY_CALLER = "401 200 200 200 200 200 200 200 200"
 STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
@@ -55,6 +60,15 @@ MATRIX = [
     ("api-agent", "get", "/agents/atlas", None, READS),
     ("api-agent", "patch", "/agents/atlas", {"max_concurrent": 99}, MANAGES),
     ("api-agent", "patch", "/agents/atlas", {"availability": "paused"}, "401 404 404 403 403 200 403 200 200"),
+    ("api-agent", "patch", "/agents/atlas", {"owner": {"kind": "project", "name": "OPS"}}, LEADS),
+    ("api-agent", "get", "/agents/lent", None, "401 404 200 200 200 200 200 200 200"),
+    ("api-agent", "patch", "/agents/lent", {"max_concurrent": 99}, LENDS),
+    ("api-agent", "patch", "/agents/lent", {"availability": "paused"}, LENDS),
+    ("api-agent", "patch", "/agents/hugo", {"max_concurrent": 99}, MANAGES),
+    ("api-agent", "patch", "/agents/hugo", {"availability": "paused"}, "401 404 404 403 200 403 403 403 200"),
+    ("api-tokens", "get", "/agents/lent/tokens", None, LENDS),
+    ("api-tokens", "post", "/agents/lent/tokens", {"name": "x"}, "401 404 201 403 403 403 403 403 201"),
+    ("api-tokens", "post", "/agents/hugo/tokens", {"name": "x"}, "401 404 404 403 201 403 403 403 201"),
     ("api-tokens", "get", "/agents/atlas/tokens", None, MANAGES),
     ("api-tokens", "post", "/agents/atlas/tokens", {"name": "x"}, "401 404 404 403 403 403 403 201 201"),
     ("api-token", "delete", "/agents/atlas/tokens/{token}", None, "401 404 404 403 403 403 403 204 204"),
@@ -170,6 +184,8 @@ def scene(cast, new_task, let_lease_end):
         new_task(f"{SECRET} {number}", description=SECRET, review_required=number == 3)
     for number in range(2):
         new_task(f"{SECRET} crew {number}", project=crew, actor=cast.hugo.user)
+    lent = make_agent("lent", owner=cast.other)
+    join(cast.ops, lent.user, Role.WORKER)
     task = {task.ref: task for task in Task.objects.select_related("project")}
     assignments.assign_task(actor=None, task=task["CREW-2"], agents=[cast.atlas])
     done = {"actor": cast.atlas.user, "summary": "done"}

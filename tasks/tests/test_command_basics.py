@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError
 
+from tasks.actions.agents import OWN_OWNER
 from tasks.management.command import Command, Problem, WrongUse, database_sentence, project_named, skill_levels
 from tasks.management.commands import add_agent, add_project
 from tasks.models import Agent, AgentSkill, AgentToken, Membership, Project, Skill
@@ -138,6 +139,15 @@ def test_add_agent_creates_skills_membership_and_a_token_that_works(cast):
     }
 
 
+def test_add_agent_is_owned_by_its_first_project_or_whom_the_command_names(cast):
+    call("add_agent", "nova", "--project", "OTHER", "OPS")
+    assert "Its owner is OPS." in call("add_agent", "nina", "--project", "OTHER", "--owner", "OPS")
+    call("add_agent", "nora", "--owner", "ada")
+    assert "only administrators act for it" in call("add_agent", "nobodys")
+    owners = {row.slug: (row.owner_project or row.owner_user) for row in Agent.objects.filter(slug__startswith="n")}
+    assert owners == {"nova": cast.other, "nina": cast.ops, "nora": cast.ada.user, "nobodys": None}
+
+
 def test_add_agent_human_gets_no_token_unless_asked():
     assert json.loads(call("add_agent", "nina", "--kind", "human", "--json")) == {"slug": "nina", "token": None}
     assert "changepassword nora" in call("add_agent", "nora", "--kind", "human", "--token", "laptop")
@@ -147,6 +157,9 @@ def test_add_agent_human_gets_no_token_unless_asked():
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
+        (["nova", "--owner", "NIX"], "--owner: there is no project and no person 'NIX'."),
+        (["nova", "--owner", "bert"], "--owner: An agent is owned by a project or by a person with an active account."),
+        (["nova", "--kind", "human", "--owner", "OPS"], f"--owner: {OWN_OWNER}"),
         (["atlas"], "There is already an agent 'atlas'; change it or give it a token in the admin."),
         (["root"], "SLUG: The name 'root' is taken."),
         (["nova", "--project", "OPX"], "There is no project 'OPX'; did you mean 'OPS'?"),

@@ -2,14 +2,16 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.auth.models import User
 from django.core.management.base import CommandParser
 from django.db import transaction
+from django.db.models import Q
 
 from tasks.actions.agents import create_agent, create_skill, create_token
 from tasks.actions.projects import set_member
 from tasks.management.command import Command as BaseCommand
 from tasks.management.command import WrongUse, project_named, skill_levels
-from tasks.models import Agent, AgentKind, Role, Skill
+from tasks.models import Agent, AgentKind, Project, Role, Skill
 
 FIRST_TOKEN = "first"  # noqa: S105 - the name that distinguishes the token from later ones
 
@@ -18,7 +20,8 @@ class Command(BaseCommand):
     help = (
         "Add an agent, LLM or human. Unknown skills are created. An LLM agent gets a token, shown only once; a person "
         "gets one only with --token, and logs in after `manage.py changepassword SLUG`. An existing slug is an "
-        "error, since its token could not be shown again."
+        "error, since its token could not be shown again. An LLM agent is owned by the first project, whose managers "
+        "then act for it; without a project and --owner, only administrators do."
     )
     examples = "python manage.py add_agent atlas --project OPS --skill python:3 docs:2 --capacity 2 --json"
     option_of: ClassVar[dict[str, str]] = {
@@ -27,6 +30,7 @@ class Command(BaseCommand):
         "skills": "--skill",
         "role": "--role",
         "name": "--token",
+        "owner": "--owner",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,6 +44,9 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--skill", nargs="+", action="extend", default=[], metavar="SKILL:LEVEL", help="Level 1 to 5 (default: 3)."
+        )
+        parser.add_argument(
+            "--owner", metavar="KEY|NAME", help="Who owns an LLM agent: a project's key or a person's name."
         )
         parser.add_argument("--capacity", type=int, default=1, metavar="N", help="Tasks at a time (default: 1).")
         parser.add_argument("--token", metavar="NAME", help=f"Name of the token (LLM default: {FIRST_TOKEN}).")
@@ -58,7 +65,14 @@ class Command(BaseCommand):
                 if name not in known:
                     create_skill(actor=None, name=name)
                     known.add(name)
-            agent = create_agent(actor=None, slug=slug, kind=kind, max_concurrent=options["capacity"], skills=skills)
+            agent = create_agent(
+                actor=None,
+                slug=slug,
+                kind=kind,
+                max_concurrent=options["capacity"],
+                skills=skills,
+                owner=self._owner(options["owner"], kind, projects),
+            )
             for project in projects:
                 set_member(actor=None, project=project, user=agent.user, role=Role(options["role"]))
             token_name = options["token"] or (FIRST_TOKEN if kind is AgentKind.LLM else None)
@@ -67,9 +81,23 @@ class Command(BaseCommand):
         if options["json"]:
             self.print_json({"slug": slug, "token": token})
             return
+        owner = agent.owner_project.key if agent.owner_project else agent.owner_user
         where = ", ".join(project.key for project in projects) or "no project yet"
         self.say(f"{slug} ({kind.label}) belongs to {where}.")
+        if kind is AgentKind.LLM:
+            self.say(f"Its owner is {owner}." if owner else "It has no owner: only administrators act for it.")
         if token:
             self.say(f"Its token, shown only once: {token}")
         if kind is AgentKind.HUMAN:
             self.say(f"To log in, set a password: manage.py changepassword {slug}")
+
+    @staticmethod
+    def _owner(name: str | None, kind: AgentKind, projects: list[Project]) -> User | Project | None:
+        """Who is to own the agent. Raises ``WrongUse``."""
+        if name is None:
+            return projects[0] if projects and kind is AgentKind.LLM else None
+        project = Project.objects.filter(key=name).first()
+        user = User.objects.filter(Q(agent__slug=name) | Q(username=name)).order_by("pk").first()
+        if project is None and user is None:
+            raise WrongUse(f"--owner: there is no project and no person {name!r}.")
+        return project or user
