@@ -14,9 +14,9 @@ from reports.exports import OUTPUTS
 from reports.periods import MAX_BUCKETS, BucketSize, Period, default_start, midnight
 from reports.scopes import Scope, scope_of
 from taskproject.errors import Invalid, unknown_name
+from taskproject.times import FIRST, LAST
 
 NAMES = ("project", "from", "to", "bucket", "tz", "output")
-YEARS = range(1970, 2201)
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def _instant(name: str, text: str, zone: ZoneInfo) -> datetime:
             instant = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
         else:
             raise ValueError
-        if instant.year not in YEARS:
+        if not FIRST <= instant <= LAST:
             raise ValueError
     except (ValueError, OverflowError):
-        years = f"between {YEARS[0]} and {YEARS[-1]}"
+        years = f"from {FIRST.year} to {LAST.year}"
         _refuse(name, f"{text!r} is not a date {years}; write 2026-01-31 or 2026-01-31T10:00:00Z (a + as %2B).")
     return instant
 

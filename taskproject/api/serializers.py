@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
 
 from taskproject.errors import unknown_name
+from taskproject.times import read_moment
 
 TEXT_LIMIT = 100_000
 BIGGEST_INTEGER = 2**53
@@ -82,9 +84,19 @@ class Choice(serializers.ChoiceField):
 
 
 class Moment(serializers.DateTimeField):
-    """A time, with its offset from UTC or in the server's zone."""
+    """A time, as ``times.read_moment`` reads it; ``end_of_day``: a day alone means its end."""
 
-    default_error_messages = {"invalid": "Must be a time such as 2026-11-22T10:00:00Z."}
+    def __init__(self, *, end_of_day: bool = False, **kwargs: Any) -> None:
+        meant = "end" if end_of_day else "start"
+        text = f"ISO 8601, without an offset in the server's time zone; a day alone means its {meant}."
+        super().__init__(**{"help_text": text, **kwargs})
+        self.end_of_day = end_of_day
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return read_moment(value if isinstance(value, str) else "", end_of_day=self.end_of_day)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
 
 
 class TextOf(serializers.CharField):

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from taskproject.times import require_in_range
 from tasks import clock
 from tasks.actions import agents as agent_verbs
 from tasks.actions.projects import set_member
@@ -69,6 +70,7 @@ class TokenForm(forms.Form):
     valid_until = forms.DateField(
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
+        validators=[require_in_range],
         help_text="The last day on which it is valid, in the site's time zone. Empty: it does not expire.",
     )
 

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from datetime import time
 from typing import Any, ClassVar
 
 from django import forms
@@ -57,6 +58,19 @@ def content_digest(task: Task) -> str:
         sorted(task.dependencies.values_list("depends_on_id", flat=True)),
     ]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
+
+
+class DayAndTimeField(forms.SplitDateTimeField):
+    """A day and, if it matters, a time of day; without one, ``day_means``."""
+
+    def __init__(self, *args: Any, day_means: time, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.day_means = day_means
+
+    def compress(self, data_list: Any) -> Any:
+        if data_list and data_list[0] and data_list[1] is None:
+            data_list = [data_list[0], self.day_means]
+        return super().compress(data_list)
 
 
 class TaskForm(VerbForm):

@@ -1,5 +1,6 @@
 """Tasks in the admin: the list with its actions, and the page of one task."""
 
+from datetime import time
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,13 +12,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from taskproject.strict_json import pretty
+from taskproject.times import END_OF_DAY
 from tasks.actions import dependencies
 from tasks.actions import tasks as task_verbs
 from tasks.admin import filters
 from tasks.admin.bulk_views import BulkActions
 from tasks.admin.scope import managed_agents, managed_projects
 from tasks.admin.skill_rows import RequiredSkillInline, skills_of
-from tasks.admin.task_form import TaskForm
+from tasks.admin.task_form import DayAndTimeField, TaskForm
 from tasks.admin.task_list import TaskList
 from tasks.admin.task_page import TaskPage
 from tasks.admin.verb_form import VerbFormAdmin
@@ -110,6 +112,14 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
         elif db_field.name == "parent":
             kwargs["queryset"] = self.get_queryset(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in ("due_at", "start_after"):
+            end = db_field.name == "due_at"
+            kwargs |= {"form_class": DayAndTimeField, "day_means": END_OF_DAY if end else time()}
+            meant = f"A day without a time means its {'end' if end else 'start'}."
+            kwargs["help_text"] = f"{db_field.help_text} {meant}".strip()
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)

@@ -178,7 +178,7 @@ class NewTokenOutput(serializers.Serializer):
 
 class TokenInput(StrictSerializer):
     name = PlainText(allow_blank=False, max_length=80)
-    expires_at = Moment(required=False, allow_null=True)
+    expires_at = Moment(end_of_day=True, required=False, allow_null=True)
 
 
 class TokensView(ListView):

@@ -1,13 +1,13 @@
 """Converts what a file holds for a field into what a task takes. Each converter raises ``Wrong`` with one sentence."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from taskproject.strict_json import unfit
+from taskproject.times import NotATime, OutOfRange, read_moment
 from tasks.actions.imports import shown
 from tasks.errors import unknown_name
 from tasks.models import Priority, Task
@@ -171,25 +171,13 @@ def moment(value: Any, *, end_of_day: bool = False) -> datetime:
     """A time in UTC. The zone defaults to the server's; a date alone means its start (with ``end_of_day`` its end)."""
     if not isinstance(value, str):
         raise Wrong(f"Must be a time such as 2026-11-22T10:00:00Z, not {_kind(value)}.")
-    text = value.strip()
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        try:
-            parsed = datetime.fromisoformat(text)
-        except ValueError:
-            raise Wrong(f"{shown(text)!r} is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.") from None
-    else:
-        parsed = datetime.combine(day, time(23, 59, 59) if end_of_day else time())
-    try:
-        if timezone.is_naive(parsed):
-            parsed = timezone.make_aware(parsed, timezone.get_default_timezone())
-        parsed = parsed.astimezone(UTC)
-    except (OverflowError, ValueError):
-        parsed = datetime.min.replace(tzinfo=UTC)
-    if not 1970 <= parsed.year <= 9998:
-        raise Wrong(f"{shown(text)!r} is out of range; years from 1970 to 9998 are accepted.")
-    return parsed
+        return read_moment(value, end_of_day=end_of_day)
+    except NotATime:
+        text = shown(value.strip())
+        raise Wrong(f"{text!r} is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.") from None
+    except OutOfRange as error:
+        raise Wrong(str(error)) from None
 
 
 def _json(value: Any) -> Any:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
+from taskproject.times import MomentField
 from tasks.models.agent import Agent, Skill
 from tasks.models.project import Label, Project
 from tasks.querysets import AssignmentQuerySet, TaskQuerySet
@@ -40,8 +41,8 @@ class Task(models.Model):
     criteria = models.JSONField(
         default=list, blank=True, help_text="What must be true for the task to be done: a list of texts."
     )
-    due_at = models.DateTimeField(null=True, blank=True)
-    start_after = models.DateTimeField(null=True, blank=True, help_text="The task may not be started before.")
+    due_at = MomentField(null=True, blank=True)
+    start_after = MomentField(null=True, blank=True, help_text="The task may not be started before.")
     estimate_minutes = models.PositiveIntegerField(null=True, blank=True)
     review_required = models.BooleanField(default=False)
     max_attempts = models.PositiveSmallIntegerField(
@@ -62,7 +63,7 @@ class Task(models.Model):
         editable=False,
         help_text="Dependencies not completed and children not settled; `doctor` recounts them.",
     )
-    deferred_until = models.DateTimeField(
+    deferred_until = MomentField(
         null=True, blank=True, editable=False, help_text="The later of `start_after` and the delay after a failure."
     )
     due_soon_since = models.DateTimeField(
@@ -75,10 +76,10 @@ class Task(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
-    created_at = models.DateTimeField(editable=False)
-    updated_at = models.DateTimeField(editable=False)
-    started_at = models.DateTimeField(null=True, blank=True, editable=False)
-    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = MomentField(editable=False)
+    updated_at = MomentField(editable=False)
+    started_at = MomentField(null=True, blank=True, editable=False)
+    completed_at = MomentField(null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     # NULLs sort first on SQLite and last on PostgreSQL; a due date for every task lets one index serve both.

@@ -92,7 +92,7 @@ def moment(when: datetime | None, style: str = "relative") -> SafeString:
     shown = {"exact": exact, "date": f"{local:%-d %b}"}.get(style) or in_words(when, timezone.now())
     if style == "short":
         shown = shown.removesuffix(" ago")
-    stamp = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return format_html('<time datetime="{}" title="{}" data-time="{}">{}</time>', stamp, exact, style, shown)
 
 

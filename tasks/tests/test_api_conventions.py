@@ -395,7 +395,7 @@ def test_outdated_keys_are_those_of_more_than_a_day(api):
         (
             "/tasks",
             {"project": "OPS", "title": "x", "due_at": "tomorrow"},
-            "due_at: Must be a time such as 2026-11-22T10:00:00Z.",
+            "due_at: Must be a time such as 2026-11-22T10:00:00Z, or a day such as 2026-11-22.",
         ),
     ],
 )

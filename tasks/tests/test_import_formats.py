@@ -259,7 +259,7 @@ def test_read_csv_without_a_time_zone_means_the_servers():
     assert plan.tasks[0].values["start_after"].isoformat() == "2026-06-30T22:00:00+00:00"
     assert plan.tasks[1].values["due_at"].isoformat() == "2026-07-01T08:00:00+00:00"
     assert complaints(plan) == [
-        "line 3, start_after: '9999-12-31' is out of range; years from 1970 to 9998 are accepted.",
+        "line 3, start_after: Must be from 1970-01-01 to 9998-12-31; leave it empty for no time.",
     ]
 
 

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
+from taskproject.times import read_moment
 from tasks.api.tasks.output import PRIORITIES
 from tasks.errors import Invalid, unknown_name
 from tasks.models import Agent, Assignment, AssignmentEnd, Project, RequiredSkill, Task
@@ -34,22 +35,16 @@ class FlagFilter(django_filters.Filter):
 
 
 class TimeField(forms.Field):
-    """ISO 8601 with a zone, or a date, which means midnight UTC."""
+    """A time, or a day, which means its start in the server's zone: ``after`` includes the day, ``before`` does not."""
 
     def to_python(self, value: Any) -> datetime | None:
         if value in (None, ""):
             return None
-        text = str(value).replace(" ", "+")
-        if len(text) == 10:
-            text += "T00:00:00Z"
         try:
-            moment = datetime.fromisoformat(text)
-            if moment.tzinfo is None:
-                raise ValueError
-            moment.astimezone()
-        except (ValueError, OverflowError):
-            raise forms.ValidationError("Must be a time such as 2026-11-22T10:00:00Z, or a date.") from None
-        return moment
+            # A plus sign that was not encoded arrives as a space.
+            return read_moment(str(value).replace(" ", "+"))
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)

@@ -46,7 +46,7 @@ class TaskFields(StrictSerializer):
     description = DeclaredField(catalogue.DESCRIPTION)
     priority = Choice(list(PRIORITIES), required=False)
     labels = DeclaredField(catalogue.LABELS)
-    due_at = Moment(required=False, allow_null=True)
+    due_at = Moment(end_of_day=True, required=False, allow_null=True)
     start_after = Moment(required=False, allow_null=True)
     estimate_minutes = Integer(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
     required_skills = RequiredSkillInput(many=True, required=False)
