@@ -6,9 +6,15 @@ class TaskprojectConfig(AppConfig):
     verbose_name = "taskproject"
 
     def ready(self) -> None:
+        from django.core.signals import request_started
+
         from messaging.notifications.making import follower
-        from taskproject import checks  # noqa: F401 - importing registers them
+        from taskproject import (
+            checks,  # noqa: F401 - importing registers them
+            outages,
+        )
         from tasks import engine
 
         # The engine belongs to tasks, which knows nothing about messaging; they are connected here.
         engine.companions.append(follower)
+        request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")

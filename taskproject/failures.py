@@ -1,22 +1,23 @@
-"""The response when a bug ends a request: a problem for API callers, a page for people."""
+"""The response when a bug or an outage ends a request: a problem for API callers, a page for people."""
 
 import sys
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views.defaults import server_error as server_error_page
 
-from taskproject.api.problems import BUSY, RETRY_AFTER_SECONDS, problem_response
+from taskproject.api.problems import problem_of_outage, problem_response, response_of
+from taskproject.outages import is_outage
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Reveals no cause, which is in the log, except that the database is down or too busy."""
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+    if is_outage(sys.exc_info()[1]):
+        body = problem_of_outage(request)
         if request.path.startswith("/api/"):
-            return problem_response("unavailable", BUSY, retry_after_seconds=RETRY_AFTER_SECONDS)
-        page = loader.get_template("503.html").render()
-        return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+            return response_of(body)
+        page = loader.get_template("503.html").render({"outcome_unknown": body["code"] == "outcome_unknown"})
+        return HttpResponse(page, status=503, headers={"Retry-After": str(body["retry_after_seconds"])})
     if request.path.startswith("/api/"):
         return problem_response(
             "internal_error",

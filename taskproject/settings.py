@@ -13,7 +13,7 @@ import environ
 import limits
 from django.core.exceptions import ImproperlyConfigured
 
-from taskproject import sqlite
+from taskproject import postgresql, sqlite
 
 sqlite.use_newest_library()
 
@@ -85,11 +85,6 @@ def _secret_key() -> str:
     return key
 
 
-#: A frozen process must not hold up the stream, or those that wait for its locks, without bound: PostgreSQL ends a
-#: transaction that does nothing for this long, and a wait for a lock. Only waits behind an import come near.
-POSTGRESQL_PATIENCE = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s"
-
-
 def _database() -> dict:
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'taskproject.sqlite3'}"
     scheme = url.split(":", 1)[0]
@@ -111,11 +106,11 @@ def _database() -> dict:
         # Tests run on a file too: a database in memory shares one cache and locks differently.
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
     else:
-        config |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
-        # A host that does not answer is reported soon, not after TCP's own timeout of minutes.
-        config["OPTIONS"] = {"connect_timeout": 10} | config.get("OPTIONS", {}) | {"application_name": "taskproject"}
+        config |= {"ENGINE": postgresql.ENGINE, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+        options = postgresql.CONNECTION | config.get("OPTIONS", {}) | {"application_name": "taskproject"}
         # The last setting wins, so the URL's own options override ours.
-        config["OPTIONS"]["options"] = f"{POSTGRESQL_PATIENCE} {config['OPTIONS'].get('options', '')}".strip()
+        options["options"] = f"{postgresql.PATIENCE} {options.get('options', '')}".strip()
+        config["OPTIONS"] = options
     return config
 
 
@@ -167,6 +162,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
+SESSION_ENGINE = "taskproject.sessions"
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -311,12 +307,13 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"outages_apart": {"()": "taskproject.outages.OutagesApart"}},
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         # Refusals are part of the API's normal operation; the log is for what is broken.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["outages_apart"]},
         # Scanners send arbitrary hosts; each gets a 400 and no traceback in the log.
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
         # While Redis is away it logs a traceback every second; the bell says once that it is, and once that it is back.

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from messaging.stream.visitors import Visitor, audit, standing
 from taskproject.strict_json import dumps
@@ -152,9 +152,11 @@ class Hub:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
 
     async def in_thread(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run ``work`` in the hub's own thread, with its persistent database connection; drops a broken one."""
+        """Run ``work`` in the hub's own thread, with its persistent database connection; replaces a broken one."""
 
         def run() -> T:
+            # As before a request: a connection that broke while nobody used it is noticed and replaced.
+            close_old_connections()
             try:
                 return work(*args, **kwargs)
             except (DatabaseError, InterfaceError):

@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError
 
 from messaging.stream.admission import admit_follower
 from messaging.stream.hub import Batch, Follower, hub
-from taskproject.api.problems import BUSY, CONTENT_TYPE, problem, problem_of
+from taskproject.api.problems import CONTENT_TYPE, problem_of, problem_of_outage
 from taskproject.api.renderers import JSONRenderer
 from taskproject.errors import DomainError
 from taskproject.guessing import address_of
@@ -35,7 +35,7 @@ async def event_stream(scope: dict[str, Any], receive: Receive, send: Send) -> N
     except DomainError as error:
         return await _refuse(send, problem_of(error))
     except (DatabaseError, InterfaceError):
-        return await _refuse(send, problem("unavailable", BUSY))
+        return await _refuse(send, problem_of_outage())
     start_headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
         (b"cache-control", b"no-store"),

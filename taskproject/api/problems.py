@@ -3,18 +3,22 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from taskproject.api.renderers import JSONRenderer
 from taskproject.errors import DomainError, codes
+from taskproject.outages import is_outage, may_have_effect, report
 
 CONTENT_TYPE = "application/problem+json"
-#: The answer if the database is down, or ended a wait for a lock.
-BUSY = "The database is down or too busy; nothing was done, try again in a few seconds."
+#: The answers if the database is down, or ended a wait for a lock.
+NOTHING_DONE = "The database is down or too busy; nothing was done, try again in a few seconds."
+UNKNOWN = "The database went away before it confirmed, so this may have been done, wholly or in part; "
+LOOK_FIRST = "look before you send it again."
+SAME_KEY = "send it again with the same Idempotency-Key, and it takes effect once."
 RETRY_AFTER_SECONDS = 3
 
 #: The codes that HTTP itself requires, with status and title; our own errors carry theirs.
@@ -28,6 +32,7 @@ HTTP_CODES: dict[str, tuple[int, str]] = {
     "body_too_large": (413, "The body is too large"),
     "head_too_large": (431, "The request line or headers are too large"),
     "unavailable": (503, "Temporarily unavailable"),
+    "outcome_unknown": (503, "Temporarily unavailable, and perhaps done"),
     "unsupported_media_type": (415, "Unsupported media type"),
 }
 
@@ -51,11 +56,23 @@ def problem_of(error: DomainError) -> dict[str, Any]:
     return problem(error.code, error.detail, **error.data)
 
 
+def problem_of_outage(request: HttpRequest | Request | None = None) -> dict[str, Any]:
+    """The database is away or too busy. None stands for a request that only reads."""
+    code, detail = "unavailable", NOTHING_DONE
+    if request is not None and request.method not in ("GET", "HEAD", "OPTIONS") and may_have_effect():
+        code = "outcome_unknown"
+        detail = UNKNOWN + (SAME_KEY if "Idempotency-Key" in request.headers else LOOK_FIRST)
+    return problem(code, detail, retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
 def problem_response(code: str, detail: str, **extra: Any) -> HttpResponse:
     """For middleware, which has no DRF renderer."""
-    body = problem(code, detail, **extra)
+    return response_of(problem(code, detail, **extra))
+
+
+def response_of(body: dict[str, Any]) -> HttpResponse:
     response = HttpResponse(JSONRenderer().render(body), status=body["status"], content_type=CONTENT_TYPE)
-    if wait := extra.get("retry_after_seconds"):
+    if wait := body.get("retry_after_seconds"):
         response.headers["Retry-After"] = str(wait)
     return response
 
@@ -109,8 +126,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = problem_of(error)
     elif isinstance(error, exceptions.ValidationError):
         body = _of_validation_error(error)
-    elif isinstance(error, OperationalError | InterfaceError):
-        body = problem("unavailable", BUSY, retry_after_seconds=RETRY_AFTER_SECONDS)
+    elif is_outage(error):
+        report.add(error)
+        body = problem_of_outage(context.get("request"))
     elif isinstance(error, exceptions.APIException):
         body = _of_api_exception(error, context.get("view"))
         if challenge := getattr(error, "auth_header", None):
@@ -119,7 +137,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return None
     if wait := body.get("retry_after_seconds"):
         headers["Retry-After"] = str(wait)
-    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+    response = Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+    if is_outage(error):
+        # Django would log each as an error; `report` has it.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 class UnknownPath(APIView):

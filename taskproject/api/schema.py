@@ -71,11 +71,11 @@ def add_conventions(result: dict[str, Any], generator: Any = None, **_: Any) -> 
 
 
 def _problem_statuses(method: str) -> list[str]:
-    statuses = ["400", "401", "403", "404", "405", "406", "429"]
+    statuses = ["400", "401", "403", "404", "405", "406", "429", "503"]
     if method != "get":
         statuses += ["409", "413", "415"]
     if method == "post":
-        statuses += ["422", "503"]
+        statuses += ["422"]
     return statuses
 
 

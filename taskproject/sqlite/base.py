@@ -10,9 +10,11 @@ import time
 from sqlite3 import dbapi2
 from typing import Any
 
+from django.db import Error
 from django.db.backends.sqlite3 import base
 from django.db.backends.utils import debug_transaction
 
+from taskproject.outages import EffectsKnown
 from taskproject.sqlite.turns import Turns, turns_at
 
 #: Pause between tries while another process writes; one of our transactions takes a few milliseconds.
@@ -20,7 +22,7 @@ PAUSE_SECONDS = 0.002
 DEFAULT_TIMEOUT_SECONDS = 5.0
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
     """A connection whose transactions wait for their turn; the option ``timeout`` limits the wait, in seconds."""
 
     transaction_mode: str | None
@@ -67,7 +69,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             turns.pass_on()
 
     def _commit(self) -> None:
-        super()._commit()  # type: ignore[misc]  # unknown to the stubs
+        super()._commit()
         # Not if the commit failed: the transaction stays open until it is rolled back.
         self._pass_on()
 
@@ -76,6 +78,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._rollback()  # type: ignore[misc]  # unknown to the stubs
         finally:
             self._pass_on()
+
+    @staticmethod
+    def _was_refused(error: Error) -> bool:
+        """SQLite runs in this process: what failed was not done, whatever the reason."""
+        return True
 
     def _close(self) -> None:
         try:

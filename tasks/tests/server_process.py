@@ -56,7 +56,8 @@ class ServerProcess:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.errors.read_text()
-        self.url = json.loads(line)["url"]
+        self.started = json.loads(line)
+        self.url = self.started["url"]
         self.port = int(self.url.rsplit(":", 1)[1])
 
     def kill(self) -> None:

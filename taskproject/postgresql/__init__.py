@@ -1,0 +1,18 @@
+"""PostgreSQL as this project uses it: Django's own backend, see ``base``, and what a connection is set up with."""
+
+#: Our backend over Django's own.
+ENGINE = "taskproject.postgresql"
+
+#: A frozen process must not hold up the stream, or those that wait for its locks, without bound: PostgreSQL ends a
+#: transaction that does nothing for this long, and a wait for a lock. Only waits behind an import come near.
+PATIENCE = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s"
+
+#: A host that vanished is noticed soon, not after TCP's own timeouts of minutes and hours: when connecting, while
+#: waiting for an answer, and when sending. Seconds, and milliseconds for the last.
+CONNECTION = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
