@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+SBOM ?= sbom.json
 # Processes that run tests in parallel; 0 runs them in this one: make test WORKERS=0 ARGS='-k claim --pdb'.
 WORKERS ?= 2
 
@@ -12,7 +13,9 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick thorough chaos bench lint clean
+.PHONY: help run test quick thorough chaos bench lint lock sbom clean address
+# `run` looks at the address before it installs.
+.NOTPARALLEL:
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
@@ -23,10 +26,19 @@ help:
 	@echo "make thorough  everything at full size, on both databases; takes hours"
 	@echo "make bench     measure, next to the yardsticks (make bench ARGS='--quick')"
 	@echo "make lint      style of code and templates, types, import layers, missing migrations"
+	@echo "make lock      write the lock files anew from requirements.txt and requirements-dev.txt"
+	@echo "make sbom      write sbom.json: all packages of an installation, in CycloneDX"
 	@echo "make clean     remove $(VENV) and caches; data/ stays"
 
-run: $(VENV)/run.stamp
+run: address $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py up $(ARGS)
+
+# Before an install, so that a port in use is not learned only after it. Without a Python that can tell, the rule for
+# the environment says what is missing.
+address:
+	@python=$(BIN)/python; [ -x $$python ] || python=$(PYTHON); \
+	! $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	exec $$python -m taskproject.server.address $(ARGS)
 
 test: $(VENV)/test.stamp
 	@exec $(PYTEST) -m "not browser" $(ARGS)
@@ -55,6 +67,20 @@ lint: $(VENV)/test.stamp
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
+# For all systems and for Python 3.11 and later, whatever this machine has. What only the other solvers of OR-Tools
+# import is left out: docs/decisions/0023-what-is-installed.md. To upgrade one package, change its version in
+# requirements.txt; `make lock UPGRADE=1` also takes the newest of all that the named ones require in turn.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+LEFT_OUT := $(addprefix --no-emit-package ,absl-py immutabledict pandas protobuf)
+
+lock: $(VENV)/test.stamp
+	$(LOCK) $(LEFT_OUT) --no-emit-package python-dateutil requirements.txt --output-file requirements.lock
+	$(LOCK) $(LEFT_OUT) --constraints requirements.lock requirements-dev.txt --output-file requirements-dev.lock
+
+sbom: $(VENV)/test.stamp
+	$(BIN)/cyclonedx-py requirements --output-reproducible --validate --output-file $(SBOM) requirements.lock
+
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -64,20 +90,23 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed and $(PYTHON) is $$($(PYTHON) -V 2>&1); name another one: make PYTHON=python3.12." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv." >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The environment $(VENV) could not be made." >&2; exit 2; }
+	@# Python 3.11 adds it, 8 MB that nothing here needs.
+	@$(BIN)/python -m pip uninstall -qq --yes setuptools
 
-# The stamps let a ready environment start without a network, and reinstall when the requirements change.
-$(VENV)/run.stamp: requirements.txt | $(BIN)/python
-	@echo "Installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+# The stamps let a ready environment start without a network, and reinstall when a lock changes.
+$(VENV)/run.stamp: requirements.lock | $(BIN)/python
+	@$(BIN)/python tools/install.py requirements.lock
+	@# Compiles what the server imports, so that its first start is as quick as the next.
+	@$(BIN)/python manage.py check >/dev/null 2>&1 || :
 	@touch $@
 
-$(VENV)/test.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
-	@echo "Installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+# Tests start many processes, so all modules are compiled here.
+$(VENV)/test.stamp: requirements-dev.lock | $(BIN)/python
+	@$(BIN)/python tools/install.py --compile requirements-dev.lock
 	@touch $@ $(VENV)/run.stamp
 
 # The yardsticks stay out of the requirements: nobody needs them to run or test.
-$(VENV)/bench.stamp: requirements.txt bench/requirements.txt | $(BIN)/python
+$(VENV)/bench.stamp: $(VENV)/run.stamp bench/requirements.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@ $(VENV)/run.stamp

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -144,7 +145,8 @@ for _origin in CSRF_TRUSTED_ORIGINS:
         raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS: {_origin!r} must start with https:// or http://.")
 
 INSTALLED_APPS = [
-    "daphne",
+    # The server of `runserver` alone: Twisted would be a third of what every other process imports.
+    *(["daphne"] if "runserver" in sys.argv[1:] else []),
     "taskproject.apps.TaskprojectConfig",
     "tasks.apps.TasksConfig",
     "messaging.apps.MessagingConfig",

@@ -1,7 +1,6 @@
 """The server of ``manage.py up``: uvicorn in this process, with the engine in a thread and demo agents beside it."""
 
 import asyncio
-import errno
 import signal
 import socket
 import threading
@@ -14,6 +13,7 @@ import uvicorn
 
 from taskproject.http.connections import ACCEPTED_AT_ONCE, raise_file_limit
 from taskproject.http.protocol import BoundedProtocol, BoundedSocket
+from taskproject.server.address import BACKLOG
 from tasks import engine
 from tasks.demo.fleet import Fleet
 
@@ -23,40 +23,10 @@ GRACE_SECONDS = 4
 FLEET_GRACE_SECONDS = 2.0
 #: Longer than a third of a lease, so that a client keeps its connection between two heartbeats.
 KEEP_ALIVE_SECONDS = 75
-#: Connections that the system holds until they are accepted.
-BACKLOG = 2048
 #: Clients write over HTTP; what they send over a socket is small.
 SOCKET_MESSAGE_BYTES = 64 * 1024
 #: How often a client on a socket is asked whether it is there, and how long it has to answer.
 PING_SECONDS = 20.0
-
-
-class AddressError(Exception):
-    """The server cannot listen there; the message says why in one sentence."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, opened before anything is changed; port 0 picks a free one. Raises ``AddressError``."""
-    try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a name"
-        raise AddressError(f"--host {host!r} is not an address of this machine ({reason}).") from None
-    family, kind, protocol, _, address = addresses[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise AddressError(f"Port {port} of {host} is in use; choose another with --port.") from None
-        if error.errno == errno.EACCES:
-            raise AddressError(f"Port {port} needs more privileges than you have; choose one above 1023.") from None
-        raise AddressError(f"The server cannot listen on {host}:{port} ({error.strerror}).") from None
-    listener.set_inheritable(False)
-    return listener
 
 
 class EmbeddedServer(uvicorn.Server):

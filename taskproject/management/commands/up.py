@@ -10,7 +10,8 @@ from django.core.management.base import CommandParser
 from django.db import DatabaseError, connections
 
 from taskproject.server import first_start
-from taskproject.server.embedded import AddressError, EmbeddedServer, listen
+from taskproject.server.address import AddressError, add_arguments, listen
+from taskproject.server.embedded import EmbeddedServer
 from tasks.demo.fleet import Fleet
 from tasks.demo.plan import GUEST, MOST_AGENTS, create_demo_agents, fresh_tokens, revoke
 from tasks.management.command import Command as BaseCommand
@@ -35,15 +36,12 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="Address to listen on (default: this machine only).")
-        parser.add_argument("--port", type=int, default=8000, help="Default: 8000; 0 picks a free one.")
+        add_arguments(parser)
         parser.add_argument("--demo", action="store_true", default=True, help="Demo project in an empty database.")
         parser.add_argument("--no-demo", dest="demo", action="store_false", help="No demo project, no demo agents.")
         parser.add_argument("--agents", type=int, default=3, metavar="N", help="Demo agents to run (default: 3).")
 
     def run(self, **options: Any) -> None:
-        if not 0 <= options["port"] <= 65535:
-            raise WrongUse("--port: Must be from 0 to 65535.")
         if not 0 <= options["agents"] <= MOST_AGENTS:
             raise WrongUse(f"--agents: Must be from 0 to {MOST_AGENTS}.")
         try:
