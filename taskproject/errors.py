@@ -5,14 +5,38 @@ problem (``taskproject.api.problems``); pages, admin and commands show its sente
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any, ClassVar
+
+#: An answer repeats at most this much of a name that it refuses, and looks for the nearest of no longer one.
+LONGEST_SHOWN = 100
+#: Unknown names that are shown with the nearest known one; the others are counted.
+MOST_SHOWN = 5
+#: Known names that an unknown one is compared with.
+MOST_COMPARED = 2_000
+
+
+def shortened(text: str, most: int = LONGEST_SHOWN) -> str:
+    """Text as a refusal repeats it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
-    """One sentence for an unknown name, with the nearest known one."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    """One sentence for an unknown name, with the nearest known one. Its cost and length are bounded."""
+    close: list[str] = []
+    if len(name) <= LONGEST_SHOWN:
+        close = difflib.get_close_matches(name, list(islice(known, MOST_COMPARED)), n=1, cutoff=0.5)
+    name = shortened(name)
     return f"There is no {what} {name!r}; did you mean {close[0]!r}?" if close else f"There is no {what} {name!r}."
+
+
+def unknown_names(names: Sequence[str], known: Collection[str], *, what: str) -> dict[str, list[str]]:
+    """Sentences for unknown names, by name: the first few with the nearest known ones, the others counted."""
+    listed = {shortened(name): [unknown_name(name, known, what=what)] for name in names[:MOST_SHOWN]}
+    if len(names) > MOST_SHOWN:
+        listed[shortened(names[MOST_SHOWN])] = [f"There are {len(names) - MOST_SHOWN:,} more unknown {what}s."]
+    return listed
 
 
 class DomainError(Exception):
@@ -57,7 +81,7 @@ class Invalid(DomainError):
     """Input that breaks a rule; ``errors`` maps each field to its messages. The fact is the first of them."""
 
     def __init__(self, errors: dict[str, list[str] | str], advice: str = "", *, about: str = "") -> None:
-        listed = {field: [text] if isinstance(text, str) else list(text) for field, text in errors.items()}
+        listed = {shortened(field): [text] if isinstance(text, str) else list(text) for field, text in errors.items()}
         self.field, texts = next(iter(listed.items()))
         fact = texts[0]
         if about:

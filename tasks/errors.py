@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 ANOTHER = "Take another task."
+#: A sentence names this many tasks; the data of the error names all.
+MOST_NAMED = 20
 
 
 class IllegalTransition(DomainError):
@@ -59,7 +61,9 @@ class NotReady(DomainError):
 
     def __init__(self, ref: str, *, blocked_by: list[str] | None = None, start_after: datetime | None = None) -> None:
         if blocked_by:
-            super().__init__(f"{{}} waits for {', '.join(blocked_by)}.", ANOTHER, about=ref, blocked_by=blocked_by)
+            more = f" and {len(blocked_by) - MOST_NAMED:,} more" if len(blocked_by) > MOST_NAMED else ""
+            named = f"{', '.join(blocked_by[:MOST_NAMED])}{more}"
+            super().__init__(f"{{}} waits for {named}.", ANOTHER, about=ref, blocked_by=blocked_by)
         else:
             super().__init__(
                 f"{{}} may not start before {start_after:%Y-%m-%d %H:%M:%S} UTC.",
@@ -119,7 +123,8 @@ class DependencyCycle(DomainError):
     code, status, title = "dependency_cycle", 409, "A cycle of dependencies"
 
     def __init__(self, cycle: list[str]) -> None:
-        super().__init__(f"That would create a cycle of dependencies: {' → '.join(cycle)}.", cycle=cycle)
+        named = cycle if len(cycle) <= MOST_NAMED else [*cycle[: MOST_NAMED // 2], "…", *cycle[-MOST_NAMED // 2 :]]
+        super().__init__(f"That would create a cycle of dependencies: {' → '.join(named)}.", cycle=cycle)
 
 
 class CursorExpired(DomainError):

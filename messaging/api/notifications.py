@@ -12,7 +12,7 @@ from messaging.models import NotificationKind, NotificationQuerySet
 from messaging.notifications.reading import count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
 from messaging.notifications.sentences import note, sentence
 from taskproject.api.operations import operation
-from taskproject.api.serializers import Boolean, Integer, PlainText, StrictSerializer, TextOf
+from taskproject.api.serializers import Boolean, Integer, ListOf, PlainText, StrictSerializer, TextOf
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from taskproject.errors import Invalid, unknown_name
 
@@ -53,7 +53,7 @@ class NotificationOutput(serializers.Serializer):
 
 
 class ReadInput(StrictSerializer):
-    ids = serializers.ListField(child=Integer(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_IDS)
+    ids = ListOf(child=Integer(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_IDS)
     all = Boolean(required=False, default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class PreferencesOutput(serializers.Serializer):
 
 
 class PreferencesInput(StrictSerializer):
-    muted = serializers.ListField(child=PlainText(max_length=60), max_length=100)
+    muted = ListOf(child=PlainText(max_length=60), max_length=100)
 
 
 def narrowed(rows: NotificationQuerySet, unread: str | None, kinds: str | None) -> NotificationQuerySet:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from taskproject.api.renderers import JSONRenderer
-from taskproject.errors import DomainError, codes
+from taskproject.errors import DomainError, codes, shortened
 from taskproject.outages import is_outage, may_have_effect, report
 
 CONTENT_TYPE = "application/problem+json"
@@ -20,6 +20,8 @@ UNKNOWN = "The database went away before it confirmed, so this may have been don
 LOOK_FIRST = "look before you send it again."
 SAME_KEY = "send it again with the same Idempotency-Key, and it takes effect once."
 RETRY_AFTER_SECONDS = 3
+#: A problem lists this many sentences of this many characters.
+MOST_ERRORS, LONGEST_SENTENCE = 50, 1_000
 
 #: The codes that HTTP itself requires, with status and title; our own errors carry theirs.
 HTTP_CODES: dict[str, tuple[int, str]] = {
@@ -49,7 +51,25 @@ def problem(code: str, detail: str, **extra: Any) -> dict[str, Any]:
     """
     status, title = all_codes()[code]
     kind = f"/api/v1/docs#problem-{code}"
+    if "errors" in extra:
+        extra["errors"] = _bounded(extra["errors"])
+    detail = shortened(detail, LONGEST_SENTENCE)
     return {"type": kind, "title": title, "status": status, "detail": detail, "code": code, **extra}
+
+
+def _bounded(errors: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The first ``MOST_ERRORS`` sentences, so that a hostile request costs no long answer; the others are counted."""
+    kept: dict[str, list[str]] = {}
+    room, left = MOST_ERRORS, 0
+    for field, texts in errors.items():
+        shown = [shortened(text, LONGEST_SENTENCE) for text in texts[:room]]
+        left += len(texts) - len(shown)
+        room -= len(shown)
+        if shown:
+            kept[shortened(field)] = shown
+    if left:
+        kept.setdefault("body", []).append(f"There are {left:,} more errors.")
+    return kept
 
 
 def problem_of(error: DomainError) -> dict[str, Any]:
@@ -121,6 +141,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = exceptions.NotFound("There is nothing here that you may see.")
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, TooManyFieldsSent):
+        error = exceptions.ParseError("There are too many parameters; leave out those that the path does not have.")
     headers: dict[str, str] = {}
     if isinstance(error, DomainError):
         body = problem_of(error)

@@ -7,11 +7,17 @@ from typing import Any
 
 from rest_framework import serializers
 
-from taskproject.errors import unknown_name
+from taskproject.errors import unknown_name, unknown_names
 from taskproject.times import read_moment
 
 TEXT_LIMIT = 100_000
 BIGGEST_INTEGER = 2**53
+
+
+class Objects(serializers.ListSerializer):
+    """A list of objects, refused before they are looked at if there are more than ``max_length``."""
+
+    default_error_messages = {"max_length": "At most {max_length}."}
 
 
 class StrictSerializer(serializers.Serializer):
@@ -19,13 +25,27 @@ class StrictSerializer(serializers.Serializer):
 
     default_error_messages = {"invalid": "Must be an object."}
 
+    class Meta:
+        list_serializer_class = Objects
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
-            known = [name for name, field in self.fields.items() if not field.read_only]
-            unknown = {str(name): [unknown_name(str(name), known, what="field")] for name in data if name not in known}
+            known = {name: None for name, field in self.fields.items() if not field.read_only}
+            unknown = [str(name) for name in data if name not in known]
             if unknown:
-                raise serializers.ValidationError(unknown)
+                raise serializers.ValidationError(unknown_names(unknown, known, what="field"))
         return super().to_internal_value(data)
+
+
+class ListOf(serializers.ListField):
+    """A list of at most ``max_length``; a longer one is refused before its items are looked at, which costs time."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        most = self.max_length
+        if most is not None and isinstance(data, list) and len(data) > most:
+            raise serializers.ValidationError(f"At most {most:,}; these are {len(data):,}.")
+        listed: list[Any] = super().to_internal_value(data)
+        return listed
 
 
 class PlainText(serializers.CharField):

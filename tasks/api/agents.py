@@ -13,6 +13,7 @@ from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Choice, Integer, Moment, PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import agents as agent_verbs
+from tasks.api.fields import MOST_SKILLS
 from tasks.api.owners import OwnerInput, OwnerOutput, owner_of, with_owner
 from tasks.errors import NotFound, NotPermitted
 from tasks.finding import find_agent
@@ -70,7 +71,7 @@ class AgentPatch(StrictSerializer):
     version = PlainText(max_length=120, required=False)
     working_hours = PlainText(max_length=200, required=False, help_text="As in Mon-Fri 09:00-17:00; empty: always.")
     time_zone = PlainText(max_length=60, required=False, help_text="As in Europe/Vienna; empty: the server's.")
-    skills = SkillLevelInput(many=True, required=False)
+    skills = SkillLevelInput(many=True, required=False, max_length=MOST_SKILLS)  # type: ignore[call-arg]
     owner = OwnerInput(required=False, help_text="Hands an LLM agent over.")
 
 
@@ -79,7 +80,7 @@ class AgentInput(StrictSerializer):
     name = PlainText(max_length=120, required=False, default="")
     kind = Choice(AgentKind.choices, default=AgentKind.LLM)
     max_concurrent = Integer(min_value=1, max_value=100, default=1)
-    skills = SkillLevelInput(many=True, required=False)
+    skills = SkillLevelInput(many=True, required=False, max_length=MOST_SKILLS)  # type: ignore[call-arg]
     owner = OwnerInput(required=False, help_text="You (the default), or a project that you manage.")
 
 

@@ -70,8 +70,17 @@ class ProjectRules(StrictSerializer):
     accept_within_human_seconds = Integer(min_value=5, max_value=30 * 24 * 3600, required=False)
 
 
+#: Members that one request adds, changes or removes.
+MOST_MEMBERS = 1_000
+
+
 class ProjectPatch(ProjectRules):
-    members = MemberInput(many=True, required=False, help_text="Members to add, change or remove; others stay.")
+    members = MemberInput(  # type: ignore[call-arg]
+        many=True,
+        required=False,
+        max_length=MOST_MEMBERS,
+        help_text="Members to add, change or remove; others stay.",
+    )
 
 
 class ProjectInput(ProjectPatch):

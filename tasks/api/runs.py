@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.problems import problem_of
-from taskproject.api.serializers import StrictSerializer
+from taskproject.api.serializers import ListOf, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import reviews, runs
 from tasks.api.fields import AnyJSON
@@ -173,7 +173,7 @@ class CompleteManyItem(input_of(catalogue.COMPLETE)):  # type: ignore[misc]
 
 
 class CompleteManyInput(StrictSerializer):
-    runs = serializers.ListField(child=CompleteManyItem(), allow_empty=False, max_length=100)
+    runs = ListOf(child=CompleteManyItem(), allow_empty=False, max_length=100)
 
 
 def finished_response(finished: runs.Finished) -> Response:

@@ -39,6 +39,8 @@ LARGE_EVENTS_A_SECOND = _size(1000, 100)
 #: Assignments checked against all that are possible, and ticks that must break no rule.
 MATCHINGS = _size(300, 10_000)
 MATCHING_TICKS = _size(300, 100_000)
+#: Items in each body that must be refused with a short answer.
+HOSTILE_ITEMS = _size(1_000, 80_000)
 #: Tasks of the largest import.
 IMPORTED_TASKS = _size(2000, 10_000)
 #: Agents that wait for work on one server process.

@@ -14,7 +14,7 @@ from taskproject.api.serializers import Boolean, Choice, Integer, Moment, PlainT
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import tasks as task_verbs
 from tasks.actions.names import agents_named, tasks_named
-from tasks.api.fields import Texts
+from tasks.api.fields import MOST_SKILLS, Texts
 from tasks.api.inputs import DeclaredField, description_of, summary_of
 from tasks.api.tasks.filters import TaskFilter
 from tasks.api.tasks.output import (
@@ -49,7 +49,7 @@ class TaskFields(StrictSerializer):
     due_at = Moment(end_of_day=True, required=False, allow_null=True)
     start_after = Moment(required=False, allow_null=True)
     estimate_minutes = Integer(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
-    required_skills = RequiredSkillInput(many=True, required=False)
+    required_skills = RequiredSkillInput(many=True, required=False, max_length=MOST_SKILLS)  # type: ignore[call-arg]
     parent = PlainText(  # type: ignore[assignment]  # DRF has a method of that name
         required=False, allow_null=True, help_text="Ref of a task in the same project."
     )
