@@ -6,6 +6,7 @@ An event stream lasts longer than the work of a request, so it is served by the 
 import asyncio
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Any
@@ -26,6 +27,7 @@ from messaging.stream.hub import hub  # noqa: E402
 from messaging.stream.routing import websocket_urlpatterns  # noqa: E402
 from messaging.stream.sse import event_stream  # noqa: E402
 from taskproject.http.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
+from taskproject.watch.pulse import pulse  # noqa: E402
 
 #: Paths (without a trailing slash) that answer with an event stream on request.
 STREAM_PATHS = frozenset({"/api/v1/events"})
@@ -59,7 +61,13 @@ def _release_at_signals(loop: asyncio.AbstractEventLoop) -> None:
         signal.signal(number, handle)
 
 
+#: Its server sends no lifespan events.
+_is_runserver = "runserver" in sys.argv
+
+
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
+    if _is_runserver:
+        pulse.ensure()
     if scope["path"].rstrip("/") in STREAM_PATHS and _asks_for_stream(scope):
         await event_stream(scope, receive, send)
     else:
@@ -82,10 +90,12 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             if release_at_signals:
                 _release_at_signals(asyncio.get_running_loop())
+            pulse.ensure()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             hub.close()
             threaded_wsgi.close()
+            pulse.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

@@ -237,7 +237,7 @@ WHITENOISE_USE_FINDERS = True
 # Without `collectstatic` the finders serve the files; its missing folder needs no warning.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
-# How many requests one process answers at a time, each in a thread with its own database connection: HTTP_THREADS + 3
+# How many requests one process answers at a time, each in a thread with its own database connection: HTTP_THREADS + 4
 # connections a process must stay below what the database allows. Calls that wait hold no thread; under a plain WSGI
 # server, where they do, at most HTTP_WAITING wait at a time.
 HTTP_THREADS = _whole_number("HTTP_THREADS", default=24, most=500)

@@ -1,6 +1,8 @@
 """WSGI entry point: HTTP workers in production."""
 
 import os
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
@@ -12,5 +14,12 @@ _application = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 
 from taskproject.http.waiting import WaitingWSGI  # noqa: E402
+from taskproject.watch.pulse import pulse  # noqa: E402
 
-application = WaitingWSGI(_application, most=settings.HTTP_WAITING)
+_waiting = WaitingWSGI(_application, most=settings.HTTP_WAITING)
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    # Not before: a server may load the application first and fork its workers then.
+    pulse.ensure()
+    return _waiting(environ, start_response)

@@ -1,5 +1,6 @@
 """The database's clock decides on leases and due dates, never the clock of an application host."""
 
+import time
 from datetime import UTC, datetime
 
 from django.db import connection
@@ -12,3 +13,8 @@ def now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         return cursor.fetchone()[0]
+
+
+def monotonic() -> float:
+    """Seconds by this process's own clock, which nobody sets; only differences mean anything."""
+    return time.monotonic()

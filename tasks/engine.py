@@ -65,6 +65,8 @@ def tick() -> Ticked:
         done.expired += ended
         if not ended:
             break
+    if done.expired:
+        passing_time.count_lost_leases(done.expired)
     done.undeferred = _until_few(passing_time.wake_deferred)
     done.stalled = _until_few(passing_time.report_stalled)
     done.due_soon = _until_few(passing_time.report_due_soon)

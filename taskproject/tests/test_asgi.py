@@ -6,6 +6,7 @@ import pytest
 
 from taskproject.asgi import application
 from taskproject.tests.asgi_client import talk
+from taskproject.watch.pulse import pulse
 
 
 def test_socket_of_an_unknown_path_is_closed_before_it_opens():
@@ -15,7 +16,8 @@ def test_socket_of_an_unknown_path_is_closed_before_it_opens():
     ]
 
 
-def test_lifespan_is_answered():
+def test_lifespan_is_answered(monkeypatch):
+    monkeypatch.setattr(pulse, "ensure", lambda: None)
     sent = asyncio.run(
         talk(application, {"type": "lifespan"}, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tasks import clock
 from tasks.actions.funnel import (
@@ -21,6 +21,7 @@ from tasks.actions.funnel import (
     touch,
     verb,
 )
+from tasks.actions.timekeeping import ends_before
 from tasks.errors import NotAssignee, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record
@@ -211,14 +212,18 @@ def lapse_offers(limit: int = BATCH) -> list[int]:
     Starting the task accepts the offer: it never lapses, whatever happens to the run.
     """
     # Run every second, so without a transaction, which on SQLite would hold up all writers.
-    if not Assignment.objects.active().filter(accept_by__lte=clock.now()).exists():
+    if not _due().exists():
         return []
     return _lapse(limit)
 
 
+def _due() -> QuerySet[Assignment]:
+    return Assignment.objects.active().filter(accept_by__lte=ends_before(clock.now()))
+
+
 @in_transaction
 def _lapse(limit: int) -> list[int]:
-    due = Assignment.objects.active().filter(accept_by__lte=clock.now())
+    due = _due()
     begun = Run.objects.filter(task=OuterRef("task"), agent=OuterRef("agent"), started_at__gte=OuterRef("created_at"))
     over = due.filter(Exists(begun) | Q(task__status=Status.NOT_STARTED)).order_by("accept_by")
     lapsing = list(over.values_list("pk", "task")[:limit])

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from django.db.models import Case, F, Q, QuerySet, When
 
 from tasks import clock
+from tasks.actions import timekeeping
 from tasks.actions.funnel import backoff, give_back_pulled, hold, in_transaction, move, status_changed, stop, verb
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.events.settled import settled
-from tasks.models import Assignment, EngineState, Run, RunStatus, Task
+from tasks.models import EngineState, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
 from tasks.verbs import catalogue
 
@@ -22,31 +23,26 @@ DUE_SOON = timedelta(hours=24)
 
 @in_transaction
 def begin_tick() -> timedelta:
-    """Record that an engine runs now, and return how long none did before.
+    """Record that an engine runs now, and return how long none did before; corrects a clock that was set back.
 
-    If none ran for longer than half a run's lease, that lease is first extended by the gap: holders could not renew
-    while the server was down. Nor could offers be accepted, so they are extended as well. Only the engine that moves
-    the clock forward extends.
+    An engine that was away needs no repair: servers renewed leases meanwhile. See ``timekeeping``.
     """
     now = clock.now()
     state, created = EngineState.objects.get_or_create(pk=1, defaults={"last_tick_at": now})
+    last = state.last_tick_at
+    set_back = timekeeping.watch.tick(now, last)
     if created:
         return timedelta(0)
-    last, gap = state.last_tick_at, now - state.last_tick_at
     place = settled.place()
     moved = EngineState.objects.filter(pk=1, last_tick_at=last).update(last_tick_at=now, settled_event_id=place)
-    if moved and gap > timedelta(seconds=15):
-        half_lease = gap.total_seconds() * 2
-        Run.objects.active().filter(lease_expires_at__gt=last, lease_seconds__lt=half_lease).update(
-            lease_expires_at=F("lease_expires_at") + gap
-        )
-        Assignment.objects.active().filter(accept_by__gt=last).update(accept_by=F("accept_by") + gap)
-    return max(gap, timedelta(0))
+    if moved and set_back:
+        timekeeping.set_right(set_back, last=last, now=now)
+    return max(now - last, timedelta(0))
 
 
 def expired_runs(limit: int = BATCH) -> list[Run]:
     """Active runs whose lease has ended, the earliest first."""
-    runs = Run.objects.expired(clock.now()).select_related("task__project", "agent__user")
+    runs = Run.objects.expired(timekeeping.ends_before(clock.now())).select_related("task__project", "agent__user")
     return list(runs.order_by("lease_expires_at")[:limit])
 
 
@@ -57,7 +53,7 @@ def expire_run(*, run: Run) -> bool:
     False if the holder renewed or another engine was faster: the row decides, not the clock.
     The fifth loss of a lease fails the task.
     """
-    over = Run.objects.filter(pk=run.pk, ended_at__isnull=True, lease_expires_at__lt=clock.now())
+    over = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(pk=run.pk)
     locked = over.select_for_update(of=("self",), no_key=True).select_related("task__project", "agent__user").first()
     if locked is None:
         return False
@@ -77,6 +73,11 @@ def expire_run(*, run: Run) -> bool:
     outcome = RunStatus.EXPIRED.value
     record(status_changed(task, moved, held=held, actor=None, run=run, outcome=outcome), *moved.around)
     return True
+
+
+def count_lost_leases(count: int) -> None:
+    """Add to what all engines together have ended, for monitoring."""
+    EngineState.objects.filter(pk=1).update(leases_lost=F("leases_lost") + count)
 
 
 @in_transaction

@@ -5,7 +5,7 @@ from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
 from tasks.models.run import Review, Run, RunStatus, Verdict
-from tasks.models.service import EngineState
+from tasks.models.service import EngineState, ServerState
 from tasks.models.task import (
     Assignment,
     AssignmentEnd,
@@ -41,6 +41,7 @@ __all__ = [
     "Role",
     "Run",
     "RunStatus",
+    "ServerState",
     "Skill",
     "Task",
     "TaskLink",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tasks import clock
-from tasks.actions import assignments, claims, lifecycle, passing_time, projects, runs
+from tasks.actions import assignments, claims, lifecycle, projects, runs
 from tasks.actions.offering import lapse_offers, record_nobody
 from tasks.assignment.candidates import read_tasks
 from tasks.assignment.experience import Experience, _was_accepted
@@ -15,13 +15,12 @@ from tasks.models import (
     AssignmentDecision,
     AssignmentMode,
     DecisionMode,
-    EngineState,
     Event,
     Project,
     RunStatus,
     Task,
 )
-from tasks.tests.test_assignment_offers import assignee, auto, let_offer_end, match_now
+from tasks.tests.test_assignment_offers import assignee, auto, match_now
 from tasks.transitions import Status
 
 pytestmark = pytest.mark.django_db
@@ -97,20 +96,6 @@ def test_withdrawn_warning_is_recorded(auto, new_task):
     assert open_records(task).get().warning == ""
     assert Event.objects.filter(task=task, kind="task.warning_changed").get().data["note"] == ""
     assert Task.objects.get(pk=task.pk).version > version
-
-
-def test_outage_does_not_lapse_offers(auto, new_task):
-    task = new_task()
-    passing_time.begin_tick()
-    match_now(auto)
-    down = timedelta(minutes=5)
-    Assignment.objects.filter(task=task).update(accept_by=clock.now() - down + timedelta(seconds=100))
-    EngineState.objects.update(last_tick_at=clock.now() - down)
-    passing_time.begin_tick()
-    assert lapse_offers() == []
-    assert assignee(task) != []
-    let_offer_end(task)
-    assert lapse_offers() == [task.pk]
 
 
 def test_age_of_a_task_that_came_back_counts_from_then(auto, new_task):

@@ -8,7 +8,7 @@ from tasks import clock, engine
 from tasks.actions import assignments, claims, lifecycle, passing_time, reviews, runs
 from tasks.actions.funnel import backoff
 from tasks.errors import Invalid, LeaseLost
-from tasks.models import EngineState, Event, Run, RunStatus, Task
+from tasks.models import Event, Run, RunStatus, Task
 from tasks.tests.invariants import assert_invariants
 
 pytestmark = pytest.mark.django_db
@@ -164,26 +164,6 @@ def test_every_call_of_the_holder_renews_the_lease(cast, new_task, let_lease_end
     seconds = 60 if call == "heartbeat" else 120
     run.refresh_from_db()
     assert timedelta(0) <= run.lease_expires_at - before - timedelta(seconds=seconds) < timedelta(seconds=30)
-
-
-def test_begin_tick_after_an_outage_extends_live_leases_by_the_gap(cast, new_task):
-    now = clock.now()
-    gap = timedelta(minutes=10)
-    EngineState.objects.create(pk=1, last_tick_at=now - gap)
-    short, long_, dead = (claims.claim_task(actor=cast.atlas.user, task=new_task()) for _ in range(3))
-    Run.objects.filter(pk=short.pk).update(lease_seconds=600, lease_expires_at=now - timedelta(minutes=5))
-    Run.objects.filter(pk=long_.pk).update(lease_seconds=4 * 3600, lease_expires_at=now + timedelta(minutes=5))
-    Run.objects.filter(pk=dead.pk).update(lease_seconds=600, lease_expires_at=now - timedelta(minutes=11))
-    done = engine.tick()
-    short.refresh_from_db()
-    long_.refresh_from_db()
-    assert done.expired == 1, "what had ended before the outage stays ended"
-    assert Run.objects.get(pk=dead.pk).status == RunStatus.EXPIRED
-    assert short.lease_expires_at >= now + timedelta(minutes=5)
-    assert long_.lease_expires_at == now + timedelta(minutes=5), "half of its lease is longer than the outage"
-    assert engine.tick().expired == 0
-    short_again = Run.objects.get(pk=short.pk)
-    assert short_again.lease_expires_at == short.lease_expires_at, "one outage extends once"
 
 
 def test_stalled_is_reported_once_until_the_run_advances(cast, new_task):

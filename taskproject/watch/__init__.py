@@ -1,0 +1,1 @@
+"""How the site shows whether it works: signs of life, readiness, metrics."""
