@@ -55,15 +55,24 @@ class IllegalTransition(DomainError):
 
 
 class NotReady(DomainError):
-    """A dependency or child is open, or the task may not be started yet."""
+    """A dependency or child is open, or the task is on hold or may not be started yet."""
 
     code, status, title = "not_ready", 409, "Not ready to start"
 
-    def __init__(self, ref: str, *, blocked_by: list[str] | None = None, start_after: datetime | None = None) -> None:
+    def __init__(
+        self,
+        ref: str,
+        *,
+        blocked_by: list[str] | None = None,
+        on_hold: bool = False,
+        start_after: datetime | None = None,
+    ) -> None:
         if blocked_by:
             more = f" and {len(blocked_by) - MOST_NAMED:,} more" if len(blocked_by) > MOST_NAMED else ""
             named = f"{', '.join(blocked_by[:MOST_NAMED])}{more}"
             super().__init__(f"{{}} waits for {named}.", ANOTHER, about=ref, blocked_by=blocked_by)
+        elif on_hold:
+            super().__init__("{} is on hold.", ANOTHER, about=ref, on_hold=True)
         else:
             super().__init__(
                 f"{{}} may not start before {start_after:%Y-%m-%d %H:%M:%S} UTC.",

@@ -54,12 +54,16 @@ class TaskQuerySet(OfProjectQuerySet):
         return self.filter(Q(deferred_until__isnull=True) | Q(deferred_until__lte=now or Now()))
 
     def ready(self, now: datetime | None = None) -> Self:
-        """Not started, every dependency completed, no open child, and not deferred."""
-        return self.filter(status=Status.NOT_STARTED, open_blockers=0).not_deferred(now)
+        """Not started, every dependency completed, no open child, not on hold, and not deferred."""
+        return self.filter(status=Status.NOT_STARTED, open_blockers=0, on_hold=False).not_deferred(now)
 
     def blocked(self) -> Self:
         """Not started, and a dependency is not completed or a child is open."""
         return self.filter(status=Status.NOT_STARTED, open_blockers__gt=0)
+
+    def held(self) -> Self:
+        """Not started, and on hold."""
+        return self.filter(status=Status.NOT_STARTED, on_hold=True)
 
     def deferred(self, now: datetime | None = None) -> Self:
         return self.filter(status=Status.NOT_STARTED, deferred_until__gt=now or Now())

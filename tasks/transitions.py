@@ -98,9 +98,11 @@ def settles_child(status: str) -> bool:
     return status in (Status.COMPLETED, Status.CANCELLED)
 
 
-def is_ready(status: str, open_blockers: int, deferred_until: datetime | None, now: datetime) -> bool:
-    """Not started, not blocked, and not deferred at ``now``. In SQL: ``TaskQuerySet.ready``."""
-    return status == Status.NOT_STARTED and not open_blockers and (deferred_until is None or deferred_until <= now)
+def is_ready(status: str, open_blockers: int, deferred_until: datetime | None, now: datetime, *, on_hold: bool) -> bool:
+    """Not started, not blocked, not on hold, and not deferred at ``now``. In SQL: ``TaskQuerySet.ready``."""
+    if status != Status.NOT_STARTED or open_blockers or on_hold:
+        return False
+    return deferred_until is None or deferred_until <= now
 
 
 def is_overdue(status: str, due_at: datetime | None, now: datetime) -> bool:

@@ -103,6 +103,8 @@ def require_ready(task: Task, now: datetime) -> None:
     """Raise ``NotReady`` with what ``task`` waits for."""
     if task.open_blockers:
         raise NotReady(task.ref, blocked_by=open_blocker_refs(task))
+    if task.on_hold:
+        raise NotReady(task.ref, on_hold=True)
     if task.is_deferred(now):
         raise NotReady(task.ref, start_after=task.deferred_until)
 

@@ -34,6 +34,7 @@ PLAIN_FIELDS = (
     "criteria",
     "due_at",
     "start_after",
+    "on_hold",
     "estimate_minutes",
     "review_required",
     "max_attempts",
@@ -53,6 +54,7 @@ class NewTask:
     labels: Sequence[str] = ()
     due_at: datetime | None = None
     start_after: datetime | None = None
+    on_hold: bool = False
     estimate_minutes: int | None = None
     required_skills: Sequence[tuple[str, int]] = ()
     assignees: Sequence[Agent] = ()

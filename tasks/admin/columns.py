@@ -19,7 +19,9 @@ def marks_of(task: Task, *, is_stalled: bool, now: datetime) -> SafeString:
     marks = []
     if task.is_blocked():
         marks.append(("Blocked", "warn"))
-    if task.status == "not_started" and task.is_deferred(now):
+    if task.status == "not_started" and task.on_hold:
+        marks.append(("On hold", "quiet"))
+    elif task.status == "not_started" and task.is_deferred(now):
         marks.append(("Deferred", "quiet"))
     if task.is_overdue(now):
         marks.append(("Overdue", "bad"))

@@ -59,7 +59,13 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("ready", "Ready"), ("blocked", "Blocked"), ("deferred", "Deferred"), ("stalled", "Stalled")]
+        return [
+            ("ready", "Ready"),
+            ("blocked", "Blocked"),
+            ("on_hold", "On hold"),
+            ("deferred", "Deferred"),
+            ("stalled", "Stalled"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         tasks: Any = queryset
@@ -67,6 +73,8 @@ class StateFilter(admin.SimpleListFilter):
             return tasks.ready(clock.now())
         if self.value() == "blocked":
             return tasks.blocked()
+        if self.value() == "on_hold":
+            return tasks.held()
         if self.value() == "deferred":
             return tasks.deferred(clock.now())
         if self.value() == "stalled":

@@ -51,7 +51,7 @@ class LabelsField(forms.CharField):
 def content_digest(task: Task) -> str:
     """A digest of everything that the form writes: unlike the version, it ignores a run's progress."""
     parts = [
-        [task.title, task.description, task.priority, task.criteria, task.due_at, task.start_after],
+        [task.title, task.description, task.priority, task.criteria, task.due_at, task.start_after, task.on_hold],
         [task.estimate_minutes, task.review_required, task.max_attempts, task.parent_id],
         sorted(task.labels.values_list("name", flat=True)),
         sorted(task.required_skills.values_list("skill__name", "min_level")),

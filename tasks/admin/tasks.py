@@ -83,7 +83,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         what = ("title", "description", "priority", "label_names", "criteria")
-        when_ = ("due_at", "start_after", "estimate_minutes")
+        when_ = ("due_at", "start_after", "on_hold", "estimate_minutes")
         around = ("depends_on", "parent")
         rules = ("review_required", "max_attempts")
         if obj is None:

@@ -1,7 +1,8 @@
 """beads' ``issues.jsonl``: one issue per line, with typed dependencies.
 
 Field names and statuses as in ``internal/types/types.go`` of the beads project. What a task has no field for becomes
-a label (``type:bug``, ``status:deferred``) or part of the description (design, notes), or is listed in a note.
+a label (``type:bug``, ``status:pinned``) or part of the description (design, notes), or is listed in a note. What beads
+would not hand out is on hold here; see decision 7.
 """
 
 import json
@@ -10,15 +11,24 @@ from collections import Counter
 from typing import Any
 
 from taskproject.strict_json import DECODER, why
-from tasks.actions.imports import Plan, shown
-from tasks.formats.entries import Entries
-from tasks.formats.fields import LABEL_LENGTH, TITLE_LENGTH, Wrong, name
+from tasks.actions.imports import Note, Plan, PlannedTask, held, shown
+from tasks.formats.entries import Entries, counts_as
+from tasks.formats.fields import LABEL_LENGTH, TITLE_LENGTH, WORDS, Wrong, name, spelled
+from tasks.transitions import TERMINAL
 
 NAME = "beads"
 
 PRIORITIES = ("urgent", "high", "normal", "low", "low")
-#: Statuses that say no more than ours do. All others also become a label.
+#: The statuses of beads that say no more than ours do. What other trackers call theirs is known, too, and noted.
 STATUSES = {"open": "not_started", "in_progress": "in_progress", "closed": "completed"}
+#: What else says that work may be handed out.
+OPEN_WORDS = frozenset({"todo", "to_do", "new", "ready", "not_started"})
+#: Work that beads does not hand out, and why.
+SET_ASIDE = {
+    "blocked": "blocked, and by no open issue of the file",
+    "pinned": "pinned, which beads never hands out",
+    "hooked": "held by a worker in beads",
+}
 #: A removed issue that beads keeps as a marker.
 TOMBSTONE = "tombstone"
 #: Fields that become a field of the task under the same name, except these.
@@ -49,6 +59,7 @@ USED = frozenset(
 #: Go's zero time stands for "none".
 NO_TIME = "0001-01-01T00:00:00Z"
 
+_NUMBERED = re.compile(r"(?P<parent>.+)\.[0-9]+", re.ASCII | re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])?\s*(?:\[[ xX]\])?\s*")
 
 
@@ -69,6 +80,7 @@ def read(text: str) -> Plan:
     for line, source in enumerate(text.split("\n"), start=1):
         if source.strip():
             issues.read_line(line, source)
+    issues.hold_what_nothing_else_keeps()
     plan.notes += issues.notes()
     return plan
 
@@ -81,9 +93,11 @@ class Issues:
         self.entries = Entries(plan)
         self.left_out: Counter[str] = Counter()
         self.removed = 0
+        #: With the status that the file gives them.
+        self.set_aside: list[tuple[PlannedTask, str]] = []
         self.other_kinds: Counter[str] = Counter()
 
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         notes = []
         if self.removed:
             notes.append(f"Left out: removed issues, or tombstones ({self.removed}).")
@@ -92,7 +106,20 @@ class Issues:
         if self.left_out:
             fields = ", ".join(f"{field} ({times})" for field, times in sorted(self.left_out.items()))
             notes.append(f"Left out, because a task has no such field: {fields}.")
-        return notes
+        return [Note(0, "", note) for note in notes]
+
+    def hold_what_nothing_else_keeps(self) -> None:
+        """Put issues on hold that are set aside, unless an open issue of this file or a date keeps them anyway."""
+        open_ones = {task.key for task in self.plan.tasks if task.values.get("status") not in TERMINAL}
+        for planned, status in self.set_aside:
+            waits = planned.values.get("depends_on") or ()
+            if spelled(status) == "blocked" and open_ones.intersection(waits):
+                continue
+            label = f"status:{status}"[:LABEL_LENGTH].strip()
+            planned.values["on_hold"] = True
+            planned.values["labels"] = list(dict.fromkeys([*planned.values.get("labels", ()), label]))
+            reason = SET_ASIDE.get(spelled(status), f"{shown(status)}, which is no known status")
+            planned.notes.append(planned.note("status", held(reason)))
 
     def read_line(self, line: int, source: str) -> None:
         try:
@@ -126,10 +153,8 @@ class Issues:
         for field, value in issue.items():
             if field not in USED and field not in SILENT and value not in (None, "", [], {}, 0, False):
                 self.left_out[shown(field)] += 1
-        status, labels = self._status(line, issue)
+        status, word = self._status(line, issue)
         depends_on, parent, links = self._dependencies(line, issue)
-        if issue.get("status") == "blocked" and not depends_on:
-            labels.append("status:blocked")
         title, description = _title_and_description(issue)
         fields: dict[str, Any] = {
             "key": issue.get("id"),
@@ -137,7 +162,7 @@ class Issues:
             "description": description,
             "status": status,
             "priority": self._priority(line, issue.get("priority")),
-            "labels": self._labels(line, issue, labels),
+            "labels": self._labels(issue),
             "depends_on": depends_on,
             "parent": parent,
             "assignees": self._assignee(line, issue.get("assignee")),
@@ -145,6 +170,7 @@ class Issues:
             "estimate_minutes": issue.get("estimated_minutes"),
             "due_at": _time(issue.get("due_at")),
             "start_after": _time(issue.get("defer_until")),
+            "on_hold": False,
             "created_at": _time(issue.get("created_at")),
             "updated_at": _time(issue.get("updated_at")),
             "started_at": _time(issue.get("started_at")),
@@ -155,18 +181,28 @@ class Issues:
         planned = self.entries.add(line, [(field, value, line) for field, value in fields.items()], FIELD_NAMES)
         planned.values["links"] = links
         planned.places["links"] = (line, "dependencies")
+        if parent is None:
+            planned.implied_parents = _parents_by_id(planned.key)
+        if word == "deferred":
+            planned.deferred = True
+        elif word in STATUSES or word == planned.values["status"]:
+            pass
+        elif word in OPEN_WORDS or WORDS.get(word) in TERMINAL:
+            planned.notes.append(planned.note("status", counts_as(word, planned.values["status"])))
+        else:
+            self.set_aside.append((planned, issue["status"].strip()))
 
-    def _status(self, line: int, issue: dict[str, Any]) -> tuple[str, list[str]]:
-        """Our status, and labels for what it cannot express."""
-        status = issue.get("status") or "open"
-        if not isinstance(status, str):
+    def _status(self, line: int, issue: dict[str, Any]) -> tuple[str, str]:
+        """Our status, and the file's word for it, as we would spell it. An unknown one is work not started."""
+        value = issue.get("status") or "open"
+        if not isinstance(value, str):
             self.entries.refuse(line, "status", "Must be a text.")
-            return "not_started", []
-        if status in STATUSES:
-            return STATUSES[status], []
-        if status == "blocked" or (status == "deferred" and _time(issue.get("defer_until"))):
-            return "not_started", []
-        return "not_started", [f"status:{status}"]
+            return "not_started", "open"
+        word = spelled(value)
+        ours = WORDS.get(word, word)
+        # Any other word may mean that it is not to be handed out.
+        known = word in STATUSES or word in OPEN_WORDS or ours in TERMINAL
+        return STATUSES.get(word, ours) if known else "not_started", word
 
     def _priority(self, line: int, value: Any) -> str | None:
         if value is None:
@@ -179,14 +215,13 @@ class Issues:
     def _assignee(self, line: int, value: Any) -> list[Any]:
         return [] if value in (None, "") else [value]
 
-    def _labels(self, line: int, issue: dict[str, Any], more: list[str]) -> Any:
+    def _labels(self, issue: dict[str, Any]) -> Any:
         labels = issue.get("labels") or []
         if not isinstance(labels, list):
             return labels
         kind = issue.get("issue_type")
-        if isinstance(kind, str) and kind not in ("", "task"):
-            more = [*more, f"type:{kind}"]
-        return [*labels, *(label[:LABEL_LENGTH] for label in more)]
+        more = [f"type:{kind}"[:LABEL_LENGTH]] if isinstance(kind, str) and kind not in ("", "task") else []
+        return [*labels, *more]
 
     def _dependencies(self, line: int, issue: dict[str, Any]) -> tuple[list[str], str | None, list[tuple[str, str]]]:
         """What the issue waits for, its parent, and its other links as ``(kind, id)``."""
@@ -215,6 +250,15 @@ class Issues:
             elif not (kind == "parent-child" and target == parent):
                 links.append((kind, target))
         return depends_on, parent, links
+
+
+def _parents_by_id(key: str | None) -> list[str]:
+    """The issues that an id such as ``lh-6.12.1`` names as those above it, nearest first."""
+    parents = []
+    while key and (match := _NUMBERED.fullmatch(key)):
+        key = match["parent"]
+        parents.append(key)
+    return parents
 
 
 def _title_and_description(issue: dict[str, Any]) -> tuple[Any, Any]:

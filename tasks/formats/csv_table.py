@@ -1,4 +1,7 @@
-"""CSV: a header line with the names of fields, then one task per row. Lists are separated by ``;``."""
+"""CSV: a header line with the names of fields, then one task per row. Lists are separated by ``;``.
+
+Cells are separated by commas, or by the semicolons, tabs or bars that spreadsheets in some countries write.
+"""
 
 import csv
 import io
@@ -16,18 +19,23 @@ NAME = "csv"
 
 LISTS = frozenset({"labels", "required_skills", "assignees", "depends_on", "criteria"})
 NUMBERS = frozenset({"estimate_minutes", "max_attempts"})
+BOOLEANS = frozenset({"review_required", "on_hold"})
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 #: More than the longest description, less than what would exhaust memory.
 MOST_CHARACTERS = 1_000_000
 #: How much of the first line is examined to decide whether it is a header.
 HEADER_READ = 2000
+#: Signs between cells; a comma unless the header has more of another.
+SIGNS = ",;\t|"
+LINES_SEARCHED = 20
+_SEP = re.compile(r'\s*"?sep=(?P<sign>[^\s"]|\t)"?\s*', re.IGNORECASE)
+_QUOTED = re.compile(r'"[^"]*"')
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def recognises(text: str) -> bool:
     """Whether the first line has a column ``title``, or several columns, one of them almost ours (a typo to report)."""
-    header = text.lstrip().partition("\n")[0][:HEADER_READ]
-    cells = {cell.strip().strip('"').lower() for cell in re.split(r"[,;\t]", header)}
+    cells = set(header_of(text))
     return "title" in cells or (
         len(cells) > 1 and any(get_close_matches(cell, CONVERTERS, cutoff=0.7) for cell in cells)
     )
@@ -45,16 +53,35 @@ def read(text: str) -> Plan:
     return plan
 
 
-def _delimiter(text: str) -> str:
-    """The comma, or the semicolon or tab that spreadsheets in some countries write, as the header shows."""
-    header = text.lstrip().partition("\n")[0]
-    return next((sign for sign in ",;\t" if sign in header), ",")
+def header_of(text: str) -> list[str]:
+    """The names of the columns in lower case, as far as the first line shows them."""
+    sign, skipped = _delimiter(text)
+    header = "\n".join(text.split("\n", skipped + 1)[skipped:][:1])[:HEADER_READ]
+    return [cell.strip().strip('"').strip().lower() for cell in header.split(sign)]
+
+
+def _delimiter(text: str) -> tuple[str, int]:
+    """The sign between cells, and how many lines precede the header.
+
+    Excel names the sign in a first line ``sep=;``. Otherwise it is the one that occurs most often in the header.
+    """
+    lines = text.split("\n", LINES_SEARCHED)[:LINES_SEARCHED]
+    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
+    line = lines[first] if lines else ""
+    if named := _SEP.fullmatch(line):
+        return named["sign"], first + 1
+    bare = _QUOTED.sub("", line[:HEADER_READ])
+    return max(SIGNS, key=lambda sign: (bare.count(sign), -SIGNS.index(sign))), first
 
 
 def _read_rows(text: str, entries: Entries) -> None:
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    sign, skipped = _delimiter(text)
+    sheet = io.StringIO(text, newline="")
+    for _ in range(skipped):
+        sheet.readline()
+    rows = csv.reader(sheet, delimiter=sign, strict=True)
     columns: list[str] | None = None
-    line = 1
+    line = skipped + 1
     try:
         for cells in rows:
             if any(cell.strip() for cell in cells):
@@ -63,7 +90,7 @@ def _read_rows(text: str, entries: Entries) -> None:
                 else:
                     _read_row(cells, columns, line, entries)
             # A row may span several lines; the next one begins after it.
-            line = rows.line_num + 1
+            line = skipped + rows.line_num + 1
     except csv.Error as error:
         entries.plan.complete = False
         entries.refuse(line, "", _sentence(error))
@@ -117,7 +144,7 @@ def _value(column: str, cell: str) -> Any:
         return [item.strip() for item in text.split(";") if item.strip()]
     if column in NUMBERS and _WHOLE.fullmatch(text):
         return int(text)
-    if column == "review_required":
+    if column in BOOLEANS:
         return FLAGS.get(text.lower(), text)
     if column == "result":
         try:

@@ -6,10 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from tasks.actions.imports import Plan, PlannedTask, Problem
-from tasks.formats.fields import CONVERTERS, EMPTY, Wrong
+from tasks.formats.fields import CONVERTERS, EMPTY, WORDS, Wrong, spelled
+from tasks.transitions import Status
 
 #: A field of an entry: its name, its value, the line it stands on.
 Field = tuple[str, Any, int]
+
+
+def counts_as(word: str, status: Status) -> str:
+    """The sentence of a note on a status that we have by another name."""
+    return f"{word} counts as {status.label.lower()}."
 
 
 class Entries:
@@ -34,7 +40,9 @@ class Entries:
         values: dict[str, Any] = {}
         places: dict[str, tuple[int, str]] = {}
         refused = set()
+        given: dict[str, Any] = {}
         for name, value, at in fields:
+            given[name] = value
             places[name] = (at, (names or {}).get(name, name))
             if value is None:
                 if name in EMPTY:
@@ -50,6 +58,8 @@ class Entries:
         key = values.pop("key", None)
         external_id = values.pop("external_id", None) or key or self._from_title(values.get("title", ""))
         planned = PlannedTask(line=line, item=self.item, external_id=external_id, key=key, values=values, places=places)
+        if names is None and (word := spelled(given.get("status"))) in WORDS and "status" in values:
+            planned.notes.append(planned.note("status", counts_as(word, values["status"])))
         self.plan.tasks.append(planned)
         return planned
 

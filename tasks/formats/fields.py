@@ -1,5 +1,6 @@
 """Converts what a file holds for a field into what a task takes. Each converter raises ``Wrong`` with one sentence."""
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -88,8 +89,23 @@ def _choice(value: Any, known: Iterable[str], what: str) -> str:
     return text
 
 
+#: What trackers call the statuses that we have by another name.
+WORDS = {
+    **dict.fromkeys(("open", "todo", "to_do", "new", "ready", "backlog", "pending"), Status.NOT_STARTED),
+    **dict.fromkeys(("doing", "started", "active", "review"), Status.IN_PROGRESS),
+    **dict.fromkeys(("done", "complete", "closed", "resolved", "finished", "fixed", "merged"), Status.COMPLETED),
+    **dict.fromkeys(("canceled", "wont_fix", "wontfix", "abandoned", "rejected", "duplicate"), Status.CANCELLED),
+}
+
+
+def spelled(value: Any) -> str:
+    """A status as we spell statuses: ``To Do`` → ``to_do``; empty if it is no text."""
+    return re.sub(r"[\s-]+", "_", value.strip().lower().replace("'", "")) if isinstance(value, str) else ""
+
+
 def _status(value: Any) -> Status:
-    status = Status(_choice(value, Status.values, "status"))
+    word = spelled(value)
+    status = WORDS.get(word) or Status(_choice(value, Status.values, "status"))
     # What was in progress elsewhere has no holder here.
     under_way = status in (Status.IN_PROGRESS, Status.WAITING, Status.IN_REVIEW)
     return Status.NOT_STARTED if under_way else status
@@ -196,6 +212,7 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "labels": _texts("labels", LABEL_LENGTH),
     "due_at": lambda value: moment(value, end_of_day=True),
     "start_after": moment,
+    "on_hold": _flag,
     "estimate_minutes": _integer(0, LARGEST_INTEGER),
     "required_skills": _skills,
     "assignees": _names("assignees"),
@@ -220,6 +237,7 @@ EMPTY: dict[str, Any] = {
     "labels": [],
     "due_at": None,
     "start_after": None,
+    "on_hold": False,
     "estimate_minutes": None,
     "required_skills": [],
     "assignees": [],

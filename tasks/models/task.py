@@ -43,6 +43,11 @@ class Task(models.Model):
     )
     due_at = MomentField(null=True, blank=True)
     start_after = MomentField(null=True, blank=True, help_text="The task may not be started before.")
+    on_hold = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Set aside without a date: nobody may start it until it is taken off hold.",
+    )
     estimate_minutes = models.PositiveIntegerField(null=True, blank=True)
     review_required = models.BooleanField(default=False)
     max_attempts = models.PositiveSmallIntegerField(
@@ -51,6 +56,9 @@ class Task(models.Model):
         help_text="Failures until the task is failed.",
     )
     external_id = models.CharField(max_length=200, null=True, blank=True, editable=False)
+    source_updated_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its source had changed it last, as of the last import."
+    )
 
     progress_percent = models.PositiveSmallIntegerField(default=0, editable=False)
     progress_note = models.CharField(max_length=1000, blank=True, editable=False)
@@ -162,7 +170,7 @@ class Task(models.Model):
         return self.deferred_until is not None and self.deferred_until > now
 
     def is_ready(self, now: datetime) -> bool:
-        return is_ready(self.status, self.open_blockers, self.deferred_until, now)
+        return is_ready(self.status, self.open_blockers, self.deferred_until, now, on_hold=self.on_hold)
 
     def is_blocked(self) -> bool:
         return self.status == Status.NOT_STARTED and self.open_blockers > 0

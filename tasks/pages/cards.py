@@ -14,7 +14,7 @@ from tasks.transitions import OPEN, Status
 
 _FIELDS = (
     "project", "number", "title", "status", "priority", "due_at", "progress_percent", "progress_note",
-    "open_blockers", "deferred_until", "completed_at", "updated_at",
+    "open_blockers", "on_hold", "deferred_until", "completed_at", "updated_at",
 )  # fmt: skip
 
 
@@ -111,7 +111,9 @@ def marks_of(task: Task, run: Run | None, now: datetime) -> list[Mark]:
         marks.append(Mark("stalled", "Stalled", "warn"))
     if task.is_blocked():
         marks.append(Mark("blocked", f"Blocked by {task.open_blockers}"))
-    if task.status == Status.NOT_STARTED and task.is_deferred(now):
+    if task.status == Status.NOT_STARTED and task.on_hold:
+        marks.append(Mark("deferred", "On hold"))
+    elif task.status == Status.NOT_STARTED and task.is_deferred(now):
         marks.append(Mark("deferred", "Deferred", at=task.deferred_until))
     if task.is_overdue(now):
         marks.append(Mark("overdue", "Overdue", "danger", at=task.due_at))

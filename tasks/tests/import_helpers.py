@@ -24,6 +24,7 @@ def everything_of(task: Task) -> dict:
         "due_at": iso(task.due_at),
         "start_after": iso(task.start_after),
         "deferred_until": iso(task.deferred_until),
+        "on_hold": task.on_hold,
         "estimate_minutes": task.estimate_minutes,
         "required_skills": set(task.required_skills.values_list("skill__name", "min_level")),
         "assignees": {row.agent.slug for row in task.assignments.select_related("agent") if row.counts},

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tasks.actions import claims
 from tasks.actions.imports import PlanRefused, import_plan
-from tasks.actions.tasks import recount_blockers
+from tasks.actions.tasks import edit_task, recount_blockers
 from tasks.formats import beads
 from tasks.models import Dependency, Event, Label, Priority, Task, TaskLink
 
@@ -45,22 +46,64 @@ def problems(cast, *issues) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("status", "more", "becomes", "label"),
+    ("status", "more", "becomes"),
     [
-        ("open", {}, "not_started", None),
-        ("in_progress", {}, "not_started", None),
-        ("blocked", {}, "not_started", "status:blocked"),
-        ("deferred", {}, "not_started", "status:deferred"),
-        ("deferred", {"defer_until": "2099-01-01T00:00:00Z"}, "not_started", None),
-        ("closed", {"closed_at": "2026-05-02T08:00:00Z"}, "completed", None),
-        ("needs-design", {}, "not_started", "status:needs-design"),
-        ("x" * 80, {}, "not_started", ("status:" + "x" * 80)[:60]),
+        ("open", {}, "not_started"),
+        ("in_progress", {}, "not_started"),
+        ("closed", {"closed_at": "2026-05-02T08:00:00Z"}, "completed"),
+        ("done", {}, "completed"),
+        ("Completed", {}, "completed"),
+        ("resolved", {}, "completed"),
+        ("To Do", {}, "not_started"),
+        ("failed", {}, "failed"),
+        ("won't fix", {}, "cancelled"),
+        ("deferred", {"defer_until": "2099-01-01T00:00:00Z"}, "not_started"),
     ],
 )
-def test_import_beads_maps_every_status_without_an_error(cast, status, more, becomes, label):
+def test_import_beads_maps_every_known_status(cast, status, more, becomes):
     load(cast, issue("b-1", status=status, **more))
-    assert task("b-1").status == becomes
+    assert (task("b-1").status, task("b-1").on_hold, labels("b-1")) == (becomes, False, set())
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "label", "reason"),
+    [
+        ("blocked", {}, "status:blocked", "blocked, and by no open issue of the file"),
+        ("deferred", {}, None, "deferred, and no date lies ahead"),
+        ("deferred", {"defer_until": "2026-01-01T00:00:00Z"}, None, "deferred, and no date lies ahead"),
+        ("pinned", {}, "status:pinned", "pinned, which beads never hands out"),
+        ("hooked", {}, "status:hooked", "held by a worker in beads"),
+        ("waiting", {}, "status:waiting", "waiting, which is no known status"),
+        ("In Review", {}, "status:In Review", "In Review, which is no known status"),
+        ("needs-design", {}, "status:needs-design", "needs-design, which is no known status"),
+        ("x" * 80, {}, ("status:" + "x" * 80)[:60], f"{'x' * 59}…, which is no known status"),
+    ],
+)
+def test_import_beads_holds_what_beads_would_not_hand_out(cast, status, more, label, reason):
+    imported = load(cast, issue("b-1", status=status, priority=0, **more), issue("b-2", priority=4))
+    assert (task("b-1").status, task("b-1").on_hold) == ("not_started", True)
     assert labels("b-1") == ({label} if label else set())
+    assert [str(note) for note in imported.notes] == [
+        f"line 1, status: Is {reason}: it is on hold until a manager takes it off hold."
+    ]
+    taken = claims.claim_next(actor=cast.atlas.user, projects=[cast.ops], limit=5)
+    assert [run.task.external_id for run in taken.runs] == ["b-2"]
+
+
+def test_import_beads_blocked_by_an_open_issue_waits_for_it_only(cast):
+    blocked = [issue(f"b-{n}", status="blocked", dependencies=[blocks(f"a-{n}")]) for n in (1, 2)]
+    load(cast, *blocked, issue("a-1"), issue("a-2", status="closed"))
+    assert (task("b-1").on_hold, task("b-1").open_blockers) == (False, 1)
+    assert (task("b-2").on_hold, task("b-2").open_blockers) == (True, 0)
+
+
+def test_import_beads_releases_what_is_opened_there_and_keeps_what_was_released_here(cast):
+    first, second = issue("b-1", status="deferred"), issue("b-2", status="pinned")
+    load(cast, first, second)
+    edit_task(actor=cast.ada.user, task=task("b-2"), changes={"on_hold": False})
+    imported = load(cast, first | {"status": "open"}, second)
+    assert (imported.updated, imported.unchanged, imported.notes) == (1, 1, [])
+    assert (task("b-1").on_hold, task("b-2").on_hold) == (False, False)
 
 
 def test_import_beads_keeps_times(cast):
@@ -156,10 +199,10 @@ def test_import_beads_texts_find_their_place(cast):
     assert task("b-2").summary == "Merged"
     assert imported.created == 3
     assert labels("b-4") == set()
-    assert imported.notes == [
-        "Left out: removed issues, or tombstones (1).",
-        "Left out: lines of type memory (1), which are not issues.",
+    assert [str(note) for note in imported.notes] == [
         "Left out, because a task has no such field: comments (1), external_ref (1).",
+        "Left out: lines of type memory (1), which are not issues.",
+        "Left out: removed issues, or tombstones (1).",
     ]
 
 
@@ -175,7 +218,6 @@ def test_import_beads_lists_every_problem_with_line_and_field(cast):
         issue("e", title=" ", assignee="atlsa", dependencies={}),
         {"title": "No id"},
         issue("f", dependencies=[blocks("f")]),
-        issue("g", status="closed", started_at="2026-05-03T00:00:00Z", closed_at="2026-05-02T00:00:00Z"),
     )
     assert listed == [
         "line 1, dependencies: That creates a cycle, in which each waits for the next: a → b → a.",
@@ -194,7 +236,6 @@ def test_import_beads_lists_every_problem_with_line_and_field(cast):
         "line 7, title: Is missing; every task needs a title.",
         "line 8, id: Is missing; every issue needs an id.",
         "line 9, dependencies: That creates a cycle, in which each waits for the next: f → f.",
-        "line 10, closed_at: Must not be before started_at.",
     ]
 
 

@@ -60,9 +60,11 @@ def test_import_tasks_as_json_for_programs(run):
         "updated": 0,
         "unchanged": 0,
         "left_alone": [],
+        "older": [],
         "skills_created": [],
         "labels_created": [],
         "notes": [],
+        "note_count": 0,
     }
 
 

@@ -21,6 +21,7 @@ FULL = {
     "labels": ["ui", "docs"],
     "due_at": "2099-05-02",
     "start_after": "2099-05-01T10:00:00+02:00",
+    "on_hold": True,
     "estimate_minutes": 90,
     "required_skills": ["python:3", {"skill": "Rust", "min_level": 2}, "docs"],
     "assignees": ["atlas", "hugo"],
@@ -32,10 +33,10 @@ FULL = {
 }
 OTHERS = [{"key": "design", "title": "Design it"}, {"key": "release", "title": "Release it"}]
 FULL_CSV = (
-    "\ufeffkey,title,description,priority,labels,due_at,start_after,estimate_minutes,required_skills,assignees,"
+    "\ufeffkey,title,description,priority,labels,due_at,start_after,on_hold,estimate_minutes,required_skills,assignees,"
     "depends_on,parent,criteria,review_required,max_attempts\r\n"
-    'build,Build it,"Line one\nline two",high,ui;docs,2099-05-02,2099-05-01T10:00:00+02:00,90,python:3; rust:2;docs,'
-    "atlas;hugo,design;OPS-1,release,tests pass; it is quick,yes,5\r\n"
+    'build,Build it,"Line one\nline two",high,ui;docs,2099-05-02,2099-05-01T10:00:00+02:00,yes,90,'
+    "python:3; rust:2;docs,atlas;hugo,design;OPS-1,release,tests pass; it is quick,yes,5\r\n"
     "design,Design it\r\n"
     "\r\n"
     "release,Release it,,,,,,,,,,,,,\r\n"
@@ -68,6 +69,7 @@ def test_import_takes_every_field(cast, new_task, plan):
         "due_at": "2099-05-02T23:59:59+00:00",
         "start_after": "2099-05-01T08:00:00+00:00",
         "deferred_until": "2099-05-01T08:00:00+00:00",
+        "on_hold": True,
         "estimate_minutes": 90,
         "required_skills": {("python", 3), ("rust", 2), ("docs", 1)},
         "assignees": {"atlas", "hugo"},
@@ -115,7 +117,7 @@ WRONG_JSON = """[
   {
     "title": "x",
     "priority": "hgih",
-    "status": "done",
+    "status": "doen",
     "labels": "ui",
     "due_at": "tomorrow",
     "estimate_minutes": "30",
@@ -144,7 +146,7 @@ def test_import_json_names_every_mistake_with_line_and_field(cast):
         "line 3, titel: There is no field 'titel'; did you mean 'title'?",
         "line 3, title: Is missing; every task needs a title.",
         "line 6, priority: There is no priority 'hgih'; did you mean 'high'; known are low, normal, high, urgent.",
-        f"line 7, status: There is no status 'done'; known are {known}.",
+        f"line 7, status: There is no status 'doen'; known are {known}.",
         "line 8, labels: Must be a list, not a text.",
         "line 9, due_at: 'tomorrow' is not a time; write 2026-11-22T10:00:00Z or 2026-11-22.",
         "line 10, estimate_minutes: Must be a whole number, not '30'.",
@@ -246,10 +248,23 @@ def test_read_csv_that_is_broken_says_where(text, complaint, complete):
     assert plan.complete == complete
 
 
-@pytest.mark.parametrize("sign", [",", ";", "\t"])
-def test_read_csv_takes_the_separator_that_its_header_shows(sign):
-    plan = csv_table.read(f'title{sign}labels\nA{sign}"x;y"\n')
-    assert plan.tasks[0].values == {"title": "A", "labels": ["x", "y"]}
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("first", ["", "sep=SIGN\r\n", '"SEP=SIGN"\n', "\n\n"])
+def test_read_csv_takes_the_separator_that_its_first_line_shows(sign, first):
+    first = first.replace("SIGN", sign)
+    plan = csv_table.read(f'{first}title{sign}labels{sign}priority\nA{sign}"x;y"{sign}\nB{sign}{sign}no\n')
+    assert plan.tasks[0].values == {"title": "A", "labels": ["x", "y"], "priority": 2}
+    assert [problem.line for problem in plan.problems] == [3 + first.count("\n")]
+
+
+def test_read_csv_with_a_quoted_comma_in_its_header():
+    plan = csv_table.read('title;"labels"\n"A, B, C";x\n')
+    assert plan.tasks[0].values == {"title": "A, B, C", "labels": ["x"]}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_decode_what_spreadsheets_write(encoding):
+    assert decoded("title;due_at\r\nCafé ☕;\r\n".encode(encoding)) == "title;due_at\r\nCafé ☕;\r\n"
 
 
 def test_read_csv_without_a_time_zone_means_the_servers():
@@ -267,7 +282,8 @@ def test_read_csv_without_a_time_zone_means_the_servers():
     ("data", "sentence"),
     [
         (b"title\nok\ncaf\xe9\n", "line 3: The byte 0xe9 is not UTF-8; save the file as UTF-8."),
-        ("title".encode("utf-16"), "The file is in UTF-16; save it as UTF-8."),
+        (b"\xff\xfet\x00i", "The file is in UTF-16 but breaks off in a character; save it as UTF-8."),
+        (b"PK\x03\x04...", "This is a spreadsheet or another packed file; save the table as CSV."),
     ],
 )
 def test_decode_what_is_not_utf8_says_so(data, sentence):

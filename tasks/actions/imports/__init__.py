@@ -9,7 +9,18 @@ from tasks.actions.funnel import (
 )
 from tasks.actions.imports.draft import Draft
 from tasks.actions.imports.node import Fate
-from tasks.actions.imports.plan import Imported, LeftAlone, Plan, PlannedTask, PlanRefused, Problem, shown
+from tasks.actions.imports.plan import (
+    Imported,
+    LeftAlone,
+    Note,
+    Plan,
+    PlannedTask,
+    PlanRefused,
+    Problem,
+    held,
+    shown,
+    summary_of,
+)
 from tasks.actions.imports.write import Writer, labels_used, skills_used
 from tasks.errors import NotPermitted
 from tasks.models import Label, Project, Role, Skill
@@ -18,11 +29,27 @@ from tasks.permissions import has_role
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["Imported", "LeftAlone", "Plan", "PlanRefused", "PlannedTask", "Problem", "import_plan", "shown"]
+__all__ = [
+    "Imported",
+    "LeftAlone",
+    "Note",
+    "Plan",
+    "PlanRefused",
+    "PlannedTask",
+    "Problem",
+    "held",
+    "import_plan",
+    "shown",
+    "summary_of",
+]
 
 
 def _quietly(count: int) -> None:
     """Ignore progress."""
+
+
+def _skipped(draft: Draft, fate: Fate) -> list[LeftAlone]:
+    return [LeftAlone(node.row.ref, node.name, node.changed) for node in draft.with_fate(fate)]
 
 
 @in_transaction
@@ -48,7 +75,7 @@ def import_plan(
         lock_graph(project)
     draft = Draft(project, plan, lock=not dry_run)
     if draft.problems:
-        raise PlanRefused(draft.problems)
+        raise PlanRefused(draft.problems, unknown_assignees=draft.unknown_assignees)
     imported = Imported(
         project=project.key,
         source=plan.source,
@@ -56,16 +83,13 @@ def import_plan(
         created=len(draft.with_fate(Fate.CREATE)),
         updated=len(draft.with_fate(Fate.UPDATE)),
         unchanged=len(draft.with_fate(Fate.UNCHANGED)),
-        left_alone=[
-            LeftAlone(node.row.ref, node.name, node.changed)
-            for node in draft.with_fate(Fate.LEAVE_ALONE)
-            if node.task is not None
-        ],
+        left_alone=_skipped(draft, Fate.LEAVE_ALONE),
+        older=_skipped(draft, Fate.OLDER),
         skills_created=sorted(skills_used(draft) - set(Skill.objects.values_list("name", flat=True))),
         labels_created=sorted(
             labels_used(draft) - set(Label.objects.filter(project=project).values_list("name", flat=True))
         ),
-        notes=list(plan.notes),
+        notes=draft.notes(),
     )
     if not dry_run:
         Writer(draft, actor=actor, progress=progress).write()

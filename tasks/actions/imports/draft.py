@@ -2,17 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 from django.db import connection
 
 from tasks import clock
 from tasks.actions.funnel import lock_tasks
-from tasks.actions.imports.graph import find_cycles
+from tasks.actions.imports.cycles import settle_cycles
 from tasks.actions.imports.node import Fate, Node, Present, batches
-from tasks.actions.imports.plan import Plan, Problem, shown
+from tasks.actions.imports.plan import Note, Plan, Problem, held, in_the_file, shown
+from tasks.actions.imports.times import mend_times
 from tasks.errors import unknown_name
 from tasks.events import kinds
 from tasks.models import Agent, Dependency, Event, Membership, Project, Role, Task
@@ -23,8 +22,6 @@ from tasks.transitions import TERMINAL, Status
 IMPORTS = (kinds.TASK_IMPORTED, kinds.TASK_REIMPORTED)
 
 LABEL_LENGTH = 60
-#: Clocks differ, but nothing can have happened further in the future than this.
-CLOCK_TOLERANCE = timedelta(days=1)
 
 
 def _lock_with_the_tasks_around(held: set[int], referred: set[int]) -> None:
@@ -37,6 +34,12 @@ def _lock_with_the_tasks_around(held: set[int], referred: set[int]) -> None:
         lock_tasks(ids)
 
 
+def _is_older(node: Node) -> bool:
+    """Whether the source has since said something newer about the task."""
+    said, known = node.source_updated_at, node.row.source_updated_at
+    return said is not None and known is not None and said < known
+
+
 class Draft:
     """``plan`` compared with ``project`` at ``now``; ``problems`` lists everything that prevents writing it.
 
@@ -46,11 +49,12 @@ class Draft:
     def __init__(self, project: Project, plan: Plan, *, lock: bool) -> None:
         self.project, self.plan, self.lock = project, plan, lock
         self.problems: list[Problem] = list(plan.problems)
+        self.unknown_assignees: set[str] = set()
         self._by_key: dict[str, Node] = {}
         self._by_external_id: dict[str, Node] = {}
         self._in_project: dict[str, Node] = {}
         self.node_of_task: dict[int, Node] = {}
-        self.nodes = [Node(planned=planned) for planned in plan.tasks]
+        self.nodes = [Node.of(planned) for planned in plan.tasks]
         self._name_nodes()
         self._find_tasks()
         self.now = clock.now()
@@ -58,11 +62,16 @@ class Draft:
         self._resolve_references()
         self._resolve_assignees()
         self._check_times()
+        settle_cycles(self)
         self._compare()
-        self._check_cycles()
 
     def with_fate(self, fate: Fate) -> list[Node]:
         return [node for node in self.nodes if node.fate == fate]
+
+    def notes(self) -> list[Note]:
+        """What the file has and these tasks do not take as it stands, in the file's order."""
+        of_tasks = (note for node in self.nodes if node.writes for note in node.entry.notes)
+        return sorted([*self.plan.notes, *of_tasks], key=in_the_file)
 
     def _refuse(self, node: Node, of: str, detail: str) -> None:
         self.problems.append(node.entry.problem(of, detail))
@@ -128,8 +137,10 @@ class Draft:
                 node.fate = Fate.CREATE
                 continue
             last = imported[node.row.pk]
-            if last.get("fingerprint") == node.entry.fingerprint():
+            if last.get("fingerprint") == node.fingerprint:
                 node.fate = Fate.UNCHANGED
+            elif _is_older(node):
+                node.fate = Fate.OLDER
             elif node.row.run_count or node.row.status != last.get("to", Status.NOT_STARTED):
                 node.fate = Fate.LEAVE_ALONE
             else:
@@ -144,6 +155,8 @@ class Draft:
                 yield node, "depends_on", name
             if values.get("parent"):
                 yield node, "parent", values["parent"]
+            for name in node.entry.implied_parents:
+                yield node, "parent", name
             for _, name in values.get("links") or ():
                 yield node, "links", name
 
@@ -158,8 +171,18 @@ class Draft:
                 node.depends_on = self._found(node, "depends_on", values["depends_on"])
             if values.get("parent"):
                 node.parent = next(iter(self._found(node, "parent", [values["parent"]])), None)
+            elif node.entry.implied_parents:
+                self._imply_parent(node)
             if "links" in values:
                 self._resolve_links(node, values["links"])
+
+    def _imply_parent(self, node: Node) -> None:
+        for name in node.entry.implied_parents:
+            other = self._find(name)
+            if other is not None and other is not node:
+                node.parent, node.parent_is_implied = other, True
+                node.entry.values["parent"] = name
+                return
 
     def _found(self, node: Node, of: str, names: Iterable[str]) -> list[Node]:
         nodes: dict[Node, None] = {}
@@ -196,6 +219,7 @@ class Draft:
             membership.user.agent.slug: (membership.user.agent, membership.role)
             for membership in members.select_related("user__agent")
         }
+        unknown: dict[str, list[Node]] = defaultdict(list)
         for node in self.nodes:
             if not node.gives("assignees"):
                 continue
@@ -203,8 +227,7 @@ class Draft:
             for slug in dict.fromkeys(node.entry.values["assignees"]):
                 agent, role = known.get(slug, (None, None))
                 if agent is None:
-                    what = f"agent in {self.project.key} named"
-                    self._refuse(node, "assignees", unknown_name(shown(slug), known, what=what))
+                    unknown[slug].append(node)
                 elif role == Role.VIEWER:
                     self._refuse(
                         node, "assignees", f"{slug} is only a viewer of {self.project.key}; make it a worker first."
@@ -213,84 +236,49 @@ class Draft:
                     self._refuse(node, "assignees", f"{slug} is disabled.")
                 else:
                     node.assignees.append(agent)
+        for slug, nodes in unknown.items():
+            # Once for each name: the same people stand on most lines of a file.
+            sentence = unknown_name(shown(slug), known, what=f"agent in {self.project.key} named")
+            more = ""
+            if others := len(nodes) - 1:
+                more = f" {others} more task{'s have' if others > 1 else ' has'} it, too."
+            self._refuse(nodes[0], "assignees", sentence + more)
+        self.unknown_assignees = set(unknown)
 
     # Values that must fit each other
 
     def _check_times(self) -> None:
         for node in self.nodes:
-            if node.fate == Fate.UNCHANGED:
+            if node.fate in (Fate.UNCHANGED, Fate.OLDER):
                 continue
             values = node.entry.values
             due, begin = node.value("due_at"), node.value("start_after")
             if due and begin and due <= begin and node.writes:
                 given = "due_at" if "due_at" in values else "start_after"
                 self._refuse(node, given, "due_at must be later than start_after.")
-            completed = values.get("completed_at")
-            if completed and values.get("status", node.status) != Status.COMPLETED:
-                self._refuse(node, "completed_at", "Only a completed task may have one.")
-            for name in ("created_at", "started_at"):
-                if completed and values.get(name) and values[name] > completed:
-                    self._refuse(node, "completed_at", f"Must not be before {name}.")
-            for name in ("created_at", "started_at", "completed_at", "updated_at"):
-                if values.get(name) and values[name] > self.now + CLOCK_TOLERANCE:
-                    self._refuse(node, name, "Is in the future.")
+            self._check_completion(node)
+            mend_times(node, self.now)
+            if node.entry.deferred and not (begin and begin > self.now):
+                values["on_hold"] = True
+                node.entry.notes.append(node.entry.note("status", held("deferred, and no date lies ahead")))
+
+    def _check_completion(self, node: Node) -> None:
+        values = node.entry.values
+        if not values.get("completed_at") or values.get("status", node.status) == Status.COMPLETED:
+            return
+        if "status" not in values:
+            self._refuse(node, "completed_at", "Only a completed task may have one; give the status, too.")
+            return
+        node.entry.notes.append(node.entry.note("completed_at", "Left out, because the task is not completed."))
+        del values["completed_at"]
 
     # What differs
 
     def _compare(self) -> None:
-        nodes = [node for node in self.nodes if node.fate in (Fate.UPDATE, Fate.LEAVE_ALONE)]
+        nodes = [node for node in self.nodes if node.fate in (Fate.UPDATE, Fate.LEAVE_ALONE, Fate.OLDER)]
         if nodes:
             present = Present(nodes)
             for node in nodes:
                 node.changed = present.differing(node)
                 if not node.changed:
                     node.fate = Fate.UNCHANGED
-
-    # Cycles
-
-    def _check_cycles(self) -> None:
-        writing = [node for node in self.nodes if node.writes]
-        waits_for: dict[Any, set[Any]] = defaultdict(set)
-        for node in writing:
-            waits_for[node.key] = set()
-        parent_of: dict[Any, Any] = dict(self._parents_in_project(writing, waits_for))
-        for node in writing:
-            if node.depends_on is not None:
-                waits_for[node.key] = {other.key for other in node.depends_on}
-            if node.gives("parent"):
-                parent_of[node.key] = node.parent.key if node.parent else None
-        for child, parent in parent_of.items():
-            if parent is not None:
-                waits_for[parent].add(child)
-        by_key: dict[Any, Node] = {node.key: node for node in self.nodes} | self.node_of_task
-        for cycle in find_cycles(dict(waits_for)):
-            self._refuse_cycle(cycle, by_key)
-
-    def _parents_in_project(self, writing: list[Node], waits_for: dict[Any, set[Any]]) -> Iterator[tuple[int, int]]:
-        """Add the project's own edges, unless the plan cannot have touched them: then no cycle leads through them."""
-        if all(
-            node.fate == Fate.CREATE
-            and all(o.fate == Fate.CREATE for o in (*(node.depends_on or ()), node.parent) if o)
-            for node in writing
-        ):
-            return
-        edges = Dependency.objects.filter(task__project=self.project)
-        for task_id, other in edges.order_by().values_list("task_id", "depends_on_id").iterator():
-            waits_for[task_id].add(other)
-        children = Task.objects.filter(project=self.project, parent__isnull=False)
-        yield from children.order_by().values_list("pk", "parent_id").iterator()
-
-    def _refuse_cycle(self, cycle: list[Any], by_key: dict[Any, Node]) -> None:
-        missing = [key for key in cycle if key not in by_key]
-        for task in Task.objects.filter(pk__in=missing):
-            task.project = self.project
-            by_key[task.pk] = Node(task=task)
-        nodes = [by_key[key] for key in cycle]
-        detail = f"That creates a cycle, in which each waits for the next: {' → '.join(node.name for node in nodes)}."
-        problems = []
-        for node, other in pairwise(nodes):
-            if node.writes and node.planned and other in (node.depends_on or ()):
-                problems.append(node.entry.problem("depends_on", detail))
-            elif other.writes and other.planned and other.parent is node:
-                problems.append(other.entry.problem("parent", f"{detail[:-1]}; a parent waits for its children."))
-        self.problems += sorted(problems)[:1]

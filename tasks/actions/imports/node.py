@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +22,7 @@ COLUMNS = (
     "criteria",
     "due_at",
     "start_after",
+    "on_hold",
     "estimate_minutes",
     "review_required",
     "max_attempts",
@@ -37,24 +39,35 @@ class Fate(StrEnum):
     UPDATE = "update"
     UNCHANGED = "unchanged"
     LEAVE_ALONE = "leave_alone"
+    OLDER = "older"
 
 
 @dataclass(eq=False)
 class Node:
     """A task of the plan (``planned``), of the project (``task``), or both.
 
-    ``labels`` to ``assignees`` are resolved and complete; None if the file does not give them.
+    ``labels`` to ``assignees`` are resolved and complete; None if the file does not give them. ``fingerprint`` and
+    ``source_updated_at`` are the file's, as read.
     """
 
     planned: PlannedTask | None = None
     task: Task | None = None
+    fingerprint: str = ""
+    source_updated_at: datetime | None = None
     fate: Fate = Fate.UNCHANGED
     labels: list[str] | None = None
     depends_on: "list[Node] | None" = None
     links: "list[tuple[str, Node]] | None" = None
     assignees: list[Agent] | None = None
     parent: "Node | None" = None
+    parent_is_implied: bool = False
     changed: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, planned: PlannedTask) -> "Node":
+        """The node of a task of the file, with values of its own: mending them leaves the plan as it was read."""
+        own = replace(planned, values=dict(planned.values), notes=list(planned.notes))
+        return cls(planned=own, fingerprint=planned.fingerprint(), source_updated_at=planned.values.get("updated_at"))
 
     @property
     def entry(self) -> PlannedTask:

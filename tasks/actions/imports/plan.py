@@ -2,11 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from tasks.errors import DomainError
+
+#: A file of thousands of tasks may have as many notes; nobody reads more than these.
+MOST_NOTES = 200
+MOST_SENTENCES = 20
+PLACES_SHOWN = 5
 
 
 def shown(text: str, limit: int = 60) -> str:
@@ -18,6 +24,11 @@ def shown(text: str, limit: int = 60) -> str:
 def place_of(line: int, item: int) -> str:
     """As in ``line 3, item 7``."""
     return ", ".join(f"{what} {number}" for what, number in (("line", line), ("item", item)) if number)
+
+
+def held(reason: str) -> str:
+    """The sentence of a note on a task that comes in on hold."""
+    return f"Is {reason}: it is on hold until a manager takes it off hold."
 
 
 @dataclass(frozen=True, order=True)
@@ -42,6 +53,15 @@ class Problem:
         return f"{', '.join(where)}: {self.detail}" if where else self.detail
 
 
+class Note(Problem):
+    """What the import takes differently from how the file has it, or leaves out; nothing prevents writing the rest."""
+
+
+def in_the_file(problem: Problem) -> tuple[int, int, str, str]:
+    """Sorts problems and notes by their places in the file."""
+    return problem.line, problem.item, problem.field, problem.detail
+
+
 @dataclass(eq=False)
 class PlannedTask:
     """One task of a file.
@@ -49,7 +69,8 @@ class PlannedTask:
     ``key`` names it within the file, ``external_id`` beyond it. ``values`` holds the fields that the file gives, by the
     names of ``Task`` and typed: aware datetimes, ``Status``, ``Priority``; ``required_skills`` as ``(name, level)``;
     ``assignees`` as slugs; ``depends_on`` and ``parent`` as keys, external ids or refs; ``links`` as ``(kind, name)``.
-    If the task already exists, fields that are not given are not touched.
+    If the task already exists, fields that are not given are not touched. ``implied_parents`` are names that the task's
+    own name implies, nearest first: the first one that exists is the parent, unless the file gives one.
     """
 
     line: int
@@ -60,6 +81,11 @@ class PlannedTask:
     places: dict[str, tuple[int, str]] = field(default_factory=dict)
     #: As in ``Problem``.
     item: int = 0
+    implied_parents: list[str] = field(default_factory=list)
+    #: Put off in the source: on hold here, unless ``start_after`` lies ahead when it is written.
+    deferred: bool = False
+    #: What the reader took differently; reported if the task is written.
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -73,9 +99,18 @@ class PlannedTask:
     def place(self) -> str:
         return place_of(self.line, self.item)
 
+    def note(self, of: str, detail: str) -> Note:
+        line, name = self.places.get(of, (self.line, of))
+        return Note(line, name, detail, self.item)
+
     def fingerprint(self) -> str:
         """Changes when the file says something different about this task; ``updated_at`` does not count."""
         given = {name: value for name, value in self.values.items() if name != "updated_at"}
+        # As before there were holds, so that what was imported then is still known.
+        if not given.get("on_hold"):
+            given.pop("on_hold", None)
+        if self.deferred:
+            given["deferred"] = True
         return hashlib.sha256(json.dumps(given, sort_keys=True, default=_plainly).encode()).hexdigest()[:16]
 
 
@@ -89,13 +124,13 @@ class Plan:
 
     ``complete`` is false if a part could not be read at all, so that an unknown name may be defined there.
     ``gone`` has the names of what the source has removed; references to them are dropped.
-    ``notes`` are sentences about what the file contains and a task cannot.
+    ``notes`` tell what the file contains and a task cannot.
     """
 
     source: str
     tasks: list[PlannedTask] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     complete: bool = True
     gone: set[str] = field(default_factory=set)
 
@@ -104,11 +139,24 @@ class Plan:
         self.problems = [replace(problem, item=0) for problem in self.problems]
         for task in self.tasks:
             task.item = 0
+            task.notes = [replace(note, item=0) for note in task.notes]
+
+    def ignore_assignees(self) -> None:
+        """Leave the assignees as they are here, whatever the file says."""
+        for task in self.tasks:
+            task.values.pop("assignees", None)
+
+    def map_assignees(self, slugs: dict[str, str]) -> None:
+        """Replace names of assignees in the file by slugs of agents; one mapped to an empty text is left out."""
+        for task in self.tasks:
+            if "assignees" in task.values:
+                mapped = (slugs.get(name, name) for name in task.values["assignees"])
+                task.values["assignees"] = list(dict.fromkeys(slug for slug in mapped if slug))
 
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A task that the file changes but that was left alone because it has started here."""
+    """A task that the file changes but that was left alone: it has started here, or the file is older than it."""
 
     ref: str
     name: str
@@ -126,12 +174,36 @@ class Imported:
     updated: int = 0
     unchanged: int = 0
     left_alone: list[LeftAlone] = field(default_factory=list)
+    older: list[LeftAlone] = field(default_factory=list)
     skills_created: list[str] = field(default_factory=list)
     labels_created: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """All of it as plain values; at most ``MOST_NOTES`` notes, and how many there are."""
+        return asdict(self) | {
+            "notes": [note.as_dict() for note in self.notes[:MOST_NOTES]],
+            "note_count": len(self.notes),
+        }
+
+
+def summary_of(notes: Iterable[Note]) -> list[str]:
+    """A sentence for each kind of note, with its first lines in the file; a last one counts what is not shown."""
+    alike: dict[tuple[str, str], list[Note]] = {}
+    for note in sorted(notes, key=in_the_file):
+        alike.setdefault((note.field, note.detail), []).append(note)
+    sentences = []
+    for (name, detail), same in list(alike.items())[:MOST_SENTENCES]:
+        if len(same) == 1:
+            sentences.append(str(same[0]))
+            continue
+        numbers = ", ".join(str(note.item or note.line) for note in same[:PLACES_SHOWN])
+        more = f" and {len(same) - PLACES_SHOWN} more" if len(same) > PLACES_SHOWN else ""
+        of = f", {name}" if name else ""
+        sentences.append(f"{'items' if same[0].item else 'lines'} {numbers}{more}{of}: {detail}")
+    if rest := sum(map(len, list(alike.values())[MOST_SENTENCES:])):
+        sentences.append(f"{rest} more note{'s' if rest > 1 else ''}; --json lists the first {MOST_NOTES}.")
+    return sentences
 
 
 class PlanRefused(DomainError):
@@ -139,10 +211,12 @@ class PlanRefused(DomainError):
 
     code = "validation_error"
 
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = sorted(set(problems), key=lambda each: (each.line, each.item, each.field, each.detail))
+    def __init__(self, problems: list[Problem], *, unknown_assignees: Iterable[str] = ()) -> None:
+        self.problems = sorted(set(problems), key=in_the_file)
+        self.unknown_assignees = sorted(unknown_assignees)
         count = len(self.problems)
         super().__init__(
             f"Nothing was imported: {count} problem{'s' if count > 1 else ''}.",
             problems=[problem.as_dict() for problem in self.problems],
+            unknown_assignees=self.unknown_assignees,
         )

@@ -65,6 +65,7 @@ class Writer:
             self.progress(1)
         self._connect([*self.new, *self.changed])
         self._link([*self.new, *self.changed])
+        self._note_newer_sources()
         self._recount()
         self._find_failed_dependencies()
         self._record()
@@ -121,8 +122,13 @@ class Writer:
             external_id=node.entry.external_id,
             created_by=self.actor,
             open_blockers=open_blockers,
+            source_updated_at=self._source_time(node),
             **values,
         )
+
+    def _source_time(self, node: Node) -> "datetime | None":
+        """When the source changed the task last. What it says of the future would outlast all later snapshots."""
+        return min(node.source_updated_at, self.now) if node.source_updated_at else None
 
     def _times(self, node: Node, given: dict[str, Any]) -> dict[str, Any]:
         """The times of a new task: the file's, and the ones that follow from them."""
@@ -185,7 +191,7 @@ class Writer:
                     task=task,
                     title=task.title,
                     source=self.draft.plan.source,
-                    fingerprint=node.entry.fingerprint(),
+                    fingerprint=node.fingerprint,
                     **facts,
                 )
             )
@@ -230,6 +236,8 @@ class Writer:
             columns["parent"] = task.parent
             if task.parent_id:
                 self.concerned.add(task.parent_id)
+        if node.source_updated_at:
+            columns["source_updated_at"] = self._source_time(node)
         for name, value in columns.items():
             setattr(task, name, value)
         Task.objects.filter(pk=task.pk).update(updated_at=self.now, version=F("version") + 1, **columns)
@@ -290,6 +298,16 @@ class Writer:
                 present = set(edges.values_list("depends_on_id", flat=True))
             rows += [Dependency(task=node.row, depends_on_id=pk) for pk in sorted(wanted - present)]
         Dependency.objects.bulk_create(rows)
+
+    def _note_newer_sources(self) -> None:
+        """Keep that the source said the same again later, so that what is older than that is known as old."""
+        newer = []
+        for node in self.draft.with_fate(Fate.UNCHANGED):
+            said, known = self._source_time(node), node.row.source_updated_at
+            if said is not None and (known is None or known < said):
+                node.row.source_updated_at = said
+                newer.append(node.row)
+        Task.objects.bulk_update(newer, ["source_updated_at"], batch_size=SLICE)
 
     def _link(self, nodes: list[Node]) -> None:
         rows = []

@@ -60,6 +60,7 @@ class TaskOutput(serializers.Serializer):
     labels = serializers.ListField(child=serializers.CharField())
     due_at = serializers.DateTimeField(allow_null=True)
     start_after = serializers.DateTimeField(allow_null=True)
+    on_hold = serializers.BooleanField(help_text="Set aside without a date: not ready until this is false.")
     estimate_minutes = serializers.IntegerField(allow_null=True)
     required_skills = SkillLevel(many=True)
     assignees = serializers.ListField(child=serializers.CharField())
@@ -96,6 +97,7 @@ COLUMNS = (
     "due_at",
     "due_order",
     "start_after",
+    "on_hold",
     "deferred_until",
     "open_blockers",
     "estimate_minutes",
@@ -223,12 +225,13 @@ def _show(row: Row, around: Around, run: dict[str, Any] | None, now: datetime) -
         "labels": sorted(around["labels"]),
         "due_at": row["due_at"],
         "start_after": row["start_after"],
+        "on_hold": row["on_hold"],
         "estimate_minutes": row["estimate_minutes"],
         "required_skills": [{"skill": name, "min_level": level} for name, level in sorted(around["skills"])],
         "assignees": around["assignees"],
         "depends_on": [ref_of(key, number) for number, _ in around["dependencies"]],
         "blocked_by": blocked_by,
-        "is_ready": is_ready(row["status"], row["open_blockers"], row["deferred_until"], now),
+        "is_ready": is_ready(row["status"], row["open_blockers"], row["deferred_until"], now, on_hold=row["on_hold"]),
         "is_overdue": is_overdue(row["status"], row["due_at"], now),
         "parent": ref_of(key, row["parent__number"]) if row["parent__number"] else None,
         "criteria": row["criteria"],
@@ -279,6 +282,7 @@ TASK_EXAMPLE: dict[str, Any] = {
     "labels": ["security"],
     "due_at": "2026-11-27T17:00:00Z",
     "start_after": None,
+    "on_hold": False,
     "estimate_minutes": 30,
     "required_skills": [{"skill": "python", "min_level": 3}],
     "assignees": ["atlas"],

@@ -48,6 +48,7 @@ class TaskFields(StrictSerializer):
     labels = DeclaredField(catalogue.LABELS)
     due_at = Moment(end_of_day=True, required=False, allow_null=True)
     start_after = Moment(required=False, allow_null=True)
+    on_hold = Boolean(required=False, help_text="Set aside without a date: not ready until this is false.")
     estimate_minutes = Integer(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
     required_skills = RequiredSkillInput(many=True, required=False, max_length=MOST_SKILLS)  # type: ignore[call-arg]
     parent = PlainText(  # type: ignore[assignment]  # DRF has a method of that name

@@ -1,5 +1,7 @@
 """``manage.py import_tasks``: tasks from a file into a project, all or nothing."""
 
+import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,14 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from tqdm import tqdm
 
-from tasks.actions.imports import Imported, Plan, PlanRefused, import_plan, shown
-from tasks.formats import READERS, Unreadable, decoded, recognised
+from tasks.actions.imports import Imported, LeftAlone, Plan, PlanRefused, import_plan, shown, summary_of
+from tasks.formats import READERS, Unreadable, decoded, foreign, reader_for
 from tasks.formats.fields import CONVERTERS
 from tasks.management.command import Command as BaseCommand
 from tasks.management.command import Problem, WrongUse, project_named
+
+#: More than these are only counted.
+MOST_SKIPPED = 20
 
 
 class Command(BaseCommand):
@@ -24,8 +29,9 @@ class Command(BaseCommand):
         f"Fields: {', '.join(CONVERTERS)}; only title is required. depends_on and parent take keys or external ids of "
         "the file and refs (OPS-1) or external ids of the project. CSV: lists separated by ;, skills as python:3. "
         f"Times without a zone are in TIME_ZONE (now {settings.TIME_ZONE}); a date alone means its start, for due_at "
-        "its end. Tasks in progress elsewhere are imported as not_started and keep their first start. Unknown skills "
-        "and labels are created, unknown assignees are problems."
+        "its end. Tasks in progress elsewhere are imported as not_started and keep their first start. What can be "
+        "mended is, with a note; what beads has set aside is on hold. A file older than the last import reverts "
+        "nothing. Unknown skills and labels are created, unknown assignees are problems."
     )
     examples = (
         "python manage.py import_tasks plan.csv --project OPS --dry-run\n"
@@ -33,11 +39,19 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", metavar="FILE", help="The file in UTF-8; - reads from standard input.")
+        parser.add_argument("file", metavar="FILE", help="The file in UTF-8 or UTF-16; - reads from standard input.")
         parser.add_argument("--project", required=True, metavar="KEY", help="The project that gets the tasks.")
         parser.add_argument("--format", choices=["auto", *sorted(READERS)], default="auto", help="Default: auto.")
         parser.add_argument("--dry-run", action="store_true", help="Check and report what would happen; write nothing.")
         parser.add_argument("--without-assignees", action="store_true", help="Ignore the assignees in the file.")
+        parser.add_argument(
+            "--map-assignee",
+            action="append",
+            default=[],
+            type=_mapping,
+            metavar="NAME=SLUG",
+            help="Who an assignee of the file is here; may be repeated. NAME= leaves that one out.",
+        )
 
     def run(self, **options: Any) -> None:
         project = project_named(options["project"])
@@ -49,11 +63,11 @@ class Command(BaseCommand):
                     actor=None, project=project, plan=plan, dry_run=options["dry_run"], progress=bar.update
                 )
         except Unreadable as error:
-            raise Problem(f"{_path(options['file'])}, {error}") from None
+            raise Problem(f"{_path(options['file'])}{error.separator}{error}") from None
         except PlanRefused as error:
             for problem in error.problems:
                 self.stderr.write(str(problem), lambda text: text)
-            raise Problem(error.detail, code=error.code, data=error.data) from None
+            raise Problem(_with_advice(error), code=error.code, data=error.data) from None
         if options["json"]:
             self.print_json(imported.as_dict())
         else:
@@ -63,12 +77,25 @@ class Command(BaseCommand):
         counts = f"{imported.created} created, {imported.updated} updated, {imported.unchanged} unchanged"
         start = "Dry run, nothing was written; it would be" if imported.dry_run else f"{imported.project}:"
         self.say(f"{start} {counts}.")
-        for task in imported.left_alone:
-            self.say(f"Not changed, as it has started here: {task.ref} {task.name} ({', '.join(task.fields)} differ).")
+        self._report_skipped("it has started here", imported.left_alone)
+        self._report_skipped("the file is older than its last import", imported.older)
         if imported.skills_created:
             self.say(f"New skills: {', '.join(imported.skills_created)}.")
-        for note in imported.notes:
-            self.say(note)
+        for sentence in summary_of(imported.notes):
+            self.say(sentence)
+
+    def _report_skipped(self, reason: str, skipped: list[LeftAlone]) -> None:
+        for task in skipped[:MOST_SKIPPED]:
+            self.say(f"Not changed, as {reason}: {task.ref} {task.name} ({', '.join(task.fields)} differ).")
+        if len(skipped) > MOST_SKIPPED:
+            self.say(f"Not changed, as {reason}: {len(skipped) - MOST_SKIPPED} more; --json lists them.")
+
+
+def _mapping(text: str) -> tuple[str, str]:
+    name, sign, slug = text.rpartition("=")
+    if not (sign and name.strip()):
+        raise argparse.ArgumentTypeError(f"write the file's name and the slug here, such as amp=atlas, not {text!r}")
+    return name.strip(), slug.strip()
 
 
 def _path(path: str) -> str:
@@ -77,6 +104,8 @@ def _path(path: str) -> str:
 
 def _text_of(path: str) -> str:
     """The text of the file. Raises ``WrongUse`` if it cannot be read, ``Unreadable`` if it is not text."""
+    if path != "-" and Path(path).is_dir() and (tracker := foreign.tracker_of_folder(Path(path))):
+        raise Unreadable(foreign.sentence(tracker))
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except (OSError, ValueError) as error:
@@ -88,11 +117,21 @@ def _text_of(path: str) -> str:
 
 
 def _plan(text: str, options: dict[str, Any]) -> Plan:
-    reader = recognised(text) if options["format"] == "auto" else READERS[options["format"]]
+    reader = reader_for(text, options["format"])
     if reader is None:
         raise WrongUse(f"The format of {_path(options['file'])} is not recognised; use --format {', '.join(READERS)}.")
     plan = reader.read(text)
     if options["without_assignees"]:
-        for task in plan.tasks:
-            task.values.pop("assignees", None)
+        plan.ignore_assignees()
+    plan.map_assignees(dict(options["map_assignee"]))
     return plan
+
+
+def _with_advice(error: PlanRefused) -> str:
+    if not error.unknown_assignees:
+        return error.detail
+    mapping = shlex.quote(f"{shown(error.unknown_assignees[0])}=SLUG")
+    return (
+        f"{error.detail} Say who an assignee of the file is here (--map-assignee {mapping}), or import without "
+        "assignees (--without-assignees)."
+    )
