@@ -13,8 +13,10 @@ class TaskprojectConfig(AppConfig):
             checks,  # noqa: F401 - importing registers them
             outages,
         )
+        from taskproject.sqlite import folding
         from tasks import engine
 
+        folding.register()
         # The engine belongs to tasks, which knows nothing about messaging; they are connected here.
         engine.companions.append(follower)
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")

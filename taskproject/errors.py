@@ -23,12 +23,15 @@ def shortened(text: str, most: int = LONGEST_SHOWN) -> str:
 
 
 def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
-    """One sentence for an unknown name, with the nearest known one. Its cost and length are bounded."""
+    """One sentence for an unknown name, with the nearest known one in any case. Its cost and length are bounded."""
     close: list[str] = []
+    by_folded: dict[str, str] = {}
     if len(name) <= LONGEST_SHOWN:
-        close = difflib.get_close_matches(name, list(islice(known, MOST_COMPARED)), n=1, cutoff=0.5)
-    name = shortened(name)
-    return f"There is no {what} {name!r}; did you mean {close[0]!r}?" if close else f"There is no {what} {name!r}."
+        by_folded = {each.casefold(): each for each in islice(known, MOST_COMPARED)}
+        close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    if not close:
+        return f"There is no {what} {shortened(name)!r}."
+    return f"There is no {what} {name!r}; did you mean {by_folded[close[0]]!r}?"
 
 
 def unknown_names(names: Sequence[str], known: Collection[str], *, what: str) -> dict[str, list[str]]:

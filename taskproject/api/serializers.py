@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from taskproject.errors import unknown_name, unknown_names
+from taskproject.texts import INVISIBLE, is_blank
 from taskproject.times import read_moment
 
 TEXT_LIMIT = 100_000
@@ -57,6 +58,8 @@ class PlainText(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             raise serializers.ValidationError("Must be a text.")
+        if data and not self.allow_blank and is_blank(data):
+            raise serializers.ValidationError(INVISIBLE)
         return super().to_internal_value(data)
 
 

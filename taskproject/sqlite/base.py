@@ -15,6 +15,7 @@ from django.db.backends.sqlite3 import base
 from django.db.backends.utils import debug_transaction
 
 from taskproject.outages import EffectsKnown
+from taskproject.sqlite.folding import FUNCTION, folded
 from taskproject.sqlite.turns import Turns, turns_at
 
 #: Pause between tries while another process writes; one of our transactions takes a few milliseconds.
@@ -26,10 +27,17 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
     """A connection whose transactions wait for their turn; the option ``timeout`` limits the wait, in seconds."""
 
     transaction_mode: str | None
+    #: Whether ``folding`` may use its function.
+    knows_case = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._turns: Turns | None = None
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        connection = super().get_new_connection(conn_params)
+        connection.create_function(FUNCTION, 1, folded, deterministic=True)
+        return connection
 
     def _start_transaction_under_autocommit(self) -> None:
         if self.transaction_mode != "IMMEDIATE" or self.is_in_memory_db():

@@ -117,7 +117,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
         if db_field.name in ("due_at", "start_after"):
             end = db_field.name == "due_at"
             kwargs |= {"form_class": DayAndTimeField, "day_means": END_OF_DAY if end else time()}
-            meant = f"A day without a time means its {'end' if end else 'start'}."
+            meant = "A day without a time means its end." if end else "A day without a time means its start."
             kwargs["help_text"] = f"{db_field.help_text} {meant}".strip()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 

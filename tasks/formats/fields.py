@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from taskproject.strict_json import unfit
+from taskproject.texts import INVISIBLE, is_blank
 from taskproject.times import NotATime, OutOfRange, read_moment
 from tasks.actions.imports import shown
 from tasks.errors import unknown_name
@@ -58,7 +59,7 @@ def require_storable(value: Any) -> None:
 
 def _title(value: Any) -> str:
     text = _text(value, limit=TITLE_LENGTH)
-    if not text:
+    if is_blank(text):
         raise Wrong("Is missing; every task needs a title.")
     return text
 
@@ -72,7 +73,7 @@ def name(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     text = _text(value, limit=KEY_LENGTH)
-    if not text:
+    if is_blank(text):
         raise Wrong("Must not be empty.")
     return text
 
@@ -143,6 +144,8 @@ def _listed(value: Any, of: str) -> list[Any]:
 def _texts(of: str, limit: int) -> Callable[[Any], list[str]]:
     def convert(value: Any) -> list[str]:
         texts = [_text(item, limit=limit) for item in _listed(value, of)]
+        if any(text and is_blank(text) for text in texts):
+            raise Wrong(INVISIBLE)
         return list(dict.fromkeys(text for text in texts if text))
 
     return convert

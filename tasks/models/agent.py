@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 
+from taskproject.texts import NameField
 from taskproject.times import MomentField
 from tasks.matching.working_hours import parse, zone_named
 from tasks.querysets import AgentQuerySet
@@ -62,7 +63,7 @@ class Agent(models.Model):
     slug = models.CharField(
         max_length=60, unique=True, validators=[SLUG], help_text="The permanent name in the API and in references."
     )
-    name = models.CharField(max_length=120)
+    name = NameField(max_length=120)
     kind = models.CharField(max_length=10, choices=AgentKind, default=AgentKind.LLM)
     enabled = models.BooleanField(default=True, help_text="A disabled agent gets no work and cannot call the API.")
     availability = models.CharField(max_length=10, choices=Availability, default=Availability.AVAILABLE)
@@ -155,7 +156,7 @@ class AgentToken(models.Model):
     """A bearer token of an agent. Only its SHA-256 is stored: tokens are random, so no slow hash is needed."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="tokens")
-    name = models.CharField(max_length=80)
+    name = NameField(max_length=80)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=12, editable=False, help_text="The token's first characters, to recognise it.")
     created_by = models.ForeignKey(

@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 
+from taskproject.texts import NameField
 from tasks.errors import unknown_name
 from tasks.matching.policies import DEFAULT, named, names
 from tasks.querysets import OfProjectQuerySet, ProjectQuerySet
@@ -32,7 +33,7 @@ class Project(models.Model):
         validators=[RegexValidator(r"^[A-Z][A-Z0-9]{0,11}$", "Use capital letters and digits, a letter first.")],
         help_text="Short and permanent: it starts every task's ref, as in OPS-42.",
     )
-    name = models.CharField(max_length=200)
+    name = NameField(max_length=200)
     description = models.TextField(blank=True)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="projects")
 
@@ -142,7 +143,7 @@ class Label(models.Model):
     """A free-form word that groups tasks of one project."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="labels")
-    name = models.CharField(max_length=60)
+    name = NameField(max_length=60)
 
     objects = OfProjectQuerySet.as_manager()
 

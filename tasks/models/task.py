@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
+from taskproject.texts import NameField
 from taskproject.times import MomentField
 from tasks.models.agent import Agent, Skill
 from tasks.models.project import Label, Project
@@ -32,7 +33,7 @@ class Task(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="tasks")
     number = models.PositiveIntegerField(editable=False)
-    title = models.CharField(max_length=300)
+    title = NameField(max_length=300)
     description = models.TextField(blank=True, max_length=100_000)
     status = models.CharField(max_length=12, choices=Status, default=Status.NOT_STARTED, editable=False)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)

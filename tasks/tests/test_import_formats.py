@@ -7,6 +7,7 @@ from django.test import override_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taskproject.texts import is_blank
 from tasks.actions.imports import Plan, PlanRefused, import_plan
 from tasks.formats import READERS, Unreadable, csv_table, decoded, json_list, recognised
 from tasks.formats.fields import CONVERTERS
@@ -347,7 +348,7 @@ def _is_json(value) -> bool:
 
 
 titles = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=80).filter(
-    str.strip
+    lambda text: not is_blank(text.strip())
 )
 
 

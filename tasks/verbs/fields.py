@@ -7,6 +7,7 @@ from json import JSONDecodeError
 from typing import Any, ClassVar
 
 from taskproject.strict_json import DECODER, TOO_DEEP, unfit, unstorable, why
+from taskproject.texts import is_blank
 
 REQUIRED = "This field is required."
 BIGGEST = 2**53
@@ -75,7 +76,7 @@ class Text(Field):
     def wrong(self, value: Any) -> str | None:
         if not isinstance(value, str):
             return "Must be text."
-        if self.required and not value.strip():
+        if self.required and is_blank(value):
             return self.missing
         if len(value) > self.most:
             return f"At most {self.most:,} characters; this has {len(value):,}."
@@ -106,7 +107,7 @@ class Texts(Field):
     def _wrong_text(self, text: Any) -> str | None:
         if not isinstance(text, str):
             return "Each must be text."
-        if not text.strip():
+        if is_blank(text):
             return "None may be blank."
         if len(text) > self.longest:
             return f"Each has at most {self.longest:,} characters; one has {len(text):,}."
@@ -242,7 +243,7 @@ class Names(Field):
         if not isinstance(name, str):
             # A row, which the code that found it has already checked.
             return None if hasattr(name, "pk") else "Must be text."
-        if not name.strip():
+        if is_blank(name):
             return "A name must not be empty."
         if len(name) > self.longest:
             return f"A name has at most {self.longest:,} characters; this has {len(name):,}."
