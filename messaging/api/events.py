@@ -108,7 +108,7 @@ class EventsView(View):
         events, cursor = read_events(user=self.actor, after=cursor, limit=limit, narrowing=narrowing)
         if waiting and seat and not events:
             seat.cursor = cursor
-            waiting.ask(seat, seconds=wait)
+            waiting.ask(seat, seconds=wait, caller=self.actor.pk)
         return Response({"events": [event_output(event) for event in events], "cursor": str(cursor)})
 
 

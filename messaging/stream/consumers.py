@@ -56,6 +56,7 @@ class EventsConsumer(AsyncConsumer):
     # The hub hears the bell for all sockets; a channel-layer queue for each would be useless.
     channel_layer_alias: ClassVar[Any] = None
     feeding: asyncio.Task[None] | None = None
+    follower: Follower | None = None
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.scope["headers"]}
@@ -68,6 +69,8 @@ class EventsConsumer(AsyncConsumer):
             follower, after = await hub.in_thread(
                 admit_follower, headers, self.scope["query_string"], address=address_of(self.scope)
             )
+            hub.enter(follower)
+            self.follower = follower
         except CursorExpired:
             await self.send({"type": "websocket.send", "text": RESET})
             await self._close(BAD_REQUEST, "cursor_expired")
@@ -85,6 +88,9 @@ class EventsConsumer(AsyncConsumer):
         if self.feeding is not None:
             self.feeding.cancel()
             await asyncio.gather(self.feeding, return_exceptions=True)
+        if self.follower is not None:
+            # Feeding that never began has not done it.
+            hub.leave(self.follower)
         raise StopConsumer
 
     async def _feed(self, follower: Follower, after: Cursor | None) -> None:

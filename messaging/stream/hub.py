@@ -16,6 +16,8 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from messaging.stream.visitors import Visitor, audit, standing
+from taskproject.api.waiting import RETRY_AFTER_SECONDS
+from taskproject.errors import TooManyRequests
 from taskproject.strict_json import dumps
 from tasks.events.kinds import OF_MEMBERS
 from tasks.events.listening import Feed, FeedOverrun, listener
@@ -36,6 +38,8 @@ MOST_WAITING_BYTES = 1024 * 1024
 MOST_WAITING_FRAMES = 1000
 #: Larger batches are split: each socket copies the frame that it is writing.
 MOST_FRAME_BYTES = 256 * 1024
+#: Sockets and event streams of one user in this process: pages, agents and scripts together.
+MOST_STREAMS_OF_ONE = 250
 
 
 class Batch:
@@ -147,6 +151,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.followers: set[Follower] = set()
+        self._streams: dict[int, set[Follower]] = {}
         self.cursor: Cursor | None = None
         self._reader: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
@@ -173,6 +178,17 @@ class Hub:
             except (DatabaseError, InterfaceError):
                 await asyncio.sleep(RETRY_SECONDS)
 
+    def enter(self, follower: Follower) -> None:
+        """Count a stream of its user, before anything is sent. Raises ``TooManyRequests``; ``leave`` ends it."""
+        streams = self._streams.setdefault(follower.visitor.user_id, set())
+        if len(streams) >= MOST_STREAMS_OF_ONE:
+            raise TooManyRequests(
+                f"{MOST_STREAMS_OF_ONE} streams of yours are open here already.",
+                "Close one first.",
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            )
+        streams.add(follower)
+
     async def follow(self, follower: Follower) -> Cursor:
         """Hand ``follower`` every event from now on; returns the position from which it does."""
         self._require_running()
@@ -185,6 +201,10 @@ class Hub:
 
     def leave(self, follower: Follower) -> None:
         self.followers.discard(follower)
+        streams = self._streams.get(follower.visitor.user_id, set())
+        streams.discard(follower)
+        if not streams:
+            self._streams.pop(follower.visitor.user_id, None)
         if not self.followers:
             self.stop()
 

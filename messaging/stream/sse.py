@@ -32,6 +32,7 @@ async def event_stream(scope: dict[str, Any], receive: Receive, send: Send) -> N
         follower, after = await hub.in_thread(
             admit_follower, headers, scope["query_string"], address=address_of(scope), replay=True
         )
+        hub.enter(follower)
     except DomainError as error:
         return await _refuse(send, problem_of(error))
     except (DatabaseError, InterfaceError):
@@ -42,9 +43,11 @@ async def event_stream(scope: dict[str, Any], receive: Receive, send: Send) -> N
         (b"x-accel-buffering", b"no"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    await send({"type": "http.response.start", "status": 200, "headers": start_headers})
-    tasks = [asyncio.create_task(work) for work in (_feed(send, follower, after), _keep_alive(send), _gone(receive))]
+    tasks: list[asyncio.Task[None]] = []
     try:
+        await send({"type": "http.response.start", "status": 200, "headers": start_headers})
+        work = (_feed(send, follower, after), _keep_alive(send), _gone(receive))
+        tasks += [asyncio.create_task(part) for part in work]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:

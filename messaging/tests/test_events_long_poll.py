@@ -54,6 +54,24 @@ def test_long_poll_returns_what_happens_while_it_waits(cast, waiting_api, new_ta
     assert [event["data"]["title"] for event in answer.json()["events"]] == ["News"]
 
 
+def test_caller_who_takes_all_their_places_is_refused_and_others_wait(cast, api, new_task, meanwhile):
+    server = let_wait(api.atlas.client)
+    api.bert.client.handler = api.atlas.client.handler
+    cursor = api.atlas.get("/events?after=now").json()["cursor"]
+    path = f"/events?after={cursor}&wait=20"
+    for _ in range(server.places_of_callers.most):
+        server.places_of_callers.take(cast.atlas.user.pk)
+    refused = api.atlas.get(path)
+    assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert "of your calls are waiting" in refused.json()["detail"]
+    meanwhile(lambda: new_task("News"))
+    assert [event["data"]["title"] for event in api.bert.get(path).json()["events"]] == ["News"]
+    server.places_of_callers.leave(cast.atlas.user.pk)
+    assert api.atlas.get(path).json()["events"]
+    readers_room.close()
+
+
 def test_long_poll_of_a_task_is_answered_by_what_happens_to_it(cast, waiting_api, new_task, meanwhile):
     task = new_task("Mine")
     cursor = waiting_api.atlas.get(f"/tasks/{task.ref}/events").json()["cursor"]

@@ -17,7 +17,7 @@ from rest_framework.settings import api_settings
 from taskproject.api.problems import problem_response
 from taskproject.api.renderers import JSONRenderer
 from taskproject.api.waiting import WAITING
-from taskproject.errors import DomainError
+from taskproject.errors import DomainError, TooManyRequests
 from taskproject.models import IdempotencyKey, IdempotencyKeyQuerySet
 
 HEADER = "Idempotency-Key"
@@ -52,7 +52,11 @@ class IdempotencyMiddleware:
         # Read before anyone parses it: a body that was read as a stream cannot be read again.
         _ = request.body
         wait = getattr(getattr(view, "cls", None), "wait_before_transaction", None)
-        if wait is not None and not _stored(request, user, key).exists() and wait(request, user):
+        try:
+            waits = wait is not None and not _stored(request, user, key).exists() and wait(request, user)
+        except TooManyRequests as error:
+            return problem_response(error.code, error.detail, **error.data)
+        if waits:
             # Sent if the wait is cut short; otherwise the request is run again.
             kept_back = problem_response(
                 "unavailable",

@@ -5,9 +5,13 @@ its answer anyway. The server holds that answer back and frees the thread. When 
 so that a caller that lost its rights meanwhile is refused; when the time is over it sends the answer that it held back.
 """
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
+
+from taskproject.errors import TooManyRequests
 
 #: In ``environ``: the ``Waiting`` of this request, if the server lets requests wait.
 WAITING = "taskproject.waiting"
@@ -23,12 +27,46 @@ class Seat(Protocol):
         """Give the place up; harmless if it was never taken."""
 
 
+#: After how many seconds a caller whose calls take all its places may try again.
+RETRY_AFTER_SECONDS = 10
+
+
+class Places:
+    """How many calls of each caller wait on one server; beyond ``most`` they are refused, so that others find room."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._taken: Counter[Hashable] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, caller: Hashable) -> None:
+        """Count one more. Raises ``TooManyRequests``."""
+        with self._lock:
+            if self._taken[caller] < self.most:
+                self._taken[caller] += 1
+                return
+        raise TooManyRequests(
+            f"{self.most} of your calls are waiting here already.",
+            "End one, or call without waiting.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
+
+    def leave(self, caller: Hashable) -> None:
+        with self._lock:
+            self._taken[caller] -= 1
+            if self._taken[caller] <= 0:
+                del self._taken[caller]
+
+
 class Waiting:
     """The waiting of one request, from its first run to its last."""
 
-    __slots__ = ("answer_stands", "asked", "over", "seat", "until")
+    __slots__ = ("_caller", "_places", "answer_stands", "asked", "over", "seat", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places | None = None) -> None:
+        self._places = places
+        #: Whose place it takes, once it has asked.
+        self._caller: Hashable = None
         #: The last run found nothing and requested to wait.
         self.asked = False
         #: The wait is over: the answer of this run is sent.
@@ -38,12 +76,17 @@ class Waiting:
         self.until: float | None = None
         self.answer_stands = True
 
-    def ask(self, seat: Seat, *, seconds: float, answer_stands: bool = True) -> bool:
+    def ask(self, seat: Seat, *, seconds: float, caller: Hashable = None, answer_stands: bool = True) -> bool:
         """Request to wait on ``seat`` for ``seconds`` from the first request; returns whether that is granted.
+
+        Raises ``TooManyRequests`` if as many calls of ``caller`` wait as may.
 
         If ``answer_stands`` is false, the answer of this run must not be sent when the wait ends without news: then the
         request is run once more.
         """
+        if caller is not None and self._caller is None and self._places is not None:
+            self._places.take(caller)
+            self._caller = caller
         self.seat = seat
         now = time.monotonic()
         if self.until is None:
@@ -61,6 +104,9 @@ class Waiting:
 
     def end(self) -> None:
         """The request was answered, or nobody wants the answer."""
+        if self._caller is not None and self._places is not None:
+            self._places.leave(self._caller)
+            self._caller = None
         if self.seat is not None:
             self.seat.leave()
 

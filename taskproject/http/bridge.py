@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from taskproject.api.problems import CONTENT_TYPE, problem
-from taskproject.api.waiting import WAITING, Waiting
+from taskproject.api.waiting import WAITING, Places, Waiting
 from taskproject.http.bodies import BodyRefused, Gone, Receive, Scope, read_body
 from taskproject.http.pool import Job, ThreadPool
 
@@ -34,6 +34,8 @@ STREAM_PARTS_AHEAD = 8
 THREADS = 24
 #: Requests that may wait at a time for something to happen; others are answered at once.
 MOST_WAITING = 10_000
+#: Of these, requests of one caller; others are refused.
+MOST_WAITING_OF_ONE = 100
 
 
 class _FileWrapper:
@@ -94,7 +96,7 @@ class _Exchange:
         self.gone = False
         self.status = 500
         self.headers: Headers = []
-        self.waiting = Waiting()
+        self.waiting = Waiting(bridge.places)
         #: Set while it waits; the result is whether to run it again.
         self.woken: asyncio.Future[bool] | None = None
         self.body = body
@@ -282,6 +284,7 @@ class ThreadedWSGI:
         self.application = application
         self.pool = ThreadPool("http", threads, on_thread_end=on_thread_end)
         self.waiting: set[_Exchange] = set()
+        self.places = Places(MOST_WAITING_OF_ONE)
         self.closing = False
 
     def stop_waiting(self) -> None:

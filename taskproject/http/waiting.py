@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
-from taskproject.api.waiting import WAITING, Waiting
+from taskproject.api.waiting import WAITING, Places, Waiting
 
 #: How much of a body is read ahead, so that the request can be run again; requests with larger bodies may not wait.
 KEPT_BODY_BYTES = 64 * 1024
@@ -17,13 +17,15 @@ class WaitingWSGI:
     def __init__(self, application: Callable[..., Iterable[bytes]], *, most: int) -> None:
         self.application = application
         self._places = threading.BoundedSemaphore(most)
+        # None takes so many that others find no room.
+        self.places_of_callers = Places(max(1, most // 4))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or int(length) > KEPT_BODY_BYTES or "HTTP_TRANSFER_ENCODING" in environ:
             return self.application(environ, start_response)
         body = environ["wsgi.input"].read(int(length)) if int(length) else b""
-        waiting = Waiting()
+        waiting = Waiting(self.places_of_callers)
         try:
             while True:
                 head: list[Any] = []

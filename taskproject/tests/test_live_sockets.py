@@ -13,6 +13,7 @@ from messaging.stream import hub as hub_module
 from messaging.stream.hub import hub
 from messaging.stream.visitors import Visitor
 from taskproject.asgi import application
+from taskproject.tests.asgi_client import talk
 from taskproject.tests.live_socket import PATIENCE, Socket, bearer, later, run, session_of, write
 from tasks import clock
 from tasks.events import kinds
@@ -213,6 +214,33 @@ def test_agent_that_only_listens_is_seen_and_one_that_is_refused_is_not(cast):
         assert (await later(AgentToken.objects.get, agent=cast.atlas)).last_used_at > long_ago
         assert (await later(Agent.objects.get, pk=cast.bert.pk)).last_seen_at == long_ago
         await socket.leave()
+
+    run(story)
+
+
+def test_streams_of_one_user_are_limited_and_those_of_others_are_not(cast, monkeypatch):
+    monkeypatch.setattr(hub_module, "MOST_STREAMS_OF_ONE", 2)
+    headers, of_bert = bearer(cast.atlas), bearer(cast.bert)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/events",
+        "query_string": b"",
+        "http_version": "1.1",
+        "headers": [(b"accept", b"text/event-stream"), (b"authorization", headers["authorization"].encode())],
+    }
+
+    async def story() -> None:
+        first, second = await Socket(**headers).hello(), await Socket(**headers).hello()
+        assert await (await Socket(**headers).connect()).closed_with() == 4429
+        sent = await talk(application, scope)
+        assert sent[0]["status"] == 429
+        assert b"streams of yours are open" in sent[1]["body"]
+        other = await Socket(**of_bert).hello()
+        await first.leave()
+        third = await Socket(**headers).hello()
+        for socket in (second, third, other):
+            await socket.leave()
 
     run(story)
 

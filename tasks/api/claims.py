@@ -42,7 +42,10 @@ class ClaimNextView(View):
 
     @classmethod
     def wait_before_transaction(cls, request: HttpRequest, user: User) -> bool:
-        """Whether the request should wait now; called by the idempotency layer, whose transaction must not wait."""
+        """Whether the request should wait now; called by the idempotency layer, whose transaction must not wait.
+
+        Raises ``TooManyRequests``.
+        """
         waiting = waiting_of(request.META)
         if waiting is None:
             return False
@@ -61,7 +64,7 @@ class ClaimNextView(View):
         except (DomainError, APIException):
             return False  # The view gets the same error and answers it.
         # An answer under a key is stored, which only a run inside the transaction does.
-        return waiting.ask(seat, seconds=fields["wait_seconds"], answer_stands=False)
+        return waiting.ask(seat, seconds=fields["wait_seconds"], caller=user.pk, answer_stands=False)
 
     @operation(
         catalogue.CLAIM_NEXT.tag,
@@ -79,8 +82,8 @@ class ClaimNextView(View):
         projects = claims.projects_to_work_in(self.actor, fields.get("projects"))
         waiting = waiting_of(request.META)
         seat = self._seat(fields, projects, waiting.seat) if waiting else None
-        wait_seconds = fields["wait_seconds"]
-        if waiting and seat and self._continues_waiting(seat) and waiting.ask(seat, seconds=wait_seconds):
+        wait = {"seconds": fields["wait_seconds"], "caller": self.actor.pk}
+        if waiting and seat and self._continues_waiting(seat) and waiting.ask(seat, **wait):
             return self._show(claims.Claimed(reason="no_ready_task"))
         claimed = claims.claim_next(
             actor=self.actor,
@@ -89,7 +92,7 @@ class ClaimNextView(View):
             lease_seconds=fields.get("lease_seconds"),
         )
         if waiting and seat and claimed.reason == "no_ready_task":
-            waiting.ask(seat, seconds=wait_seconds)
+            waiting.ask(seat, **wait)
         return self._show(claimed)
 
     def _show(self, claimed: claims.Claimed) -> Response:

@@ -24,8 +24,8 @@ def client_of(user: User) -> APIClient:
     return client
 
 
-def let_wait(client: APIClient) -> None:
-    """Let the client's requests wait, as a plain WSGI server does: in the thread that calls."""
+def let_wait(client: APIClient) -> WaitingWSGI:
+    """Let the client's requests wait, as a plain WSGI server does: in the thread that calls. Returns that server."""
     application = WaitingWSGI(WSGIHandler(), most=32)
 
     def handle(environ: dict[str, Any]) -> HttpResponse:
@@ -36,6 +36,7 @@ def let_wait(client: APIClient) -> None:
         return response
 
     client.handler = handle  # type: ignore[assignment]
+    return application
 
 
 @pytest.fixture

@@ -46,6 +46,20 @@ def meanwhile(monkeypatch):
     assert not steps
 
 
+def test_caller_who_takes_all_their_places_is_refused(cast, api, new_task):
+    server = let_wait(api.atlas.client)
+    for _ in range(server.places_of_callers.most):
+        server.places_of_callers.take(cast.atlas.user.pk)
+    for headers in ({}, {"idempotency_key": "k"}):
+        refused = api.atlas.post("/tasks/claim_next", ASKED, **headers)
+        assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
+        assert int(refused.headers["Retry-After"]) > 0
+    assert api.atlas.post("/tasks/claim_next", {}).json()["reason"] == "no_ready_task"
+    new_task("Ready")
+    assert api.atlas.post("/tasks/claim_next", ASKED, idempotency_key="k").json()["runs"]
+    work_room.close()
+
+
 def test_claim_next_waits_until_a_task_comes(cast, atlas, new_task, meanwhile):
     meanwhile(lambda: new_task("Late"))
     answer = atlas.post("/tasks/claim_next", ASKED).json()
