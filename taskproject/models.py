@@ -21,6 +21,8 @@ class IdempotencyKey(models.Model):
     """The answer given to a request that carried an Idempotency-Key; kept 24 h, written with the effect."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    #: ``Reach.key`` of the credentials: tokens of one user that reach other projects have keys of their own.
+    reach = models.CharField(max_length=64, default="")
     key = models.CharField(max_length=200)
     path = models.CharField(max_length=300)
     body_digest = models.CharField(max_length=64)
@@ -32,7 +34,7 @@ class IdempotencyKey(models.Model):
     objects = IdempotencyKeyQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "key", "path"], name="idempotency_key_once")]
+        constraints = [models.UniqueConstraint(fields=["user", "reach", "key", "path"], name="idempotency_key_once")]
 
     def __str__(self) -> str:
         return f"{self.key} on {self.path}"

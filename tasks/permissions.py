@@ -1,10 +1,13 @@
 """Who may do what: roles in a project, and ``may(actor, verb, task)`` for the verbs of the table."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.db.models import Exists, OuterRef
+
+from taskproject.reach import reach_of
 from tasks.errors import NotPermitted
-from tasks.models import Agent, AgentKind, Membership, Project, Role, Run, Task
-from tasks.querysets import sees_all
+from tasks.models import Agent, AgentKind, AgentToken, Membership, Project, Role, Run, Task
+from tasks.querysets import is_superuser, sees_all
 from tasks.transitions import TRANSITIONS, Who
 from tasks.verbs.catalogue import doing_of
 
@@ -35,11 +38,24 @@ def is_llm(user: "User | None") -> bool:
     return agent is not None and agent.kind == AgentKind.LLM
 
 
+def memberships_of(user: "User") -> "QuerySet[Membership]":
+    """Where ``user`` is a member, as far as their credentials reach."""
+    memberships = Membership.objects.filter(user=user)
+    reach = reach_of(user).projects
+    return memberships if reach is None else memberships.filter(project__in=reach)
+
+
 def role_in(user: "User | None", project: Project | int) -> Role | None:
-    """The role of ``user`` in a project; manager for superusers and the engine, None for strangers."""
+    """The role of ``user`` in a project; manager for superusers and the engine, None for strangers, and where their
+    credentials do not reach.
+    """
     if user is None or sees_all(user):
         return Role.MANAGER
     project_id = project if isinstance(project, int) else project.pk
+    if not reach_of(user).includes(project_id):
+        return None
+    if is_superuser(user):
+        return Role.MANAGER
     role = Membership.objects.filter(user=user, project_id=project_id).values_list("role", flat=True).first()
     return Role(role) if role else None
 
@@ -120,10 +136,10 @@ def owns(actor: "User | None", agent: Agent) -> bool:
     if is_llm(actor):
         return False
     if agent.kind == AgentKind.HUMAN:
-        return agent.user_id == actor.pk
+        return agent.user_id == actor.pk and reaches_all_of(actor, agent.user_id)
     if agent.owner_project_id is not None:
         return has_role(actor, agent.owner_project_id, Role.MANAGER)
-    return agent.owner_user_id == actor.pk
+    return agent.owner_user_id == actor.pk and reaches_all_of(actor, agent.user_id)
 
 
 def speaks_for(actor: "User | None", owner: "User | Project") -> bool:
@@ -132,7 +148,9 @@ def speaks_for(actor: "User | None", owner: "User | Project") -> bool:
         return True
     if is_llm(actor):
         return False
-    return has_role(actor, owner, Role.MANAGER) if isinstance(owner, Project) else owner.pk == actor.pk
+    if isinstance(owner, Project):
+        return has_role(actor, owner, Role.MANAGER)
+    return owner.pk == actor.pk and reach_of(actor).projects is None
 
 
 def manages_all_projects_of(actor: "User | None", user: "User | int") -> bool:
@@ -163,8 +181,26 @@ def may_describe(actor: "User | None", agent: Agent) -> bool:
     return agent.user_id != actor.pk and manages_all_projects_of(actor, agent.user_id)
 
 
-def _managed_by(actor: "User") -> "QuerySet[Membership, int]":
-    return Membership.objects.filter(user=actor, role=Role.MANAGER).values_list("project", flat=True)
+def _managed_by(actor: "User") -> "QuerySet[Any, int]":
+    """The projects (ids) that ``actor`` manages as far as their credentials reach; not for those who see all."""
+    if is_superuser(actor):
+        return Project.objects.visible_to(actor).order_by().values_list("pk", flat=True)
+    return memberships_of(actor).filter(role=Role.MANAGER).order_by().values_list("project", flat=True)
+
+
+def reaches_all_of(actor: "User | None", user: "User | int") -> bool:
+    """Whether the credentials of ``actor`` reach every project of ``user`` (or their id).
+
+    What applies wherever ``user`` is must not be changed with less.
+    """
+    reach = None if actor is None else reach_of(actor).projects
+    return reach is None or not Membership.objects.filter(user=user).exclude(project__in=reach).exists()
+
+
+def require_full_reach(actor: "User | None", what: str) -> None:
+    """Raise ``NotPermitted`` if ``actor`` calls with a limited token; ``what`` is refused, as in *create projects*."""
+    if actor is not None and reach_of(actor).projects is not None:
+        raise NotPermitted(f"This token is limited to projects and may not {what}.", "Use one that is not limited.")
 
 
 def where_evidence_shows(user: "User") -> set[int] | None:
@@ -174,15 +210,55 @@ def where_evidence_shows(user: "User") -> set[int] | None:
     return set() if is_llm(user) else set(_managed_by(user))
 
 
-def may_issue_token(actor: "User | None", agent: Agent) -> bool:
-    """Who may create a token, which opens what the agent sees: its owner. Nobody else gets a superuser's."""
+def bound_of_new_token(actor: "User | None", agent: Agent) -> frozenset[int] | None:
+    """The projects (ids) beyond which no token reaches that ``actor`` makes for ``agent``; None: no bound.
+
+    Its owner makes tokens as far as their own credentials reach. A manager of a project of a person may make one for
+    the projects that both are in and the maker manages now. Nobody else gets a superuser's. Raises ``NotPermitted``.
+    """
     if actor is None or sees_all(actor):
-        return True
-    return owns(actor, agent) and (agent.user_id == actor.pk or not agent.user.is_superuser)
+        return None
+    if agent.user_id == actor.pk or not agent.user.is_superuser:
+        if owns(actor, agent):
+            return reach_of(actor).projects
+        if shared := _managed_of_person(actor, agent):
+            return shared
+    raise NotPermitted(f"Only {_who_has_tokens(agent)} may create tokens for it.")
+
+
+def _managed_of_person(actor: "User", agent: Agent) -> frozenset[int]:
+    """The projects (ids) of a person that ``actor`` manages."""
+    if agent.kind != AgentKind.HUMAN or is_llm(actor):
+        return frozenset()
+    theirs = Membership.objects.filter(user=agent.user_id, project__in=_managed_by(actor)).order_by()
+    return frozenset(theirs.values_list("project", flat=True))
+
+
+def _who_has_tokens(agent: Agent) -> str:
+    owner = f"the owner of {agent.slug}"
+    return owner if agent.kind == AgentKind.LLM else f"{owner} or a manager of one of their projects"
+
+
+def tokens_in_hand_of(actor: "User | None", agent: Agent) -> "QuerySet[AgentToken]":
+    """The tokens of ``agent`` that ``actor`` may list and revoke: for the owner all, for a manager of a project of a
+    person those that reach only projects which ``actor`` manages. Credentials that are limited show no others.
+    Raises ``NotPermitted``.
+    """
+    tokens = AgentToken.objects.filter(agent=agent)
+    if actor is None or sees_all(actor):
+        return tokens
+    if owns(actor, agent):
+        if (within := reach_of(actor).projects) is None:
+            return tokens
+    elif not (within := _managed_of_person(actor, agent)):
+        raise NotPermitted(f"Only {_who_has_tokens(agent)} may see and revoke its tokens.")
+    reached = AgentToken.projects.through.objects.filter(agenttoken=OuterRef("pk"))
+    beyond = reached.exclude(project__in=within)
+    return tokens.filter(Exists(reached), ~Exists(beyond), is_limited=True)
 
 
 def is_staff_somewhere(user: "User | None") -> bool:
     """A superuser, or a manager of at least one project: who may create agents, skills and projects."""
     if user is None or sees_all(user):
         return True
-    return Membership.objects.filter(user=user, role=Role.MANAGER).exists()
+    return _managed_by(user).exists()

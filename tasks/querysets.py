@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from taskproject.reach import reach_of
 from tasks.transitions import OPEN, Status
 
 if TYPE_CHECKING:
@@ -22,15 +23,34 @@ def _other_model(queryset: models.QuerySet, relation: str) -> Any:
 SEES_ALL = Q(is_active=True, is_superuser=True)
 
 
-def sees_all(user: Any) -> bool:
-    """Whether ``user`` is a superuser who may sign in: they see every project, with or without a role in it."""
+def is_superuser(user: Any) -> bool:
+    """Whether ``user`` is a superuser who may sign in, whatever their credentials reach."""
     return bool(user.is_active and user.is_superuser)
+
+
+def sees_all(user: Any) -> bool:
+    """Whether ``user`` sees every project, with or without a role in it: a superuser whose credentials are not limited
+    to projects.
+    """
+    return is_superuser(user) and reach_of(user).projects is None
+
+
+def seen_by(user: Any, to_project: str = "") -> Q:
+    """The rows whose project ``user`` sees. ``to_project``: how a row refers to it, as in ``project__``.
+
+    With ``AgentQuerySet.visible_to`` and ``permissions`` the only place that decides which projects a caller sees.
+    """
+    if sees_all(user):
+        return Q()
+    where = {} if is_superuser(user) else {f"{to_project}memberships__user": user}
+    reach = reach_of(user).projects
+    return Q(**where) if reach is None else Q(**where, **{f"{to_project}pk__in": reach})
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, user: Any) -> Self:
-        """Projects of which ``user`` is a member; all for a superuser."""
-        return self if sees_all(user) else self.filter(memberships__user=user)
+        """Projects of which ``user`` is a member, as far as their credentials reach; for a superuser all of those."""
+        return self.filter(seen_by(user))
 
 
 class OfProjectQuerySet(models.QuerySet):
@@ -39,14 +59,13 @@ class OfProjectQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> Self:
         if sees_all(user):
             return self
-        memberships = _other_model(self, "project").members.through
+        projects = _other_model(self, "project").objects.visible_to(user)
         # A list, not a subquery: given the few ids, the planner walks the index in order.
-        ids = list(memberships.objects.filter(user=user).values_list("project_id", flat=True))
-        return self.filter(project_id__in=ids)
+        return self.filter(project_id__in=list(projects.order_by().values_list("pk", flat=True)))
 
     def found_by(self, user: Any) -> Self:
         """The same rows in one query, for lookups by key, where no index is walked in order."""
-        return self if sees_all(user) else self.filter(project__memberships__user=user)
+        return self.filter(seen_by(user, "project__"))
 
 
 class TaskQuerySet(OfProjectQuerySet):
@@ -105,6 +124,11 @@ class RunQuerySet(models.QuerySet["Run"]):
     def active(self) -> Self:
         return self.filter(ended_at__isnull=True)
 
+    def reached_by(self, user: Any) -> Self:
+        """The runs in projects that the credentials of ``user`` reach."""
+        reach = reach_of(user).projects
+        return self if reach is None else self.filter(task__project__in=reach)
+
     def expired(self, now: datetime) -> Self:
         return self.active().filter(lease_expires_at__lt=now)
 
@@ -114,13 +138,17 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         """The user's own agent, those that share a project with ``user``, and those that ``user`` owns."""
         if sees_all(user):
             return self
-        shared = _other_model(self, "user").objects.filter(memberships__project__memberships__user=user)
+        shared = _other_model(self, "user").objects.filter(seen_by(user, "memberships__project__"))
         return self.filter(Q(user=user) | Q(user__in=shared) | self.owned_by(user))
 
     def owned_by(self, user: Any) -> Q:
         """The LLM agents for whose owner ``user`` acts, without regard to superusers; see ``permissions.owns``."""
         memberships = _other_model(self, "owner_project").members.through.objects
         managed = memberships.filter(user=user, role="manager").values("project")
+        reach = reach_of(user).projects
+        if reach is not None:
+            # What a person owns may work anywhere, so limited credentials show it only where they reach.
+            return Q(owner_project__in=managed.filter(project__in=reach))
         return Q(owner_user=user) | Q(owner_project__in=managed)
 
     def with_load(self) -> Self:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from taskproject.guessing import count_wrong_token
+from taskproject.reach import Reach, limited
 from tasks import clock
 from tasks.errors import NotAuthenticated
 from tasks.models import Agent, AgentToken
@@ -34,8 +35,23 @@ def why_refused(token: AgentToken, now: datetime) -> str | None:
     return None
 
 
+def reach_of_tokens(tokens: Collection[AgentToken]) -> dict[int, Reach]:
+    """What each of these tokens reaches, by id. One query if any of them is limited."""
+    limited_ids = [token.pk for token in tokens if token.is_limited]
+    projects: dict[int, set[int]] = {pk: set() for pk in limited_ids}
+    if limited_ids:
+        rows = AgentToken.projects.through.objects.filter(agenttoken__in=limited_ids)
+        for token_id, project_id in rows.values_list("agenttoken_id", "project_id"):
+            projects[token_id].add(project_id)
+    return {
+        token.pk: Reach(frozenset(projects[token.pk]) if token.is_limited else None, read_only=token.read_only)
+        for token in tokens
+    }
+
+
 def token_of(secret: str, *, address: str) -> AgentToken:
-    """The valid token with this secret, with its agent and user loaded; records that the agent was seen.
+    """The valid token with this secret, with its agent and user loaded, who has its reach; records that the agent was
+    seen, unless the token only reads: whoever watches on an agent's behalf does not work.
 
     Raises ``NotAuthenticated`` with the reason; ``TooManyRequests`` if ``address`` has sent too many wrong ones.
     """
@@ -48,8 +64,11 @@ def token_of(secret: str, *, address: str) -> AgentToken:
     if token.last_used_at is None or token.last_used_at < token.now - SEEN_EVERY:
         unseen = AgentToken.objects.filter(_unseen_since(token.now - SEEN_EVERY), pk=token.pk)
         if unseen.update(last_used_at=token.now):
-            Agent.objects.filter(pk=token.agent_id).update(last_seen_at=token.now)
-            token.last_used_at = token.agent.last_seen_at = token.now
+            token.last_used_at = token.now
+            if not token.read_only:
+                Agent.objects.filter(pk=token.agent_id).update(last_seen_at=token.now)
+                token.agent.last_seen_at = token.now
+    limited(token.agent.user, reach_of_tokens([token])[token.pk])
     return token
 
 
@@ -60,10 +79,11 @@ def _unseen_since(when: datetime) -> Q:
 def note_seen(tokens: Collection[int]) -> None:
     """Record that the agents of these valid tokens (by id) are here, at most every ``SEEN_EVERY``.
 
-    For agents that stay connected without further requests: an agent listening to the stream is alive.
+    For agents that stay connected without further requests: an agent listening to the stream is alive, unless with a
+    token that only reads.
     """
     now = clock.now()
-    unseen = AgentToken.objects.filter(_unseen_since(now - SEEN_EVERY), pk__in=tokens).order_by()
+    unseen = AgentToken.objects.filter(_unseen_since(now - SEEN_EVERY), pk__in=tokens, read_only=False).order_by()
     agents = set(unseen.values_list("agent", flat=True))
     if not agents:
         return

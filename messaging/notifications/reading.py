@@ -9,10 +9,12 @@ from django.db import connection, transaction
 
 from messaging.models import MutedKind, Notification, NotificationKind, NotificationQuerySet
 from taskproject.errors import Invalid, unknown_name
+from taskproject.reach import reach_of
 from tasks import clock
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Membership, Project
+from tasks.permissions import require_full_reach
 from tasks.querysets import sees_all
 
 #: Unread ones are counted up to this number.
@@ -33,12 +35,14 @@ SELECT COUNT(*) FROM (
 
 
 def notifications_of(user: User) -> NotificationQuerySet:
-    """The notifications of ``user`` in projects that they are a member of now."""
+    """The notifications of ``user`` in projects that they are a member of now, as far as their credentials reach."""
     return Notification.objects.filter(recipient=user).visible_to(user)
 
 
 def count_unread(user: User) -> int:
     """How many of them are unread, counted up to ``COUNTED``."""
+    if reach_of(user).projects is not None:
+        return len(notifications_of(user).unread().order_by().values_list("pk")[:COUNTED])
     with connection.cursor() as cursor:
         cursor.execute(UNREAD, [user.pk, sees_all(user), user.pk, COUNTED])
         return int(cursor.fetchone()[0])
@@ -109,7 +113,10 @@ def muted_kinds(user: User) -> list[str]:
 
 
 def mute_kinds(*, user: User, kinds: Collection[str]) -> None:
-    """Set the kinds of which ``user`` gets no notifications from now on. Raises ``Invalid`` for an unknown one."""
+    """Set the kinds of which ``user`` gets no notifications from now on. Raises ``Invalid`` for an unknown one,
+    ``NotPermitted`` for a token that is limited to projects: this applies to all.
+    """
+    require_full_reach(user, "mute notifications")
     for kind in kinds:
         if kind not in NotificationKind.values:
             raise Invalid({"muted": unknown_name(kind, NotificationKind.values, what="kind")})

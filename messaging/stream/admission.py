@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from django.contrib.auth.models import User
-
 from messaging.stream.hub import Follower
-from messaging.stream.visitors import admit
+from messaging.stream.visitors import admit, user_of
 from taskproject.errors import Invalid, unknown_name
 from tasks.events.narrowing import narrowing_of
 from tasks.events.reading import Cursor, first_kept, require_kept
@@ -29,9 +27,8 @@ def admit_follower(
     for name in params:
         if name not in QUERY_NAMES:
             raise Invalid({name: unknown_name(name, QUERY_NAMES, what="parameter")})
-    user = User.objects.get(pk=visitor.user_id)
     narrowing = narrowing_of(
-        user, project=params.get("project"), task=params.get("task"), kinds=params.get("kinds", "")
+        user_of(visitor), project=params.get("project"), task=params.get("task"), kinds=params.get("kinds", "")
     )
     follower = Follower(visitor, narrowing)
     text = headers.get("last-event-id") or params.get("after")

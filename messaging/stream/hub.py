@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
-from messaging.stream.visitors import Visitor, audit, standing
+from messaging.stream.visitors import Visitor, audit, standing, user_of
 from taskproject.api.waiting import RETRY_AFTER_SECONDS
 from taskproject.errors import TooManyRequests
 from taskproject.strict_json import dumps
@@ -332,8 +331,9 @@ def _replay(
     visitor = standing([follower.visitor])[follower.visitor]
     if visitor is None:
         return None, [], after, False
-    user = User.objects.get(pk=visitor.user_id)
-    events, cursor = read_events(user=user, after=after, limit=BATCH, narrowing=follower.narrowing, until=until)
+    events, cursor = read_events(
+        user=user_of(visitor), after=after, limit=BATCH, narrowing=follower.narrowing, until=until
+    )
     return visitor, in_batches(serialise(events), cursor), cursor, len(events) == BATCH
 
 

@@ -13,10 +13,11 @@ from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
 
 from taskproject.errors import NotAuthenticated
+from taskproject.reach import FULL, Reach, limited
 from tasks import clock
-from tasks.models import AgentToken, Membership
-from tasks.querysets import sees_all
-from tasks.tokens import note_seen, token_of, why_refused
+from tasks.models import AgentToken, Membership, Project
+from tasks.querysets import is_superuser, sees_all
+from tasks.tokens import note_seen, reach_of_tokens, token_of, why_refused
 
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
@@ -63,20 +64,27 @@ def _user_of_session(session_key: str) -> User | None:
 
 
 def visitor_of(user: User) -> Visitor:
-    """``user`` with what they may see now. Reads the database."""
+    """``user`` with what they may see now, as far as their credentials reach. Reads the database."""
     if sees_all(user):
         return Visitor(user.pk, None)
-    return Visitor(user.pk, frozenset(Membership.objects.filter(user=user).values_list("project_id", flat=True)))
+    seen = Project.objects.visible_to(user).order_by()
+    return Visitor(user.pk, frozenset(seen.values_list("pk", flat=True)))
+
+
+def user_of(visitor: Visitor) -> User:
+    """The user as a caller who sees exactly what the visitor sees. Reads the database."""
+    return limited(User.objects.get(pk=visitor.user_id), Reach(visitor.projects))
 
 
 def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
-    """What each visitor may see now; None for those no longer authorised. Four queries for all of them."""
+    """What each visitor may see now; None for those no longer authorised. At most five queries for all of them."""
     visitors = set(visitors)
     now = clock.now()
     users = User.objects.filter(is_active=True).in_bulk({visitor.user_id for visitor in visitors})
     token_ids = {visitor.token_id for visitor in visitors if visitor.token_id is not None}
     tokens = AgentToken.objects.select_related("agent__user").filter(pk__in=token_ids)
-    good_tokens = {token.pk for token in tokens if why_refused(token, now) is None}
+    good_tokens = [token for token in tokens if why_refused(token, now) is None]
+    reaches = reach_of_tokens(good_tokens)
     session_keys = {visitor.session_key for visitor in visitors if visitor.session_key is not None}
     alive = Session.objects.filter(session_key__in=session_keys, expire_date__gt=now)
     good_sessions = set(alive.values_list("session_key", flat=True))
@@ -91,15 +99,17 @@ def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
     def now_is(visitor: Visitor) -> Visitor | None:
         if visitor.user_id not in users:
             return None
-        if visitor.token_id is not None and visitor.token_id not in good_tokens:
+        if visitor.token_id is not None and visitor.token_id not in reaches:
             return None
         if visitor.session_key is not None and not (
             visitor.session_key in good_sessions
             and constant_time_compare(visitor.session_hash, session_hash_of(visitor.user_id))
         ):
             return None
-        everything = sees_all(users[visitor.user_id])
-        return replace(visitor, projects=None if everything else frozenset(projects[visitor.user_id]))
+        reach = FULL if visitor.token_id is None else reaches[visitor.token_id]
+        if is_superuser(users[visitor.user_id]):
+            return replace(visitor, projects=reach.projects)
+        return replace(visitor, projects=frozenset(filter(reach.includes, projects[visitor.user_id])))
 
     return {visitor: now_is(visitor) for visitor in visitors}
 

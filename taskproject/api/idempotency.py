@@ -19,6 +19,7 @@ from taskproject.api.renderers import JSONRenderer
 from taskproject.api.waiting import WAITING
 from taskproject.errors import DomainError, TooManyRequests
 from taskproject.models import IdempotencyKey, IdempotencyKeyQuerySet
+from taskproject.reach import reach_of
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH = 200
@@ -51,9 +52,10 @@ class IdempotencyMiddleware:
             return None
         # Read before anyone parses it: a body that was read as a stream cannot be read again.
         _ = request.body
-        wait = getattr(getattr(view, "cls", None), "wait_before_transaction", None)
+        wait: Any = getattr(getattr(view, "cls", None), "wait_before_transaction", None)
         try:
-            waits = wait is not None and not _stored(request, user, key).exists() and wait(request, user)
+            may_wait = wait is not None and not reach_of(user).read_only
+            waits = may_wait and not _stored(request, user, key).exists() and wait(request, user)
         except TooManyRequests as error:
             return problem_response(error.code, error.detail, **error.data)
         if waits:
@@ -86,14 +88,15 @@ def _path(request: HttpRequest) -> str:
 
 
 def _stored(request: HttpRequest, user: Any, key: str) -> IdempotencyKeyQuerySet:
-    return IdempotencyKey.objects.filter(user=user, key=key, path=_path(request))
+    # By reach as well: an answer to one of the user's tokens may contain what another must not see.
+    return IdempotencyKey.objects.filter(user=user, reach=reach_of(user).key, key=key, path=_path(request))
 
 
 def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], HttpResponse]) -> HttpResponse:
     path = _path(request)
     target = f"{path}?{request.META.get('QUERY_STRING', '')}"
     digest = hashlib.sha256(target.encode() + b"\0" + request.body).hexdigest()
-    if not _lock(f"{user.pk}\0{key}\0{path}"):
+    if not _lock(f"{user.pk}\0{reach_of(user).key}\0{key}\0{path}"):
         return problem_response(
             "request_in_progress",
             "The first request with this key is still running; try again in a second.",
@@ -118,6 +121,7 @@ def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], Ht
     elif response.status_code not in NOT_STORED:
         IdempotencyKey.objects.create(
             user=user,
+            reach=reach_of(user).key,
             key=key,
             path=path,
             body_digest=digest,

@@ -8,11 +8,13 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.pagination import CursorPagination
-from taskproject.errors import Invalid, unknown_name
+from taskproject.errors import Invalid, NotPermitted, unknown_name
+from taskproject.reach import reach_of
 
 LIST_QUERY_NAMES = ("limit", "cursor", "ordering")
 
@@ -33,6 +35,8 @@ class View(GenericAPIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if request.method not in SAFE_METHODS and reach_of(request.user).read_only:
+            raise NotPermitted("This token may only read.", "Use one that may write.")
         for name in request.query_params:
             if name not in self.query_names:
                 raise Invalid({name: unknown_name(name, sorted(self.query_names), what="parameter")})

@@ -1,5 +1,6 @@
 """Guessing passwords and tokens: slowed down early at every door; the right person and the right token get through."""
 
+import time
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from taskproject import guessing
+from taskproject import limiter as limiters
 from taskproject.asgi import application
 from taskproject.tests.asgi_client import talk
 from tasks.actions.agents import create_token
@@ -19,6 +21,12 @@ from tasks.models import AgentToken
 PASSWORD = "right horse battery"
 WRONG = "wrong"
 DOORS = ["/login/", "/admin/login/"]
+
+
+@pytest.fixture(autouse=True)
+def _one_window(monkeypatch):
+    """No window of the counts ends within a test."""
+    monkeypatch.setattr(limiters, "time", SimpleNamespace(time=lambda: 60_000_000.0, monotonic=time.monotonic))
 
 
 @pytest.fixture

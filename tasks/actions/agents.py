@@ -1,7 +1,7 @@
 """Agents, their skills and their tokens."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,12 +15,23 @@ from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability, Membership, Project, Skill
-from tasks.permissions import is_llm, is_staff_somewhere, may_describe, may_issue_token, owns, speaks_for
+from tasks.permissions import (
+    bound_of_new_token,
+    is_llm,
+    is_staff_somewhere,
+    may_describe,
+    owns,
+    reaches_all_of,
+    require_full_reach,
+    speaks_for,
+    tokens_in_hand_of,
+)
 from tasks.querysets import sees_all
 from tasks.tokens import digest_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 EDITABLE_FIELDS = ("name", "enabled", "availability", "max_concurrent", "version", "working_hours", "time_zone")
 #: What a manager of all projects of a person may say about them, besides their skills.
@@ -90,6 +101,8 @@ def create_agent(
 
 
 def _set_owner(actor: "User | None", agent: Agent, owner: "User | Project | None") -> None:
+    if actor is not None and owner == actor:
+        require_full_reach(actor, "make you the owner of an agent")
     if owner is not None and not speaks_for(actor, owner):
         raise NotPermitted("You may give an agent to yourself or to a project that you manage.")
     if not isinstance(owner, Project | None) and (is_llm(owner) or not owner.is_active):
@@ -140,6 +153,8 @@ def _require_may_edit(actor: "User | None", agent: Agent, wanted: set[str], skil
     """Raise ``NotPermitted`` unless ``actor`` may change the ``wanted`` fields, and the skills if so."""
     if actor is None or sees_all(actor) or (agent.kind == AgentKind.LLM and owns(actor, agent)):
         return
+    if agent.user_id == actor.pk and not reaches_all_of(actor, actor):
+        raise NotPermitted("This token does not reach all projects in which this applies.", "Use one that does.")
     describes = may_describe(actor, agent)
     free: frozenset[str] = DESCRIBING_FIELDS if describes else frozenset()
     if agent.user_id == actor.pk:
@@ -193,28 +208,68 @@ def set_availability(*, actor: "User", agent: Agent, availability: Availability)
 
 @in_transaction
 def create_token(
-    *, actor: "User | None", agent: Agent, name: str, expires_at: datetime | None = None
+    *,
+    actor: "User | None",
+    agent: Agent,
+    name: str,
+    expires_at: datetime | None = None,
+    projects: Collection[str] | None = None,
+    read_only: bool = False,
 ) -> tuple[AgentToken, str]:
     """Create a token for ``agent``; returns the row and the token itself, which is shown only once and never stored.
 
-    Raises ``NotPermitted`` unless the actor acts for the agent's owner (agents cannot create tokens), ``Invalid``.
+    ``projects``: keys of the only projects that it is to reach, now and later; default: all that the agent is in,
+    whenever it joins, if the owner makes it. One made by somebody else, or with a token that is limited itself, is
+    frozen to what its maker manages, or reaches, of them now. Raises ``NotPermitted`` (agents cannot create tokens),
+    ``Invalid``.
     """
-    if not may_issue_token(actor, agent):
-        raise NotPermitted(f"Only the owner of {agent.slug} may create tokens for it.")
+    bound = bound_of_new_token(actor, agent)
     if expires_at is not None and expires_at <= clock.now():
         raise Invalid({"expires_at": "Must be in the future."})
+    listed = None if projects is None and bound is None else _listed(actor, agent, projects)
     plain = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = AgentToken(
-        agent=agent, name=name, digest=digest_of(plain), hint=plain[:8], created_by=actor, expires_at=expires_at
+        agent=agent,
+        name=name,
+        digest=digest_of(plain),
+        hint=plain[:8],
+        created_by=actor,
+        expires_at=expires_at,
+        read_only=read_only,
+        is_limited=listed is not None,
     )
     _validated(token, exclude=["created_by"])
     token.save(force_insert=True)
+    if listed:
+        token.projects.add(*listed)
     return token, plain
+
+
+def _listed(actor: "User | None", agent: Agent, keys: Collection[str] | None) -> list[Project]:
+    """The projects that a new token is limited to: those named by ``keys``, else all that ``actor`` may name."""
+    possible = Project.objects.visible_to(agent.user) if actor is None else projects_for_token(actor, agent)
+    by_key = {project.key: project for project in possible}
+    if keys is None:
+        keys = list(by_key)
+    if not keys:
+        raise Invalid({"projects": "Name at least one project; leave it out for a token that is not limited."})
+    if unknown := [key for key in keys if key.upper() not in by_key]:
+        raise Invalid({"projects": f"{agent.slug} is in no project {unknown[0]!r} that you can choose."})
+    return [by_key[key] for key in dict.fromkeys(key.upper() for key in keys)]
+
+
+def projects_for_token(actor: "User", agent: Agent) -> "QuerySet[Project]":
+    """The projects that ``actor`` may name in a new token of ``agent``: those of the agent that ``actor`` sees, as far
+    as ``bound_of_new_token`` lets it reach. Raises ``NotPermitted``.
+    """
+    bound = bound_of_new_token(actor, agent)
+    projects = Project.objects.visible_to(agent.user).filter(pk__in=Project.objects.visible_to(actor).values("pk"))
+    return projects if bound is None else projects.filter(pk__in=bound)
 
 
 @in_transaction
 def revoke_token(*, actor: "User | None", token: AgentToken) -> None:
     """Invalidate a token at once. Repeating it changes nothing. Raises ``NotPermitted``."""
-    if is_llm(actor) or not owns(actor, token.agent):
-        raise NotPermitted(f"Only the owner of {token.agent.slug} may revoke its tokens.")
+    if not tokens_in_hand_of(actor, token.agent).filter(pk=token.pk).exists():
+        raise NotPermitted(f"Only the owner of {token.agent.slug} may revoke this token.")
     AgentToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=clock.now())

@@ -32,13 +32,12 @@ from tasks.models import (
     Assignment,
     AssignmentSource,
     Availability,
-    Membership,
     Project,
     Role,
     Run,
     Task,
 )
-from tasks.permissions import agent_of, has_role, require, role_in
+from tasks.permissions import agent_of, has_role, memberships_of, require, role_in
 from tasks.transitions import Status
 from tasks.verbs import catalogue
 
@@ -275,7 +274,7 @@ def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Pr
 
     Raises ``Invalid`` for the key of a project that ``actor`` is not a member of.
     """
-    memberships = Membership.objects.filter(user=actor).select_related("project").order_by("project__key")
+    memberships = memberships_of(actor).select_related("project").order_by("project__key")
     by_key = {membership.project.key: membership for membership in memberships}
     if keys is not None:
         if unknown := [key for key in keys if key not in by_key]:
@@ -358,7 +357,7 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     """
     agent = _lock(_require_agent(actor))
     # The caller may have waited since it read its memberships.
-    working = Membership.objects.filter(user=actor, project__in=projects).exclude(role=Role.VIEWER)
+    working = memberships_of(actor).filter(project__in=projects).exclude(role=Role.VIEWER)
     still = set(working.values_list("project_id", flat=True))
     projects = [project for project in projects if project.pk in still]
     if not projects:

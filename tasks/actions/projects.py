@@ -11,7 +11,7 @@ from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record
 from tasks.models import Agent, AssignmentMode, Membership, Project, Role, Run, Task
-from tasks.permissions import agent_of, is_llm, is_staff_somewhere, may_in_project
+from tasks.permissions import agent_of, is_llm, is_staff_somewhere, may_in_project, require_full_reach
 from tasks.querysets import sees_all
 from tasks.transitions import OPEN, Status
 
@@ -50,6 +50,7 @@ def create_project(*, actor: "User | None", key: str, name: str, **rules: Any) -
     """
     if is_llm(actor) or not (is_staff_somewhere(actor) or (actor is not None and actor.is_staff)):
         raise NotPermitted("Only staff may create projects.")
+    require_full_reach(actor, "create projects")
     project = Project(key=key, name=name, **rules)
     _validated(project)
     project.save(force_insert=True)

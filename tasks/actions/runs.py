@@ -66,7 +66,7 @@ def _load(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -
     ``lock``: what is locked, in this order: ``self`` (the run) and ``task``.
     """
     agent = agent_of(actor)
-    runs = Run.objects.select_related("task__project", "agent__user").filter(pk=run_id, agent=agent)
+    runs = Run.objects.reached_by(actor).select_related("task__project", "agent__user").filter(pk=run_id, agent=agent)
     if lock:
         runs = runs.select_for_update(of=lock, no_key=True)
     run = runs.first() if agent is not None else None

@@ -25,10 +25,10 @@ from tasks.admin.scope import ScopedAdmin, managed_agents, managed_ids, managed_
 from tasks.admin.skill_rows import AgentSkillInline, skills_of
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin
 from tasks.assignment.track_record import track_record
-from tasks.errors import DomainError
+from tasks.errors import DomainError, NotPermitted
 from tasks.finding import find_owner
 from tasks.models import Agent, AgentKind, AgentToken, Availability, Membership, Project, Role
-from tasks.permissions import manages_a_project_of, may_describe, owns
+from tasks.permissions import bound_of_new_token, manages_a_project_of, may_describe, owns, tokens_in_hand_of
 
 OWNERSHIP = "The owner alone pauses the agent everywhere, says what it can do, and makes and revokes its tokens."
 
@@ -73,6 +73,23 @@ class TokenForm(forms.Form):
         validators=[require_in_range],
         help_text="The last day on which it is valid, in the site's time zone. Empty: it does not expire.",
     )
+    projects = forms.ModelMultipleChoiceField(
+        queryset=Project.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Only these projects",
+    )
+    read_only = forms.BooleanField(required=False, label="Reads only", help_text="It may read and change nothing.")
+
+    def __init__(self, *args: Any, actor: Any, agent: Agent, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["projects"]
+        field.queryset = agent_verbs.projects_for_token(actor, agent).order_by("key")
+        field.help_text = (
+            f"None: all projects that {agent.slug} is in, whenever it joins them."
+            if bound_of_new_token(actor, agent) is None
+            else "None: all of these. Later projects are not added."
+        )
 
     def expires_at(self) -> datetime | None:
         """The end of the last day."""
@@ -278,8 +295,8 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if (agent := context.get("original")) is not None:
-            context["may_issue"] = owns(request.user, agent)  # type: ignore[arg-type]
-            context["tokens"] = list(self._tokens(agent)) if context["may_issue"] else []
+            context["tokens"] = self._tokens(request, agent)
+            context["may_issue"] = context["tokens"] is not None
             context["record"] = track_record(agent, clock.now(), managed_ids(request))
             context["now"] = clock.now()
         return super().render_change_form(request, context, *args, **kwargs)
@@ -294,21 +311,31 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
             *super().get_urls(),
         ]
 
-    def _tokens(self, agent: Agent) -> QuerySet[AgentToken]:
-        return agent.tokens.select_related("created_by").order_by("-id")
+    def _tokens(self, request: HttpRequest, agent: Agent) -> QuerySet[AgentToken] | None:
+        """The tokens that the user may see; None if they may see none and create none."""
+        user: Any = request.user
+        try:
+            tokens = tokens_in_hand_of(user, agent)
+        except NotPermitted:
+            return None
+        seen = Prefetch("projects", Project.objects.visible_to(user), to_attr="listed")
+        return tokens.select_related("created_by").prefetch_related(seen).order_by("-id")
 
     def _agent(self, request: HttpRequest, agent_id: int) -> Agent:
         agent = managed_agents(request).filter(pk=agent_id).first()
         if agent is None:
             raise Http404
-        if not owns(request.user, agent):  # type: ignore[arg-type]
+        if self._tokens(request, agent) is None:
             raise PermissionDenied
         return agent
 
     def token_view(self, request: HttpRequest, agent_id: int) -> HttpResponse:
         """The form of a new token; after a POST the token itself, in this response and nowhere else."""
         agent = self._agent(request, agent_id)
-        form = TokenForm(request.POST or None)
+        try:
+            form = TokenForm(request.POST or None, actor=request.user, agent=agent)
+        except NotPermitted:
+            raise PermissionDenied from None
         plain = None
         if request.method == "POST" and form.is_valid():
             plain = self._create(request, agent, form)
@@ -340,6 +367,8 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
                 agent=agent,
                 name=data["name"],
                 expires_at=form.expires_at(),
+                projects=[project.key for project in data["projects"]] or None,
+                read_only=data["read_only"],
             )
         except DomainError as error:
             form.add_error(None, error.detail)
@@ -348,7 +377,8 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
 
     def revoke_view(self, request: HttpRequest, agent_id: int, token_id: int) -> HttpResponse:
         agent = self._agent(request, agent_id)
-        token = agent.tokens.select_related("agent").filter(pk=token_id).first()
+        tokens = self._tokens(request, agent)
+        token = None if tokens is None else tokens.select_related("agent__user").filter(pk=token_id).first()
         if token is None:
             raise Http404
         if request.method == "POST":

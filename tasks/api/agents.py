@@ -1,24 +1,22 @@
-"""Agents and their tokens."""
+"""Agents, with their load, skills and owners."""
 
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
-from taskproject.api.serializers import Boolean, Choice, Integer, Moment, PlainText, StrictSerializer
+from taskproject.api.serializers import Boolean, Choice, Integer, PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import agents as agent_verbs
 from tasks.api.fields import MOST_SKILLS
 from tasks.api.owners import OwnerInput, OwnerOutput, owner_of, with_owner
-from tasks.errors import NotFound, NotPermitted
 from tasks.finding import find_agent
-from tasks.models import Agent, AgentKind, AgentSkill, AgentToken, Availability
-from tasks.permissions import owns
+from tasks.models import Agent, AgentKind, AgentSkill, Availability
 from tasks.querysets import AgentQuerySet
 
 
@@ -155,85 +153,3 @@ class AgentView(View):
             if owner is not None:
                 agent_verbs.hand_over_agent(actor=self.actor, agent=agent, owner=owner_of(self.actor, owner))
         return Response(show_agent(agent, self.actor))
-
-
-class TokenOutput(serializers.Serializer):
-    """A token as listed: never the token itself."""
-
-    id = serializers.IntegerField()
-    name = serializers.CharField()
-    hint = serializers.CharField(help_text="Its first characters.")
-    created_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField(allow_null=True)
-    last_used_at = serializers.DateTimeField(allow_null=True)
-    revoked_at = serializers.DateTimeField(allow_null=True)
-
-
-class NewTokenOutput(serializers.Serializer):
-    token = serializers.CharField(
-        allow_null=True, help_text="Shown only once; keep it safe. Null when the answer is repeated for the same key."
-    )
-    name = serializers.CharField()
-    expires_at = serializers.DateTimeField(allow_null=True)
-
-
-class TokenInput(StrictSerializer):
-    name = PlainText(allow_blank=False, max_length=80)
-    expires_at = Moment(end_of_day=True, required=False, allow_null=True)
-
-
-class TokensView(ListView):
-    """Tokens of an agent, for its owner."""
-
-    query_names = LIST_QUERY_NAMES
-    orderings = {"created_at": "created_at"}
-
-    def _tokens(self, slug: str) -> QuerySet[AgentToken]:
-        agent = find_agent(self.actor, slug)
-        if not owns(self.actor, agent):
-            raise NotPermitted(f"Only the owner of {slug} may see its tokens.")
-        return AgentToken.objects.filter(agent=agent)
-
-    @operation(
-        "team",
-        "list_tokens",
-        "Tokens of an agent",
-        "For its owner; the tokens themselves are not stored.",
-        responses=TokenOutput(many=True),
-    )
-    def get(self, request: Request, slug: str) -> Response:
-        return self.show_each(self._tokens(slug), TokenOutput)
-
-    @operation(
-        "team",
-        "create_token",
-        "Create a token",
-        "For the agent's owner. The token is shown only once. Agents cannot create tokens.",
-        request=TokenInput,
-        responses={201: NewTokenOutput},
-        request_example={"name": "laptop", "expires_at": "2027-01-01T00:00:00Z"},
-        response_example={"token": "tp_…", "name": "laptop", "expires_at": "2027-01-01T00:00:00Z"},
-    )
-    def post(self, request: Request, slug: str) -> Response:
-        agent = find_agent(self.actor, slug)
-        fields = self.read(TokenInput)
-        token, secret = agent_verbs.create_token(actor=self.actor, agent=agent, **fields)
-        answer = {"token": secret, "name": token.name, "expires_at": token.expires_at}
-        return Response(answer, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
-
-
-class TokenView(View):
-    @operation(
-        "team",
-        "revoke_token",
-        "Revoke a token",
-        "For the agent's owner. It stops working at once.",
-        responses={204: None},
-    )
-    def delete(self, request: Request, slug: str, id: str) -> Response:
-        agent = find_agent(self.actor, slug)
-        token = AgentToken.objects.filter(agent=agent, pk=int(id)).select_related("agent").first()
-        if token is None:
-            raise NotFound(f"{slug} has no token with that id.")
-        agent_verbs.revoke_token(actor=self.actor, token=token)
-        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,4 +1,6 @@
-"""The caller: agent, projects, open runs."""
+"""The caller: agent, projects, open runs, token."""
+
+from typing import Any
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -6,13 +8,14 @@ from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.serializers import PlainText, StrictSerializer
-from taskproject.api.views import View
+from taskproject.api.views import View, shown
 from tasks.actions import agents as agent_verbs
 from tasks.api.agents import AgentOutput, show_agent
 from tasks.api.runs import RunOutput, run_outputs
+from tasks.api.tokens import MyTokenOutput, with_keys
 from tasks.errors import NotPermitted
-from tasks.models import Availability, Membership, Run
-from tasks.permissions import agent_of
+from tasks.models import AgentToken, Availability, Run
+from tasks.permissions import agent_of, memberships_of
 from tasks.replies import count_unread
 
 
@@ -22,6 +25,7 @@ class MeOutput(serializers.Serializer):
     projects = serializers.ListField(child=serializers.DictField(), help_text="key, name, role")
     runs = RunOutput(many=True, help_text="Your active runs, so that a restarted agent can resume.")
     unread = serializers.IntegerField(help_text="Your unread notifications, counted up to 1000.")
+    token = MyTokenOutput(allow_null=True, help_text="What you call with; null for a session.")
 
 
 class MePatch(StrictSerializer):
@@ -41,11 +45,13 @@ class MeView(View):
     )
     def get(self, request: Request) -> Response:
         agent = agent_of(self.actor)
-        memberships = Membership.objects.filter(user=self.actor).select_related("project").order_by("project__key")
+        memberships = memberships_of(self.actor).select_related("project").order_by("project__key")
         unread = count_unread(self.actor)
         runs: list[Run] = []
         if agent is not None:
-            active = Run.objects.active().filter(agent=agent).select_related("task__project", "agent")
+            active = (
+                Run.objects.active().reached_by(self.actor).filter(agent=agent).select_related("task__project", "agent")
+            )
             runs = list(active.order_by("started_at")[:100])
         return Response(
             {
@@ -54,8 +60,13 @@ class MeView(View):
                 "projects": [{"key": m.project.key, "name": m.project.name, "role": m.role} for m in memberships],
                 "runs": run_outputs(runs, unread=unread),
                 "unread": unread,
+                "token": self._token(),
             }
         )
+
+    def _token(self) -> dict[str, Any] | None:
+        token = self.request.auth
+        return shown(MyTokenOutput, *with_keys([token], self.actor)) if isinstance(token, AgentToken) else None
 
     @operation(
         "team",

@@ -10,6 +10,7 @@ from taskproject.api.serializers import Choice, PlainText, StrictSerializer
 from tasks.events.recording import name_of
 from tasks.finding import find_owner
 from tasks.models import AgentKind, Membership, Project
+from tasks.permissions import memberships_of
 from tasks.querysets import AgentQuerySet, sees_all
 
 KINDS = [("project", "Project"), ("user", "Person")]
@@ -43,7 +44,7 @@ def with_owner(agents: AgentQuerySet, reader: User) -> AgentQuerySet:
     agents = agents.select_related("user", "owner_project", "owner_user__agent")
     if sees_all(reader):
         return agents.annotate(shows_owner=Value(True))
-    mine = Membership.objects.filter(user=reader)
+    mine = memberships_of(reader)
     of_owner = Membership.objects.filter(user=OuterRef("owner_user"), project__in=mine.values("project"))
     shown = Q(owner_user=reader) | Exists(mine.filter(project=OuterRef("owner_project"))) | Exists(of_owner)
     return agents.annotate(shows_owner=shown)

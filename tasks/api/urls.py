@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from tasks.api import agents, assignment, claims, me, projects, runs, skills
+from tasks.api import agents, assignment, claims, me, projects, runs, skills, tokens
 from tasks.api.tasks import dependencies, resource
 from tasks.api.verbs import verb_paths
 from tasks.refs import PATTERN
@@ -24,8 +24,8 @@ urlpatterns = [
     _path(r"projects/(?P<key>[A-Za-z0-9]{1,12})", projects.ProjectView, "project"),
     _path("agents", agents.AgentsView, "agents"),
     _path(f"agents/{SLUG}", agents.AgentView, "agent"),
-    _path(f"agents/{SLUG}/tokens", agents.TokensView, "tokens"),
-    _path(rf"agents/{SLUG}/tokens/(?P<id>[0-9]{{1,15}})", agents.TokenView, "token"),
+    _path(f"agents/{SLUG}/tokens", tokens.TokensView, "tokens"),
+    _path(rf"agents/{SLUG}/tokens/(?P<id>[0-9]{{1,15}})", tokens.TokenView, "token"),
     _path("skills", skills.SkillsView, "skills"),
     _path("tasks", resource.TasksView, "tasks"),
     _path("tasks/claim_next", claims.ClaimNextView, "claim-next"),

@@ -153,7 +153,11 @@ class AgentSkill(models.Model):
 
 
 class AgentToken(models.Model):
-    """A bearer token of an agent. Only its SHA-256 is stored: tokens are random, so no slow hash is needed."""
+    """A bearer token of an agent. Only its SHA-256 is stored: tokens are random, so no slow hash is needed.
+
+    One that ``is_limited`` reaches the listed projects and no others, as far as the agent is in them: the list never
+    grows, and when the projects on it are deleted, the token reaches nothing.
+    """
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="tokens")
     name = NameField(max_length=80)
@@ -162,6 +166,9 @@ class AgentToken(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
+    read_only = models.BooleanField(default=False, editable=False, help_text="It may read and change nothing.")
+    is_limited = models.BooleanField(default=False, editable=False, help_text="It reaches only the projects listed.")
+    projects = models.ManyToManyField("tasks.Project", blank=True, editable=False, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = MomentField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)

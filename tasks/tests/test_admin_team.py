@@ -153,7 +153,29 @@ def test_token_expires_at_the_end_of_its_last_day(cast, ada):
     yesterday = timezone.localdate() - timedelta(days=1)
     page = ada.post(url, {"name": "past", "valid_until": yesterday.isoformat()})
     assert "Must be in the future." in page.content.decode()
-    assert TokenForm({"name": ""}).is_valid() is False
+    assert TokenForm({"name": ""}, actor=cast.ada.user, agent=cast.atlas).is_valid() is False
+
+
+def test_token_form_limits_the_token_and_offers_what_its_maker_may_choose(cast, ada):
+    join(cast.other, cast.hugo.user, Role.WORKER)
+    url = reverse("admin:tasks_agent_tokens", args=[cast.hugo.pk])
+    page = ada.get(url)
+    assert [project.key for project in page.context["form"].fields["projects"].queryset] == ["OPS"]
+    assert "Later projects are not added." in page.content.decode()
+    ada.post(url, {"name": "any"})
+    ada.post(url, {"name": "reads", "projects": [cast.ops.pk], "read_only": "on"})
+    refused = ada.post(url, {"name": "more", "projects": [cast.other.pk]})
+    assert refused.context["plain"] is None
+    made = {token.name: token for token in AgentToken.objects.prefetch_related("projects")}
+    assert {name: (token.is_limited, token.read_only) for name, token in made.items()} == {
+        "any": (True, False),
+        "reads": (True, True),
+    }
+    assert all(list(token.projects.all()) == [cast.ops] for token in made.values())
+    create_token(actor=None, agent=cast.hugo, name="his own", projects=["OPS", "OTHER"])
+    shown = ada.get(reverse("admin:tasks_agent_change", args=[cast.hugo.pk])).content.decode()
+    assert "Read only" in shown
+    assert "his own" not in shown
 
 
 def test_revoked_token_is_reported_and_its_button_is_gone(cast, ada):

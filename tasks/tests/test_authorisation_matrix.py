@@ -22,6 +22,7 @@ from rest_framework.test import APIClient
 
 from tasks import engine
 from tasks.actions import assignments, claims, projects, runs
+from tasks.actions.agents import create_token
 from tasks.errors import LeaseLost
 from tasks.models import AgentToken, Event, Project, Role, Task
 from tasks.tests.api_client import client_of
@@ -68,7 +69,15 @@ MATRIX = [
     ("api-agent", "patch", "/agents/hugo", {"availability": "paused"}, "401 404 404 403 200 403 403 403 200"),
     ("api-tokens", "get", "/agents/lent/tokens", None, LENDS),
     ("api-tokens", "post", "/agents/lent/tokens", {"name": "x"}, "401 404 201 403 403 403 403 403 201"),
-    ("api-tokens", "post", "/agents/hugo/tokens", {"name": "x"}, "401 404 404 403 201 403 403 403 201"),
+    ("api-tokens", "post", "/agents/hugo/tokens", {"name": "x"}, "401 404 404 403 201 403 403 201 201"),
+    (
+        "api-tokens",
+        "post",
+        "/agents/hugo/tokens",
+        {"name": "x", "projects": ["OPS"]},
+        "401 404 404 403 201 403 403 201 201",
+    ),
+    ("api-tokens", "get", "/agents/hugo/tokens", None, "401 404 404 403 200 403 403 200 200"),
     ("api-tokens", "get", "/agents/atlas/tokens", None, MANAGES),
     ("api-tokens", "post", "/agents/atlas/tokens", {"name": "x"}, "401 404 404 403 403 403 403 201 201"),
     ("api-token", "delete", "/agents/atlas/tokens/{token}", None, "401 404 404 403 403 403 403 204 204"),
@@ -248,6 +257,47 @@ def test_each_role_gets_what_the_matrix_says(scene):
                 and (SECRET.encode() in content or (got < 400 and b'"OPS' in content))
             ):
                 wrong.append(f"{method} {path} {body} as {role} reads what belongs to others")
+    assert wrong == []
+
+
+#: Where a token of ada, limited to ELSE, gets another answer than the manager of another project: what applies to all
+#: her projects is not for it, and she is an agent in ELSE alone.
+LIMITED = {
+    ("patch", "/me"): 403,
+    ("post", "/projects"): 403,
+    ("post", "/agents"): 403,
+    ("patch", "/notifications/preferences"): 403,
+}
+
+
+@pytest.mark.django_db
+def test_limited_token_of_a_manager_gets_what_strangers_get(scene, cast):
+    elsewhere = projects.create_project(actor=cast.ada.user, key="ELSE", name="Elsewhere")
+    _, secret = create_token(actor=cast.ada.user, agent=cast.ada, name="limited", projects=[elsewhere.key])
+    scene.clients["limited"] = APIClient(headers={"authorization": f"Bearer {secret}"})
+    wrong = []
+    for _, method, path, body, expected in MATRIX:
+        status = LIMITED.get((method, path)) or int(expected.split()[ROLES.index("mona")])
+        if "lent" in path:
+            status = 404  # mona owns it
+        got, content = _ask(scene, "limited", method, path, body)
+        if got != status:
+            wrong.append(f"{method} {path} {body} with a limited token: {got}, not {status}")
+        if path not in ("/schema", "/docs") and (SECRET.encode() in content or (got < 400 and b'"OPS' in content)):
+            wrong.append(f"{method} {path} {body} with a limited token reads what is beyond it")
+    assert wrong == []
+
+
+@pytest.mark.django_db
+def test_token_that_only_reads_gets_what_its_owner_reads_and_writes_nothing(scene, cast):
+    _, secret = create_token(actor=cast.ada.user, agent=cast.ada, name="reads", read_only=True)
+    scene.clients["reads"] = APIClient(headers={"authorization": f"Bearer {secret}"})
+    wrong = []
+    for _, method, path, body, expected in MATRIX:
+        status = int(expected.split()[ROLES.index("ada")]) if method == "get" else 403
+        got, content = _ask(scene, "reads", method, path, body)
+        if got != status or (method != "get" and b"This token may only read" not in content):
+            wrong.append(f"{method} {path} {body} with a token that only reads: {got}, not {status}")
     assert wrong == []
 
 

@@ -148,6 +148,17 @@ def test_add_agent_is_owned_by_its_first_project_or_whom_the_command_names(cast)
     assert owners == {"nova": cast.other, "nina": cast.ops, "nora": cast.ada.user, "nobodys": None}
 
 
+def test_add_agent_limits_the_token(cast):
+    call("add_agent", "nova", "--project", "OPS", "OTHER", "--token-project", "OTHER", "--token-read-only")
+    token = AgentToken.objects.get(agent__slug="nova")
+    assert (token.is_limited, token.read_only, token.projects.get()) == (True, True, cast.other)
+    with pytest.raises(CommandError, match="--token-project: nina is in no project 'NIX'"):
+        call("add_agent", "nina", "--token-project", "NIX")
+    with pytest.raises(CommandError, match="only with --token NAME"):
+        call("add_agent", "noah", "--kind", "human", "--token-read-only")
+    assert not Agent.objects.filter(slug__in=["nina", "noah"]).exists()
+
+
 def test_add_agent_human_gets_no_token_unless_asked():
     assert json.loads(call("add_agent", "nina", "--kind", "human", "--json")) == {"slug": "nina", "token": None}
     assert "changepassword nora" in call("add_agent", "nora", "--kind", "human", "--token", "laptop")

@@ -30,6 +30,7 @@ class Command(BaseCommand):
         "skills": "--skill",
         "role": "--role",
         "name": "--token",
+        "projects": "--token-project",
         "owner": "--owner",
     }
 
@@ -50,6 +51,14 @@ class Command(BaseCommand):
         )
         parser.add_argument("--capacity", type=int, default=1, metavar="N", help="Tasks at a time (default: 1).")
         parser.add_argument("--token", metavar="NAME", help=f"Name of the token (LLM default: {FIRST_TOKEN}).")
+        parser.add_argument(
+            "--token-project",
+            nargs="+",
+            action="extend",
+            metavar="KEY",
+            help="The only projects that the token is to reach (default: all that the agent is in, whenever it joins).",
+        )
+        parser.add_argument("--token-read-only", action="store_true", help="The token may read and change nothing.")
 
     def run(self, **options: Any) -> None:
         slug, kind = options["slug"], AgentKind(options["kind"])
@@ -77,7 +86,15 @@ class Command(BaseCommand):
                 set_member(actor=None, project=project, user=agent.user, role=Role(options["role"]))
             token_name = options["token"] or (FIRST_TOKEN if kind is AgentKind.LLM else None)
             if token_name is not None:
-                _, token = create_token(actor=None, agent=agent, name=token_name)
+                _, token = create_token(
+                    actor=None,
+                    agent=agent,
+                    name=token_name,
+                    projects=options["token_project"],
+                    read_only=options["token_read_only"],
+                )
+            elif options["token_project"] or options["token_read_only"]:
+                raise WrongUse("A person gets a token only with --token NAME; add it, or leave the other options out.")
         if options["json"]:
             self.print_json({"slug": slug, "token": token})
             return

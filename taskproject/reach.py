@@ -1,0 +1,43 @@
+"""How far a request's credentials reach. It travels with the user whom they identify, to wherever rights are decided.
+
+A session reaches whatever its user may see and do; a token may be limited to projects, and to reading.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+User = TypeVar("User")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """``projects``: a closed list of ids, which later projects never join; None: all that the user is in."""
+
+    projects: frozenset[int] | None = None
+    read_only: bool = False
+
+    def includes(self, project_id: int) -> bool:
+        return self.projects is None or project_id in self.projects
+
+    @property
+    def key(self) -> str:
+        """A short name for the projects: credentials with the same one see the same."""
+        if self.projects is None:
+            return ""
+        return hashlib.sha256(",".join(map(str, sorted(self.projects))).encode()).hexdigest()
+
+
+FULL = Reach()
+
+
+def reach_of(user: Any) -> Reach:
+    """How far the credentials reach with which ``user`` calls; a user loaded otherwise is not limited."""
+    reach: Reach = getattr(user, "_reach", FULL)
+    return reach
+
+
+def limited(user: User, reach: Reach) -> User:
+    """``user`` as a caller whose credentials have this reach."""
+    user._reach = reach  # type: ignore[attr-defined]
+    return user
