@@ -26,7 +26,7 @@ help:
 	@echo "make thorough  everything at full size, on both databases; takes hours"
 	@echo "make bench     measure, next to the yardsticks (make bench ARGS='--quick')"
 	@echo "make lint      style of code and templates, types, import layers, missing migrations"
-	@echo "make lock      write the lock files anew from requirements.txt and requirements-dev.txt"
+	@echo "make lock      make the lock files from requirements.txt and requirements-dev.txt"
 	@echo "make sbom      write sbom.json: all packages of an installation, in CycloneDX"
 	@echo "make clean     remove $(VENV) and caches; data/ stays"
 
@@ -68,7 +68,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 # For all systems and for Python 3.11 and later, whatever this machine has. What only the other solvers of OR-Tools
-# import is left out: docs/decisions/0023-what-is-installed.md. To upgrade one package, change its version in
+# import is left out: docs/decisions/0026-what-is-installed.md. To upgrade one package, change its version in
 # requirements.txt; `make lock UPGRADE=1` also takes the newest of all that the named ones require in turn.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)

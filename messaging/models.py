@@ -1,10 +1,16 @@
 """What messaging stores: each follower's position in the stream, notifications, and muted kinds."""
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from tasks.models import Event, Project, Task
 from tasks.querysets import OfProjectQuerySet
+
+#: How many refs of a burst are listed with it.
+MOST_REFS = 100
 
 
 class FollowerCursor(models.Model):
@@ -40,6 +46,14 @@ class NotificationQuerySet(OfProjectQuerySet):
     def unread(self) -> "NotificationQuerySet":
         return self.filter(read_at__isnull=True)
 
+    def heads(self) -> "NotificationQuerySet":
+        """Those that are shown: the ones of a burst are behind the first of them."""
+        return self.filter(head__isnull=True)
+
+    def in_bundle(self, head: int) -> "NotificationQuerySet":
+        """The notification with this id and all that are behind it."""
+        return self.filter(Q(pk=head) | Q(head=head))
+
     def with_event_and_task(self) -> "NotificationQuerySet":
         """With event and task, without the task's long texts."""
         long = ("task__description", "task__result", "task__summary", "task__criteria")
@@ -47,7 +61,11 @@ class NotificationQuerySet(OfProjectQuerySet):
 
 
 class Notification(models.Model):
-    """Tells a user, person or agent, that an event concerns them; made by rules, at most once per event and kind."""
+    """Tells a user, person or agent, that an event concerns them; made by rules, at most once per event and kind.
+
+    Of a burst the first is shown for all: it is the ``head`` of the others and counts them and itself in ``bundled``.
+    They are read together.
+    """
 
     recipient = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications", db_index=False
@@ -61,6 +79,11 @@ class Notification(models.Model):
     )
     at = models.DateTimeField(help_text="When it happened.")
     read_at = models.DateTimeField(null=True, blank=True)
+    head = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="+", db_index=False)
+    bundled = models.PositiveIntegerField(default=1)
+
+    #: The refs of all tasks of a burst, where it is shown as one: set by ``notifications.reading.with_refs``.
+    refs: Sequence[str] = ()
 
     objects = NotificationQuerySet.as_manager()
 
@@ -70,12 +93,25 @@ class Notification(models.Model):
             models.UniqueConstraint(fields=["event", "recipient", "kind"], name="notification_once"),
         ]
         indexes = [
-            models.Index(fields=["recipient", "-id"], name="notification_of_recipient"),
-            models.Index(fields=["recipient", "id"], name="notification_unread", condition=models.Q(read_at=None)),
+            models.Index(fields=["recipient", "-id"], name="notification_of_recipient", condition=Q(head=None)),
+            models.Index(
+                fields=["recipient", "id"], name="notification_unread", condition=Q(read_at=None) & Q(head=None)
+            ),
+            models.Index(fields=["head"], name="notification_of_bundle", condition=Q(head__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.event_id} for {self.recipient_id}"
+
+    @property
+    def count(self) -> int:
+        """For how many it is shown."""
+        return self.bundled if self.refs else 1
+
+    @property
+    def task_refs(self) -> Sequence[str]:
+        """The refs of the first of its tasks; reads the event."""
+        return self.refs[:MOST_REFS] or [self.event.task_ref]
 
 
 class MutedKind(models.Model):

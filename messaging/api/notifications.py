@@ -8,12 +8,19 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from messaging.models import NotificationKind, NotificationQuerySet
-from messaging.notifications.reading import count_unread, mute_kinds, muted_kinds, notifications_of, read_notifications
+from messaging.models import MOST_REFS, NotificationKind, NotificationQuerySet
+from messaging.notifications.reading import (
+    count_unread,
+    mute_kinds,
+    muted_kinds,
+    read_notifications,
+    shown_of,
+    with_refs,
+)
 from messaging.notifications.sentences import note, sentence
 from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Integer, ListOf, PlainText, StrictSerializer, TextOf
-from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from taskproject.errors import Invalid, unknown_name
 
 MOST_IDS = 1000
@@ -28,6 +35,14 @@ ROW_EXAMPLE = {
     "note": "The old ones expire on Friday.",
     "actor": "ada",
     "read_at": None,
+    "count": 1,
+    "tasks": ["OPS-42"],
+}
+BURST_EXAMPLE = ROW_EXAMPLE | {
+    "id": 8,
+    "text": "ada assigned 5 tasks in OPS to you.",
+    "count": 5,
+    "tasks": ["OPS-42", "OPS-43", "OPS-44", "OPS-45", "OPS-46"],
 }
 
 
@@ -50,6 +65,14 @@ class NotificationOutput(serializers.Serializer):
         help_text="Who did it; null for the engine.",
     )
     read_at = serializers.DateTimeField(allow_null=True)
+    count = serializers.IntegerField(
+        help_text="For how many it stands. Of a burst the other fields are of the first, except `text` and `tasks`."
+    )
+    tasks = serializers.ListField(
+        child=serializers.CharField(),
+        source="task_refs",
+        help_text=f"The refs of all its tasks, at most {MOST_REFS}; `?bundle=` with its id lists each.",
+    )
 
 
 class ReadInput(StrictSerializer):
@@ -98,7 +121,7 @@ def narrowed(rows: NotificationQuerySet, unread: str | None, kinds: str | None) 
 
 
 class NotificationsView(ListView):
-    query_names = (*LIST_QUERY_NAMES, "unread", "kind")
+    query_names = (*LIST_QUERY_NAMES, "unread", "kind", "bundle")
     orderings = {"id": "pk"}
     default_ordering = "-id"
 
@@ -106,19 +129,29 @@ class NotificationsView(ListView):
         "notifications",
         "list_notifications",
         "My notifications, newest first",
-        "From the projects that you are a member of now. New ones also arrive on the event stream, as "
-        "`notification.created`, visible only to you.",
+        "From the projects that you are a member of now. What one actor causes of one kind within a minute is shown as "
+        "one from the fifth on (`count`, `tasks`), and read as one. New ones also arrive on the event stream, as "
+        "`notification.created`, and `notification.extended` for an unread one that now stands for more; visible only "
+        "to you.",
         parameters=[
             OpenApiParameter("unread", OpenApiTypes.BOOL, description="Only unread ones, or only read ones."),
             OpenApiParameter("kind", OpenApiTypes.STR, description="Comma-separated kinds."),
+            OpenApiParameter("bundle", OpenApiTypes.INT, description="Each of the burst behind this notification."),
         ],
         responses=NotificationOutput(many=True),
-        response_example=ROW_EXAMPLE,
+        response_example=BURST_EXAMPLE,
     )
     def get(self, request: Request) -> Response:
         params = request.query_params
-        rows = narrowed(notifications_of(self.actor), params.get("unread"), params.get("kind"))
-        return self.show_each(rows.with_event_and_task(), NotificationOutput)
+        bundle = params.get("bundle") or None
+        if bundle and not (bundle.isascii() and bundle.isdecimal() and len(bundle) < 19):
+            raise Invalid({"bundle": "Must be the id of a notification."})
+        mine = shown_of(self.actor, bundle=int(bundle) if bundle else None)
+        rows = narrowed(mine, params.get("unread"), params.get("kind"))
+        return self.show_page(
+            rows.with_event_and_task(),
+            lambda page: [shown(NotificationOutput, row) for row in (page if bundle else with_refs(page))],
+        )
 
 
 class UnreadView(View):

@@ -1,16 +1,18 @@
 """Making notifications from events, each exactly once, by a follower that any number of engines may run."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth.models import User
 
 from messaging.followers import Effect, Follower
 from messaging.models import MutedKind, Notification
 from messaging.notifications import rules
+from messaging.notifications.bundling import bundle
 from tasks import clock
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Event, Task
+from tasks.models import Event, Project, Task
 
 
 def wanted(events: Sequence[Event]) -> list[Notification]:
@@ -42,8 +44,15 @@ def wanted(events: Sequence[Event]) -> list[Notification]:
     ]
 
 
+def _count(notification: Notification) -> dict[str, Any]:
+    """What the event of a new notification says of a burst."""
+    return {"count": notification.bundled} if notification.bundled > 1 else {}
+
+
 def prepare(events: Sequence[Event]) -> Effect | None:
-    """What the follower does with a batch: the notifications, each with an event private to its recipient."""
+    """What the follower does with a batch: the notifications, and an event for each, or for a burst, that its
+    recipient alone sees.
+    """
     new = wanted(events)
     if not new:
         return None
@@ -55,7 +64,21 @@ def prepare(events: Sequence[Event]) -> Effect | None:
     def store() -> int:
         now = clock.now()
         Notification.objects.bulk_create(new, batch_size=500)
+        grown = bundle(new)
+        projects = Project.objects.in_bulk({notification.project_id for notification in grown})
         record(
+            *(
+                event(
+                    kinds.NOTIFICATION_EXTENDED,
+                    at=now,
+                    actor=None,
+                    project=projects[head.project_id],
+                    recipient=recipients[head.recipient_id],
+                    notification=head.pk,
+                    count=head.bundled,
+                )
+                for head in grown
+            ),
             *(
                 event(
                     kinds.NOTIFICATION_CREATED,
@@ -65,10 +88,13 @@ def prepare(events: Sequence[Event]) -> Effect | None:
                     recipient=recipients[notification.recipient_id],
                     notification=notification.pk,
                     notification_kind=notification.kind,
+                    **_count(notification),
                 )
                 for notification in new
-                if notification.task_id in tasks and notification.recipient_id in recipients
-            )
+                if not notification.head_id
+                and notification.task_id in tasks
+                and notification.recipient_id in recipients
+            ),
         )
         return len(new)
 

@@ -18,8 +18,9 @@ from messaging.notifications.reading import (
     count_unread,
     mute_kinds,
     muted_kinds,
-    notifications_of,
     read_notifications,
+    shown_of,
+    with_refs,
 )
 from messaging.notifications.sentences import ICONS, note, sentence
 from taskproject.errors import DomainError, Invalid, unknown_name
@@ -38,6 +39,11 @@ class Row:
     @property
     def text(self) -> str:
         return sentence(self.notification)
+
+    @property
+    def bundle_query(self) -> str:
+        """Leads to each of the burst; empty if it stands for itself."""
+        return _query({"bundle": str(self.notification.pk)}) if self.notification.refs else ""
 
     @property
     def note(self) -> str:
@@ -59,7 +65,9 @@ def _number(text: str) -> int | None:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def notifications(request: HttpRequest) -> HttpResponse:
-    """``?show=unread``, ``?kind=assigned`` filter the list, ``?before=`` continues it; a POST reads or mutes."""
+    """``?show=unread``, ``?kind=assigned`` filter the list, ``?bundle=7`` shows each of a burst, ``?before=`` continues
+    it; a POST reads or mutes.
+    """
     user = request.user
     assert isinstance(user, User)
     if request.method == "POST":
@@ -68,7 +76,8 @@ def notifications(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     kind = kind if kind in NotificationKind.values else ""
     before = _number(request.GET.get("before", ""))
-    mine = notifications_of(user)
+    bundle = _number(request.GET.get("bundle", ""))
+    mine = shown_of(user, bundle=bundle)
     rows = mine.unread() if unread_only else mine
     if kind:
         rows = rows.filter(kind=kind)
@@ -77,10 +86,12 @@ def notifications(request: HttpRequest) -> HttpResponse:
     page = list(rows.with_event_and_task().order_by("-pk")[: SHOWN + 1])
     shown = page[:SHOWN]
     muted = muted_kinds(user)
-    filters = {"show": "unread" if unread_only else "", "kind": kind}
+    filters = {"show": "unread" if unread_only else "", "kind": kind, "bundle": str(bundle or "")}
     unread = mine.unread().filter(kind=kind)[:COUNTED].count() if kind else count_unread(user)
+    rows_shown = shown if bundle is not None else with_refs(shown)
     context: dict[str, Any] = {
-        "rows": [Row(notification) for notification in shown],
+        "rows": [Row(notification) for notification in rows_shown],
+        "bundle": bundle,
         "kinds": [(kind.value, kind.label, kind.value not in muted) for kind in NotificationKind],
         "muted": [NotificationKind(kind).label for kind in muted],
         "kind": kind,
@@ -108,7 +119,7 @@ def _post(request: HttpRequest, user: User) -> HttpResponse:
         messages.success(request, _do(user, request.POST))
     except DomainError as error:
         messages.error(request, error.detail)
-    query = _query({name: request.GET.get(name, "")[:100] for name in ("show", "kind", "before")})
+    query = _query({name: request.GET.get(name, "")[:100] for name in ("show", "kind", "bundle", "before")})
     return HttpResponseRedirect(reverse("notifications") + (f"?{query}" if query else ""))
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from messaging.models import MutedKind, Notification, NotificationKind, NotificationQuerySet
 from taskproject.errors import Invalid, unknown_name
@@ -26,7 +28,7 @@ AT_ONCE = 1000
 UNREAD = f"""
 SELECT COUNT(*) FROM (
     SELECT 1 FROM {Notification._meta.db_table} notification
-    WHERE recipient_id = %s AND read_at IS NULL AND (%s OR EXISTS (
+    WHERE recipient_id = %s AND read_at IS NULL AND head_id IS NULL AND (%s OR EXISTS (
         SELECT 1 FROM {Membership._meta.db_table} membership
         WHERE membership.project_id = notification.project_id AND membership.user_id = %s))
     LIMIT %s
@@ -39,10 +41,29 @@ def notifications_of(user: User) -> NotificationQuerySet:
     return Notification.objects.filter(recipient=user).visible_to(user)
 
 
+def shown_of(user: User, *, bundle: int | None = None) -> NotificationQuerySet:
+    """What a list shows: one for each burst, or each of one burst."""
+    mine = notifications_of(user)
+    return mine.heads() if bundle is None else mine.in_bundle(bundle)
+
+
+def with_refs(rows: list[Notification]) -> list[Notification]:
+    """``rows``, of which those that stand for a burst know the refs of its tasks, in the order in which it happened."""
+    heads = [row.pk for row in rows if row.bundled > 1]
+    refs: dict[int, dict[str, None]] = defaultdict(dict)
+    if heads:
+        behind = Notification.objects.filter(Q(pk__in=heads) | Q(head__in=heads)).order_by("pk")
+        for head, ref in behind.values_list(Coalesce("head", "pk"), "event__task_ref"):
+            refs[head][ref] = None
+    for row in rows:
+        row.refs = list(refs.get(row.pk, ()))
+    return rows
+
+
 def count_unread(user: User) -> int:
-    """How many of them are unread, counted up to ``COUNTED``."""
+    """How many of them are unread, counted up to ``COUNTED``; a burst counts once."""
     if reach_of(user).projects is not None:
-        return len(notifications_of(user).unread().order_by().values_list("pk")[:COUNTED])
+        return len(shown_of(user).unread().order_by().values_list("pk")[:COUNTED])
     with connection.cursor() as cursor:
         cursor.execute(UNREAD, [user.pk, sees_all(user), user.pk, COUNTED])
         return int(cursor.fetchone()[0])
@@ -51,19 +72,20 @@ def count_unread(user: User) -> int:
 def read_notifications(
     *, user: User, ids: Collection[int] | None = None, up_to: int | None = None, kind: str = ""
 ) -> int:
-    """Mark as read those with these ids, or all (up to an id and of one kind, if given).
+    """Mark as read those with these ids, or all (up to an id and of one kind, if given); of a burst all or none.
 
-    Returns how many were unread.
+    Returns how many were unread, a burst counted once.
 
     Those read before stay as they are. Raises ``Invalid``, with nothing changed, for an id that is not the user's.
     """
     with transaction.atomic():
         # Locked in one order, so that two readers of the same rows cannot deadlock.
-        rows = notifications_of(user).select_for_update(of=("self",), no_key=True).order_by("id")
+        rows = notifications_of(user).heads().select_for_update(of=("self",), no_key=True).order_by("id")
         if ids is not None:
-            rows = rows.filter(pk__in=set(ids))
-            if unknown := sorted(set(ids) - set(rows.values_list("pk", flat=True))):
+            known = dict(notifications_of(user).filter(pk__in=set(ids)).values_list("pk", Coalesce("head", "pk")))
+            if unknown := sorted(set(ids) - known.keys()):
                 raise Invalid({"ids": _unknown(unknown)})
+            rows = rows.filter(pk__in=set(known.values()))
         if up_to is not None:
             rows = rows.filter(pk__lte=up_to)
         if kind:
@@ -74,7 +96,7 @@ def read_notifications(
         now = clock.now()
         for start in range(0, len(unread), AT_ONCE):
             here = [pk for pk, _ in unread[start : start + AT_ONCE]]
-            Notification.objects.filter(pk__in=here).update(read_at=now)
+            Notification.objects.unread().filter(Q(pk__in=here) | Q(head__in=here)).update(read_at=now)
         _record_read(user, unread, now)
     return len(unread)
 

@@ -188,8 +188,24 @@ def test_hostile_texts_are_text(hugo, cast, new_task, notified):
         task = new_task(text)
         assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.hugo], note=text)
     notified()
-    page = hugo.get(PAGE).content.decode()
-    assert len(shown(hugo.get(PAGE))) == len(HOSTILE)
+    assert len(shown(hugo.get(PAGE))) == 1
+    bundle = f"{PAGE}?bundle={Notification.objects.heads().get().pk}"
+    page = hugo.get(bundle).content.decode()
+    assert len(shown(hugo.get(bundle))) == len(HOSTILE)
     for text in HOSTILE:
         assert "<" not in text or text not in page
     assert page.count("<h1>") == 1
+
+
+def test_burst_leads_to_each_of_it(hugo, cast, new_task, notified):
+    for _ in range(6):
+        new_task(assignees=[cast.hugo])
+    notified()
+    head = Notification.objects.heads().get()
+    assert shown(hugo.get(PAGE)) == ["ada assigned 6 tasks in OPS to you."]
+    page = hugo.get(PAGE).content.decode()
+    assert f'href="?bundle={head.pk}"' in page
+    assert "Show all 6" in page
+    each = hugo.get(f"{PAGE}?bundle={head.pk}")
+    assert shown(each) == [f"ada assigned OPS-{number} to you." for number in range(6, 0, -1)]
+    assert f'href="{PAGE}"' in each.content.decode()

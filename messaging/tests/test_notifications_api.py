@@ -53,6 +53,7 @@ def test_list_in_pages_meets_each_once(api, notified_tasks):
     [
         ("kind=asigned", "kind: There is no kind 'asigned'; did you mean 'assigned'?"),
         ("unread=1", "unread: Must be true or false."),
+        ("bundle=x", "bundle: Must be the id of a notification."),
         ("unred=true", "unred: There is no parameter 'unred'; did you mean 'unread'?"),
         ("cursor=x", "cursor: It is not one of ours; follow `next` or start without one."),
     ],
@@ -173,7 +174,23 @@ def test_list_costs_the_same_queries_for_any_number(api, cast, notified_tasks, n
     for _ in range(10):
         new_task(assignees=[cast.hugo])
     notified()
-    assert cost() == few
+    assert cost() == few + 1, "one more for the refs of bursts"
+
+
+def test_burst_is_one_that_names_all_its_tasks_and_is_read_as_one(api, cast, new_task, notified):
+    made = [new_task(assignees=[cast.hugo]) for _ in range(19)]
+    notified()
+    assert api.hugo.get("/notifications/unread").json() == {"unread": 1}
+    (row,) = api.hugo.get("/notifications").json()["results"]
+    assert row["text"] == "ada assigned 19 tasks in OPS to you."
+    assert (row["count"], row["tasks"]) == (19, [task.ref for task in made])
+    each = api.hugo.get(f"/notifications?bundle={row['id']}&limit=30").json()["results"]
+    assert [row["text"] for row in each] == [f"ada assigned {task.ref} to you." for task in reversed(made)]
+    assert {row["count"] for row in each} == {1}
+    assert refs(api.atlas.get(f"/notifications?bundle={row['id']}")) == []
+    # Any of them stands for all.
+    assert api.hugo.post("/notifications/read", {"ids": [each[3]["id"]]}).json() == {"read": 1, "unread": 0}
+    assert not Notification.objects.unread().exists()
 
 
 def test_agent_finds_its_own_among_its_events(api, cast, new_task, notified):

@@ -1,17 +1,22 @@
 """What ``up`` ensures before it serves: each refusal is one sentence; the preparation is complete or absent."""
 
 import os
+import socket
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.checks import Error
 from django.db import connection
 
-from taskproject import sqlite
+from taskproject import asgi, sqlite
+from taskproject.management.commands import up
 from taskproject.server import first_start
 from taskproject.server.first_start import NotReady
 from tasks.actions.projects import create_project
 from tasks.demo import plan
+from tasks.demo.fleet import Fleet
+from tasks.demo.lines import FOLLOW_UPS
 from tasks.errors import Invalid
 from tasks.models import Agent, AgentToken, Project
 
@@ -89,3 +94,29 @@ def test_demo_that_breaks_leaves_no_login_either(monkeypatch):
         first_start.prepare(demo=True, agents=1)
     assert not User.objects.exists()
     assert not Project.objects.exists()
+
+
+@pytest.mark.parametrize(("token", "ideas"), [("tp_new", len(FOLLOW_UPS)), (None, 0)])
+def test_demo_adds_to_its_story_at_the_first_start_only(monkeypatch, token, ideas):
+    given = []
+    monkeypatch.setattr(up, "Fleet", lambda *_, first_options: given.extend(first_options))
+    monkeypatch.setattr(up, "EmbeddedServer", Mock())
+    monkeypatch.setattr(up, "revoke", lambda tokens: None)
+    monkeypatch.setattr(asgi, "release_at_signals", True)
+    prepared = first_start.Prepared(admin="admin", guest_token=token)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        up.Command()._serve(
+            listener, prepared, [(Mock(), "tp_demo")], {"host": "127.0.0.1", "verbosity": 1, "json": True}
+        )
+    assert given == [f"--follow-ups={ideas}"]
+
+
+def test_killed_demo_agent_that_is_started_again_adds_nothing_twice(monkeypatch):
+    started = []
+    killed = Mock(poll=lambda: -9)
+    monkeypatch.setattr("tasks.demo.fleet.RESTART_SECONDS", 0)
+    monkeypatch.setattr("subprocess.Popen", lambda command, **_: started.append(command) or killed)
+    fleet = Fleet("http://127.0.0.1:1", ["tp_1", "tp_2"], first_options=["--follow-ups=16"])
+    fleet.start()
+    fleet.tend()
+    assert ["--follow-ups=16" in command for command in started] == [True, False, False, False]

@@ -34,8 +34,9 @@ RESTART_SECONDS = 5.0
 class Fleet:
     """A worker process for each token, all with the same ``options`` (arguments of ``tasks.demo.worker``).
 
-    ``first_options`` are for the first worker only. Tokens travel through the workers' standard input, which stays
-    open as a lifeline: however this process dies, the workers see their input end and stop.
+    ``first_options`` are for the first worker only, and not for one that takes its place. Tokens travel through the
+    workers' standard input, which stays open as a lifeline: however this process dies, the workers see their input end
+    and stop.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class Fleet:
         self._stopping = False
 
     def start(self) -> None:
-        self._workers = [self._start(index) for index in range(len(self.tokens))]
+        self._workers = [
+            self._start(index, self.first_options if index == 0 else ()) for index in range(len(self.tokens))
+        ]
 
-    def _start(self, index: int) -> subprocess.Popen[bytes]:
-        extra = self.first_options if index == 0 else []
+    def _start(self, index: int, extra: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tasks.demo.worker", "--url", self.url, "--lifeline", *self.options, *extra]
         worker = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
             command,

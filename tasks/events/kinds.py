@@ -371,8 +371,18 @@ NOTIFICATION_CREATED = _kind(
     data={
         "notification": Datum(NUMBER, "Its id."),
         "notification_kind": Datum(TEXT, "Its kind, as in the list of notifications."),
+        "count": Datum(NUMBER, "For how many it stands, if they are more.", optional=True),
     },
     says=Said("Somebody was notified", "bell"),
+)
+NOTIFICATION_EXTENDED = _kind(
+    "notification.extended",
+    "An unread notification now stands for more of the same burst; only its recipient sees this event.",
+    data={
+        "notification": Datum(NUMBER, "Its id."),
+        "count": Datum(NUMBER, "For how many it stands now."),
+    },
+    says=Said("Somebody was notified of more", "bell"),
 )
 NOTIFICATION_READ = _kind(
     "notification.read",

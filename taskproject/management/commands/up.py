@@ -13,13 +13,11 @@ from taskproject.server import first_start
 from taskproject.server.address import AddressError, add_arguments, listen
 from taskproject.server.embedded import EmbeddedServer
 from tasks.demo.fleet import Fleet
+from tasks.demo.lines import FOLLOW_UPS
 from tasks.demo.plan import GUEST, MOST_AGENTS, create_demo_agents, fresh_tokens, revoke
 from tasks.management.command import Command as BaseCommand
 from tasks.management.command import WrongUse, database_sentence
 from tasks.models import AgentToken
-
-#: Tasks that the first demo agent may create when there is nothing left to do.
-FOLLOW_UPS = 200
 
 #: A token's row and its secret.
 IssuedToken = tuple[AgentToken, str]
@@ -87,7 +85,9 @@ class Command(BaseCommand):
         if tokens:
             quiet = [] if options["verbosity"] > 1 else ["--quiet"]
             plain = [secret for _, secret in tokens]
-            fleet = Fleet(url, plain, quiet, first_options=[f"--follow-ups={FOLLOW_UPS}"])
+            # After its plan the demo adds each idea once, at the first start; then it rests.
+            follow_ups = len(FOLLOW_UPS) if prepared.guest_token else 0
+            fleet = Fleet(url, plain, quiet, first_options=[f"--follow-ups={follow_ups}"])
         server = EmbeddedServer(
             fleet=fleet,
             on_ready=lambda: self._greet(url, prepared, len(tokens), options),
@@ -146,7 +146,8 @@ class Command(BaseCommand):
         elif prepared.demo is not None:
             lines += ["", f"  Agents    new tokens: {url}/admin/tasks/agent/"]
         if agents:
-            lines += ["", f"{agents} demo agent{'s' if agents > 1 else ''} at work; see {url}/"]
+            ready = "at work; see" if prepared.guest_token else "ready for what is left to do or new; see"
+            lines += ["", f"{agents} demo agent{'s' if agents > 1 else ''} {ready} {url}/"]
         public = host not in ("127.0.0.1", "localhost", "::1")
         if public and set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
             lines += ["", "Other machines reach it only by a name in ALLOWED_HOSTS; set that to this machine's name."]
