@@ -24,14 +24,19 @@ def shortened(text: str, most: int = LONGEST_SHOWN) -> str:
 
 def unknown_name(name: str, known: Iterable[str], *, what: str) -> str:
     """One sentence for an unknown name, with the nearest known one in any case. Its cost and length are bounded."""
-    close: list[str] = []
-    by_folded: dict[str, str] = {}
-    if len(name) <= LONGEST_SHOWN:
-        by_folded = {each.casefold(): each for each in islice(known, MOST_COMPARED)}
-        close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
-    if not close:
+    close = nearest(name, known)
+    if close is None:
         return f"There is no {what} {shortened(name)!r}."
-    return f"There is no {what} {name!r}; did you mean {by_folded[close[0]]!r}?"
+    return f"There is no {what} {name!r}; did you mean {close!r}?"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of the ``known`` names that ``name`` was probably meant to be, in any case. Its cost is bounded."""
+    if len(name) > LONGEST_SHOWN:
+        return None
+    by_folded = {each.casefold(): each for each in islice(known, MOST_COMPARED)}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    return by_folded[close[0]] if close else None
 
 
 def unknown_names(names: Sequence[str], known: Collection[str], *, what: str) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from taskproject.errors import (
     NotAuthenticated,
     NotFound,
     NotPermitted,
+    nearest,
     unknown_name,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "DomainError",
     "IllegalTransition",
     "Invalid",
+    "InvitationEnded",
     "LeaseLost",
     "MissingSkill",
     "NotAssignee",
@@ -31,6 +33,7 @@ __all__ = [
     "NotPermitted",
     "NotReady",
     "VersionMismatch",
+    "nearest",
     "unknown_name",
 ]
 
@@ -89,6 +92,12 @@ class AlreadyClaimed(DomainError):
         super().__init__(
             f"{{}} is held by {holder}.", ANOTHER, about=ref, holder=holder, lease_expires_at=lease_expires_at
         )
+
+
+class InvitationEnded(DomainError):
+    """An invitation was answered otherwise, was withdrawn, or its maker no longer manages the project."""
+
+    code, status, title = "invitation_ended", 409, "The invitation has ended"
 
 
 class NotAssignee(DomainError):

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from tasks.errors import Invalid, NotFound
-from tasks.models import Agent, Project, Task
+from tasks.models import Agent, Invitation, Project, Task
 from tasks.permissions import speaks_for
 from tasks.querysets import TaskQuerySet, sees_all
 from tasks.refs import parse_ref
@@ -74,3 +74,13 @@ def find_owner(actor: "User", *, project: str | None = None, user: str | None = 
         return person
     known = "There is no user or agent" if sees_all(actor) else "Name yourself or a project that you manage, not"
     raise Invalid({"owner": f"{known} {user!r}."})
+
+
+def find_invitation(actor: "User", pk: int) -> Invitation:
+    """The invitation with this id, if ``actor`` answers it or manages its project. Raises ``NotFound``."""
+    rows = Invitation.objects.select_related("project", "user__agent", "invited_by")
+    mine = rows.answered_by(actor).filter(pk=pk).first()
+    invitation = mine or rows.of_managers(actor).filter(pk=pk).first()
+    if invitation is None:
+        raise NotFound("There is no invitation with this id that you may answer or withdraw.")
+    return invitation

@@ -170,6 +170,58 @@ def manages_a_project_of(actor: "User | None", agent: Agent) -> bool:
     return not is_llm(actor) and Membership.objects.filter(user=agent.user_id, project__in=_managed_by(actor)).exists()
 
 
+def may_bring_in(actor: "User | None", user: "User") -> bool:
+    """Whether ``actor`` may make ``user`` a member of a project without asking; otherwise ``user`` is invited.
+
+    Superusers, the owner of an LLM agent, whoever manages all projects that ``user`` is in already, and whoever made
+    the account of a person who has never used it: there is nobody yet to ask.
+    """
+    if actor is None or sees_all(actor):
+        return True
+    if is_llm(actor):
+        return False
+    agent = agent_of(user)
+    if agent is not None and agent.kind == AgentKind.LLM and owns(actor, agent):
+        return True
+    if manages_all_projects_of(actor, user):
+        return True
+    return agent is not None and agent.created_by_id == actor.pk and _is_unused(agent)
+
+
+def _is_unused(agent: Agent) -> bool:
+    """A person's account that is in no project, and with which nobody has ever signed in or called."""
+    return (
+        agent.kind == AgentKind.HUMAN
+        and agent.last_seen_at is None
+        and agent.user.last_login is None
+        and not Membership.objects.filter(user=agent.user_id).exists()
+    )
+
+
+def may_answer(actor: "User", user: "User") -> bool:
+    """Whether ``actor`` answers invitations to ``user``: the person, or whoever owns the LLM agent."""
+    if is_llm(user):
+        return owns(actor, user.agent)
+    return user.pk == actor.pk
+
+
+def may_take_out(actor: "User | None", project: Project, user: "User") -> bool:
+    """Whether ``actor`` may end the membership of ``user``: a manager, the person, or whoever owns the LLM agent."""
+    if may_in_project(actor, "manage_members", project):
+        return True
+    return actor is not None and reach_of(actor).includes(project.pk) and may_answer(actor, user)
+
+
+def shares_a_project(actor: "User", user: "User") -> bool:
+    """Whether ``actor`` knows of ``user`` anyway: themself, a member of one of their projects, or an agent they own."""
+    if sees_all(actor) or actor.pk == user.pk:
+        return True
+    agent = agent_of(user)
+    if agent is not None and agent.kind == AgentKind.LLM and owns(actor, agent):
+        return True
+    return Membership.objects.filter(user=user, project__in=memberships_of(actor).values("project")).exists()
+
+
 def may_describe(actor: "User | None", agent: Agent) -> bool:
     """Who may say what ``agent`` can do and how much: the owner of an LLM agent. Of a person, somebody else who manages
     all projects that they are in, since it applies nowhere else; nobody sets their own capacity.

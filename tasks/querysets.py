@@ -11,7 +11,7 @@ from taskproject.reach import reach_of
 from tasks.transitions import OPEN, Status
 
 if TYPE_CHECKING:
-    from tasks.models import Agent, Assignment, Event, Project, Run, Task  # noqa: F401
+    from tasks.models import Agent, Assignment, Event, Invitation, Project, Run, Task  # noqa: F401
 
 
 def _other_model(queryset: models.QuerySet, relation: str) -> Any:
@@ -166,3 +166,41 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 class EventQuerySet(OfProjectQuerySet):
     def in_order(self) -> Self:
         return self.order_by("pk")
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> Self:
+        return self.filter(ended_at__isnull=True)
+
+    def standing(self) -> Self:
+        """Open, and whoever made it may still bring somebody in."""
+        memberships = _other_model(self, "project").members.through.objects
+        managing = memberships.filter(project=OuterRef("project"), user=OuterRef("invited_by"), role="manager")
+        makers = Q(invited_by__is_superuser=True) | Exists(managing)
+        return self.open().filter(makers, invited_by__is_active=True)
+
+    def of_managers(self, user: Any) -> Self:
+        """Those of the projects that ``user`` manages, as far as their credentials reach."""
+        visible = _other_model(self, "project").objects.visible_to(user)
+        if is_superuser(user):
+            return self.filter(project__in=visible.values("pk"))
+        memberships = _other_model(self, "project").members.through.objects.filter(user=user, role="manager")
+        return self.filter(project__in=memberships.filter(project__in=visible.values("pk")).values("project"))
+
+    def answered_by(self, user: Any) -> Self:
+        """Those that ``user`` answers: to themself, if a person, and to the LLM agents that they own.
+
+        None with credentials that are limited to projects: an invitation names another one.
+        """
+        agent = getattr(user, "agent", None)
+        if (agent is not None and agent.kind == "llm") or reach_of(user).projects is not None:
+            return self.none()
+        agents = _other_model(self, "user").agent.related.related_model.objects
+        owned = agents.filter(agents.owned_by(user), kind="llm")
+        if sees_all(user):
+            owned = owned | agents.filter(kind="llm", owner_project=None, owner_user=None)
+        return self.filter(Q(user=user) | Q(user__agent__in=owned))
+
+    def end(self, how: str, *, at: datetime, by: Any) -> int:
+        """End those that are open; returns how many were."""
+        return self.open().update(ended_at=at, ended_as=how, ended_by=by)

@@ -141,7 +141,7 @@ def test_new_member_gets_events_from_the_one_that_added_them(cast):
         # It has already been handed to those who were members then.
         await witness.read_until("as stranger")
         await witness.leave()
-        await later(set_member, actor=cast.ada.user, project=cast.ops, user=cast.zed.user, role=Role.WORKER)
+        await later(set_member, actor=cast.root, project=cast.ops, user=cast.zed.user, role=Role.WORKER)
         events = json.loads(await socket.wire.receive_from(timeout=PATIENCE))["events"]
         assert [event["kind"] for event in events] == ["member.added"]
         await later(write, cast, "as member")

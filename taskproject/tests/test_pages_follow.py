@@ -239,7 +239,7 @@ class Story:
         agents.set_availability(actor=self.atlas, agent=self.cast.atlas, availability=Availability.PAUSED)
 
     def add_member(self):
-        new = agents.create_agent(actor=self.cast.root, slug="newcomer", kind=AgentKind.LLM)
+        new = agents.create_agent(actor=self.ada, slug="newcomer", kind=AgentKind.LLM)
         projects.set_member(actor=self.ada, project=self.cast.ops, user=new.user, role=Role.WORKER)
 
     def remove_member(self):

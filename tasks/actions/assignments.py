@@ -183,10 +183,15 @@ def unassign_task(*, actor: "User | None", task: Task, agents: Sequence[Agent] |
     require_legal(catalogue.UNASSIGN, task)
     if agents is None:
         agents = list(Agent.objects.filter(assignments__task=task, assignments__ended_at__isnull=True).distinct())
+    take_off(task, agents, actor=actor, note=note)
+    return task
+
+
+def take_off(task: Task, agents: Sequence[Agent], *, actor: "User | None", note: str = "") -> None:
+    """Take ``agents`` off ``task``; the run of one that holds it is revoked. Part of a running verb."""
     held, moved, run = _take_from(task, agents, actor=actor)
     ended = _end_assignments(task, agents, now=held.at)
     _record_changed_hands(task, [], ended, held=held, moved=moved, run=run, actor=actor, note=note)
-    return task
 
 
 @verb(catalogue.REASSIGN)

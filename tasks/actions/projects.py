@@ -1,17 +1,39 @@
 """Projects and their members: who belongs to them and which rules apply."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from tasks import clock
-from tasks.actions.assignments import unassign_task
+from tasks.actions.assignments import take_off
 from tasks.actions.funnel import end_records_of_nobody, in_transaction, lock_runs, lock_tasks
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
+from tasks.events.declaration import Kind
 from tasks.events.recording import event, name_of, record
-from tasks.models import Agent, AssignmentMode, Membership, Project, Role, Run, Task
-from tasks.permissions import agent_of, is_llm, is_staff_somewhere, may_in_project, require_full_reach
+from tasks.models import (
+    Agent,
+    AssignmentMode,
+    Invitation,
+    InvitationEnd,
+    Membership,
+    Project,
+    Role,
+    Run,
+    Task,
+)
+from tasks.permissions import (
+    agent_of,
+    is_llm,
+    is_staff_somewhere,
+    may_bring_in,
+    may_in_project,
+    may_take_out,
+    require_full_reach,
+)
 from tasks.querysets import sees_all
 from tasks.transitions import OPEN, Status
 
@@ -84,31 +106,16 @@ def edit_project(*, actor: "User | None", project: Project, changes: dict[str, A
 def set_member(*, actor: "User | None", project: Project, user: "User", role: Role) -> Membership:
     """Make ``user`` a member of ``project`` with ``role``, or change the role.
 
-    Raises ``NotPermitted``; ``Invalid`` if an LLM agent would become manager or viewer, or the last manager leave.
+    Raises ``NotPermitted``, also if ``user`` has to be invited (``may_bring_in``); ``Invalid`` if an LLM agent would
+    become manager or viewer, or the last active manager leave.
     """
-    agent = agent_of(user)
-    _lock_team(project, agent)
-    if not may_in_project(actor, "manage_members", project):
-        raise NotPermitted(f"Only a manager of {project.key} may change its members.")
-    if is_llm(user) and role not in (Role.WORKER, Role.REVIEWER):
-        raise Invalid({"role": f"{name_of(user)} is an LLM agent; it can be worker or reviewer."})
+    lock_team(project, [user])
+    require_manages_members(actor, project)
     previous = Membership.objects.filter(project=project, user=user).first()
-    if previous is not None and previous.role == role:
-        return previous
-    if previous is not None and previous.role == Role.MANAGER:
-        _require_another_manager(actor, project, user)
-    membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
-    record(
-        event(
-            kinds.MEMBER_ROLE_CHANGED if previous else kinds.MEMBER_ADDED,
-            at=clock.now(),
-            actor=actor,
-            project=project,
-            agent=agent,
-            member=name_of(user),
-            role=str(role.value),
-        )
-    )
+    if previous is None and not may_bring_in(actor, user):
+        raise NotPermitted(f"{name_of(user)} has to be invited to {project.key}.")
+    membership = put_member(actor, project, user, role, previous)
+    require_a_manager(actor, project)
     return membership
 
 
@@ -116,45 +123,100 @@ def set_member(*, actor: "User | None", project: Project, user: "User", role: Ro
 def remove_member(*, actor: "User | None", project: Project, user: "User") -> None:
     """End the membership: assignments in the project end, an active run is revoked, the project is no longer visible.
 
-    Raises ``NotPermitted``; ``Invalid`` for the last manager.
+    For managers of the project, the person, and whoever owns the LLM agent. Repeating it changes nothing.
+    Raises ``NotPermitted``; ``Invalid`` if no active manager would be left.
     """
-    agent = agent_of(user)
-    _lock_team(project, agent)
+    lock_team(project, [user])
+    if not may_take_out(actor, project, user):
+        require_manages_members(actor, project)
+    membership = Membership.objects.filter(project=project, user=user).first()
+    if membership is not None:
+        take_out(actor, project, membership)
+        require_a_manager(actor, project)
+
+
+# -- parts of verbs: the team is locked, the rights are checked, ``require_a_manager`` comes last ---------------------
+
+
+def lock_team(project: Project, users: Iterable["User | None"]) -> None:
+    """One change of members at a time, so that two managers cannot remove each other; and none during a claim.
+
+    Locks the accounts too: somebody else may make them a member of another project at the same time.
+    """
+    present = [user for user in users if user is not None]
+    agents = sorted(agent.pk for user in present if (agent := agent_of(user)) is not None)
+    others = sorted(user.pk for user in present if agent_of(user) is None)
+    list(Agent.objects.select_for_update(no_key=True).filter(pk__in=agents).order_by("pk").values_list("pk"))
+    accounts = get_user_model().objects.select_for_update(no_key=True)
+    list(accounts.filter(pk__in=others).order_by("pk").values_list("pk"))
+    Project.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk").first()
+
+
+def require_manages_members(actor: "User | None", project: Project) -> None:
     if not may_in_project(actor, "manage_members", project):
         raise NotPermitted(f"Only a manager of {project.key} may change its members.")
-    membership = Membership.objects.filter(project=project, user=user).first()
-    if membership is None:
+
+
+def require_role_fits(user: "User", role: Role) -> None:
+    """Raise ``Invalid`` if an LLM agent would become manager or viewer."""
+    if is_llm(user) and role not in (Role.WORKER, Role.REVIEWER):
+        raise Invalid({"role": f"{name_of(user)} is an LLM agent; it can be worker or reviewer."})
+
+
+def require_a_manager(actor: "User | None", project: Project) -> None:
+    """Raise ``Invalid`` if nobody is left who can manage the project; superusers may leave it so."""
+    if actor is None or sees_all(actor):
         return
-    if membership.role == Role.MANAGER:
-        _require_another_manager(actor, project, user)
+    managers = Membership.objects.filter(project=project, role=Role.MANAGER, user__is_active=True)
+    if not managers.exclude(user__agent__enabled=False).exists():
+        raise Invalid(
+            {"role": f"{project.key} would be left without an active manager; make somebody else a manager first."}
+        )
+
+
+def put_member(
+    actor: "User | None",
+    project: Project,
+    user: "User",
+    role: Role,
+    previous: Membership | None,
+    *,
+    kind: Kind = kinds.MEMBER_ADDED,
+) -> Membership:
+    """Give ``user`` the ``role``, as a new member if there is no ``previous``; ``kind``: the event of joining."""
+    require_role_fits(user, role)
+    if previous is not None and previous.role == role:
+        return previous
+    now = clock.now()
+    membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
+    Invitation.objects.filter(project=project, user=user).end(InvitationEnd.ACCEPTED, at=now, by=actor)
+    if previous is not None:
+        kind = kinds.MEMBER_ROLE_CHANGED
+        _end_invitations_by(user, project, now)
+    agent, name, named = agent_of(user), name_of(user), str(role.value)
+    record(event(kind, at=now, actor=actor, project=project, agent=agent, member=name, role=named))
+    return membership
+
+
+def take_out(actor: "User | None", project: Project, membership: Membership) -> None:
+    """End the membership with all that the member has in the project."""
+    user = membership.user
+    agent = agent_of(user)
     if agent is not None:
         held = Task.objects.filter(project=project, status__in=sorted(OPEN)).assigned_to(agent)
         # All runs, then all tasks: the lock order of every verb.
         lock_runs(Run.objects.active().filter(task__in=held))
         lock_tasks(held.values_list("pk", flat=True))
         for task in held.select_related("project").order_by("pk"):
-            unassign_task(actor=actor, task=task, agents=[agent])
+            take_off(task, [agent], actor=actor)
     membership.delete()
-    record(
-        event(
-            kinds.MEMBER_REMOVED,
-            at=clock.now(),
-            actor=actor,
-            project=project,
-            agent=agent,
-            member=name_of(user),
-        )
-    )
+    now = clock.now()
+    _end_invitations_by(user, project, now)
+    record(event(kinds.MEMBER_REMOVED, at=now, actor=actor, project=project, agent=agent, member=name_of(user)))
 
 
-def _lock_team(project: Project, agent: Agent | None) -> None:
-    """One change of members at a time, so that two managers cannot remove each other; and none during a claim."""
-    if agent is not None:
-        Agent.objects.select_for_update(no_key=True).filter(pk=agent.pk).values_list("pk").first()
-    Project.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk").first()
-
-
-def _require_another_manager(actor: "User | None", project: Project, user: "User") -> None:
-    others = Membership.objects.filter(project=project, role=Role.MANAGER).exclude(user=user)
-    if not others.exists() and not (actor is None or sees_all(actor)):
-        raise Invalid({"role": f"{project.key} would be left without a manager; make somebody else a manager first."})
+def _end_invitations_by(user: "User", project: Project, now: datetime) -> None:
+    """What a former manager started ends with their role: others may invite again."""
+    if not may_in_project(user, "manage_members", project):
+        made = Invitation.objects.filter(project=project, invited_by=user)
+        made.end(InvitationEnd.WITHDRAWN, at=now, by=None)

@@ -4,41 +4,37 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from tasks.actions import projects as project_verbs
+from tasks.actions.members import MemberWish, change_members, user_named
 from tasks.admin.filters import ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, ScopedInline, managed_projects
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin
 from tasks.errors import DomainError
-from tasks.models import Membership, Role
+from tasks.models import Invitation, Membership, Role
 
+#: Where a request keeps what to say instead of “added”.
+_INVITED = "_invited"
+
+BY_NAME = "Username, or the agent's slug. Whom you may not simply add is invited, and joins by accepting."
 #: Each row has four fields, and Django accepts a thousand fields in one request.
 MOST_INLINE = 150
 
 
 class MemberField(forms.CharField):
-    """A user by username or agent slug: a list of all would show staff of one project who works in others."""
+    """A username or agent slug, as text: whether there is such an account is not for everyone to know."""
 
-    def clean(self, value: Any) -> Any:
-        name = super().clean(value)
-        if not name:
-            return None
-        users = get_user_model().objects
-        user = users.filter(username=name).first() or users.filter(agent__slug=name).first()
-        if user is None:
-            raise ValidationError(f"There is no user or agent “{name}”.")
-        return user
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"label": "User or agent", "max_length": 150, "help_text": BY_NAME, **kwargs})
 
 
 class MemberForm(forms.ModelForm):
-    member = MemberField(label="User or agent", max_length=150, help_text="Username, or the agent's slug.")
+    member = MemberField()
 
     class Meta:
         model = Membership
@@ -54,14 +50,14 @@ class MemberForm(forms.ModelForm):
 class MemberFormSet(BaseInlineFormSet):
     def clean(self) -> None:
         super().clean()
-        seen: set[int] = set()
+        seen: set[str] = set()
         for form in self.forms:
-            user = getattr(form, "cleaned_data", {}).get("member")
-            if user is None or form.cleaned_data.get("DELETE"):
+            name = getattr(form, "cleaned_data", {}).get("member")
+            if not name or form.cleaned_data.get("DELETE"):
                 continue
-            if user.pk in seen:
-                form.add_error("member", f"{user.get_username()} is already listed.")
-            seen.add(user.pk)
+            if name in seen:
+                form.add_error("member", f"{name} is already listed.")
+            seen.add(name)
 
 
 class MemberInline(ScopedInline):
@@ -76,8 +72,8 @@ class MemberInline(ScopedInline):
 
 
 class MembershipForm(VerbForm):
-    member = MemberField(label="User or agent", max_length=150, help_text="Username, or the agent's slug.")
-    field_of: ClassVar[dict[str, str]] = {"user": "member"}
+    member = MemberField()
+    field_of: ClassVar[dict[str, str]] = {"members": "member"}
 
     class Meta:
         model = Membership
@@ -139,12 +135,30 @@ class MembershipAdmin(ScopedAdmin, VerbFormAdmin):
             form.base_fields["project"].widget = getattr(widget, "widget", widget)
         return form
 
-    def write(self, request: HttpRequest, form: Any, formsets: list[Any], change: bool) -> Membership:
+    def write(self, request: HttpRequest, form: Any, formsets: list[Any], change: bool) -> Membership | Invitation:
         data = form.cleaned_data
         actor: Any = request.user
-        row = form.instance
-        project, user = (row.project, row.user) if change else (data["project"], data["member"])
-        return project_verbs.set_member(actor=actor, project=project, user=user, role=Role(data["role"]))
+        row, role = form.instance, Role(data["role"])
+        if change:
+            return project_verbs.set_member(actor=actor, project=row.project, user=row.user, role=role)
+        project, wish = data["project"], MemberWish(data["member"], role)
+        [done] = change_members(actor=actor, project=project, wishes=[wish])
+        if done.invitation is not None:
+            setattr(request, _INVITED, done.sentence)
+            return done.invitation
+        user = user_named(wish.name)
+        return Membership.objects.get(project=project, user=user)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return None if hasattr(request, _INVITED) else super().log_addition(request, obj, message)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        """An invitation is no membership yet, so there is nothing to continue with."""
+        sentence = getattr(request, _INVITED, None)
+        if sentence is None:
+            return super().response_add(request, obj, post_url_continue)
+        self.message_user(request, sentence, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:tasks_invitation_changelist"))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         listed = [f"{row.user} in {row.project.key}: assignments there end, an active run is revoked" for row in objs]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.forms import ChoiceField
 from django.http import HttpRequest
@@ -13,11 +13,12 @@ from django.utils.safestring import SafeString
 
 from tasks.actions import agents as agent_verbs
 from tasks.actions import projects as project_verbs
+from tasks.actions.members import MemberWish, Outcome, change_members
 from tasks.admin.filters import ProjectFilter
 from tasks.admin.members import MOST_INLINE, MemberInline
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_ids, managed_projects, manages
-from tasks.admin.verb_form import VerbForm, VerbFormAdmin, kept_rows
+from tasks.admin.verb_form import VerbForm, VerbFormAdmin
 from tasks.matching.policies import DEFAULT, named, names
 from tasks.models import Label, Project, Role, Skill, Task
 from tasks.permissions import is_llm
@@ -108,19 +109,25 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
             rules = {name: data[name] for name in project_verbs.EDITABLE_FIELDS if name in data and name != "name"}
             project = project_verbs.create_project(actor=actor, key=data["key"], name=data["name"], **rules)
         for formset in formsets:
-            self._set_members(actor, project, formset)
+            if wishes := _wishes(formset):
+                for done in change_members(actor=actor, project=project, wishes=wishes):
+                    if done.outcome is Outcome.INVITED:
+                        self.message_user(request, done.sentence, messages.SUCCESS)
         return project
 
-    def _set_members(self, actor: Any, project: Project, formset: Any) -> None:
-        """Additions and changes first, so that a manager can hand over and leave in one save."""
-        kept = {form.instance.pk: form for form in formset.forms if form.instance.pk and form.has_changed()}
-        gone = [form.instance.user for form in kept.values() if form.cleaned_data.get("DELETE")]
-        rows = [row for row in kept_rows(formset) if row.get("member")]
-        for row in sorted(rows, key=lambda row: row["role"] != Role.MANAGER):
-            project_verbs.set_member(actor=actor, project=project, user=row["member"], role=Role(row["role"]))
-        # The user's own row last: without the role they may not do the rest.
-        for user in sorted(gone, key=lambda user: user.pk == actor.pk):
-            project_verbs.remove_member(actor=actor, project=project, user=user)
+
+def _wishes(formset: Any) -> list[MemberWish]:
+    """What the rows of the members that were changed ask for."""
+    wishes = []
+    for form in formset.forms:
+        if not form.has_changed():
+            continue
+        user = form.instance.user if form.instance.pk else None
+        name = user.get_username() if user else form.cleaned_data.get("member")
+        if name:
+            role = None if form.cleaned_data.get("DELETE") else Role(form.cleaned_data["role"])
+            wishes.append(MemberWish(name, role, user))
+    return wishes
 
 
 class SkillForm(VerbForm):

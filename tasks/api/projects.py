@@ -1,10 +1,10 @@
 """Projects, their rules and their members."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,11 +13,12 @@ from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Choice, Decimals, Integer, PlainText, StrictSerializer, TextOf
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import projects as project_verbs
-from tasks.errors import Invalid, NotPermitted, unknown_name
+from tasks.actions.members import MemberChange, MemberWish, Outcome, change_members
+from tasks.api.invitations import InvitationOutput, show_invitation
 from tasks.events.recording import name_of
 from tasks.finding import find_project
 from tasks.matching import policies
-from tasks.models import Agent, AssignmentMode, Project, Role
+from tasks.models import AssignmentMode, Project, Role
 from tasks.permissions import may_in_project
 from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
@@ -49,6 +50,19 @@ class ProjectOutput(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
 
+class MemberChangeOutput(serializers.Serializer):
+    name = serializers.CharField()
+    role = serializers.ChoiceField(Role.choices, allow_null=True)
+    outcome = serializers.ChoiceField([(outcome.value, outcome.value) for outcome in Outcome])
+    invitation = serializers.IntegerField(source="invitation.id", allow_null=True, default=None)
+    detail = serializers.CharField(source="sentence")
+
+
+class ProjectDetailOutput(ProjectOutput):
+    invitations = InvitationOutput(many=True, help_text="Those that are pending; for managers, otherwise empty.")
+    member_changes = MemberChangeOutput(many=True, help_text="What became of the members that this request named.")
+
+
 class MemberInput(StrictSerializer):
     name = PlainText(allow_blank=False, max_length=150)
     role = Choice(Role.choices, allow_null=True, help_text="null removes the member.")
@@ -76,10 +90,7 @@ MOST_MEMBERS = 1_000
 
 class ProjectPatch(ProjectRules):
     members = MemberInput(  # type: ignore[call-arg]
-        many=True,
-        required=False,
-        max_length=MOST_MEMBERS,
-        help_text="Members to add, change or remove; others stay.",
+        many=True, required=False, max_length=MOST_MEMBERS, help_text="Members to add or invite, change, remove."
     )
 
 
@@ -106,9 +117,9 @@ class ProjectsView(ListView):
         "team",
         "create_project",
         "Create a project",
-        "Staff only. The creator becomes its manager.",
+        "Staff only. The creator becomes its manager. Members are added or invited, see there.",
         request=ProjectInput,
-        responses={201: ProjectOutput},
+        responses={201: ProjectDetailOutput},
         request_example={"key": "OPS", "name": "Operations", "members": [{"name": "atlas", "role": "worker"}]},
     )
     def post(self, request: Request) -> Response:
@@ -116,8 +127,8 @@ class ProjectsView(ListView):
         members = fields.pop("members", [])
         with transaction.atomic():
             project = project_verbs.create_project(actor=self.actor, **fields)
-            set_members(self.actor, project, members)
-        return Response(shown(ProjectOutput, find_project(self.actor, project.key)), status=status.HTTP_201_CREATED)
+            changes = change_members(actor=self.actor, project=project, wishes=_wishes(members)) if members else []
+        return Response(_show(self.actor, _present(project), changes), status=status.HTTP_201_CREATED)
 
 
 class ProjectView(View):
@@ -125,42 +136,50 @@ class ProjectView(View):
         "team",
         "get_project",
         "One project",
-        responses=ProjectOutput,
+        responses=ProjectDetailOutput,
     )
     def get(self, request: Request, key: str) -> Response:
-        return Response(shown(ProjectOutput, find_project(self.actor, key)))
+        return Response(_show(self.actor, find_project(self.actor, key)))
 
     @operation(
         "team",
         "patch_project",
         "Change a project's rules and members",
-        "Managers only. Members that are not listed stay as they are; the role null removes one.",
+        "For managers; others may only take out themselves and the LLM agents that they own. Everything or nothing. "
+        "Members that are not listed stay as they are; the role null removes one. Whom you may not simply add (you own "
+        "the LLM agent, or manage all their projects) is invited and joins by accepting. `member_changes` says what "
+        "became of each; it does not say whether an invited name exists.",
         request=ProjectPatch,
-        responses=ProjectOutput,
+        responses=ProjectDetailOutput,
         request_example={"lease_seconds": 600, "members": [{"name": "bert", "role": "reviewer"}]},
     )
     def patch(self, request: Request, key: str) -> Response:
         project = find_project(self.actor, key)
-        changes = self.read(ProjectPatch)
-        members = changes.pop("members", [])
-        with transaction.atomic():
-            project_verbs.edit_project(actor=self.actor, project=project, changes=changes)
-            set_members(self.actor, project, members)
-        return Response(shown(ProjectOutput, find_project(self.actor, key)))
-
-
-def set_members(actor: User, project: Project, members: list[dict[str, Any]]) -> None:
-    """Add, change or (role null) remove members by name. Raises ``Invalid`` for an unknown name."""
-    if members and not may_in_project(actor, "manage_members", project):
-        raise NotPermitted(f"Only a manager of {project.key} may change its members.")
-    for member in members:
-        name = member["name"]
-        user = User.objects.filter(Q(agent__slug=name) | Q(username=name)).select_related("agent").first()
-        if user is None:
-            # Suggest only names that the actor can see anyway.
-            known = Agent.objects.visible_to(actor).values_list("slug", flat=True)
-            raise Invalid({"members": unknown_name(name, known, what="agent or user")})
-        if member["role"] is None:
-            project_verbs.remove_member(actor=actor, project=project, user=user)
+        rules = self.read(ProjectPatch)
+        wishes = _wishes(rules.pop("members", []))
+        changes: list[MemberChange] = []
+        if wishes:
+            changes = change_members(actor=self.actor, project=project, wishes=wishes, rules=rules)
         else:
-            project_verbs.set_member(actor=actor, project=project, user=user, role=Role(member["role"]))
+            project_verbs.edit_project(actor=self.actor, project=project, changes=rules)
+        return Response(_show(self.actor, _present(project), changes))
+
+
+def _present(project: Project) -> Project:
+    """The project as it is now, whether or not the caller has just left it."""
+    return Project.objects.prefetch_related("memberships__user__agent").get(pk=project.pk)
+
+
+def _wishes(members: list[dict[str, Any]]) -> list[MemberWish]:
+    return [MemberWish(member["name"], Role(member["role"]) if member["role"] else None) for member in members]
+
+
+def _show(actor: User, project: Project, changes: Iterable[MemberChange] = ()) -> dict[str, Any]:
+    """The project with what became of the members in this request; without invitations unless ``actor`` manages it."""
+    pending = project.invitations.standing().select_related("project", "invited_by__agent").order_by("pk")
+    manages = may_in_project(actor, "manage_members", project)
+    return {
+        **shown(ProjectOutput, project),
+        "invitations": [show_invitation(row) for row in pending] if manages else [],
+        "member_changes": [shown(MemberChangeOutput, change) for change in changes],
+    }

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from tasks.api import agents, assignment, claims, me, projects, runs, skills, tokens
+from tasks.api import agents, assignment, claims, invitations, me, projects, runs, skills, tokens
 from tasks.api.tasks import dependencies, resource
 from tasks.api.verbs import verb_paths
 from tasks.refs import PATTERN
 
 REF = rf"(?P<ref>{PATTERN})"
 SLUG = r"(?P<slug>[a-z0-9][a-z0-9_.-]{0,59})"
+NUMBER = r"(?P<id>[0-9]{1,15})"
 RUN = r"(?P<id>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"
 
 
@@ -25,7 +26,11 @@ urlpatterns = [
     _path("agents", agents.AgentsView, "agents"),
     _path(f"agents/{SLUG}", agents.AgentView, "agent"),
     _path(f"agents/{SLUG}/tokens", tokens.TokensView, "tokens"),
-    _path(rf"agents/{SLUG}/tokens/(?P<id>[0-9]{{1,15}})", tokens.TokenView, "token"),
+    _path(rf"agents/{SLUG}/tokens/{NUMBER}", tokens.TokenView, "token"),
+    _path("invitations", invitations.InvitationsView, "invitations"),
+    _path(rf"invitations/{NUMBER}/accept", invitations.AcceptView, "invitation-accept"),
+    _path(rf"invitations/{NUMBER}/decline", invitations.DeclineView, "invitation-decline"),
+    _path(rf"invitations/{NUMBER}/withdraw", invitations.WithdrawView, "invitation-withdraw"),
     _path("skills", skills.SkillsView, "skills"),
     _path("tasks", resource.TasksView, "tasks"),
     _path("tasks/claim_next", claims.ClaimNextView, "claim-next"),

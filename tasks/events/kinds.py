@@ -347,6 +347,35 @@ MEMBER_ADDED = _kind(
     brings_work=True,
     wakes_matching=True,
 )
+MEMBER_INVITED = _kind(
+    "member.invited",
+    "Somebody was invited to a project; whoever has the name that was written, if anyone.",
+    data={
+        "member": Datum(TEXT, "The name that was written; untrusted."),
+        "role": Datum(TEXT, "The role they would have."),
+    },
+    says=Said("invited {member} as {role}", "person_add"),
+)
+MEMBER_JOINED = _kind(
+    "member.joined",
+    "An invitation was accepted: by the person, or by whoever owns the LLM agent.",
+    data={"member": _MEMBER, "role": _ROLE},
+    says=Said("accepted the invitation of {member} as {role}", "person_add"),
+    brings_work=True,
+    wakes_matching=True,
+)
+MEMBER_INVITATION_DECLINED = _kind(
+    "member.invitation_declined",
+    "An invitation was declined.",
+    data={"member": _MEMBER},
+    says=Said("declined the invitation of {member}", "person_add"),
+)
+MEMBER_INVITATION_WITHDRAWN = _kind(
+    "member.invitation_withdrawn",
+    "An invitation was withdrawn.",
+    data={"member": Datum(TEXT, "The name that was written; untrusted.")},
+    says=Said("withdrew the invitation of {member}", "person_add"),
+)
 MEMBER_ROLE_CHANGED = _kind(
     "member.role_changed",
     "The role of a member changed.",
@@ -408,7 +437,7 @@ BRINGING_WORK: Final = frozenset(kind for kind in CATALOGUE.values() if kind.dec
 WAKING_MATCHING: Final = frozenset(kind for kind in CATALOGUE.values() if kind.declared.wakes_matching)
 NOTIFYING: Final = frozenset(kind for kind in CATALOGUE.values() if kind.declared.notifies)
 #: After these somebody may see other projects than before.
-OF_MEMBERS: Final = frozenset({MEMBER_ADDED, MEMBER_ROLE_CHANGED, MEMBER_REMOVED})
+OF_MEMBERS: Final = frozenset({MEMBER_ADDED, MEMBER_JOINED, MEMBER_ROLE_CHANGED, MEMBER_REMOVED})
 
 
 def may_bring_work(kind: str, data: Data) -> bool:

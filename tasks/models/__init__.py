@@ -3,6 +3,7 @@
 from tasks.models.agent import Agent, AgentKind, AgentSkill, AgentToken, Availability, Skill
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
+from tasks.models.invitation import Invitation, InvitationEnd
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
 from tasks.models.run import Review, Run, RunStatus, Verdict
 from tasks.models.service import EngineState, ServerState
@@ -32,6 +33,8 @@ __all__ = [
     "Dependency",
     "EngineState",
     "Event",
+    "Invitation",
+    "InvitationEnd",
     "Label",
     "Membership",
     "Priority",

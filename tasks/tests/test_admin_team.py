@@ -10,7 +10,7 @@ from tasks.actions.agents import create_token
 from tasks.actions.assignments import assign_task
 from tasks.actions.claims import claim_task
 from tasks.admin.agents import TokenForm
-from tasks.models import Agent, AgentToken, Label, Membership, Project, Role, Skill
+from tasks.models import Agent, AgentToken, Invitation, Label, Membership, Project, Role, Skill
 from tasks.tests.admin_pages import as_posted, messages_of, signed_in
 from tasks.tests.cast import join, make_agent
 
@@ -240,7 +240,7 @@ def test_edit_project_changes_its_rules(cast, ada):
 
 
 def test_members_are_added_changed_and_removed_through_the_verbs(cast, ada):
-    make_agent("newbie")
+    make_agent("newbie", owner=cast.ops)
     page = ada.get(reverse("admin:tasks_project_change", args=[cast.ops.pk]))
     hugo, vera = row_of(page, "hugo"), row_of(page, "vera")
     total = int(as_posted(page)["memberships-TOTAL_FORMS"])
@@ -269,12 +269,13 @@ def test_members_are_added_changed_and_removed_through_the_verbs(cast, ada):
 @pytest.mark.parametrize(
     ("name", "role", "reason"),
     [
-        ("nobody-here", "worker", "There is no user or agent “nobody-here”."),
-        ("zed", "manager", "role: zed is an LLM agent; it can be worker or reviewer."),
+        ("no such name", "worker", "'no such name' cannot be a name; use letters, digits and @ . + - _ only."),
+        ("lent", "manager", "role: lent is an LLM agent; it can be worker or reviewer."),
         ("hugo", "worker", "hugo is already listed."),
     ],
 )
 def test_member_that_cannot_be_is_a_form_error(cast, ada, name, role, reason):
+    make_agent("lent", owner=cast.ops)
     page = ada.get(reverse("admin:tasks_project_change", args=[cast.ops.pk]))
     total = int(as_posted(page)["memberships-TOTAL_FORMS"])
     before = members(cast.ops)
@@ -288,14 +289,55 @@ def test_member_that_cannot_be_is_a_form_error(cast, ada, name, role, reason):
             f"memberships-{total}-role": role,
         },
     )
-    assert reason in errors_of(page)
+    assert any(reason in text for text in errors_of(page)), errors_of(page)
     assert members(cast.ops) == before
+
+
+@pytest.mark.parametrize("name", ["zed", "mona", "nobody-here"])
+def test_accounts_of_others_and_unknown_names_are_invited_alike(cast, ada, name):
+    page = ada.get(reverse("admin:tasks_project_change", args=[cast.ops.pk]))
+    total = int(as_posted(page)["memberships-TOTAL_FORMS"])
+    fields = {
+        "memberships-TOTAL_FORMS": str(total + 1),
+        f"memberships-{total}-member": name,
+        f"memberships-{total}-role": "worker",
+    }
+    page = change(ada, "project", cast.ops, **fields)
+    said = f"{name} is invited as worker and joins by accepting, if this account exists."
+    assert said in messages_of(page)
+    add = reverse("admin:tasks_membership_add")
+    page = ada.post(
+        add, as_posted(ada.get(add)) | {"project": cast.ops.pk, "member": name, "role": "worker"}, follow=True
+    )
+    assert messages_of(page) == [said]
+    invitation = Invitation.objects.get()
+    assert name not in members(cast.ops)
+    page = ada.get(reverse("admin:tasks_invitation_change", args=[invitation.pk]))
+    assert "user" not in page.context["adminform"].fieldsets[0][1]["fields"]
+    rows = ada.get(reverse("admin:tasks_invitation_changelist"))
+    assert name in rows.content.decode()
+    done = ada.post(
+        reverse("admin:tasks_invitation_changelist"),
+        {"action": "withdraw", "_selected_action": [invitation.pk]},
+        follow=True,
+    )
+    assert messages_of(done) == [f"Withdrew the invitation of {name}."]
+
+
+def test_superuser_who_sees_everybody_is_told_of_an_unknown_name(cast):
+    root = signed_in(cast.root)
+    add = reverse("admin:tasks_membership_add")
+    fields = {"project": cast.ops.pk, "role": "worker"}
+    page = root.post(add, as_posted(root.get(add)) | fields | {"member": "zedd"})
+    assert errors_of(page) == ["There is no agent or user 'zedd'; did you mean 'zed'?"]
+    root.post(add, as_posted(root.get(add)) | fields | {"member": "zed"})
+    assert members(cast.ops)["zed"] == "worker"
 
 
 def test_last_manager_cannot_leave(cast, ada):
     page = ada.get(reverse("admin:tasks_project_change", args=[cast.ops.pk]))
     page = change(ada, "project", cast.ops, **{f"memberships-{row_of(page, 'ada')}-DELETE": "on"})
-    assert any("without a manager" in text for text in errors_of(page))
+    assert any("without an active manager" in text for text in errors_of(page))
     assert members(cast.ops)["ada"] == "manager"
 
 
@@ -330,7 +372,7 @@ def test_large_project_has_its_members_in_a_list_of_their_own(cast, ada, monkeyp
 
 
 def test_membership_pages_add_change_and_remove_through_the_verbs(cast, new_task, ada):
-    make_agent("newbie")
+    make_agent("newbie", owner=cast.ops)
     url = reverse("admin:tasks_membership_add")
     ada.post(url, as_posted(ada.get(url)) | {"project": cast.ops.pk, "member": "newbie", "role": "worker"})
     row = Membership.objects.get(user__username="newbie")
@@ -346,7 +388,7 @@ def test_membership_pages_add_change_and_remove_through_the_verbs(cast, new_task
     assert not task.assignments.active().exists()
     own = Membership.objects.get(user=cast.ada.user)
     done = ada.post(reverse("admin:tasks_membership_delete", args=[own.pk]), {"post": "yes"}, follow=True)
-    assert "without a manager" in messages_of(done)[-1]
+    assert "without an active manager" in messages_of(done)[-1]
     assert members(cast.ops)["ada"] == "manager"
 
 

@@ -34,7 +34,7 @@ def test_outputs_have_exactly_the_declared_members(cast, api, new_task):
     public = api.ada.get(f"/tasks/{task.ref}/runs").json()["results"][0]
     assert set(public) == names_of(run_api.PublicRunOutput)
     assert set(api.atlas.get("/agents/atlas").json()) == names_of(agents.AgentOutput)
-    assert set(api.atlas.get("/projects/OPS").json()) == names_of(projects.ProjectOutput)
+    assert set(api.atlas.get("/projects/OPS").json()) == names_of(projects.ProjectDetailOutput)
     assert set(api.atlas.get("/me").json()) == names_of(me.MeOutput)
 
 

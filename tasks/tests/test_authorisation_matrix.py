@@ -24,7 +24,7 @@ from tasks import engine
 from tasks.actions import assignments, claims, projects, runs
 from tasks.actions.agents import create_token
 from tasks.errors import LeaseLost
-from tasks.models import AgentToken, Event, Project, Role, Task
+from tasks.models import AgentToken, Event, Invitation, Project, Role, Task
 from tasks.tests.api_client import client_of
 from tasks.tests.cast import join, make_agent
 
@@ -42,6 +42,10 @@ REVIEWS = "401 404 404 403 403 403 200 200 200"
 LEADS = "401 404 404 400 400 400 400 200 200"
 #: What its owner does with an agent that OTHER owns and OPS borrows.
 LENDS = "401 404 200 403 403 403 403 403 200"
+#: An invitation of hugo, or of atlas, to OTHER: only he, or the owner of atlas, answers it.
+ANSWERS = "401 404 403 404 200 404 404 404 403"
+ANSWERS_FOR_AGENT = "401 404 403 404 404 404 404 200 200"
+WITHDRAWS = "401 404 200 404 403 404 404 404 200"
 HOLDS = "401 404 404 404 404 200 404 404 404"
 ANY_CALLER = "401 200 200 200 200 200 200 200 200"
 STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
@@ -56,6 +60,14 @@ MATRIX = [
     ("api-project", "get", "/projects/OPS", None, READS),
     ("api-project", "patch", "/projects/OPS", {"name": "Other"}, MANAGES),
     ("api-project", "patch", "/projects/OPS", {"members": [{"name": "hugo", "role": "viewer"}]}, MANAGES),
+    (
+        "api-project",
+        "patch",
+        "/projects/OPS",
+        {"members": [{"name": "hugo", "role": None}]},
+        "401 404 404 403 200 403 403 200 200",
+    ),
+    ("api-project", "patch", "/projects/OPS", {"members": [{"name": "zed", "role": "worker"}]}, MANAGES),
     ("api-agents", "get", "/agents", None, ANY_CALLER),
     ("api-agents", "post", "/agents", {"slug": "new"}, STAFF_MAKES),
     ("api-agent", "get", "/agents/atlas", None, READS),
@@ -81,6 +93,12 @@ MATRIX = [
     ("api-tokens", "get", "/agents/atlas/tokens", None, MANAGES),
     ("api-tokens", "post", "/agents/atlas/tokens", {"name": "x"}, "401 404 404 403 403 403 403 201 201"),
     ("api-token", "delete", "/agents/atlas/tokens/{token}", None, "401 404 404 403 403 403 403 204 204"),
+    ("api-invitations", "get", "/invitations", None, ANY_CALLER),
+    ("api-invitation-accept", "post", "/invitations/{invitation}/accept", None, ANSWERS),
+    ("api-invitation-accept", "post", "/invitations/{invitation_of_agent}/accept", None, ANSWERS_FOR_AGENT),
+    ("api-invitation-decline", "post", "/invitations/{invitation}/decline", None, ANSWERS),
+    ("api-invitation-decline", "post", "/invitations/{invitation_of_agent}/decline", None, ANSWERS_FOR_AGENT),
+    ("api-invitation-withdraw", "post", "/invitations/{invitation}/withdraw", None, WITHDRAWS),
     ("api-skills", "get", "/skills", None, ANY_CALLER),
     ("api-skills", "post", "/skills", {"name": "rust"}, STAFF_MAKES),
     ("api-tasks", "get", "/tasks", None, ANY_CALLER),
@@ -215,7 +233,19 @@ def scene(cast, new_task, let_lease_end):
     notification = apps.get_model("messaging.Notification").objects.create(
         recipient=cast.ada.user, kind="completed", event=event, project=cast.ops, task=task["OPS-3"], at=event.at
     )
+    invitation, of_agent = (
+        Invitation.objects.create(
+            project=cast.other,
+            name=who.slug,
+            user=who.user,
+            role=Role.WORKER,
+            invited_by=cast.mona.user,
+            created_at=event.at,
+        )
+        for who in (cast.hugo, cast.atlas)
+    )
     names = {"run": str(run.pk), "token": str(token.pk), "notification": notification.pk}
+    names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
 
 

@@ -445,7 +445,7 @@ class Mischief:
 
     def leave_and_join(self):
         projects.remove_member(actor=self.cast.ada.user, project=self.cast.ops, user=self.cast.hugo.user)
-        projects.set_member(actor=self.cast.ada.user, project=self.cast.ops, user=self.cast.hugo.user, role=Role.WORKER)
+        projects.set_member(actor=None, project=self.cast.ops, user=self.cast.hugo.user, role=Role.WORKER)
 
     verbs = (
         create, claim, claim_next, claim_next, claim_next, complete, complete, complete, fail, progress, release,

@@ -335,7 +335,7 @@ def test_agent_that_loses_its_membership_looks_again(cast, room):
 
 def test_agent_that_joins_another_project_looks_again(cast, room):
     caller = Caller(room, cast.atlas, cast.ops).look().sit()
-    set_member(actor=cast.mona.user, project=cast.other, user=cast.atlas.user, role=Role.WORKER)
+    set_member(actor=cast.root, project=cast.other, user=cast.atlas.user, role=Role.WORKER)
     room.catch_up()
     assert caller.woken == 1
 

@@ -1,0 +1,154 @@
+"""The members of a project by their names: some change at once, others are invited; one request, all or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+
+from tasks.actions.funnel import in_transaction
+from tasks.actions.invitations import invite, withdraw
+from tasks.actions.projects import (
+    edit_project,
+    lock_team,
+    put_member,
+    require_a_manager,
+    require_manages_members,
+    take_out,
+)
+from tasks.errors import Invalid, nearest, unknown_name
+from tasks.models import Agent, Invitation, Membership, Project, Role
+from tasks.permissions import may_answer, may_bring_in, may_in_project, shares_a_project
+from tasks.querysets import sees_all
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True)
+class MemberWish:
+    """Who is to have which role; None: none any more. ``user``: the account, if it is known, instead of its name."""
+
+    name: str
+    role: Role | None
+    user: "User | None" = None
+
+
+class Outcome(StrEnum):
+    ADDED = "added"
+    ROLE_CHANGED = "role_changed"
+    UNCHANGED = "unchanged"
+    REMOVED = "removed"
+    INVITED = "invited"
+    INVITATION_WITHDRAWN = "invitation_withdrawn"
+    NOT_A_MEMBER = "not_a_member"
+
+
+@dataclass(frozen=True)
+class MemberChange:
+    """What became of a wish. ``hint``: a name that the actor knows and may have meant."""
+
+    name: str
+    role: Role | None
+    outcome: Outcome
+    invitation: Invitation | None = None
+    hint: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What happened, and what to do if that was not meant."""
+        said = {
+            Outcome.ADDED: f"{self.name} is now a {self.role}.",
+            Outcome.ROLE_CHANGED: f"{self.name} is now a {self.role}.",
+            Outcome.UNCHANGED: f"{self.name} is already a {self.role}.",
+            Outcome.REMOVED: f"{self.name} is no longer a member.",
+            Outcome.INVITED: f"{self.name} is invited as {self.role} and joins by accepting, if this account exists.",
+            Outcome.INVITATION_WITHDRAWN: f"The invitation of {self.name} was withdrawn.",
+            Outcome.NOT_A_MEMBER: f"{self.name} is not a member.",
+        }[self.outcome]
+        return f"{said} Did you mean {self.hint}?" if self.hint else said
+
+
+def user_named(name: str) -> "User | None":
+    """The user with this slug or username."""
+    users = get_user_model().objects.select_related("agent")
+    return users.filter(Q(agent__slug=name) | Q(username=name)).order_by("pk").first()
+
+
+@in_transaction
+def change_members(
+    *, actor: "User | None", project: Project, wishes: Sequence[MemberWish], rules: dict[str, Any] | None = None
+) -> list[MemberChange]:
+    """Add or invite, change, and remove members, after changing the project's ``rules``, if given; all or nothing.
+
+    Whoever may not simply be brought in (``may_bring_in``) is invited, and so is a name that nobody has: the answer is
+    the same. A superuser, who sees everybody, gets an error instead. People who are not managers may only leave.
+    Raises ``NotPermitted``; ``Invalid``, also if no active manager would be left.
+    """
+    users = [wish.user or user_named(wish.name) for wish in wishes]
+    _require_once(actor, wishes, users)
+    lock_team(project, users)
+    if rules:
+        project = edit_project(actor=actor, project=project, changes=rules)
+    if not may_in_project(actor, "manage_members", project) and not _only_leaves(actor, wishes, users):
+        require_manages_members(actor, project)
+    changes = [_change(actor, project, wish, user) for wish, user in zip(wishes, users, strict=True)]
+    require_a_manager(actor, project)
+    return changes
+
+
+def _require_once(actor: "User | None", wishes: Sequence[MemberWish], users: Sequence["User | None"]) -> None:
+    seen: set[int | str] = set()
+    for wish, user in zip(wishes, users, strict=True):
+        # That two names belong to one account is nobody's business who does not know it anyway.
+        known = user is not None and (actor is None or shares_a_project(actor, user))
+        account = user.pk if user is not None and known else wish.name
+        if account in seen:
+            raise Invalid({"members": f"{wish.name} is listed twice."})
+        seen.add(account)
+
+
+def _only_leaves(actor: "User | None", wishes: Sequence[MemberWish], users: Sequence["User | None"]) -> bool:
+    """Whether the actor only takes out those for whom they answer."""
+    return actor is not None and all(
+        wish.role is None and user is not None and may_answer(actor, user)
+        for wish, user in zip(wishes, users, strict=True)
+    )
+
+
+def _change(actor: "User | None", project: Project, wish: MemberWish, user: "User | None") -> MemberChange:
+    membership = Membership.objects.select_related("user").filter(project=project, user=user).first() if user else None
+    if wish.role is None:
+        return _remove(actor, project, wish.name, membership)
+    if membership is not None or (user is not None and may_bring_in(actor, user)):
+        assert user is not None
+        before = membership.role if membership else None
+        put_member(actor, project, user, wish.role, membership)
+        outcome = Outcome.ADDED if before is None else Outcome.ROLE_CHANGED
+        return MemberChange(wish.name, wish.role, Outcome.UNCHANGED if before == wish.role else outcome)
+    if actor is None or sees_all(actor):
+        known = Agent.objects.values_list("slug", flat=True)
+        raise Invalid({"members": unknown_name(wish.name, known, what="agent or user")})
+    invitation = invite(actor, project, wish.name, user, wish.role)
+    return MemberChange(wish.name, wish.role, Outcome.INVITED, invitation, _hint(actor, wish.name))
+
+
+def _remove(actor: "User | None", project: Project, name: str, membership: Membership | None) -> MemberChange:
+    if membership is not None:
+        take_out(actor, project, membership)
+        return MemberChange(name, None, Outcome.REMOVED)
+    invitation = Invitation.objects.open().filter(project=project, name=name).select_related("project").first()
+    if invitation is not None:
+        withdraw(actor, invitation)
+        return MemberChange(name, None, Outcome.INVITATION_WITHDRAWN, invitation)
+    return MemberChange(name, None, Outcome.NOT_A_MEMBER, hint=_hint(actor, name))
+
+
+def _hint(actor: "User | None", name: str) -> str | None:
+    """The nearest of the names that the actor sees anyway; None if ``name`` is one of them."""
+    if actor is None:
+        return None
+    known = set(Agent.objects.visible_to(actor).values_list("slug", flat=True))
+    return None if name in known else nearest(name, sorted(known))
