@@ -40,6 +40,7 @@ class NotificationKind(models.TextChoices):
     CHANGES_REQUESTED = "changes_requested", "Changes requested"
     DUE_SOON = "due_soon", "Due soon"
     OVERDUE = "overdue", "Overdue"
+    INVITED = "invited", "Invited to a project"
 
 
 class NotificationQuerySet(OfProjectQuerySet):

@@ -53,7 +53,7 @@ class NotificationOutput(serializers.Serializer):
     kind = serializers.ChoiceField(NotificationKind.choices)
     at = serializers.DateTimeField(help_text="When it happened.")
     project = serializers.CharField(source="event.project_key")
-    task = serializers.CharField(source="event.task_ref", help_text="Its ref.")
+    task = serializers.CharField(source="event.task_ref", help_text="Its ref; empty for an invitation.")
     title = serializers.CharField(
         source="task.title", allow_null=True, help_text="The task's title; null if it was deleted."
     )

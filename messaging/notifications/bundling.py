@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db.models import F
 
-from messaging.models import Notification
+from messaging.models import Notification, NotificationKind
 
 #: From how many on they are shown as one.
 BURST: Final = 5
@@ -43,7 +43,8 @@ def bundle(new: Sequence[Notification]) -> list[Notification]:
 
 def _bursts(new: Sequence[Notification]) -> Iterator[tuple[Notification, list[Notification]]]:
     """The head of each burst, and those that are not behind it yet."""
-    unread = Notification.objects.unread().heads()
+    # Each invitation is answered by itself.
+    unread = Notification.objects.unread().heads().exclude(kind=NotificationKind.INVITED)
     near = unread.filter(
         recipient__in={notification.recipient_id for notification in new},
         kind__in={notification.kind for notification in new},

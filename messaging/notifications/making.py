@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from messaging.followers import Effect, Follower
-from messaging.models import MutedKind, Notification
+from messaging.models import MutedKind, Notification, NotificationKind
 from messaging.notifications import rules
 from messaging.notifications.bundling import bundle
 from tasks import clock
@@ -16,7 +16,7 @@ from tasks.models import Event, Project, Task
 
 
 def wanted(events: Sequence[Event]) -> list[Notification]:
-    """The notifications that the rules call for, not yet stored: for members, not muted, and not existing already."""
+    """The notifications that the rules call for, not yet stored: for members and the invited, not muted, and new."""
     scene = rules.Scene(events)
     concerned = [
         (event, kind, user)
@@ -40,7 +40,9 @@ def wanted(events: Sequence[Event]) -> list[Notification]:
             recipient_id=user, kind=kind, event=event, project_id=event.project_id, task_id=event.task_id, at=event.at
         )
         for event, kind, user in concerned
-        if (event.project_id, user) in members and (user, kind) not in muted and (event.pk, user, kind) not in present
+        if ((event.project_id, user) in members or kind == NotificationKind.INVITED)
+        and (user, kind) not in muted
+        and (event.pk, user, kind) not in present
     ]
 
 

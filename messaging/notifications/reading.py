@@ -28,7 +28,8 @@ AT_ONCE = 1000
 UNREAD = f"""
 SELECT COUNT(*) FROM (
     SELECT 1 FROM {Notification._meta.db_table} notification
-    WHERE recipient_id = %s AND read_at IS NULL AND head_id IS NULL AND (%s OR EXISTS (
+    WHERE recipient_id = %s AND read_at IS NULL AND head_id IS NULL
+    AND (%s OR kind = '{NotificationKind.INVITED.value}' OR EXISTS (
         SELECT 1 FROM {Membership._meta.db_table} membership
         WHERE membership.project_id = notification.project_id AND membership.user_id = %s))
     LIMIT %s
@@ -37,8 +38,12 @@ SELECT COUNT(*) FROM (
 
 
 def notifications_of(user: User) -> NotificationQuerySet:
-    """The notifications of ``user`` in projects that they are a member of now, as far as their credentials reach."""
-    return Notification.objects.filter(recipient=user).visible_to(user)
+    """The notifications of ``user`` in projects that they are a member of now, as far as their credentials reach, and
+    of invitations, unless the credentials are limited.
+    """
+    mine = Notification.objects.filter(recipient=user)
+    seen = mine.visible_to(user)
+    return seen if reach_of(user).projects is not None else seen | mine.filter(kind=NotificationKind.INVITED)
 
 
 def shown_of(user: User, *, bundle: int | None = None) -> NotificationQuerySet:

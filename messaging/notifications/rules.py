@@ -2,7 +2,7 @@
 
 A rule is called for events whose kind declares its notification. Rules read a ``Scene``, which loads what a whole batch
 of events needs in a few queries. Whatever they return, nobody is notified of their own action, of a project they are
-not a member of, or of a kind they muted; see ``making.wanted``.
+not a member of (unless they are invited to it), or of a kind they muted; see ``making.wanted``.
 """
 
 from collections import defaultdict
@@ -14,7 +14,8 @@ from django.db.models import Q
 
 from messaging.models import NotificationKind
 from tasks.events import kinds
-from tasks.models import Agent, Assignment, Event, Membership, Role, Task
+from tasks.models import Agent, AgentKind, Assignment, Event, Invitation, Membership, Role, Task
+from tasks.permissions import agent_of
 from tasks.querysets import SEES_ALL
 from tasks.transitions import Status
 
@@ -62,6 +63,23 @@ class Scene:
         for project, user, role in rows.values_list("project", "user", "role"):
             by_project[project].append((user, Role(role)))
         return by_project
+
+    def answering(self, event: Event) -> list[int]:
+        """Who answers the pending invitation that ``event`` is about: nobody if no account has the name."""
+        rows = Invitation.objects.standing().filter(project=event.project_id, name=event.data["member"])
+        invitation = rows.select_related("user__agent").first()
+        if invitation is None or invitation.user is None:
+            return []
+        agent = agent_of(invitation.user)
+        accounts = User.objects.filter(is_active=True)
+        if agent is None or agent.kind == AgentKind.HUMAN:
+            accounts = accounts.filter(pk=invitation.user.pk)
+        elif agent.owner_project_id is not None:
+            managers = Membership.objects.filter(project=agent.owner_project_id, role=Role.MANAGER)
+            accounts = accounts.filter(pk__in=managers.values("user"))
+        else:
+            accounts = accounts.filter(pk=agent.owner_user_id) if agent.owner_user_id else accounts.filter(SEES_ALL)
+        return list(accounts.values_list("pk", flat=True))
 
     def agent(self, event: Event) -> int | None:
         """The user of the agent of the run or assignment."""
@@ -174,6 +192,11 @@ def overdue(event: Event, scene: Scene) -> Users:
     return [*scene.assignees(event), *scene.caretakers(event)]
 
 
+def invited(event: Event, scene: Scene) -> Users:
+    """The person, or whoever owns the LLM agent, as long as the invitation waits for an answer."""
+    return scene.answering(event)
+
+
 RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.ASSIGNED: assigned,
     NotificationKind.UNASSIGNED: unassigned,
@@ -187,6 +210,7 @@ RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.CHANGES_REQUESTED: changes_requested,
     NotificationKind.DUE_SOON: due_soon,
     NotificationKind.OVERDUE: overdue,
+    NotificationKind.INVITED: invited,
 }
 
 
@@ -196,7 +220,7 @@ def concerned(event: Event, scene: Scene) -> dict[NotificationKind, set[int]]:
     Never includes the actor. Empty for deleted tasks.
     """
     declared = kinds.CATALOGUE.get(event.kind)
-    if declared is None or event.task_id not in scene.tasks:
+    if declared is None or (event.task_id not in scene.tasks and event.kind != kinds.MEMBER_INVITED):
         return {}
     users_by_kind = {}
     for kind in map(NotificationKind, declared.declared.notifies):

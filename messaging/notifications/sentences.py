@@ -18,6 +18,7 @@ ICONS = {
     NotificationKind.CHANGES_REQUESTED: "edit",
     NotificationKind.DUE_SOON: "due",
     NotificationKind.OVERDUE: "overdue",
+    NotificationKind.INVITED: "person_add",
 }
 
 

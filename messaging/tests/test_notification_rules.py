@@ -235,12 +235,13 @@ def test_nobody_found_notifies_creator_and_managers(cast, new_task, notified):
     assert notified() == {("ada", "nobody_found"), ("mia", "nobody_found")}
 
 
-def test_each_kind_has_an_icon_and_each_of_its_sentences_names_the_task(cast, new_task):
+def test_each_kind_has_an_icon_and_each_of_its_sentences_names_the_task_or_project(cast, new_task):
     task, agent = new_task(), cast.atlas
     declared = [(kind, name) for kind in kinds.NOTIFYING for name in kind.declared.notifies]
     assert {name for _, name in declared} == set(NotificationKind) == set(ICONS)
     for kind, name in declared:
         happened = Event(kind=kind, task=task, task_ref=task.ref, agent=agent, agent_slug="atlas", actor_name="ada")
+        happened.project_key = "OPS"
         words = sentence(Notification(kind=name, event=happened))
-        assert "OPS-1" in words
+        assert ("to OPS" if name == NotificationKind.INVITED else "OPS-1") in words
         assert words != f"{NotificationKind(name).label}: OPS-1", f"{kind} has no words for {name}"

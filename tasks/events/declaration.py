@@ -82,6 +82,8 @@ class _Facts(Mapping[str, str]):
                 return self._event.actor_name or ENGINE
             case "ref":
                 return self._event.task_ref
+            case "project":
+                return self._event.project_key
             case "agent":
                 return self._event.agent_slug
             case "changed":
@@ -101,8 +103,8 @@ class _Facts(Mapping[str, str]):
 
 
 def fill(template: str, event: "Event") -> str:
-    """``template`` with its blanks filled from the event: ``{who}``, ``{ref}``, ``{agent}``, members of its data by
-    name, ``{changed}`` for the names of its fields in words, and ``{because}`` for what caused it.
+    """``template`` with its blanks filled from the event: ``{who}``, ``{ref}``, ``{project}``, ``{agent}``, members of
+    its data by name, ``{changed}`` for the names of its fields in words, and ``{because}`` for what caused it.
     """
     return template.format_map(_Facts(event))
 

@@ -355,6 +355,7 @@ MEMBER_INVITED = _kind(
         "role": Datum(TEXT, "The role they would have."),
     },
     says=Said("invited {member} as {role}", "person_add"),
+    notifies={"invited": "{who} invites {member} to {project} as {role}."},
 )
 MEMBER_JOINED = _kind(
     "member.joined",

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from tasks import clock
 from tasks.assignment.candidates import ALIVE_FOR, barred
 from tasks.matching.facts import OFF_HOURS
-from tasks.models import Agent, AgentKind, Assignment, Availability, Project, Run, Task
+from tasks.models import Agent, AgentKind, Assignment, Availability, Invitation, Project, Run, Task
 from tasks.permissions import is_staff_somewhere
 from tasks.transitions import Status
 
@@ -126,6 +126,7 @@ def agents(request: HttpRequest) -> HttpResponse:
         "kinds": AgentKind.choices,
         "has_any": bool(cards) or everyone.exists(),
         "may_compare": manages,
+        "invitations": Invitation.objects.standing().answered_by(user).count(),
         "may_add": user.is_staff and manages,
     }
     return render(request, "tasks/agents.html", context)

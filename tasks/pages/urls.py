@@ -6,6 +6,7 @@ from taskproject.signing_in import SignInForm
 from tasks.pages.agent import agent
 from tasks.pages.agents import agents
 from tasks.pages.board import board, board_changes
+from tasks.pages.invitations import invitations
 from tasks.pages.moves import moves
 from tasks.pages.policies import compare_policies
 from tasks.pages.task import task
@@ -18,6 +19,7 @@ urlpatterns = [
     path("tasks/<slug:ref>/", RedirectView.as_view(pattern_name="task", query_string=True)),
     path("agents/", agents, name="agents"),
     path("agents/<str:slug>", agent, name="agent"),
+    path("invitations/", invitations, name="invitations"),
     path("assignment/", compare_policies, name="compare_policies"),
     path("login/", LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

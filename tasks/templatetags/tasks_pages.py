@@ -97,6 +97,12 @@ def moment(when: datetime | None, style: str = "relative") -> SafeString:
 
 
 @register.filter
+def public_name(user: "User | None") -> str:
+    """What people call a user: the agent's slug, or the username."""
+    return name_of(user)
+
+
+@register.filter
 def markdown(text: Any) -> SafeString:
     """Untrusted text as sanitised HTML."""
     return mark_safe(render_markdown(str(text or "")))  # noqa: S308 - sanitised by nh3
