@@ -12,8 +12,9 @@ from tasks.actions import agents, assignments, claims, dependencies, lifecycle, 
 from tasks.actions import tasks as task_actions
 from tasks.actions.imports import import_plan
 from tasks.actions.offering import decline_task, lapse_offers
-from tasks.assignment.dispatcher import auto_assign, serve
+from tasks.assignment.dispatcher import serve
 from tasks.assignment.experience import Experience
+from tasks.assignment.on_demand import auto_assign
 from tasks.errors import LeaseLost
 from tasks.formats import json_list
 from tasks.models import (

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tasks import clock
-from tasks.assignment.dispatcher import preview, require_waiting
-from tasks.errors import DomainError
+from tasks.assignment.dispatcher import preview
+from tasks.assignment.on_demand import sort_out, why_not
 from tasks.matching import words
 from tasks.matching.records import record_of
 from tasks.models import Task
@@ -37,13 +37,8 @@ class Preview:
 def preview_of(tasks: Sequence[Task]) -> Preview:
     """How ``tasks`` would be matched now, and why the others are left out."""
     shown, now = Preview(), clock.now()
-    waiting, refused = [], []
-    for task in tasks:
-        try:
-            require_waiting(task, now)
-            waiting.append(task)
-        except DomainError as error:
-            refused.append(Line(task.ref, error.fact))
+    sorted_out = sort_out(tasks, now)
+    waiting = sorted_out.waiting
     for matching in preview(waiting) if waiting else ():
         shown.offered += len(matching.agent_of)
         shown.policies.append(matching.policy.label.lower())
@@ -54,6 +49,9 @@ def preview_of(tasks: Sequence[Task]) -> Preview:
             why = sentences[0] if record.slug else words.why_nobody(record.rows, record.others)
             ref = matching.snapshot.tasks[number].ref
             shown.lines.append(Line(ref, why, record.slug, record.score, record.margin, sentences))
-    shown.lines += refused[: max(0, SHOWN - len(shown.lines))]
+    refused = [task for task in tasks if task.pk in sorted_out.offered] + sorted_out.others
+    # Reasons cost a query each.
+    for task in refused[: max(0, SHOWN - len(shown.lines))]:
+        shown.lines.append(Line(task.ref, why_not(task, now).fact))
     shown.more = len(tasks) - len(shown.lines)
     return shown

@@ -89,8 +89,7 @@ def run_portion(
     processed, so it always ends.
     """
     if verb.on is On.MANY:
-        _run_all(verb, actor, ids, reach, outcome)
-        return []
+        return _run_all(verb, actor, ids, reach, outcome)
     end = time.monotonic() + PORTION_SECONDS
     for start in range(0, len(ids), LOADED):
         portion = ids[start : start + LOADED]
@@ -104,16 +103,19 @@ def run_portion(
 
 def _run_all(
     verb: Verb, actor: Any, ids: list[int], reach: Callable[[Sequence[int]], dict[int, Task]], outcome: Outcome
-) -> None:
+) -> list[int]:
     tasks: dict[int, Task] = {}
     for start in range(0, len(ids), LOADED):
         tasks |= reach(ids[start : start + LOADED])
     decided = AssignmentDecision.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    results = FUNCTIONS[verb.key](actor=actor, tasks=list(tasks.values()))
+    results = FUNCTIONS[verb.key](actor=actor, tasks=list(tasks.values()), seconds=PORTION_SECONDS)
+    left = []
     for pk in ids:
         result = results.get(pk)
         if pk not in tasks:
             outcome.refuse("a task", GONE)
+        elif result is None:
+            left.append(pk)
         elif isinstance(result, DomainError):
             outcome.refuse(tasks[pk].ref, result.said_of("it"))
         elif isinstance(result, AssignmentDecision) and result.agent_id is None:
@@ -122,6 +124,7 @@ def _run_all(
             # An offer from before stands.
             same = isinstance(result, AssignmentDecision) and result.pk <= decided
             (outcome.unchanged if same else outcome.done).append(tasks[pk].ref)
+    return left
 
 
 def _run_one(verb: Verb, actor: Any, task: Task | None, values: dict[str, Any], outcome: Outcome) -> None:

@@ -123,7 +123,9 @@ class BulkActions(ScopedAdmin):
 
     def _reach(self, request: HttpRequest) -> Callable[[Sequence[int]], dict[int, Task]]:
         def reach(ids: Sequence[int]) -> dict[int, Task]:
-            return {task.pk: task for task in self.get_queryset(request).filter(pk__in=ids)}
+            # Prefetched, tasks of one project share it.
+            tasks = self.get_queryset(request).select_related(None).prefetch_related(None).prefetch_related("project")
+            return {task.pk: task for task in tasks.filter(pk__in=ids)}
 
         return reach
 

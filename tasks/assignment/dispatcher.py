@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from tasks import clock
-from tasks.actions.claims import require_ready
-from tasks.actions.funnel import load_task, require_legal, verb
 from tasks.actions.offering import Offer, offer_tasks, record_nobody
-from tasks.assignment.candidates import accept_within, is_waiting, read_snapshot
+from tasks.assignment.candidates import accept_within, read_snapshot
 from tasks.assignment.experience import Experience
-from tasks.errors import Contended, DomainError, Invalid
 from tasks.matching import words
 from tasks.matching.facts import AgentFacts
 from tasks.matching.matching import Matching, match
@@ -28,15 +25,11 @@ from tasks.matching.working_hours import after_working, parse, zone_named
 from tasks.models import (
     Agent,
     AgentKind,
-    Assignment,
     AssignmentDecision,
-    AssignmentSource,
     DecisionMode,
     Project,
     Task,
 )
-from tasks.permissions import require
-from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -47,16 +40,18 @@ AT_ONCE = 50
 OFFERING_SECONDS = 5.0
 #: Waiting tasks whose record one matching brings up to date; later matchings update the others.
 EXPLAINED = 50
-#: The same for a matching on demand.
-MOST_EXPLAINED = 200
 
 
 @dataclass
 class Served:
-    """What one matching did. ``missed``: offers that came too late because something had changed."""
+    """What one matching did. ``missed``: offers that came too late because something had changed.
+
+    ``left_over``: ids of tasks whose offers there was no time to write.
+    """
 
     decisions: list[AssignmentDecision] = field(default_factory=list)
     missed: int = 0
+    left_over: set[int] = field(default_factory=set)
     waiting: int = 0
 
 
@@ -88,12 +83,12 @@ def serve(
         if not snapshot.tasks:
             continue
         matching = match(snapshot, policy_of(group[0]))
-        _offer(matching, group, DecisionMode.AUTO, None, now, served)
+        offer(matching, group, DecisionMode.AUTO, None, now, served, seconds=OFFERING_SECONDS)
         known = explained if explained is not None else {}
         left = [n for n in range(len(snapshot.tasks)) if n not in matching.agent_of]
         served.waiting += len(left)
         due = [n for n in left if explain_again is None or known.get(snapshot.tasks[n].id, _LONG_AGO) <= explain_again]
-        _explain(matching, due[:EXPLAINED], DecisionMode.AUTO, None)
+        explain(matching, due[:EXPLAINED], DecisionMode.AUTO, None)
         known.update({snapshot.tasks[n].id: now for n in due[:EXPLAINED]})
     return served
 
@@ -115,98 +110,32 @@ def preview(tasks: Sequence[Task], experience: Experience | None = None) -> list
     return matchings
 
 
-@verb(catalogue.AUTO_ASSIGN, opens_transaction=False)
-def auto_assign(*, actor: "User | None", task: Task) -> AssignmentDecision:
-    """Find an agent for ``task`` now, whatever the mode of its project, and offer it; the answer may be nobody.
-
-    A task with an open offer keeps that decision. Raises ``NotPermitted``, ``IllegalTransition`` if it cannot be
-    started, ``NotReady``, and ``Invalid`` if somebody was assigned to it by hand.
-    """
-    outcome = auto_assign_all(actor=actor, tasks=[task])[task.pk]
-    if isinstance(outcome, DomainError):
-        raise outcome
-    return outcome
-
-
-@verb(catalogue.AUTO_ASSIGN_MANY, opens_transaction=False)
-def auto_assign_all(*, actor: "User | None", tasks: Sequence[Task]) -> dict[int, AssignmentDecision | DomainError]:
-    """Match these tasks together now and offer them; the decision for each (by id), or why it was refused."""
-    now = clock.now()
-    outcomes: dict[int, AssignmentDecision | DomainError] = {}
-    chosen = []
-    for task in tasks:
-        try:
-            require(actor, "assign", task)
-            require_legal(catalogue.AUTO_ASSIGN, task)
-            if offered := _offered_already(task):
-                outcomes[task.pk] = offered
-                continue
-            require_waiting(task, now)
-            chosen.append(task)
-        except DomainError as error:
-            outcomes[task.pk] = error
-    served = Served()
-    projects = list({task.project_id: task.project for task in chosen}.values())
-    for matching in preview(chosen) if chosen else ():
-        _offer(matching, projects, DecisionMode.ON_DEMAND, actor, now, served)
-        left = [n for n in range(len(matching.snapshot.tasks)) if n not in matching.agent_of]
-        _explain(matching, left[:MOST_EXPLAINED], DecisionMode.ON_DEMAND, actor)
-    outcomes |= {decision.task_id: decision for decision in served.decisions}
-    for task in chosen:
-        if task.pk not in outcomes:
-            outcomes[task.pk] = _found_nobody(task)
-    return outcomes
-
-
-def _found_nobody(task: Task) -> AssignmentDecision | DomainError:
-    """The record of nobody; if there is none, somebody was faster, and that is the reason to give."""
-    waits = AssignmentDecision.objects.filter(task=task, agent__isnull=True, ended_at__isnull=True).first()
-    if waits is not None:
-        return waits
-    try:
-        require_waiting(load_task(task), clock.now())
-    except DomainError as error:
-        return error
-    return Contended("{} found no free slot just now.", "Try again.", about=task.ref)
-
-
-def require_waiting(task: Task, now: datetime) -> None:
-    """Raise the reason why ``task`` needs no agent: it is not ready, or somebody is assigned."""
-    require_legal(catalogue.AUTO_ASSIGN, task)
-    require_ready(task, now)
-    if not is_waiting(task, now):
-        raise Invalid({"task": "{} is assigned already."}, "Unassign it first.", about=task.ref)
-
-
-def _offered_already(task: Task) -> AssignmentDecision | None:
-    active = Assignment.objects.active().filter(task=task)
-    sources = list(active.values_list("source", "agent"))
-    if len(sources) != 1 or sources[0][0] != AssignmentSource.AUTO:
-        return None
-    made = AssignmentDecision.objects.filter(task=task, agent=sources[0][1])
-    return made.select_related("agent").order_by("-pk").first()
-
-
-def _offer(
+def offer(
     matching: Matching,
     projects: Iterable[Project],
     mode: DecisionMode,
     actor: "User | None",
     now: datetime,
     served: Served,
+    *,
+    seconds: float | None = None,
 ) -> None:
-    """Write the offers grouped by agent, so that its row is locked once per portion."""
+    """Write the offers grouped by agent, so that its row is locked once per portion.
+
+    Those that are not written within ``seconds`` are left to the next matching; the first always are.
+    """
     by_id = {project.pk: project for project in projects}
     by_agent: dict[int, list[int]] = defaultdict(list)
     for task, agent in sorted(matching.agent_of.items()):
         by_agent[agent].append(task)
-    deadline = time.monotonic() + OFFERING_SECONDS
+    deadline = None if seconds is None else time.monotonic() + seconds
     for agent, tasks in by_agent.items():
-        if mode == DecisionMode.AUTO and time.monotonic() > deadline:
-            served.missed += len(tasks)
-            continue
         facts = matching.snapshot.agents[agent]
         for start in range(0, len(tasks), AT_ONCE):
+            if deadline is not None and served.decisions and time.monotonic() > deadline:
+                served.left_over.update(matching.snapshot.tasks[task].id for task in tasks[start:])
+                served.missed += len(tasks) - start
+                break
             portion = tasks[start : start + AT_ONCE]
             offers = [
                 Offer(
@@ -253,7 +182,7 @@ def decision_of(matching: Matching, task: int, mode: DecisionMode) -> Assignment
     )
 
 
-def _explain(matching: Matching, numbers: Sequence[int], mode: DecisionMode, actor: "User | None") -> None:
+def explain(matching: Matching, numbers: Sequence[int], mode: DecisionMode, actor: "User | None") -> None:
     """Record why these tasks (by index) wait, if that differs from what is already recorded."""
     if not numbers:
         return

@@ -17,8 +17,9 @@ from django.db.models import Q
 from tasks import clock
 from tasks.actions.offering import BATCH, lapse_offers
 from tasks.assignment.candidates import ALIVE_FOR
-from tasks.assignment.dispatcher import auto_assign, serve
+from tasks.assignment.dispatcher import serve
 from tasks.assignment.experience import Experience
+from tasks.assignment.on_demand import auto_assign
 from tasks.errors import DomainError
 from tasks.events import kinds
 from tasks.events.listening import News, listener

@@ -10,7 +10,7 @@ from tasks.actions import agents, assignments, claims, dependencies, lifecycle, 
 from tasks.actions.imports import import_plan
 from tasks.actions.offering import decline_task, lapse_offers
 from tasks.actions.tasks import NewTask, create_task, delete_task, edit_task, repair_blockers
-from tasks.assignment.dispatcher import auto_assign
+from tasks.assignment.on_demand import auto_assign
 from tasks.errors import LeaseLost
 from tasks.formats import json_list
 from tasks.models import Agent, Assignment, AssignmentSource, Availability, Event, Run, Task

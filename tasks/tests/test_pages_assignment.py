@@ -8,8 +8,9 @@ from django.urls import reverse
 from tasks import clock
 from tasks.actions import claims, runs
 from tasks.actions.offering import decline_task
-from tasks.assignment.dispatcher import auto_assign, serve
+from tasks.assignment.dispatcher import serve
 from tasks.assignment.experience import Experience
+from tasks.assignment.on_demand import auto_assign
 from tasks.models import Agent, Assignment, AssignmentDecision, Availability, Project, Role
 from tasks.tests.cast import join
 

@@ -25,7 +25,7 @@ FIELDS = [
 def _all_bound():
     for module in pkgutil.iter_modules(actions.__path__):
         importlib.import_module(f"tasks.actions.{module.name}")
-    importlib.import_module("tasks.assignment.dispatcher")
+    importlib.import_module("tasks.assignment.on_demand")
 
 
 def too_much(field: Field) -> list[object]:

@@ -9,7 +9,7 @@ from tasks.actions.claims import projects_to_work_in
 from tasks.actions.funnel import FUNCTIONS
 from tasks.actions.names import agents_named, tasks_named
 from tasks.actions.runs import Finished
-from tasks.assignment import dispatcher
+from tasks.assignment import on_demand
 from tasks.errors import Invalid
 from tasks.matching.words import why_nobody
 from tasks.models import AssignmentDecision, Project, Run, Task
@@ -27,7 +27,7 @@ BINDING = (
         importlib.import_module(f"{actions.__name__}.{module.name}")
         for module in pkgutil.iter_modules(actions.__path__)
     ),
-    dispatcher,
+    on_demand,
 )
 
 assert set(FUNCTIONS) == set(VERBS), f"Declared and not bound: {', '.join(sorted(set(VERBS) - set(FUNCTIONS)))}."
