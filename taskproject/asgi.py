@@ -27,7 +27,10 @@ from messaging.stream.hub import hub  # noqa: E402
 from messaging.stream.routing import websocket_urlpatterns  # noqa: E402
 from messaging.stream.sse import event_stream  # noqa: E402
 from taskproject.http.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
+from taskproject.http.notes import NOTES  # noqa: E402
+from taskproject.watch import doors  # noqa: E402
 from taskproject.watch.pulse import pulse  # noqa: E402
+from taskproject.watch.recording import recorded  # noqa: E402
 
 #: Paths (without a trailing slash) that answer with an event stream on request.
 STREAM_PATHS = frozenset({"/api/v1/events"})
@@ -69,6 +72,7 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
     if _is_runserver:
         pulse.ensure()
     if scope["path"].rstrip("/") in STREAM_PATHS and _asks_for_stream(scope):
+        scope[NOTES].route = f"{scope['path'].rstrip('/')} (stream)"
         await event_stream(scope, receive, send)
     else:
         await threaded_wsgi(scope, receive, send)
@@ -76,6 +80,17 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _asks_for_stream(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/event-stream" in value for name, value in scope["headers"])
+
+
+_recorded = recorded(http)
+
+
+async def all_http(scope: Scope, receive: Receive, send: Send) -> None:
+    """Everything over HTTP; what probes ask for is answered first, and not recorded."""
+    if (path := doors.door(scope["path"])) is not None:
+        await doors.serve(path, scope, send)
+    else:
+        await _recorded(scope, receive, send)
 
 
 async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +117,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": all_http,
         "websocket": URLRouter([*websocket_urlpatterns, re_path(r"", refuse_socket)]),  # type: ignore[arg-type]
         "lifespan": lifespan,
     }

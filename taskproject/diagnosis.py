@@ -13,29 +13,22 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from limits import parse
 from redis.exceptions import RedisError
 
-from messaging.notifications import making as notifications
 from taskproject import sqlite
 from taskproject.checks import foreign_migrations, made_by_another_version
 from taskproject.limiter import RedisLimiter
+from taskproject.watch import facts
 from tasks import clock
+from tasks.actions import timekeeping
 from tasks.actions.tasks import recount_blockers, repair_blockers
-from tasks.events.settled import ids_at_a_time, settled
-from tasks.models import EngineState, Event, Run, Task
+from tasks.events.settled import ids_at_a_time
+from tasks.models import Run, Task
 from tasks.transitions import Status
 
-#: An engine ticks once a second.
-ENGINE_SILENT_AFTER = timedelta(seconds=15)
-#: Work that an engine should have done this long ago is a problem.
-LATE_AFTER = timedelta(seconds=30)
-#: The examinations of the engine.
-FOLLOWERS = (notifications.follower,)
+LATE_AFTER = timedelta(seconds=facts.LATE_AFTER_SECONDS)
 CHANNEL_SECONDS = 3.0
-#: Transactions of ours end within moments.
-HELD_UP_AFTER = timedelta(seconds=10)
 SHOWN_REFS = 10
 
 
@@ -131,10 +124,8 @@ def _migrations() -> Iterator[Finding]:
     if foreign := foreign_migrations():
         yield Finding("migrations", Level.PROBLEM, made_by_another_version(foreign))
         return
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if missing:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing[:5])
+    if missing := facts.missing_migrations():
+        names = ", ".join(missing[:5])
         more = " and more" if len(missing) > 5 else ""
         yield Finding(
             "migrations", Level.PROBLEM, f"Not applied: {names}{more}; run `python manage.py migrate` or start `up`."
@@ -185,21 +176,24 @@ def _limits() -> Iterator[Finding]:
 
 def _engine() -> Iterator[Finding]:
     now = clock.now()
-    state = EngineState.objects.first()
-    late_runs = Run.objects.expired(now - LATE_AFTER).count()
+    silence = facts.engine_silence(now)
+    late_runs = Run.objects.expired(timekeeping.ends_before(now) - LATE_AFTER).count()
     late_tasks = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lt=now - LATE_AFTER).count()
     if late_runs or late_tasks:
         detail = f"Waiting for an engine: {late_runs} expired leases, {late_tasks} tasks to wake; start one."
         yield Finding("engine", Level.PROBLEM, detail)
-    if state is None:
+    if silence is None:
         detail = "None has run yet; start one with `python manage.py up` or `python manage.py engine`."
         yield Finding("engine", Level.NOTE, detail)
-    elif now - state.last_tick_at > ENGINE_SILENT_AFTER:
-        age = timedelta(seconds=round((now - state.last_tick_at).total_seconds()))
-        yield Finding("engine", Level.NOTE, f"None has run for {age}; leases do not expire meanwhile.")
+    elif silence > facts.ENGINE_SILENT_AFTER_SECONDS:
+        detail = f"None has run for {_rounded(silence)}; leases do not expire meanwhile."
+        yield Finding("engine", Level.NOTE, detail)
     else:
-        age_seconds = max(0.0, (now - state.last_tick_at).total_seconds())
-        yield Finding("engine", Level.OK, f"The last tick was {age_seconds:.1f} s ago.")
+        yield Finding("engine", Level.OK, f"The last tick was {silence:.1f} s ago.")
+
+
+def _rounded(seconds: float) -> timedelta:
+    return timedelta(seconds=round(seconds))
 
 
 def _stream() -> Iterator[Finding]:
@@ -209,27 +203,23 @@ def _stream() -> Iterator[Finding]:
             f"Sessions take event ids {block} at a time, out of order; run ALTER SEQUENCE tasks_event_id_seq CACHE 1."
         )
         yield Finding("stream", Level.PROBLEM, detail)
-    place = settled.place()
-    waiting = Event.objects.filter(pk__gt=place).order_by("pk").values_list("at", flat=True).first()
-    age = clock.now() - waiting if waiting is not None else timedelta(0)
-    if age < HELD_UP_AFTER:
+    place, lag = facts.stream_lag(clock.now())
+    if lag < facts.HELD_UP_AFTER_SECONDS:
         yield Finding("stream", Level.OK, f"It is complete up to event {place}.")
         return
-    seconds = timedelta(seconds=round(age.total_seconds()))
-    detail = f"Held up for {seconds} behind event {place} by a transaction that recorded an event and has not ended."
-    yield Finding("stream", Level.PROBLEM, detail)
+    detail = f"Held up for {_rounded(lag)} behind event {place} by a transaction that recorded an event and has not "
+    yield Finding("stream", Level.PROBLEM, f"{detail}ended.")
 
 
 def _followers() -> Iterator[Finding]:
     now = clock.now()
-    for follower in FOLLOWERS:
-        since = follower.waiting_since()
-        if since is None:
+    for follower in facts.FOLLOWERS:
+        lag = facts.follower_lag(follower, now)
+        if not lag:
             yield Finding("followers", Level.OK, f"The follower of {follower.name} is up to date.")
             continue
-        age = timedelta(seconds=round((now - since).total_seconds()))
-        level = Level.PROBLEM if now - since > LATE_AFTER else Level.NOTE
-        detail = f"The follower of {follower.name} is behind by {age}; start an engine, or read its log."
+        level = Level.PROBLEM if lag > facts.LATE_AFTER_SECONDS else Level.NOTE
+        detail = f"The follower of {follower.name} is behind by {_rounded(lag)}; start an engine, or read its log."
         yield Finding("followers", level, detail)
 
 

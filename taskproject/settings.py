@@ -167,6 +167,7 @@ INSTALLED_APPS = [
 SESSION_ENGINE = "taskproject.sessions"
 
 MIDDLEWARE = [
+    "taskproject.watch.recording.NotesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "taskproject.middleware.ContentSecurityPolicyMiddleware",
     "taskproject.signing_in.SignInMiddleware",
@@ -280,6 +281,33 @@ try:
 except ValueError:
     raise ImproperlyConfigured(f"API_RATE_LIMIT {API_RATE_LIMIT!r} cannot be read; write it as 6000/minute.") from None
 
+
+def _metrics_token() -> str:
+    token = os.environ.get("METRICS_TOKEN", "")
+    if token and not (len(token) >= 16 and token.isascii() and token.isprintable() and " " not in token):
+        raise ImproperlyConfigured("METRICS_TOKEN must have at least 16 characters, all ASCII and without spaces.")
+    return token
+
+
+def _metrics_dir() -> str:
+    folder = os.environ.get("METRICS_DIR", "")
+    if folder:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"METRICS_DIR {folder} cannot be created ({error.strerror}); name a writable folder."
+            ) from error
+        # Read by prometheus_client when it is imported.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    return folder
+
+
+# Without a token, /metrics is for direct requests from this machine. The folder is where several processes put what
+# they count, so that any of them answers for all; empty it when they start.
+METRICS_TOKEN = _metrics_token()
+METRICS_DIR = _metrics_dir()
+
 # How many days of the stream are replayed from a cursor; the events themselves are kept.
 EVENT_RETENTION_DAYS = _whole_number("EVENT_RETENTION_DAYS", default=7)
 
@@ -306,14 +334,19 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+LOG_FORMAT = os.environ.get("LOG_FORMAT") or "text"
+if LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT must be text or json, not {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"outages_apart": {"()": "taskproject.outages.OutagesApart"}},
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"text": {"()": "taskproject.logs.Plain"}, "json": {"()": "taskproject.logs.Json"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
+        # A line for each request, where a program reads the log.
+        "taskproject.request": {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"},
         # Refusals are part of the API's normal operation; the log is for what is broken.
         "django.request": {"level": "ERROR", "filters": ["outages_apart"]},
         # Scanners send arbitrary hosts; each gets a 400 and no traceback in the log.

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 from django.core.wsgi import get_wsgi_application
@@ -14,12 +15,18 @@ _application = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 
 from taskproject.http.waiting import WaitingWSGI  # noqa: E402
+from taskproject.watch import doors  # noqa: E402
 from taskproject.watch.pulse import pulse  # noqa: E402
+from taskproject.watch.recording import recorded_wsgi  # noqa: E402
 
-_waiting = WaitingWSGI(_application, most=settings.HTTP_WAITING)
+_recorded = recorded_wsgi(WaitingWSGI(_application, most=settings.HTTP_WAITING))
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     # Not before: a server may load the application first and fork its workers then.
     pulse.ensure()
-    return _waiting(environ, start_response)
+    if (path := doors.door(environ["PATH_INFO"])) is not None:
+        given = doors.answer_wsgi(path, environ)
+        start_response(f"{given.status} {HTTPStatus(given.status).phrase}", given.headers)
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else given.body]
+    return _recorded(environ, start_response)

@@ -20,6 +20,7 @@ import orjson
 from taskproject.api.problems import CONTENT_TYPE, problem
 from taskproject.api.waiting import WAITING, Places, Waiting
 from taskproject.http.bodies import BodyRefused, Gone, Receive, Scope, read_body
+from taskproject.http.notes import NOTES
 from taskproject.http.pool import Job, ThreadPool
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -248,6 +249,7 @@ def build_environ(scope: Scope, body: bytes) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         "wsgi.file_wrapper": _FileWrapper,
+        NOTES: scope.get(NOTES),
     }
     for name, value in scope["headers"]:
         if b"_" in name:

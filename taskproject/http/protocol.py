@@ -12,7 +12,6 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS
 
-from taskproject.api.problems import CONTENT_TYPE, problem
 from taskproject.http.connections import Connections, most_connections
 
 #: Request line and headers together. Without a limit a client could fill the memory with one endless header.
@@ -159,6 +158,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, code: str, detail: str) -> None:
         """Answer with a problem and close."""
+        # Imported late: uvicorn loads this module by its name before the application, and with it the settings.
+        from taskproject.api.problems import CONTENT_TYPE, problem
+
         answer = problem(code, detail)
         body = orjson.dumps(answer)
         head = [STATUS_LINE[answer["status"]], b"content-type: ", CONTENT_TYPE.encode(), b"\r\n"]

@@ -1,8 +1,11 @@
 """The ASGI application: HTTP through the bridge, sockets on unknown paths refused, a clean start and stop."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
+from django.conf import settings
 
 from taskproject.asgi import application
 from taskproject.tests.asgi_client import talk
@@ -37,3 +40,11 @@ def test_http_is_answered_by_django():
     start, *parts = asyncio.run(talk(application, scope))
     assert start["status"] == 200
     assert b"csrfmiddlewaretoken" in b"".join(part["body"] for part in parts)
+
+
+def test_protocols_can_be_loaded_before_the_application():
+    """As uvicorn does with what ``--http`` and ``--ws`` name."""
+    environment = {"PYTHONPATH": ":".join(filter(None, sys.path))}
+    subprocess.run(
+        [sys.executable, "-c", "import taskproject.http.protocol"], env=environment, cwd=settings.BASE_DIR, check=True
+    )

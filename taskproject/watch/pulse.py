@@ -5,6 +5,7 @@ import threading
 
 from django.db import connection
 
+from taskproject.watch import metrics
 from tasks.actions import timekeeping
 from tasks.outage import AWAY, Outage
 
@@ -36,6 +37,7 @@ class Pulse:
         outage = Outage(logger, "The server")
         try:
             while not self._stop.is_set():
+                metrics.sample()
                 try:
                     timekeeping.mark_answering()
                     outage.end()

@@ -371,10 +371,21 @@ def test_refusal_is_the_same_for_foreign_and_missing_rows(scene):
         assert foreign[1].replace(b"OPS", b"NIX").replace(b"CREW", b"NIX") == nowhere[1], path
 
 
+@pytest.mark.django_db
+def test_probes_answer_every_role_the_same_and_metrics_are_for_none(scene):
+    """Metrics are for a program on the server's machine, or with the server's own token; no role gives access."""
+    engine.tick()
+    for role, client in scene.clients.items():
+        for path, status in (("/healthz", 200), ("/readyz", 200), ("/metrics", 403)):
+            answer = client.get(path)
+            assert answer.status_code == status, f"{path} as {role}: {answer.content!r}"
+            assert b"OPS" not in answer.content
+
+
 # -- pages and admin: outsiders ---------------------------------------------------------------------------------------
 
 #: Pages that anyone may open.
-OPEN_PAGES = ("login ", "logout ", "jsi18n ")
+OPEN_PAGES = ("login ", "logout ", "jsi18n ", "healthz ", "readyz ")
 
 
 def _page_paths(scene, cast) -> dict[str, str]:
@@ -430,7 +441,7 @@ def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
                 shut = role == "nobody" or (role in ("zed", "vera") and path.startswith("/admin/"))
                 if shut and answer.status_code == 200 and not name.startswith(OPEN_PAGES):
                     wrong.append(f"{method} {path} answers {role} with 200")
-                if answer.status_code >= 500:
+                if answer.status_code >= 500 and not name.startswith("readyz "):
                     wrong.append(f"{method} {path} as {role}: {answer.status_code}")
     assert wrong == []
     assert {"board", "task", "tasks_task_changelist", "tasks_task_change"} <= shown_to_ada, "the paths are real"
