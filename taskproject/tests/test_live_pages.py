@@ -177,7 +177,7 @@ def test_board_of_a_leaving_member_loses_the_project_and_of_a_joining_one_gets_i
     page.wait_for_selector(f'[data-ref="{task.ref}"]')
     projects.remove_member(actor=cast.ada.user, project=cast.ops, user=cast.rita.user)
     page.wait_for_selector(f'[data-ref="{task.ref}"]', state="detached")
-    projects.set_member(actor=cast.ada.user, project=cast.ops, user=cast.rita.user, role=Role.WORKER)
+    projects.set_member(actor=cast.root, project=cast.ops, user=cast.rita.user, role=Role.WORKER)
     page.wait_for_selector(f'[data-ref="{task.ref}"]')
 
 

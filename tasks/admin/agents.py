@@ -1,20 +1,17 @@
 """Agents in the admin: their skills, load and tokens."""
 
-from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from taskproject.times import require_in_range
 from tasks import clock
 from tasks.actions import agents as agent_verbs
 from tasks.actions.projects import set_member
@@ -28,7 +25,8 @@ from tasks.assignment.track_record import track_record
 from tasks.errors import DomainError, NotPermitted
 from tasks.finding import find_owner
 from tasks.models import Agent, AgentKind, AgentToken, Availability, Membership, Project, Role
-from tasks.permissions import bound_of_new_token, manages_a_project_of, may_describe, owns, tokens_in_hand_of
+from tasks.permissions import manages_a_project_of, may_describe, owns
+from tasks.using.tokens import TokenForm, tokens_shown
 
 OWNERSHIP = "The owner alone pauses the agent everywhere, says what it can do, and makes and revokes its tokens."
 
@@ -63,40 +61,6 @@ class AgentForm(VerbForm):
         if changed and bool(data.get("owning_project")) == bool(data.get("owning_person")):
             self.add_error("owning_person", "Choose a project, or name a person.")
         return data
-
-
-class TokenForm(forms.Form):
-    name = forms.CharField(max_length=80, help_text="Where it will be used, such as “laptop” or “ci”.")
-    valid_until = forms.DateField(
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
-        validators=[require_in_range],
-        help_text="The last day on which it is valid, in the site's time zone. Empty: it does not expire.",
-    )
-    projects = forms.ModelMultipleChoiceField(
-        queryset=Project.objects.none(),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        label="Only these projects",
-    )
-    read_only = forms.BooleanField(required=False, label="Reads only", help_text="It may read and change nothing.")
-
-    def __init__(self, *args: Any, actor: Any, agent: Agent, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["projects"]
-        field.queryset = agent_verbs.projects_for_token(actor, agent).order_by("key")
-        field.help_text = (
-            f"None: all projects that {agent.slug} is in, whenever it joins them."
-            if bound_of_new_token(actor, agent) is None
-            else "None: all of these. Later projects are not added."
-        )
-
-    def expires_at(self) -> datetime | None:
-        """The end of the last day."""
-        day = self.cleaned_data["valid_until"]
-        if day is None:
-            return None
-        return timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
 
 
 class AvailabilityFilter(admin.SimpleListFilter):
@@ -313,13 +277,10 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
 
     def _tokens(self, request: HttpRequest, agent: Agent) -> QuerySet[AgentToken] | None:
         """The tokens that the user may see; None if they may see none and create none."""
-        user: Any = request.user
         try:
-            tokens = tokens_in_hand_of(user, agent)
+            return tokens_shown(request.user, agent)
         except NotPermitted:
             return None
-        seen = Prefetch("projects", Project.objects.visible_to(user), to_attr="listed")
-        return tokens.select_related("created_by").prefetch_related(seen).order_by("-id")
 
     def _agent(self, request: HttpRequest, agent_id: int) -> Agent:
         agent = managed_agents(request).filter(pk=agent_id).first()
@@ -338,7 +299,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
             raise PermissionDenied from None
         plain = None
         if request.method == "POST" and form.is_valid():
-            plain = self._create(request, agent, form)
+            plain = form.create()
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -353,27 +314,6 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         response = TemplateResponse(request, "admin/tasks/agent/token.html", context)
         response["Cache-Control"] = "no-store"
         return response
-
-    def _create(self, request: HttpRequest, agent: Agent, form: TokenForm) -> str | None:
-        data = form.cleaned_data
-        valid = Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now())
-        if agent.tokens.filter(valid, name=data["name"], revoked_at__isnull=True).exists():
-            # A form submitted twice also ends here.
-            form.add_error("name", f"{agent.slug} has a token of this name; revoke it or choose another name.")
-            return None
-        try:
-            _, plain = agent_verbs.create_token(
-                actor=request.user,  # type: ignore[arg-type]
-                agent=agent,
-                name=data["name"],
-                expires_at=form.expires_at(),
-                projects=[project.key for project in data["projects"]] or None,
-                read_only=data["read_only"],
-            )
-        except DomainError as error:
-            form.add_error(None, error.detail)
-            return None
-        return plain
 
     def revoke_view(self, request: HttpRequest, agent_id: int, token_id: int) -> HttpResponse:
         agent = self._agent(request, agent_id)

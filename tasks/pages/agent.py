@@ -11,6 +11,7 @@ from tasks.assignment.track_record import track_record
 from tasks.models import Agent, Assignment, AssignmentEnd, Project, Run
 from tasks.pages.agents import AgentCard
 from tasks.permissions import manages_a_project_of, may_describe, where_evidence_shows
+from tasks.using.tokens import may_have_tokens
 
 SHOWN = 50
 RECENT = 20
@@ -48,6 +49,7 @@ def agent(request: HttpRequest, slug: str) -> HttpResponse:
         "waiting": waiting.select_related("task__project").order_by("pk")[:SHOWN],
         "recent": runs.filter(ended_at__isnull=False).order_by("-started_at")[:RECENT],
         "turned_down": turned_down.select_related("task__project").order_by("-ended_at")[:RECENT],
+        "may_have_tokens": may_have_tokens(user, selected),
         "may_edit": user.is_staff and may_describe(user, selected),
     }
     return render(request, "tasks/agent.html", context)

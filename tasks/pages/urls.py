@@ -10,6 +10,7 @@ from tasks.pages.invitations import invitations
 from tasks.pages.moves import moves
 from tasks.pages.policies import compare_policies
 from tasks.pages.task import task
+from tasks.pages.tokens import tokens
 
 urlpatterns = [
     path("", board, name="board"),
@@ -20,6 +21,7 @@ urlpatterns = [
     path("agents/", agents, name="agents"),
     path("agents/<str:slug>", agent, name="agent"),
     path("invitations/", invitations, name="invitations"),
+    path("agents/<str:slug>/tokens", tokens, name="agent_tokens"),
     path("assignment/", compare_policies, name="compare_policies"),
     path("login/", LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

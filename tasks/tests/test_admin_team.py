@@ -9,10 +9,10 @@ from django.utils import timezone
 from tasks.actions.agents import create_token
 from tasks.actions.assignments import assign_task
 from tasks.actions.claims import claim_task
-from tasks.admin.agents import TokenForm
 from tasks.models import Agent, AgentToken, Invitation, Label, Membership, Project, Role, Skill
 from tasks.tests.admin_pages import as_posted, messages_of, signed_in
 from tasks.tests.cast import join, make_agent
+from tasks.using.tokens import TokenForm
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from django.test import override_settings
 from taskproject.times import OUT_OF_RANGE, read_moment
 from tasks.actions.imports import PlanRefused, import_plan
 from tasks.actions.tasks import NewTask, create_task, edit_task
-from tasks.admin.agents import TokenForm
 from tasks.errors import Invalid
 from tasks.formats import beads, csv_table, json_list
 from tasks.models import AgentToken, Task
 from tasks.tests.admin_pages import as_posted, signed_in
+from tasks.using.tokens import TokenForm
 
 EDGES = ("0001-01-01T00:00:00Z", "0001-01-01", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z", "9999-12-31")
 ZONES = ("America/New_York", "Asia/Tokyo")
