@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from taskproject.errors import (
     Contended,
@@ -69,6 +70,8 @@ class NotReady(DomainError):
         blocked_by: list[str] | None = None,
         on_hold: bool = False,
         start_after: datetime | None = None,
+        last_failure: dict[str, Any] | None = None,
+        retry_after_seconds: int | None = None,
     ) -> None:
         if blocked_by:
             more = f" and {len(blocked_by) - MOST_NAMED:,} more" if len(blocked_by) > MOST_NAMED else ""
@@ -77,11 +80,15 @@ class NotReady(DomainError):
         elif on_hold:
             super().__init__("{} is on hold.", ANOTHER, about=ref, on_hold=True)
         else:
+            why = f", as attempt {last_failure['attempt']} failed" if last_failure else ""
             super().__init__(
-                f"{{}} may not start before {start_after:%Y-%m-%d %H:%M:%S} UTC.",
+                f"{{}} may not start before {start_after:%Y-%m-%d %H:%M:%S} UTC{why}.",
                 ANOTHER,
                 about=ref,
                 start_after=start_after,
+                ready_at=start_after,
+                last_failure=last_failure,
+                retry_after_seconds=retry_after_seconds,
             )
 
 

@@ -105,6 +105,18 @@ def is_ready(status: str, open_blockers: int, deferred_until: datetime | None, n
     return deferred_until is None or deferred_until <= now
 
 
+def ready_at(status: str, deferred_until: datetime | None, now: datetime) -> datetime | None:
+    """When a task that is not started may begin, if that lies ahead of ``now``."""
+    if status != Status.NOT_STARTED or deferred_until is None or deferred_until <= now:
+        return None
+    return deferred_until
+
+
+def has_result(status: str) -> bool:
+    """Whether the task's result counts; what a task that is open again still has is left from an earlier completion."""
+    return status in (Status.IN_REVIEW, Status.COMPLETED)
+
+
 def is_overdue(status: str, due_at: datetime | None, now: datetime) -> bool:
     """Open after its due date. In SQL: ``TaskQuerySet.overdue``."""
     return status in OPEN and due_at is not None and due_at < now

@@ -3,6 +3,7 @@
 Row locks make it fast (PostgreSQL hands different clients different rows), the conditional update makes it right.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -104,8 +105,11 @@ def require_ready(task: Task, now: datetime) -> None:
         raise NotReady(task.ref, blocked_by=open_blocker_refs(task))
     if task.on_hold:
         raise NotReady(task.ref, on_hold=True)
-    if task.is_deferred(now):
-        raise NotReady(task.ref, start_after=task.deferred_until)
+    if task.deferred_until is not None and task.is_deferred(now):
+        wait = math.ceil((task.deferred_until - now).total_seconds())
+        raise NotReady(
+            task.ref, start_after=task.deferred_until, last_failure=task.last_failure, retry_after_seconds=wait
+        )
 
 
 def _require_may_take(agent: Agent, task: Task) -> None:

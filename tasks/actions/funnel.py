@@ -6,12 +6,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 
+from taskproject.errors import shortened
 from tasks import clock
 from tasks.actions.blockers import dependency_failed, shift_blockers
 from tasks.errors import Contended, IllegalTransition, Invalid, NotFound
@@ -143,6 +144,19 @@ class Moved:
     unblocked: list[Task] = field(default_factory=list)
 
 
+#: Nobody works on a task of these statuses, and there is no result either.
+_WITHOUT_PROGRESS = (Status.NOT_STARTED, Status.FAILED, Status.CANCELLED)
+#: How much of what went wrong the task has; the run has all of it.
+DETAIL_ON_TASK = 500
+
+
+def failure_of(run: Run, *, code: str, detail: str, attempt: int, at: datetime) -> dict[str, Any]:
+    """What the task shows of a failed attempt, its ``attempt``-th: who, why, when."""
+    when = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    detail = shortened(detail, DETAIL_ON_TASK)
+    return {"agent": run.agent.slug, "code": code, "detail": detail, "at": when, "attempt": attempt}
+
+
 def move(
     task: Task,
     verb: str,
@@ -171,11 +185,14 @@ def move_all(
 
     Also updates the counters of dependents and parents, and closes or reopens assignments with the tasks.
     ``changes`` are further columns; a task that returns to *not started* is deferred until the later of its
-    ``deferred_until`` and its ``start_after``. ``still`` are columns that chose the target and must not have changed
+    ``deferred_until`` and its ``start_after``. The progress of a task that nobody works on is over: its runs keep it.
+    ``still`` are columns that chose the target and must not have changed
     since they were read. The verb records the event of each task, with these facts and its own.
     Raises ``IllegalTransition`` if the table has no such move, ``LostRace`` if somebody was faster with any of them.
     """
     now, source = held.at, Status(tasks[0].status)
+    if target in _WITHOUT_PROGRESS:
+        changes = {"progress_percent": 0, "progress_note": "", "progress_at": None} | changes
     for task in tasks:
         if task.status != source or not is_legal(verb, task.status, target):
             raise illegal(passive_of(verb), task)

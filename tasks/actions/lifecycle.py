@@ -61,9 +61,7 @@ def reopen_task(*, actor: "User", task: Task, note: str = "") -> Task:
         actor=actor,
         attempts=0,
         lease_losses=0,
-        progress_percent=0,
-        progress_note="",
-        progress_at=None,
+        last_failure=None,
         due_soon_since=None,
         overdue_since=None,
     )

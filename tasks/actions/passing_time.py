@@ -1,12 +1,23 @@
 """The verbs of the engine: what happens to tasks because time has passed. Safe with any number of engines."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Case, F, Q, QuerySet, When
 
 from tasks import clock
 from tasks.actions import timekeeping
-from tasks.actions.funnel import backoff, give_back_pulled, hold, in_transaction, move, status_changed, stop, verb
+from tasks.actions.funnel import (
+    backoff,
+    failure_of,
+    give_back_pulled,
+    hold,
+    in_transaction,
+    move,
+    status_changed,
+    stop,
+    verb,
+)
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.events.settled import settled
@@ -16,6 +27,8 @@ from tasks.verbs import catalogue
 
 LOSS_BASE, LOSS_CAP = timedelta(seconds=5), timedelta(minutes=5)
 LEASE_LOSS_LIMIT = 5
+#: The code of a failure that nobody reported.
+LEASE_EXPIRED = "lease_expired"
 BATCH = 200
 #: How long before its due date an open task is reported as due soon.
 DUE_SOON = timedelta(hours=24)
@@ -62,14 +75,15 @@ def expire_run(*, run: Run) -> bool:
     again = losses < LEASE_LOSS_LIMIT
     held = hold([task], Status.NOT_STARTED if again else Status.FAILED)
     stop(run, RunStatus.EXPIRED, held=held)
+    silent = f"{run.agent.slug} was not heard from until its lease ended; that costs no attempt."
+    shown = failure_of(run, code=LEASE_EXPIRED, detail=silent, attempt=task.attempts + 1, at=held.at)
+    kept: dict[str, Any] = {"lease_losses": losses, "last_failure": shown}
     if again:
         until = held.at + backoff(losses, base=LOSS_BASE, cap=LOSS_CAP)
-        moved = move(
-            task, "expire", Status.NOT_STARTED, held=held, actor=None, lease_losses=losses, deferred_until=until
-        )
+        moved = move(task, "expire", Status.NOT_STARTED, held=held, actor=None, deferred_until=until, **kept)
         give_back_pulled(task, run.agent_id, now=held.at)
     else:
-        moved = move(task, "expire", Status.FAILED, held=held, actor=None, lease_losses=losses)
+        moved = move(task, "expire", Status.FAILED, held=held, actor=None, **kept)
     outcome = RunStatus.EXPIRED.value
     record(status_changed(task, moved, held=held, actor=None, run=run, outcome=outcome), *moved.around)
     return True

@@ -65,15 +65,7 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
     require(actor, "request_changes", task, run=run)
     require_legal(catalogue.REQUEST_CHANGES, task)
     held = hold([task], Status.NOT_STARTED)
-    moved = move(
-        task,
-        "request_changes",
-        Status.NOT_STARTED,
-        held=held,
-        actor=actor,
-        progress_percent=0,
-        progress_note="",
-    )
+    moved = move(task, "request_changes", Status.NOT_STARTED, held=held, actor=actor)
     assigned: list[Agent] = []
     if run is not None:
         review = {"reviewer": actor, "verdict": Verdict.CHANGES_REQUESTED, "note": note, "created_at": held.at}

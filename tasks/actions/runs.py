@@ -19,6 +19,7 @@ from tasks.actions.funnel import (
     Moved,
     backoff,
     end_run,
+    failure_of,
     give_back_pulled,
     hold,
     in_transaction,
@@ -26,7 +27,7 @@ from tasks.actions.funnel import (
     status_changed,
     verb,
 )
-from tasks.errors import DomainError, LeaseLost, NotFound
+from tasks.errors import DomainError, Invalid, LeaseLost, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, Run, RunStatus, Task
@@ -264,6 +265,7 @@ def bring_result(
         result=result,
         progress_percent=100,
         progress_at=now,
+        last_failure=None,
         **extra,
     )
 
@@ -311,24 +313,39 @@ def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Fin
 
 
 @in_transaction
-def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, usage: dict | None) -> Task:
+def _fail(
+    actor: "User",
+    run_id: UUID,
+    code: str,
+    detail: str,
+    retryable: bool,
+    retry_after_seconds: int | None,
+    usage: dict | None,
+) -> Task:
+    if retry_after_seconds is not None and not retryable:
+        raise Invalid({"retry_after_seconds": "Only a failure that is worth another attempt may have one."})
     run = _load(actor, run_id, "fail", lock=("self",))
     task = run.task
     attempts = task.attempts + 1
     again = retryable and attempts < task.max_attempts
     held = hold([task], Status.NOT_STARTED if again else Status.FAILED)
     now = held.at
-    failure = {"code": code, "detail": detail, "retryable": retryable}
+    failure: dict[str, Any] = {"code": code, "detail": detail, "retryable": retryable}
+    if retry_after_seconds is not None:
+        failure["retry_after_seconds"] = retry_after_seconds
+    shown = failure_of(run, code=code, detail=detail, attempt=attempts, at=now)
+    kept: dict[str, Any] = {"attempts": attempts, "last_failure": shown}
     changes: dict[str, Any] = {"failure": failure, "last_heartbeat_at": now}
     changes |= _used(usage)
     if not end_run(run, RunStatus.FAILED, now=now, **changes):
         raise Fenced(run)
     if again:
-        until = now + backoff(attempts, base=RETRY_BASE, cap=RETRY_CAP)
-        moved = move(task, "fail", Status.NOT_STARTED, held=held, actor=actor, attempts=attempts, deferred_until=until)
+        rest = backoff(attempts, base=RETRY_BASE, cap=RETRY_CAP)
+        rest = max(rest, timedelta(seconds=retry_after_seconds or 0))
+        moved = move(task, "fail", Status.NOT_STARTED, held=held, actor=actor, deferred_until=now + rest, **kept)
         give_back_pulled(task, run.agent_id, now=now)
     else:
-        moved = move(task, "fail", Status.FAILED, held=held, actor=actor, attempts=attempts)
+        moved = move(task, "fail", Status.FAILED, held=held, actor=actor, **kept)
     facts: dict[str, Any] = {"outcome": RunStatus.FAILED.value, **failure}
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     return task
@@ -336,16 +353,27 @@ def _fail(actor: "User", run_id: UUID, code: str, detail: str, retryable: bool, 
 
 @verb(catalogue.FAIL, opens_transaction=False)
 def fail_run(
-    *, actor: "User", run_id: UUID, code: str, detail: str, retryable: bool = True, usage: dict | None = None
+    *,
+    actor: "User",
+    run_id: UUID,
+    code: str,
+    detail: str,
+    retryable: bool = True,
+    retry_after_seconds: int | None = None,
+    usage: dict | None = None,
 ) -> Task:
     """Give up this attempt. If it is retryable and attempts are left, the task comes back after a delay.
 
-    Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``.
+    ``retry_after_seconds``: the agent knows that it is no use earlier. The task rests for that or for the usual delay,
+    whichever is longer: a shorter wish never makes a failing task return faster.
+    Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``, ``Invalid``.
     """
     try:
-        return _fail(actor, run_id, code, detail, retryable, usage)
+        return _fail(actor, run_id, code, detail, retryable, retry_after_seconds, usage)
     except Fenced as fenced:
-        late = {"verb": "fail", "code": code, "detail": detail, "retryable": retryable}
+        late: dict[str, Any] = {"verb": "fail", "code": code, "detail": detail, "retryable": retryable}
+        if retry_after_seconds is not None:
+            late["retry_after_seconds"] = retry_after_seconds
         raise _lease_lost(fenced.run, late=late) from None
 
 

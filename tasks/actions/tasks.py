@@ -167,7 +167,10 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
         setattr(task, name, value)
     _validate(task)
     if "start_after" in plain and task.status == Status.NOT_STARTED:
-        plain["deferred_until"] = task.deferred_until = _deferred_until(task.start_after, now)
+        # A rest after a failure is not lifted by a change of the start date.
+        rest = task.deferred_until if task.deferred_until != before["start_after"] else None
+        ahead = [moment for moment in (task.start_after, rest) if moment is not None and moment > now]
+        plain["deferred_until"] = task.deferred_until = max(ahead, default=None)
     if "due_at" in plain:
         plain["due_soon_since"] = task.due_soon_since = None
         plain["overdue_since"] = task.overdue_since = None

@@ -21,8 +21,8 @@ def marks_of(task: Task, *, is_stalled: bool, now: datetime) -> SafeString:
         marks.append(("Blocked", "warn"))
     if task.status == "not_started" and task.on_hold:
         marks.append(("On hold", "quiet"))
-    elif task.status == "not_started" and task.is_deferred(now):
-        marks.append(("Deferred", "quiet"))
+    elif task.ready_at(now):
+        marks.append(("Resting after a failure" if task.is_resting(now) else "Deferred", "quiet"))
     if task.is_overdue(now):
         marks.append(("Overdue", "bad"))
     if is_stalled:

@@ -26,6 +26,7 @@ from tasks.admin.verb_form import VerbFormAdmin
 from tasks.errors import Contended, DomainError, VersionMismatch
 from tasks.models import Assignment, Dependency, Task
 from tasks.refs import parse_ref
+from tasks.transitions import has_result
 
 SHOWN_RESULT = 20_000
 
@@ -64,8 +65,9 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
         "started_at",
         "completed_at",
         "external_id",
-        "summary",
+        "summary_",
         "result_",
+        "last_failure_",
     )
     change_form_template = "admin/tasks/task/change_form.html"
 
@@ -93,13 +95,13 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
                 ("Waits for", {"fields": around}),
                 ("Rules", {"fields": rules}),
             )
-        state = [name for name in self.readonly_fields if name not in ("summary", "result_")]
+        state = [name for name in self.readonly_fields if name not in ("summary_", "result_")]
         return (
             (None, {"fields": what}),
             ("Time", {"fields": when_}),
             ("Waits for", {"fields": around}),
             ("Rules", {"fields": rules}),
-            ("Result", {"fields": ("summary", "result_")}),
+            ("Result", {"fields": ("summary_", "result_")}),
             ("Written by the system", {"fields": state, "classes": ("collapse",)}),
         )
 
@@ -143,9 +145,20 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
             initial["project"] = projects[0].pk
         return initial
 
+    @admin.display(description="Summary")
+    def summary_(self, task: Task) -> str:
+        return task.summary if has_result(task.status) else "–"
+
+    @admin.display(description="Last failure")
+    def last_failure_(self, task: Task) -> str:
+        failure = task.last_failure
+        if failure is None:
+            return "–"
+        return f"Attempt {failure['attempt']}, by {failure['agent']}: {failure['code']}. {failure['detail']}"
+
     @admin.display(description="Result")
     def result_(self, task: Task) -> SafeString | str:
-        if task.result is None:
+        if task.result is None or not has_result(task.status):
             return "–"
         text = pretty(task.result)
         cut = text[:SHOWN_RESULT] + ("\n… (cut)" if len(text) > SHOWN_RESULT else "")

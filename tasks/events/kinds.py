@@ -201,6 +201,7 @@ TASK_STATUS_CHANGED = _kind(
         "code": Datum(TEXT, "The code of a failure; untrusted.", optional=True),
         "detail": Datum(TEXT, "The failure in words; untrusted.", optional=True),
         "retryable": Datum(FLAG, "Whether a retry may help.", optional=True),
+        "retry_after_seconds": Datum(NUMBER, "The rest that the agent asked for.", optional=True),
     },
     says=phrases.says_moved,
     notifies={

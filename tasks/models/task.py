@@ -14,7 +14,7 @@ from tasks.models.agent import Agent, Skill
 from tasks.models.project import Label, Project
 from tasks.querysets import AssignmentQuerySet, TaskQuerySet
 from tasks.refs import ref_of
-from tasks.transitions import OPEN, Status, is_overdue, is_ready
+from tasks.transitions import OPEN, Status, is_overdue, is_ready, ready_at
 
 NO_DUE_DATE = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -74,6 +74,9 @@ class Task(models.Model):
     )
     deferred_until = MomentField(
         null=True, blank=True, editable=False, help_text="The later of `start_after` and the delay after a failure."
+    )
+    last_failure = models.JSONField(
+        null=True, blank=True, editable=False, help_text="Of the last attempt that failed: see `funnel.failure_of`."
     )
     due_soon_since = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When the engine reported that the due date is near."
@@ -172,6 +175,14 @@ class Task(models.Model):
 
     def is_ready(self, now: datetime) -> bool:
         return is_ready(self.status, self.open_blockers, self.deferred_until, now, on_hold=self.on_hold)
+
+    def ready_at(self, now: datetime) -> datetime | None:
+        return ready_at(self.status, self.deferred_until, now)
+
+    def is_resting(self, now: datetime) -> bool:
+        """Whether the task waits only because an attempt has failed; not for its own start date."""
+        until = self.ready_at(now)
+        return until is not None and self.last_failure is not None and until != self.start_after
 
     def is_blocked(self) -> bool:
         return self.status == Status.NOT_STARTED and self.open_blockers > 0

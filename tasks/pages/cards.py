@@ -8,14 +8,20 @@ from typing import ClassVar
 from django.db.models import Prefetch
 from django.urls import reverse
 
+from taskproject.errors import shortened
 from tasks.models import Agent, Assignment, AssignmentDecision, Label, Priority, Project, Run, Task
 from tasks.pages.columns import counts
 from tasks.transitions import OPEN, Status
 
 _FIELDS = (
     "project", "number", "title", "status", "priority", "due_at", "progress_percent", "progress_note",
-    "open_blockers", "on_hold", "deferred_until", "completed_at", "updated_at",
+    "open_blockers", "on_hold", "deferred_until", "start_after", "last_failure", "attempts", "max_attempts",
+    "completed_at", "updated_at",
 )  # fmt: skip
+
+
+#: How much of a failure's code a card shows.
+CODE_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Card:
     is_overdue: bool
     shows_due: bool
     warning: str = ""
+    failure: str = ""
     is_kept: ClassVar[bool] = False
 
     @property
@@ -94,7 +101,19 @@ def _card(task: Task, url: str, now: datetime) -> Card:
         is_overdue=overdue,
         shows_due=task.due_at is not None and not overdue and task.status in OPEN,
         warning=_warning(task) if not agents else "",
+        failure=failure_in_words(task),
     )
+
+
+def failure_in_words(task: Task) -> str:
+    """Who failed with what, and which attempt is next; empty if the last attempt did not fail or another one runs."""
+    failure = task.last_failure
+    if failure is None or task.status not in (Status.NOT_STARTED, Status.FAILED):
+        return ""
+    words = f"{failure['agent']}: {shortened(failure['code'], CODE_SHOWN)}"
+    if task.status == Status.FAILED:
+        return words
+    return f"{words}; next is attempt {task.attempts + 1} of {task.max_attempts}"
 
 
 def _warning(task: Task) -> str:
@@ -113,8 +132,8 @@ def marks_of(task: Task, run: Run | None, now: datetime) -> list[Mark]:
         marks.append(Mark("blocked", f"Blocked by {task.open_blockers}"))
     if task.status == Status.NOT_STARTED and task.on_hold:
         marks.append(Mark("deferred", "On hold"))
-    elif task.status == Status.NOT_STARTED and task.is_deferred(now):
-        marks.append(Mark("deferred", "Deferred", at=task.deferred_until))
+    elif until := task.ready_at(now):
+        marks.append(Mark("deferred", "Resting, ready" if task.is_resting(now) else "Deferred", at=until))
     if task.is_overdue(now):
         marks.append(Mark("overdue", "Overdue", "danger", at=task.due_at))
     return marks

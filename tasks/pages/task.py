@@ -1,6 +1,7 @@
 """The page of one task: what it is, what happened to it, and what can be done with it now."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
 from tasks.permissions import may
+from tasks.transitions import Status, has_result
 from tasks.using.openness import Scene
 from tasks.verbs import catalogue
 
@@ -116,6 +118,14 @@ def show_result(value: Any) -> Result | None:
     return Result(text[:RESULT_SHOWN], is_text, len(text) > RESULT_SHOWN)
 
 
+def failure_to_show(task: Task) -> dict[str, Any] | None:
+    """The last failure of a task that waits for another attempt or has failed, with its time as one."""
+    failure = task.last_failure
+    if failure is None or task.status not in (Status.NOT_STARTED, Status.FAILED):
+        return None
+    return {**failure, "at": datetime.fromisoformat(failure["at"])}
+
+
 def _criteria(task: Task, judged: Run | None) -> list[Criterion]:
     """The criteria, each with the finished run's verdict on it."""
     verdicts = {}
@@ -175,7 +185,11 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "attempts": ended,
         "more_attempts": len(runs) > RUNS,
         "criteria": _criteria(task, judged),
-        "result": show_result(task.result),
+        "summary": task.summary if has_result(task.status) else "",
+        "result": show_result(task.result) if has_result(task.status) else None,
+        "failure": failure_to_show(task),
+        "rests_until": task.ready_at(now) if task.is_resting(now) else None,
+        "next_attempt": task.attempts + 1,
         "offers": verbs.offers_of(scene, refused),
         "is_refused": refused is not None,
         "timeline": timeline,

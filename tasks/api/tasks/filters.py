@@ -110,8 +110,8 @@ class TaskFilter(UsedFilterSet):
     updated_after = TimeFilter(field_name="updated_at", lookup_expr="gte")
     due_before = TimeFilter(field_name="due_at", lookup_expr="lt")
     due_after = TimeFilter(field_name="due_at", lookup_expr="gte")
-    completed_before = TimeFilter(field_name="completed_at", lookup_expr="lt")
-    completed_after = TimeFilter(field_name="completed_at", lookup_expr="gte")
+    completed_before = TimeFilter(method="by_completion")
+    completed_after = TimeFilter(method="by_completion")
 
     class Meta:
         model = Task
@@ -124,6 +124,10 @@ class TaskFilter(UsedFilterSet):
         ids = list(agents.values_list("pk", flat=True))
         assigned = Assignment.objects.filter(task=OuterRef("pk"), agent__in=ids)
         return queryset.filter(Exists(assigned.filter(Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED))))
+
+    def by_completion(self, queryset: TaskQuerySet, name: str, moment: datetime) -> QuerySet:
+        within = Q(completed_at__lt=moment) if name == "completed_before" else Q(completed_at__gte=moment)
+        return queryset.filter(within, status=Status.COMPLETED)
 
     def by_unassigned(self, queryset: TaskQuerySet, name: str, wanted: bool) -> QuerySet:
         active = Assignment.objects.active().filter(task=OuterRef("pk"))

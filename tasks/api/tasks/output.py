@@ -20,7 +20,7 @@ from tasks.api.fields import AnyJSON
 from tasks.finding import no_task, task_named
 from tasks.models import AssignmentEnd, Priority, Run, Task
 from tasks.refs import ref_of
-from tasks.transitions import Status, is_overdue, is_ready, satisfies_dependency, settles_child
+from tasks.transitions import Status, has_result, is_overdue, is_ready, ready_at, satisfies_dependency, settles_child
 
 PRIORITY_NAMES = {priority.value: priority.name.lower() for priority in Priority}
 PRIORITIES = {name: value for value, name in PRIORITY_NAMES.items()}
@@ -48,6 +48,16 @@ class ActiveRun(serializers.Serializer):
     is_stalled = serializers.BooleanField()
 
 
+class LastFailure(serializers.Serializer):
+    """The last attempt that failed, or whose lease ended; the runs of the task have all of it. Untrusted text."""
+
+    agent = serializers.CharField()
+    code = serializers.CharField(help_text="As the agent gave it; `lease_expired` if it fell silent.")
+    detail = serializers.CharField(help_text="The first 500 characters.")
+    at = serializers.DateTimeField()
+    attempt = serializers.IntegerField(help_text="Which attempt it was; a lost lease costs none.")
+
+
 class TaskOutput(serializers.Serializer):
     """A task. ``status`` and what runs write are read-only; verbs change them."""
 
@@ -72,17 +82,22 @@ class TaskOutput(serializers.Serializer):
     criteria = serializers.ListField(child=serializers.CharField())
     progress = Progress()
     active_run = ActiveRun(allow_null=True)
+    ready_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When a task may begin that now waits for its start or rests after a failure.",
+    )
+    last_failure = LastFailure(allow_null=True, help_text="Null once the task has a result or is reopened.")
     attempts = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     review_required = serializers.BooleanField()
-    result = AnyJSON(allow_null=True)
+    result = AnyJSON(allow_null=True, help_text="In review or completed; earlier ones are in the runs.")
     summary = serializers.CharField()
     created_by = serializers.CharField(allow_null=True)
     external_id = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
-    completed_at = serializers.DateTimeField(allow_null=True)
+    completed_at = serializers.DateTimeField(allow_null=True, help_text="Null unless the task is completed.")
     version = serializers.IntegerField()
 
 
@@ -99,6 +114,7 @@ COLUMNS = (
     "start_after",
     "on_hold",
     "deferred_until",
+    "last_failure",
     "open_blockers",
     "estimate_minutes",
     "criteria",
@@ -237,17 +253,19 @@ def _show(row: Row, around: Around, run: dict[str, Any] | None, now: datetime) -
         "criteria": row["criteria"],
         "progress": {"percent": row["progress_percent"], "note": row["progress_note"], "at": row["progress_at"]},
         "active_run": run,
+        "ready_at": ready_at(row["status"], row["deferred_until"], now),
+        "last_failure": row["last_failure"],
         "attempts": row["attempts"],
         "max_attempts": row["max_attempts"],
         "review_required": row["review_required"],
-        "result": row["result"],
-        "summary": row["summary"],
+        "result": row["result"] if has_result(row["status"]) else None,
+        "summary": row["summary"] if has_result(row["status"]) else "",
         "created_by": row["created_by__agent__slug"] or row["created_by__username"],
         "external_id": row["external_id"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
         "started_at": row["started_at"],
-        "completed_at": row["completed_at"],
+        "completed_at": row["completed_at"] if row["status"] == Status.COMPLETED else None,
         "version": row["version"],
     }
 
@@ -294,6 +312,8 @@ TASK_EXAMPLE: dict[str, Any] = {
     "criteria": ["old keys are refused"],
     "progress": {"percent": 0, "note": "", "at": None},
     "active_run": None,
+    "ready_at": None,
+    "last_failure": None,
     "attempts": 0,
     "max_attempts": 3,
     "review_required": False,

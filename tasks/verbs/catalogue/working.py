@@ -7,6 +7,9 @@ from tasks.verbs.fields import Criteria, Flag, Json, JsonObject, Number, Person,
 #: How long a lease may be.
 LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 3600
 
+#: The longest rest that a failure may request: a week.
+RETRY_AFTER_MAX = 7 * 24 * 3600
+
 _LEASE = Whole(
     name="lease_seconds",
     label="Lease in seconds",
@@ -221,6 +224,14 @@ FAIL = Verb(
             lines=3,
         ),
         Flag(name="retryable", label="Worth another attempt", default=True, short=False),
+        Whole(
+            name="retry_after_seconds",
+            label="Not before, in seconds",
+            help="The task rests for this or for the usual delay, whichever is longer.",
+            least=1,
+            most=RETRY_AFTER_MAX,
+            short=False,
+        ),
         _USAGE,
     ),
     doors=BY_THE_HOLDER,
@@ -229,7 +240,7 @@ FAIL = Verb(
     submit="End this attempt",
     on_board="Fail for good",
     tag="work",
-    example={"code": "tests_failed", "detail": "3 of 40 tests fail", "retryable": True},
+    example={"code": "rate_limited", "detail": "429 of the search API", "retry_after_seconds": 900},
 )
 GIVE_BACK = Verb(
     name="release",
