@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from taskproject import sqlite
 from taskproject.checks import foreign_migrations, made_by_another_version
 from taskproject.limiter import RedisLimiter
+from taskproject.texts import counted
 from taskproject.watch import facts
 from tasks import clock
 from tasks.actions import timekeeping
@@ -180,7 +181,8 @@ def _engine() -> Iterator[Finding]:
     late_runs = Run.objects.expired(timekeeping.ends_before(now) - LATE_AFTER).count()
     late_tasks = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lt=now - LATE_AFTER).count()
     if late_runs or late_tasks:
-        detail = f"Waiting for an engine: {late_runs} expired leases, {late_tasks} tasks to wake; start one."
+        waiting = f"{counted(late_runs, 'expired lease')}, {counted(late_tasks, 'task')} to wake"
+        detail = f"Waiting for an engine: {waiting}; start one."
         yield Finding("engine", Level.PROBLEM, detail)
     if silence is None:
         detail = "None has run yet; start one with `python manage.py up` or `python manage.py engine`."
@@ -228,11 +230,12 @@ def _counters(fix: bool) -> Iterator[Finding]:
     if not wrong:
         yield Finding("counters", Level.OK, "The blocker counts of all open tasks are correct.")
         return
-    shown = ", ".join(f"{ref} ({stored}, is {counted})" for ref, (stored, counted) in list(wrong.items())[:SHOWN_REFS])
+    shown = ", ".join(f"{ref} ({stored}, is {right})" for ref, (stored, right) in list(wrong.items())[:SHOWN_REFS])
     more = f" and {len(wrong) - SHOWN_REFS} more" if len(wrong) > SHOWN_REFS else ""
     if fix:
         repaired = repair_blockers()
-        yield Finding("counters", Level.NOTE, f"Corrected the blocker counts of {len(repaired)} tasks: {shown}{more}.")
+        detail = f"Corrected the blocker counts of {counted(len(repaired), 'task')}: {shown}{more}."
+        yield Finding("counters", Level.NOTE, detail)
     else:
         detail = f"Wrong blocker counts: {shown}{more}; run `python manage.py doctor --fix`."
         yield Finding("counters", Level.PROBLEM, detail)

@@ -39,6 +39,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_folded[close[0]] if close else None
 
 
+def unknown_choice(name: str, known: Collection[str], *, what: str = "value") -> str:
+    """As ``unknown_name``, for a few known words: all of them are listed."""
+    return f"{unknown_name(name, known, what=what)} Known: {', '.join(known)}."
+
+
 def unknown_names(names: Sequence[str], known: Collection[str], *, what: str) -> dict[str, list[str]]:
     """Sentences for unknown names, by name: the first few with the nearest known ones, the others counted."""
     listed = {shortened(name): [unknown_name(name, known, what=what)] for name in names[:MOST_SHOWN]}

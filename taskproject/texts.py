@@ -13,6 +13,11 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me", "Mc"})
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
+def counted(count: int, noun: str) -> str:
+    """How many of what: ``1 task``, ``2,000 tasks``."""
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
+
+
 def is_blank(text: str) -> bool:
     """Whether no character of ``text`` can be seen."""
     return all(unicodedata.category(character) in _UNSEEN or character in _FILLERS for character in text)

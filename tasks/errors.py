@@ -14,6 +14,7 @@ from taskproject.errors import (
     nearest,
     unknown_name,
 )
+from taskproject.texts import counted
 
 __all__ = [
     "ANOTHER",
@@ -125,7 +126,9 @@ class AtCapacity(DomainError):
 
     def __init__(self, agent: str, capacity: int) -> None:
         super().__init__(
-            f"{agent} already works on {capacity} of {capacity} tasks.", "Finish one first.", capacity=capacity
+            f"{agent} works on {counted(capacity, 'task')} already, the most at a time.",
+            "Finish one first.",
+            capacity=capacity,
         )
 
 

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from taskproject.api.paths import nearest_path
 from taskproject.api.renderers import JSONRenderer
 from taskproject.errors import DomainError, codes, shortened
 from taskproject.outages import is_outage, may_have_effect, report
@@ -172,4 +173,6 @@ class UnknownPath(APIView):
     schema = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return problem_response("not_found", "The API has no such path; see /api/v1/docs.")
+        near = nearest_path(request.path_info.partition("/api/v1/")[2])
+        hint = f"did you mean /api/v1/{near}? All are listed at" if near else "see"
+        return problem_response("not_found", f"The API has no such path; {hint} /api/v1/docs.")

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from taskproject.errors import unknown_name, unknown_names
+from taskproject.errors import unknown_choice, unknown_names
 from taskproject.texts import INVISIBLE, is_blank
 from taskproject.times import read_moment
 
@@ -22,7 +22,12 @@ class Objects(serializers.ListSerializer):
 
 
 class StrictSerializer(serializers.Serializer):
-    """Refuses unknown fields, naming the nearest known one: a typo must not pass as success."""
+    """Refuses unknown fields, naming the nearest known one: a typo must not pass as success.
+
+    ``elsewhere`` has the sentences for fields that have a place of their own.
+    """
+
+    elsewhere: ClassVar[dict[str, str]] = {}
 
     default_error_messages = {"invalid": "Must be an object."}
 
@@ -34,7 +39,9 @@ class StrictSerializer(serializers.Serializer):
             known = {name: None for name, field in self.fields.items() if not field.read_only}
             unknown = [str(name) for name in data if name not in known]
             if unknown:
-                raise serializers.ValidationError(unknown_names(unknown, known, what="field"))
+                placed = {name: [self.elsewhere[name]] for name in unknown if name in self.elsewhere}
+                rest = [name for name in unknown if name not in placed]
+                raise serializers.ValidationError(placed | unknown_names(rest, known, what="field"))
         return super().to_internal_value(data)
 
 
@@ -102,7 +109,7 @@ class Choice(serializers.ChoiceField):
             raise serializers.ValidationError("Must be a text.")
         if data not in self.choices:
             known = list(map(str, self.choices))
-            raise serializers.ValidationError(f"{unknown_name(data, known, what='value')} Known: {', '.join(known)}.")
+            raise serializers.ValidationError(unknown_choice(data, known))
         return super().to_internal_value(data)
 
 

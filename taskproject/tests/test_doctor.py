@@ -75,7 +75,7 @@ def test_doctor_counts_work_that_waits_for_an_engine(cast, new_task, let_lease_e
     with pytest.raises(SystemExit) as ended:
         call_command("doctor", stdout=out)
     assert ended.value.code == 1
-    assert "Waiting for an engine: 1 expired leases, 1 tasks to wake; start one." in out.getvalue()
+    assert "Waiting for an engine: 1 expired lease, 1 task to wake; start one." in out.getvalue()
 
 
 def test_doctor_reports_how_far_a_follower_is_behind(cast, new_task):

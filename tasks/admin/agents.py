@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
+from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,12 +16,14 @@ from django.utils.safestring import SafeString
 from tasks import clock
 from tasks.actions import agents as agent_verbs
 from tasks.actions.projects import set_member
-from tasks.admin.columns import mark, when
+from tasks.admin.columns import STATE_MARKS, mark, when
 from tasks.admin.filters import AgentSkillFilter
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_agents, managed_ids, managed_projects, manages
 from tasks.admin.skill_rows import AgentSkillInline, skills_of
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin
+from tasks.assignment.candidates import ALIVE_FOR
+from tasks.assignment.presence import state_of
 from tasks.assignment.track_record import track_record
 from tasks.errors import DomainError, NotPermitted
 from tasks.finding import find_owner
@@ -64,16 +67,29 @@ class AgentForm(VerbForm):
 
 
 class AvailabilityFilter(admin.SimpleListFilter):
-    title = "availability"
+    title = "state"
     parameter_name = "availability"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("available", "Available"), ("paused", "Paused"), ("disabled", "Disabled")]
+        return [
+            ("available", "Available, or off hours"),
+            ("silent", "Silent, or never seen"),
+            ("paused", "Paused"),
+            ("disabled", "Disabled"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "disabled":
-            return queryset.filter(enabled=False)
-        return queryset.filter(enabled=True, availability=self.value()) if self.value() else queryset
+        silent = Q(kind=AgentKind.LLM) & (Q(last_seen_at=None) | Q(last_seen_at__lte=Now() - ALIVE_FOR))
+        match self.value():
+            case "disabled":
+                return queryset.filter(enabled=False)
+            case "paused":
+                return queryset.filter(enabled=True, availability=Availability.PAUSED)
+            case "silent":
+                return queryset.filter(silent, enabled=True, availability=Availability.AVAILABLE)
+            case "available":
+                return queryset.filter(~silent, enabled=True, availability=Availability.AVAILABLE)
+        return queryset
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -92,7 +108,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
     form = AgentForm
     inlines = (AgentSkillInline,)
     paginator = BoundedPaginator
-    list_display = ("slug", "name", "kind", "availability_", "load", "skills_", "projects_", "last_seen")
+    list_display = ("slug", "name", "kind", "state", "load", "skills_", "projects_", "last_seen")
     list_filter = (AvailabilityFilter, KindFilter, AgentSkillFilter)
     search_fields = ("slug", "name")
     ordering = ("slug",)
@@ -109,6 +125,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         return (
             managed_agents(request)
             .with_load()  # type: ignore[attr-defined]
+            .annotate(as_of=Now())
             .prefetch_related("skills__skill", Prefetch("user__memberships", members, to_attr="shown_memberships"))
             .order_by("slug")
         )
@@ -127,11 +144,10 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
 
     # -- the list -----------------------------------------------------------------------------------------------------
 
-    @admin.display(description="Availability", ordering="availability")
-    def availability_(self, agent: Agent) -> SafeString:
-        if not agent.enabled:
-            return mark("Disabled", "bad")
-        return mark(agent.get_availability_display(), "good" if agent.availability == "available" else "warn")
+    @admin.display(description="State", ordering="availability")
+    def state(self, agent: Any) -> SafeString:
+        state = state_of(agent, agent.as_of)
+        return mark(str(state.label), STATE_MARKS.get(state, "warn"))
 
     @admin.display(description="Load")
     def load(self, agent: Any) -> SafeString:

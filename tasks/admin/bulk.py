@@ -10,10 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import QuerySet
+
+from taskproject.texts import counted
 from tasks.actions.funnel import FUNCTIONS
 from tasks.errors import DomainError
 from tasks.matching.words import why_nobody
 from tasks.models import Agent, AssignmentDecision, Task
+from tasks.transitions import Status
 from tasks.verbs import Door, On, Verb
 from tasks.verbs.catalogue import at
 
@@ -141,14 +145,20 @@ def _run_one(verb: Verb, actor: Any, task: Task | None, values: dict[str, Any], 
         (outcome.unchanged if same else outcome.done).append(ref)
 
 
+def nothing_to_do(verb: Verb, tasks: QuerySet[Task]) -> str:
+    """Why ``verb`` could change none of these tasks, by their statuses alone; empty if it may change one."""
+    if tasks.filter(status__in=[*verb.statuses]).exists():
+        return ""
+    statuses = sorted({Status(status).label.lower() for status in tasks.order_by().values_list("status", flat=True)})
+    count = tasks.count()
+    subject = "The selected task is" if count == 1 else f"All {count:,} selected tasks are"
+    return f"{subject} {' or '.join(statuses)} and cannot be {verb.passive}; nothing was changed."
+
+
 def named(refs: Sequence[str], most: int = NAMED) -> str:
     """Refs for people: ``OPS-1, OPS-2 and 40 more``."""
     listed = ", ".join(refs[:most])
     return f"{listed} and {len(refs) - most:,} more" if len(refs) > most else listed
-
-
-def counted(count: int) -> str:
-    return f"{count:,} task" if count == 1 else f"{count:,} tasks"
 
 
 def sentences(verb: Verb, outcome: Outcome, agents: Sequence[Agent]) -> list[tuple[str, str]]:
@@ -156,9 +166,11 @@ def sentences(verb: Verb, outcome: Outcome, agents: Sequence[Agent]) -> list[tup
     lines = []
     if outcome.done:
         to = f" to {', '.join(agent.slug for agent in agents)}" if agents else ""
-        lines.append(("success", f"{verb.did(counted(len(outcome.done)))}{to}: {named(outcome.done)}."))
+        lines.append(("success", f"{verb.did(counted(len(outcome.done), 'task'))}{to}: {named(outcome.done)}."))
     if outcome.unchanged:
-        lines.append(("info", f"Nothing to change for {counted(len(outcome.unchanged))}: {named(outcome.unchanged)}."))
+        lines.append(
+            ("info", f"Nothing to change for {counted(len(outcome.unchanged), 'task')}: {named(outcome.unchanged)}.")
+        )
     for reason, refs in outcome.refusals:
-        lines.append(("warning", f"Could not {verb.to(counted(len(refs)))} ({named(refs)}): {reason}"))
+        lines.append(("warning", f"Could not {verb.to(counted(len(refs), 'task'))} ({named(refs)}): {reason}"))
     return lines

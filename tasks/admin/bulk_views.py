@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from taskproject.texts import counted
 from tasks.admin.auto_assign import preview_of
 from tasks.admin.bulk import (
     BULK_VERBS,
@@ -18,7 +19,7 @@ from tasks.admin.bulk import (
     MOST_UNASKED,
     NAMED,
     Outcome,
-    counted,
+    nothing_to_do,
     run_portion,
     sentences,
 )
@@ -142,9 +143,12 @@ class BulkActions(ScopedAdmin):
         if not ids:
             self.message_user(request, "None of these tasks exists any more.", messages.WARNING)
             return HttpResponseRedirect(back)
+        if refusal := nothing_to_do(verb, reachable.filter(pk__in=ids)):
+            self.message_user(request, refusal, messages.WARNING)
+            return HttpResponseRedirect(back)
         shown = {task.pk: task for task in reachable.filter(pk__in=ids[:NAMED])}
         context: dict[str, Any] = {
-            "title": verb.doing.replace("{}", counted(len(ids))),
+            "title": verb.doing.replace("{}", counted(len(ids), "task")),
             "verb": verb,
             "listed": [shown[pk] for pk in ids[:NAMED]],
             "more": len(ids) - len(shown),
@@ -179,7 +183,7 @@ class BulkActions(ScopedAdmin):
         if not left:
             return self._report(request, verb, values, outcome, back=back)
         context = {
-            "title": verb.doing.replace("{}", counted(outcome.count + len(left))),
+            "title": verb.doing.replace("{}", counted(outcome.count + len(left), "task")),
             "verb": verb,
             "ids": ",".join(map(str, left)),
             "form": form,
@@ -203,7 +207,8 @@ class BulkActions(ScopedAdmin):
         agents = values.get(verb.agents.name) if verb.agents else None
         lines = sentences(verb, outcome, agents or ())
         if left:
-            lines.append(("warning", f"Stopped: {counted(left)} of the selection were not processed."))
+            were = "was" if left == 1 else "were"
+            lines.append(("warning", f"Stopped: {counted(left, 'task')} of the selection {were} not processed."))
         longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
         if longest > NAMED or len(outcome.refused) > REASONS:
             context = {

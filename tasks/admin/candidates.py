@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks import clock
-from tasks.assignment.candidates import barred
+from tasks.admin.columns import STATE_MARKS
+from tasks.assignment.presence import State, state_of
 from tasks.matching.facts import NOT_MEMBER, AgentFacts, TaskFacts, excluded_by
-from tasks.matching.words import REASONS
 from tasks.models import Agent, Membership, RequiredSkill, Role, Skill, Task
 
 #: What decides who may do a task: its project, and its required skills as (skill id, minimum level).
@@ -35,8 +35,7 @@ class SkillMatch:
 class Candidate:
     agent: Agent
     facts: AgentFacts
-    #: The code of what keeps the agent from any work now, or empty.
-    barred: str
+    state: State
     matches: list[SkillMatch]
     #: How many of the selected tasks are in the agent's projects, and for how many of these it has the skills.
     reachable: int
@@ -62,13 +61,18 @@ class Candidate:
         return self.facts.free
 
     @property
-    def is_available(self) -> bool:
-        return not self.barred
+    def room(self) -> int:
+        """How many of the tasks that fit it could work on at once, beside what it has."""
+        return max(0, min(self.fitting, self.free))
 
     @property
-    def why_not(self) -> str:
-        """Why automatic assignment would not consider it now; a manager may know better."""
-        return REASONS[self.barred] if self.barred else ""
+    def is_available(self) -> bool:
+        return self.state is State.AVAILABLE
+
+    @property
+    def mark(self) -> str:
+        """Automatic assignment would not consider the others now; a manager may know better."""
+        return STATE_MARKS.get(self.state, "warn")
 
     @property
     def last_seen_at(self) -> datetime | None:
@@ -110,7 +114,7 @@ def candidates_for(ids: Sequence[int]) -> list[Candidate]:
     agents = Agent.objects.filter(user__in=works_in).with_load().prefetch_related("skills")
     now = clock.now()
     candidates = [
-        _candidate(agent, kinds, wanted, names, works_in[agent.user_id], barred(agent, now))
+        _candidate(agent, kinds, wanted, names, works_in[agent.user_id], state_of(agent, now))
         for agent in agents.order_by("slug")
     ]
     candidates.sort(key=_fit)
@@ -118,7 +122,7 @@ def candidates_for(ids: Sequence[int]) -> list[Candidate]:
 
 
 def _candidate(
-    agent: Agent, kinds: Counter[Kind], wanted: dict[int, int], names: dict[int, str], projects: set[int], barred: str
+    agent: Agent, kinds: Counter[Kind], wanted: dict[int, int], names: dict[int, str], projects: set[int], state: State
 ) -> Candidate:
     facts = AgentFacts(
         id=agent.pk,
@@ -134,7 +138,7 @@ def _candidate(
     return Candidate(
         agent,
         facts,
-        barred,
+        state,
         sorted(matches, key=lambda match: match.name),
         sum(count for kind, count in kinds.items() if NOT_MEMBER not in excluded[kind]),
         sum(count for kind, count in kinds.items() if not excluded[kind]),

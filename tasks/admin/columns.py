@@ -7,7 +7,11 @@ from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from tasks.assignment.presence import State
 from tasks.models import Task
+
+#: The marks of the states of agents; the others warn.
+STATE_MARKS = {State.AVAILABLE: "good", State.OFF_HOURS: "quiet", State.DISABLED: "bad"}
 
 
 def mark(text: str, kind: str) -> SafeString:

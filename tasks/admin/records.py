@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from tasks.admin.columns import progress_bar, when
 from tasks.admin.filters import NameFilter, ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
-from tasks.admin.scope import ReadOnlyAdmin, managed_agents, managed_projects, readable_by
+from tasks.admin.scope import PUBLIC, ReadOnlyAdmin, managed_agents, managed_projects
 from tasks.events.kinds import CATALOGUE
 from tasks.events.words import sentence
 from tasks.models import Event, Project, Review, Run, RunStatus, Task, Verdict
@@ -192,7 +192,7 @@ class EventAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # Events outlive their tasks, so the names stored in them are shown, not those of the related rows.
-        return super().get_queryset(request).filter(readable_by(request))
+        return super().get_queryset(request).filter(PUBLIC)
 
     def of_task(self, queryset: QuerySet[Any], project: Project, number: int) -> QuerySet[Any]:
         task = Task.objects.filter(project=project, number=number).first()

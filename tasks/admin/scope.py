@@ -50,10 +50,8 @@ def managed_agents(request: HttpRequest) -> QuerySet[Agent]:
     return agents.filter(Q(user__in=members) | Q(owner_project__in=ids) | Q(owner_user=request.user.pk))
 
 
-def readable_by(request: HttpRequest) -> Q:
-    """Events that the user may read: all except those private to somebody else."""
-    user_id = request.user.pk
-    return Q(recipient__isnull=True) | Q(recipient_id=user_id) | Q(actor_id=user_id)
+#: Events of the history. Those that are recorded for one person alone, such as notifications, are no part of it.
+PUBLIC = Q(recipient__isnull=True)
 
 
 class ScopedAdmin(admin.ModelAdmin):

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 
 from tasks import clock
 from tasks.admin.columns import marks_of, status_badge
-from tasks.admin.scope import ScopedAdmin, readable_by
+from tasks.admin.scope import PUBLIC, ScopedAdmin
 from tasks.assignment.decisions import latest_decision
 from tasks.errors import DomainError
 from tasks.models import Agent, Event, Run, Task
@@ -54,7 +54,7 @@ class TaskPage(ScopedAdmin):
         run = scene.held
         runs = list(Run.objects.filter(task=task).select_related("agent").defer("checkpoint").order_by("-number")[:50])
         assigned = [a for a in task.assignments.select_related("agent", "assigned_by").order_by("id") if a.counts]
-        events = list(Event.objects.filter(readable_by(request), task=task).order_by("-id")[: SHOWN_EVENTS + 1])
+        events = list(Event.objects.filter(PUBLIC, task=task).order_by("-id")[: SHOWN_EVENTS + 1])
         return {
             "task": task,
             "badge": status_badge(task),

@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Prefetch
+from django.db.models.functions import Now
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +17,7 @@ from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import agents as agent_verbs
 from tasks.api.fields import MOST_SKILLS
 from tasks.api.owners import OwnerInput, OwnerOutput, owner_of, with_owner
+from tasks.assignment.presence import State, state_of
 from tasks.finding import find_agent
 from tasks.models import Agent, AgentKind, AgentSkill, Availability
 from tasks.querysets import AgentQuerySet
@@ -37,7 +40,8 @@ class AgentOutput(serializers.Serializer):
     name = serializers.CharField()
     kind = serializers.ChoiceField(AgentKind.choices)
     enabled = serializers.BooleanField()
-    availability = serializers.ChoiceField(Availability.choices)
+    availability = serializers.ChoiceField(Availability.choices, help_text="What its owner has set.")
+    state = serializers.SerializerMethodField(help_text="Whether it would be given work now, and if not, why.")
     version = serializers.CharField()
     owner = OwnerOutput(source="*", allow_null=True)
     working_hours = serializers.CharField()
@@ -46,10 +50,15 @@ class AgentOutput(serializers.Serializer):
     load = Load(source="*")
     last_seen_at = serializers.DateTimeField(allow_null=True)
 
+    @extend_schema_field(serializers.ChoiceField(State.choices))
+    def get_state(self, agent: Any) -> str:
+        return state_of(agent, agent.as_of).value
+
 
 def _for_output(agents: AgentQuerySet, reader: User) -> AgentQuerySet:
     skills = AgentSkill.objects.select_related("skill")
-    return with_owner(agents.with_load(), reader).prefetch_related(Prefetch("skills", skills))
+    counted = agents.with_load().annotate(as_of=Now())
+    return with_owner(counted, reader).prefetch_related(Prefetch("skills", skills))
 
 
 def show_agent(agent: Agent, reader: User) -> dict[str, Any]:

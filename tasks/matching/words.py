@@ -90,7 +90,7 @@ def _counted(code: str, count: int) -> str:
     if code == "eligible":
         return f"{count} more could do it"
     words = REASONS.get(code, code.replace("_", " "))
-    return f"{count} more: not offered, each {words}"
+    return f"{count} more: not offered, {'each ' if count > 1 else ''}{words}"
 
 
 def why_nobody(rows: Sequence[Row], others: dict[str, Any], *, most: int = 4) -> str:

@@ -12,9 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tasks import clock
-from tasks.assignment.candidates import ALIVE_FOR, barred
-from tasks.matching.facts import OFF_HOURS
-from tasks.models import Agent, AgentKind, Assignment, Availability, Invitation, Project, Run, Task
+from tasks.assignment.presence import State, state_of
+from tasks.models import Agent, AgentKind, Assignment, Invitation, Project, Run, Task
 from tasks.permissions import is_staff_somewhere
 from tasks.transitions import Status
 
@@ -63,21 +62,8 @@ class AgentCard:
         return any(run.stalled_at for run in self.runs)
 
     @property
-    def state(self) -> str:
-        """``disabled``, ``paused``, ``never seen`` or ``silent`` (an LLM agent), ``off hours`` or ``available``."""
-        if not self.agent.enabled:
-            return "disabled"
-        if self.agent.availability == Availability.PAUSED:
-            return "paused"
-        if self.agent.kind == AgentKind.LLM:
-            seen = self.agent.last_seen_at
-            if seen is None:
-                return "never seen"
-            if seen < self.now - ALIVE_FOR:
-                return "silent"
-        elif barred(self.agent, self.now) == OFF_HOURS:
-            return "off hours"
-        return "available"
+    def state(self) -> State:
+        return state_of(self.agent, self.now)
 
 
 def _open_assignments() -> RawSQL:

@@ -26,16 +26,16 @@ DAYS = 30
 class ComparisonForm(forms.Form):
     """What to simulate: a project's past, or synthetic work."""
 
-    project = forms.ModelChoiceField(Project.objects.none(), required=False, to_field_name="key", label="Work of")
+    project = forms.ModelChoiceField(Project.objects.none(), required=False, to_field_name="key", label="Work")
     load = forms.FloatField(min_value=0.1, max_value=5, initial=1.0, label="Load")
-    seed = forms.IntegerField(min_value=0, max_value=9999, initial=0, label="Luck")
+    seed = forms.IntegerField(min_value=0, max_value=9999, initial=0, label="Random seed")
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         project: Any = self.fields["project"]
         managed = Membership.objects.filter(user=user, role=Role.MANAGER).values("project")
         project.queryset = Project.objects.all() if sees_all(user) else Project.objects.filter(pk__in=managed)
-        project.empty_label = "none: synthetic work"
+        project.empty_label = "Synthetic"
         project.label_from_instance = str
 
 

@@ -8,7 +8,7 @@ from tasks.actions.lifecycle import cancel_task
 from tasks.actions.runs import complete_run
 from tasks.admin import bulk, bulk_views
 from tasks.errors import IllegalTransition
-from tasks.models import Assignment, Event, Run, Task
+from tasks.models import Agent, Assignment, Event, Run, Task
 from tasks.tests.admin_pages import LIST, act, messages_of, signed_in
 
 
@@ -40,6 +40,27 @@ def in_review(cast, new_task):
         return task
 
     return create
+
+
+def test_assign_action_says_for_how_many_there_is_room(cast, new_task, ada):
+    Agent.objects.filter(pk=cast.atlas.pk).update(max_concurrent=1)
+    Agent.objects.filter(pk=cast.bert.pk).update(max_concurrent=1)
+    claim_task(actor=cast.bert.user, task=new_task())
+    page = act(ada, "assign", [new_task(), new_task()])
+    rooms = {candidate.agent.slug: candidate.room for candidate in page.context["candidates"]}
+    assert (rooms["atlas"], rooms["bert"], rooms["hugo"]) == (1, 0, 2)
+    text = " ".join(page.content.decode().split())
+    assert '<span class="tp-mark tp-warn">2 of 2</span> <small>room for 1 now</small>' in text
+    assert '<span class="tp-mark tp-warn">2 of 2</span> <small>room for none now</small>' in text
+
+
+def test_action_that_can_change_nothing_says_so_before_it_asks(new_task, in_review, ada):
+    tasks = [new_task(), new_task()]
+    answer = act(ada, "request_changes", tasks, follow=True)
+    assert messages_of(answer) == [
+        "All 2 selected tasks are not started and cannot be sent back for changes; nothing was changed."
+    ]
+    assert "form" in act(ada, "request_changes", [*tasks, in_review()]).context
 
 
 def test_assign_action_shows_fitting_agents_and_assigns_several(cast, new_task, ada):

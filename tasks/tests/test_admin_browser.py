@@ -47,7 +47,7 @@ def test_walk_of_manual_assignment_ends_with_the_agents_at_work(cast, new_task, 
 
     expect(page.get_by_role("heading", name="Assign 2 tasks")).to_be_visible()
     atlas = page.locator("#candidates tbody tr", has_text="atlas")
-    for fact in ("has not called lately", "0 active + 0 assigned of 10", "python 4 of 3", "all 2", "never"):
+    for fact in ("Never seen", "0 active + 0 assigned of 10", "python 4 of 3", "all 2", "never"):
         expect(atlas).to_contain_text(fact)
     expect(page.locator("#candidates tbody tr").first).to_contain_text("atlas")
     page.get_by_label("Find an agent").fill("bert")

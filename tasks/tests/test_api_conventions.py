@@ -16,6 +16,7 @@ from tasks.api import agents, me, projects
 from tasks.api import runs as run_api
 from tasks.api.tasks.output import TaskOutput
 from tasks.models import Membership, Skill, Task
+from tasks.transitions import Status
 
 
 def names_of(serializer) -> set[str]:
@@ -403,3 +404,48 @@ def test_wrong_values_are_refused_in_our_own_words(cast, api, path, body, detail
     caller = api.atlas if path.endswith("claim_next") else api.ada
     answer = caller.post(path, body)
     assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+
+@pytest.mark.parametrize(
+    ("field", "place"),
+    [
+        ("version", 'as in If-Match: "3".'),
+        ("status", "/cancel"),
+        ("assignees", "/assign"),
+        ("depends_on", "/dependencies"),
+    ],
+)
+def test_patch_of_a_field_that_has_its_own_place_names_it(api, new_task, field, place):
+    answer = api.ada.patch(f"/tasks/{new_task().ref}", {field: 1, "titel": "x"})
+    errors = answer.json()["errors"]
+    assert (answer.status_code, set(errors)) == (400, {field, "titel"})
+    assert place in errors[field][0]
+
+
+@pytest.mark.parametrize("name", ["status", "priority"])
+def test_filter_by_an_unknown_word_lists_the_known_ones(api, name):
+    known = {"status": [status.value for status in Status], "priority": ["low", "normal", "high", "urgent"]}[name]
+    sentence = api.ada.get(f"/tasks?{name}=done").json()["errors"][name][0]
+    assert sentence.endswith(f"Known: {', '.join(known)}.")
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("/taks", "tasks"),
+        ("/task/OPS-1/claim", "tasks/OPS-1/claim"),
+        ("/tasks/OPS-1/aprove/", "tasks/OPS-1/approve"),
+        ("/tasks/claimnext", "tasks/claim_next"),
+        ("/notifications/red", "notifications/read"),
+    ],
+)
+def test_mistyped_path_names_the_nearest(api, path, near):
+    answer = api.ada.get(path)
+    assert answer.status_code == 404
+    assert f"did you mean /api/v1/{near}?" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/", "/xyzzy", "/" + "a/" * 300, "/tasks/a/b/c/d/e/f/g/h/i", "/" + "t" * 5000])
+def test_path_that_is_like_none_names_none(api, path):
+    answer = api.ada.get(path)
+    assert answer.json()["detail"] == "The API has no such path; see /api/v1/docs."

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tasks.actions import claims, runs
-from tasks.models import Agent, Availability, Membership, Role, Run
+from tasks.models import Agent, AgentKind, Availability, Membership, Role, Run
 from tasks.pages import agents as page_module
 from tasks.tests.cast import join, make_agent, make_user
 
@@ -63,22 +63,43 @@ def test_agents_page_counts_work_elsewhere_without_naming_it(see, cast, new_task
 
 
 @pytest.mark.parametrize(
-    ("changes", "state"),
+    ("changes", "state", "label"),
     [
-        ({}, "never seen"),
-        ({"last_seen_at": 0}, "available"),
-        ({"last_seen_at": 600}, "silent"),
-        ({"availability": Availability.PAUSED}, "paused"),
-        ({"enabled": False}, "disabled"),
+        ({}, "never_seen", "Never seen"),
+        ({"last_seen_at": 0}, "available", "Available"),
+        ({"last_seen_at": 600}, "silent", "Silent"),
+        ({"availability": Availability.PAUSED}, "paused", "Paused"),
+        ({"enabled": False}, "disabled", "Disabled"),
+        (
+            {
+                "kind": AgentKind.HUMAN,
+                "owner_user": None,
+                "owner_project": None,
+                "time_zone": "UTC",
+                "working_hours": "NEVER",
+            },
+            "off_hours",
+            "Off hours",
+        ),
     ],
 )
-def test_agent_state_is_a_word(see, cast, changes, state):
+def test_agent_state_is_the_same_word_everywhere(see, cast, client, api, new_task, changes, state, label):
     if "last_seen_at" in changes:
         changes = {"last_seen_at": timezone.now() - timedelta(seconds=changes["last_seen_at"])}
+    if "kind" in changes:
+        another_day = (timezone.now() + timedelta(days=2)).strftime("%a")
+        hours = {"time_zone": "UTC", "working_hours": f"{another_day} 09:00-10:00"}
+        changes = changes | hours | {"owner_user": None, "owner_project": None}
     Agent.objects.filter(pk=cast.atlas.pk).update(**changes)
     response = see(cast.ada.user)
     assert next(card.state for card in response.context["cards"] if card.agent == cast.atlas) == state
-    assert state.capitalize() in response.content.decode()
+    assert label in response.content.decode()
+    assert api.ada.get("/agents/atlas").json()["state"] == state
+    client.force_login(cast.ada.user)
+    mark = rf'<span class="tp-mark tp-\w+">{label}</span>'
+    one_of = {"off_hours": "available", "never_seen": "silent"}.get(state, state)
+    assert re.search(mark, client.get(f"/admin/tasks/agent/?availability={one_of}&q=atlas").content.decode())
+    assert re.search(mark, client.get(f"/admin/tasks/task/bulk/assign/?ids={new_task().pk}").content.decode())
 
 
 def test_agents_page_filters_by_kind_name_and_skill(see, cast):

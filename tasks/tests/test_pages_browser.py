@@ -232,3 +232,37 @@ def test_times_are_shown_in_the_zone_of_the_reader(open_page, cast, new_task):
     assert due.get_attribute("datetime") == "2026-01-15T23:30:00Z"
     assert "16 Jan 2026" in due.inner_text()
     assert "08:30" in due.inner_text()
+
+
+def test_cards_hold_what_they_show_and_the_account_has_its_name(open_page, cast, new_task):
+    for agent in (cast.atlas, cast.bert, cast.hugo):
+        agent.slug = agent.name = f"{agent.slug}-with-a-long-name"
+        agent.save()
+    ahead = timezone.now() + timedelta(days=400)
+    long_ago = timezone.now() - timedelta(days=800)
+    for number, team in enumerate(([cast.atlas, cast.bert], [cast.atlas, cast.bert, cast.hugo])):
+        new_task(f"Due {number}", assignees=team, due_at=ahead, labels=["a-label-that-is-longer-than-its-card-is-wide"])
+        done = new_task(f"Done {number}", assignees=team)
+        fields = {"status": "completed", "started_at": long_ago, "completed_at": long_ago}
+        Task.objects.filter(pk=done.pk).update(**fields)
+    for width in (1280, 360):
+        tab = open_page("/", user=cast.ada.user, width=width)
+        outside = tab.page.evaluate(
+            """[...document.querySelectorAll(".card *")].filter((part) => {
+              const inner = part.getBoundingClientRect();
+              const card = part.closest(".card").getBoundingClientRect();
+              return inner.width > 0 && inner.right > card.right;
+            }).length"""
+        )
+        names = tab.page.evaluate("[...document.querySelectorAll('.card-names')].map((name) => name.clientWidth)")
+        assert (outside, min(names) > 24) == (0, True)
+        assert "Account of ada" in tab.page.locator("summary").first.inner_text().replace("\n", " ")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_api_docs_follow_the_colour_scheme(open_page, cast, dark):
+    tab = open_page("/api/v1/docs", user=cast.ada.user, dark=dark)
+    title = tab.page.locator(".swagger-ui .info .title")
+    title.wait_for()
+    lightness = title.evaluate("(part) => Number(getComputedStyle(part).color.match(/\\d+/)[0])")
+    assert (lightness > 128) is dark

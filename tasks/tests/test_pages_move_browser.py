@@ -68,7 +68,7 @@ def test_drop_that_needs_a_note_asks_for_it_and_can_be_left(open_page, cast, in_
     assert page.locator(column("in_review", in_review)).count() == 1
     drag(page, in_review, "not_started")
     page.fill(f"{DIALOG} textarea", "Say more about it")
-    page.click(f"{DIALOG} >> text=Send back")
+    page.click(f"{DIALOG} >> text=Request changes")
     page.wait_for_selector(column("not_started", in_review))
     assert in_review.runs.get().reviews.get().note == "Say more about it"
 
@@ -80,7 +80,7 @@ def test_card_is_moved_by_keyboard_alone(open_page, cast, in_review, new_task):
     page.keyboard.press("m")
     page.wait_for_selector(f"{MENU}[role=menu]")
     assert page.locator(f"{MENU} [role=menuitem]").all_inner_texts() == [
-        "Send back: to “Not started”",
+        "Request changes: to “Not started”",
         "Approve: to “Completed”",
     ]
     page.keyboard.press("Escape")

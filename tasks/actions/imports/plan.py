@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from taskproject.texts import counted
 from tasks.errors import DomainError
 
 #: A file of thousands of tasks may have as many notes; nobody reads more than these.
@@ -202,7 +203,7 @@ def summary_of(notes: Iterable[Note]) -> list[str]:
         of = f", {name}" if name else ""
         sentences.append(f"{'items' if same[0].item else 'lines'} {numbers}{more}{of}: {detail}")
     if rest := sum(map(len, list(alike.values())[MOST_SENTENCES:])):
-        sentences.append(f"{rest} more note{'s' if rest > 1 else ''}; --json lists the first {MOST_NOTES}.")
+        sentences.append(f"{counted(rest, 'more note')}; --json lists the first {MOST_NOTES}.")
     return sentences
 
 
@@ -214,9 +215,8 @@ class PlanRefused(DomainError):
     def __init__(self, problems: list[Problem], *, unknown_assignees: Iterable[str] = ()) -> None:
         self.problems = sorted(set(problems), key=in_the_file)
         self.unknown_assignees = sorted(unknown_assignees)
-        count = len(self.problems)
         super().__init__(
-            f"Nothing was imported: {count} problem{'s' if count > 1 else ''}.",
+            f"Nothing was imported: {counted(len(self.problems), 'problem')}.",
             problems=[problem.as_dict() for problem in self.problems],
             unknown_assignees=self.unknown_assignees,
         )

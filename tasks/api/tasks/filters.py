@@ -9,9 +9,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
+from taskproject.errors import unknown_choice
 from taskproject.times import read_moment
 from tasks.api.tasks.output import PRIORITIES
-from tasks.errors import Invalid, unknown_name
+from tasks.errors import Invalid
 from tasks.models import Agent, Assignment, AssignmentEnd, Project, RequiredSkill, Task
 from tasks.querysets import TaskQuerySet
 from tasks.refs import parse_ref
@@ -69,9 +70,7 @@ class SeveralField(forms.Field):
         for part in parts:
             if part not in self.words:
                 # As a parameter: in the message itself, a % from the caller would be read as a format.
-                raise forms.ValidationError(
-                    "%(sentence)s", params={"sentence": unknown_name(part, list(self.words), what="value")}
-                )
+                raise forms.ValidationError("%(sentence)s", params={"sentence": unknown_choice(part, list(self.words))})
         return [self.words[part] for part in parts] or None
 
 

@@ -1,6 +1,6 @@
 """Tasks as resources: list, create, read, change, delete."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
@@ -77,6 +77,13 @@ class TaskInput(TaskFields):
 
 class TaskPatch(TaskFields):
     """Changes to a task. Status, assignees and dependencies have their own endpoints."""
+
+    elsewhere: ClassVar[dict[str, str]] = {
+        "version": 'Send the version that you read as a header, as in If-Match: "3".',
+        "status": "The verbs change it, as in POST /tasks/{ref}/cancel; see /api/v1/docs.",
+        "assignees": "Use POST /tasks/{ref}/assign and /tasks/{ref}/unassign.",
+        "depends_on": "Use POST and DELETE /tasks/{ref}/dependencies.",
+    }
 
     title = DeclaredField(catalogue.TITLE, required=False)
 

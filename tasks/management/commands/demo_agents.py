@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import CommandParser
 
+from taskproject.texts import counted
 from tasks.demo.client import Client, Refused, Unreachable
 from tasks.demo.fleet import Fleet
 from tasks.demo.plan import MOST_AGENTS, PROJECT_KEY, create_demo_agents, fresh_tokens, revoke
@@ -70,7 +71,7 @@ class Command(BaseCommand):
         own: list[AgentToken] = []
         if tokens:
             if count is not None and count > len(tokens):
-                raise WrongUse(f"--count: {TOKENS_VARIABLE} has tokens for {len(tokens)} agents only.")
+                raise WrongUse(f"--count: {TOKENS_VARIABLE} has tokens for {counted(len(tokens), 'agent')} only.")
             tokens = tokens[:count]
         else:
             agents = create_demo_agents(project_named(options["project"]), count or DEFAULT_COUNT)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.core.management.base import CommandParser
 from tqdm import tqdm
 
+from taskproject.texts import counted
 from tasks import clock
 from tasks.assignment.replay import replay_of
 from tasks.errors import unknown_name
@@ -49,7 +50,9 @@ class Command(BaseCommand):
             "--load", type=float, default=1.0, help="Work relative to what the team can do (default: 1)."
         )
         parser.add_argument("--seed", type=int, default=0, help="Random seed (default: 0).")
-        parser.add_argument("--seeds", type=int, default=1, help="Runs with different luck to average (default: 1).")
+        parser.add_argument(
+            "--seeds", type=int, default=1, help="Runs with different random seeds to average (default: 1)."
+        )
 
     def run(self, **options: Any) -> None:
         policies = [_policy(name) for name in options["policy"] or names()]
@@ -97,7 +100,7 @@ class Command(BaseCommand):
             f"{title:<{width}}" if name == "policy" else f"{title:>{width}}"
             for (name, title, _), width in zip(COLUMNS, widths, strict=True)
         ]
-        self.say(f"{outcomes[0].tasks} tasks" if outcomes else "")
+        self.say(counted(outcomes[0].tasks, "task") if outcomes else "")
         self.say("".join(heads))
         for outcome in outcomes:
             self.say("".join(form.format(getattr(outcome, name)) for name, _, form in COLUMNS))

@@ -30,7 +30,6 @@ REQUEST_CHANGES = Verb(
     fields=(note(missing="Say what should change."),),
     doors=EVERYWHERE,
     icon="back",
-    submit="Send back",
     tag="review",
     operation="request_changes",
     example={"note": "Please add a test."},
