@@ -6,11 +6,13 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
 from taskproject import sqlite
+from taskproject.static_files import collected_before_a_change
 
 IN_MEMORY_LAYER = "channels.layers.InMemoryChannelLayer"
 OUR_APPS = ("taskproject", "tasks", "messaging", "reports")
@@ -119,5 +121,20 @@ def check_channel_layer(app_configs: Sequence[AppConfig] | None = None, **kwargs
             "Without REDIS_URL, news does not reach other processes at once; they find it when they poll.",
             hint="Set REDIS_URL if more than one process serves.",
             id="taskproject.I003",
+        )
+    ]
+
+
+@register(Tags.staticfiles)
+def check_collected_files(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Pages refer to the collected copies, so those must not be older than their sources."""
+    name = collected_before_a_change(staticfiles_storage)
+    if not name:
+        return []
+    return [
+        Warning(
+            f"{name} has changed since the static files were collected, and pages still use the older copy.",
+            hint="Run `manage.py collectstatic --noinput` and start again.",
+            id="taskproject.W004",
         )
     ]

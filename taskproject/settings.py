@@ -172,6 +172,7 @@ MIDDLEWARE = [
     "taskproject.middleware.ContentSecurityPolicyMiddleware",
     "taskproject.signing_in.SignInMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "taskproject.middleware.CompressionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -234,6 +235,10 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "taskproject.static_files.HashedStaticFiles"},
+}
 WHITENOISE_USE_FINDERS = True
 # Without `collectstatic` the finders serve the files; its missing folder needs no warning.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)

@@ -1,0 +1,30 @@
+"""The sample files of the deployment: what they name exists, and loads in the order in which uvicorn loads it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEPLOY = ROOT / "docs" / "deploy"
+
+
+def test_web_unit_names_what_uvicorn_can_load():
+    unit = (DEPLOY / "taskproject-web.service").read_text()
+    named = re.findall(r"taskproject[a-z.]*:[A-Za-z]+", unit)
+    assert len(named) == 3
+    protocols_first = sorted(named, key=lambda name: name.endswith(":application"))
+    code = "import sys; from uvicorn.importer import import_from_string as load; [load(name) for name in sys.argv[1:]]"
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *protocols_first], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_guide_names_files_that_exist():
+    guide = (DEPLOY / "README.md").read_text()
+    named = set(re.findall(r"docs/deploy/[a-z.-]+[a-z]", guide))
+    assert len(named) == 4
+    assert [path for path in named if not (ROOT / path).is_file()] == []
