@@ -25,7 +25,7 @@ PARAMETERS = {
     "kinds": "Comma-separated kinds, such as `task.assigned,task.status_changed`. The schema"
     " `EventOutput` lists all; an unknown one is refused with the nearest.",
     "limit": f"At most {LIMIT}; {DEFAULT_LIMIT} by default.",
-    "wait": f"Seconds to wait for the next event, at most {WAIT}.",
+    "wait": f"Seconds to wait for the next event, at most {WAIT}. One caller may have 100 calls waiting; more get 429.",
 }
 TASK_PARAMETERS = ("after", "kinds", "limit", "wait")
 

@@ -150,9 +150,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timers()
         super().handle_websocket_upgrade()
         socket = self.transport.get_protocol()
-        assert isinstance(socket, BoundedSocket)
-        socket.registry, self._registry = self._registry, None
-        if not socket.handshake_initiated:
+        if isinstance(socket, BoundedSocket):
+            socket.registry, self._registry = self._registry, None
+        else:
+            self._unregister()  # Uvicorn was started with other sockets, which nobody counts.
+        if not getattr(socket, "handshake_initiated", True):
             # The library behind the sockets gives a head that it cannot read up without an answer.
             self._refuse("validation_error", "This is not the opening of a socket.")
 

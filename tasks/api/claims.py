@@ -70,7 +70,8 @@ class ClaimNextView(View):
         catalogue.CLAIM_NEXT.tag,
         "claim_next",
         "Claim what I should do next",
-        f"{description_of(catalogue.CLAIM_NEXT)} With `wait_seconds` the call waits for work. If there is none, "
+        f"{description_of(catalogue.CLAIM_NEXT)} With `wait_seconds` the call waits for work; one caller may have 100 "
+        "calls waiting, and more get 429. If there is none, "
         "`runs` is empty and `reason` says why.",
         request=ClaimNextInput,
         responses=ClaimedOutput,
