@@ -6,7 +6,7 @@ class TaskprojectConfig(AppConfig):
     verbose_name = "taskproject"
 
     def ready(self) -> None:
-        from django.core.signals import request_started
+        from django.core.signals import request_finished, request_started
 
         from messaging.notifications.making import follower
         from taskproject import (
@@ -20,3 +20,4 @@ class TaskprojectConfig(AppConfig):
         # The engine belongs to tasks, which knows nothing about messaging; they are connected here.
         engine.companions.append(follower)
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")
+        request_finished.connect(outages.end_request, dispatch_uid="taskproject.outages")

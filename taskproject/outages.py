@@ -7,7 +7,7 @@ takes more than the error to say it: a COMMIT whose answer was lost may have bee
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,8 @@ READ_ONLY = "25006"
 AWAY_SQLITE_CODES = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
 #: Statements outside a transaction with an effect of their own.
 WRITING = ("INSERT", "UPDATE", "DELETE")
+#: Methods of requests that only read.
+READING = ("GET", "HEAD", "OPTIONS")
 REPORT_SECONDS = 30.0
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 class EffectsKnown:
-    """For a database wrapper: knows whether anything since ``forget_effects`` may have been committed."""
+    """For a database wrapper: knows whether anything since ``begin_request`` may have been committed."""
 
     in_atomic_block: bool
     execute_wrappers: list[Callable[..., Any]]
@@ -60,12 +62,20 @@ class EffectsKnown:
         self.may_have_effect = False
         self.execute_wrappers.append(self._watch)
 
-    def forget_effects(self) -> None:
+    def begin_request(self, *, only_reads: bool) -> None:
+        """From here on this thread serves a request."""
         self.may_have_effect = False
+
+    def end_request(self) -> None:
+        """It serves none any more."""
 
     def _watch(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if self.in_atomic_block or not sql.startswith(WRITING):
             return execute(sql, params, many, context)
+        return self._execute_alone(execute, sql, params, many, context)
+
+    def _execute_alone(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Execute a writing statement that is its own transaction."""
         with self._effect():
             return execute(sql, params, many, context)
 
@@ -90,11 +100,28 @@ class EffectsKnown:
         return state is not None and not state.startswith(LOST_CLASSES)
 
 
-def begin_request(**_: Any) -> None:
-    """Receiver of ``request_started``: from here on effects are those of this request."""
+_thread = threading.local()
+
+
+def begin_request(environ: Mapping[str, Any] | None = None, **_: Any) -> None:
+    """Receiver of ``request_started``."""
+    _thread.only_reads = environ is not None and environ.get("REQUEST_METHOD") in READING
+    for connection in connections.all():
+        if isinstance(connection, EffectsKnown):
+            connection.begin_request(only_reads=_thread.only_reads)
+
+
+def end_request(**_: Any) -> None:
+    """Receiver of ``request_finished``."""
+    _thread.only_reads = False
     for connection in connections.all(initialized_only=True):
         if isinstance(connection, EffectsKnown):
-            connection.forget_effects()
+            connection.end_request()
+
+
+def only_reads() -> bool:
+    """Whether this thread serves a request that only reads: it must not wait for those that write."""
+    return getattr(_thread, "only_reads", False)
 
 
 def may_have_effect() -> bool:

@@ -2,12 +2,17 @@
 
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import UpdateError
+from django.db import Error
 
-from taskproject.outages import is_outage
+from taskproject.outages import is_outage, only_reads
 
 
 class SessionStore(db.SessionStore):
-    """Django's answers 400 "session was deleted" to any error while saving; an outage stays an outage here."""
+    """Django's answers 400 "session was deleted" to any error while saving; an outage stays an outage here.
+
+    A page that finds its session outdated (a new password) would delete it, and so wait for whoever writes. If it
+    cannot at once, the session stays: it is refused each time, and ``clearsessions`` removes it.
+    """
 
     def save(self, must_create: bool = False) -> None:
         try:
@@ -16,3 +21,10 @@ class SessionStore(db.SessionStore):
             if (cause := error.__context__) is not None and is_outage(cause):
                 raise cause from None
             raise
+
+    def delete(self, session_key: str | None = None) -> None:
+        try:
+            super().delete(session_key)
+        except Error as error:
+            if not (only_reads() and is_outage(error)):
+                raise

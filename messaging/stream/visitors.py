@@ -16,8 +16,9 @@ from taskproject.errors import NotAuthenticated
 from taskproject.reach import FULL, Reach, limited
 from tasks import clock
 from tasks.models import AgentToken, Membership, Project
+from tasks.presence import presence
 from tasks.querysets import is_superuser, sees_all
-from tasks.tokens import note_seen, reach_of_tokens, token_of, why_refused
+from tasks.tokens import reach_of_tokens, token_of, why_refused
 
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
@@ -115,7 +116,8 @@ def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
 
 
 def audit(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
-    """``standing`` of the followers; also records that agents among them are alive, even if they only listen."""
+    """``standing`` of the followers; also notes that agents among them are here, even if they only listen."""
     stand = standing(visitors)
-    note_seen({visitor.token_id for visitor in stand.values() if visitor is not None and visitor.token_id is not None})
+    now = clock.now()
+    presence.note({visitor.token_id: now for visitor in stand.values() if visitor and visitor.token_id is not None})
     return stand

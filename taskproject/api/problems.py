@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from taskproject.api.paths import nearest_path
 from taskproject.api.renderers import JSONRenderer
 from taskproject.errors import DomainError, codes, shortened
-from taskproject.outages import is_outage, may_have_effect, report
+from taskproject.outages import READING, is_outage, may_have_effect, report
 
 CONTENT_TYPE = "application/problem+json"
 #: The answers if the database is down, or ended a wait for a lock.
@@ -80,7 +80,7 @@ def problem_of(error: DomainError) -> dict[str, Any]:
 def problem_of_outage(request: HttpRequest | Request | None = None) -> dict[str, Any]:
     """The database is away or too busy. None stands for a request that only reads."""
     code, detail = "unavailable", NOTHING_DONE
-    if request is not None and request.method not in ("GET", "HEAD", "OPTIONS") and may_have_effect():
+    if request is not None and request.method not in READING and may_have_effect():
         code = "outcome_unknown"
         detail = UNKNOWN + (SAME_KEY if "Idempotency-Key" in request.headers else LOOK_FIRST)
     return problem(code, detail, retry_after_seconds=RETRY_AFTER_SECONDS)

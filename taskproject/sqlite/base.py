@@ -7,24 +7,31 @@ queue (``turns``), and the first in line retries every few milliseconds, competi
 
 import random
 import time
+from collections.abc import Callable
 from sqlite3 import dbapi2
 from typing import Any
 
+from django.conf import settings
 from django.db import Error
 from django.db.backends.sqlite3 import base
 from django.db.backends.utils import debug_transaction
 
 from taskproject.outages import EffectsKnown
 from taskproject.sqlite.folding import FUNCTION, folded
-from taskproject.sqlite.turns import Turns, turns_at
+from taskproject.sqlite.turns import Stuck, Turns, turns_at
 
 #: Pause between tries while another process writes; one of our transactions takes a few milliseconds.
 PAUSE_SECONDS = 0.002
 DEFAULT_TIMEOUT_SECONDS = 5.0
+#: How long a request that may write waits for the lock: less than its client does. Commands and the engine wait for the
+#: option ``timeout``.
+REQUEST_SECONDS = 10.0
+#: How long a request that only reads waits where it would write after all, such as to remove a session that has ended.
+READ_SECONDS = 0.05
 
 
 class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
-    """A connection whose transactions wait for their turn; the option ``timeout`` limits the wait, in seconds."""
+    """A connection whose writes wait for their turn; the option ``timeout`` limits the wait, in seconds."""
 
     transaction_mode: str | None
     #: Whether ``folding`` may use its function.
@@ -33,6 +40,24 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._turns: Turns | None = None
+        #: What the request that this thread serves may wait; None if it serves none.
+        self._request_seconds: float | None = None
+
+    def begin_request(self, *, only_reads: bool) -> None:
+        super().begin_request(only_reads=only_reads)
+        self._request_seconds = READ_SECONDS if only_reads else REQUEST_SECONDS
+
+    def end_request(self) -> None:
+        super().end_request()
+        self._request_seconds = None
+
+    @property
+    def _timeout(self) -> float:
+        return float(self.settings_dict["OPTIONS"].get("timeout", DEFAULT_TIMEOUT_SECONDS))
+
+    @property
+    def _patience(self) -> float:
+        return self._timeout if self._request_seconds is None else min(self._timeout, self._request_seconds)
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -43,33 +68,60 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
         if self.transaction_mode != "IMMEDIATE" or self.is_in_memory_db():
             super()._start_transaction_under_autocommit()  # type: ignore[misc]  # unknown to the stubs
             return
-        timeout = float(self.settings_dict["OPTIONS"].get("timeout", DEFAULT_TIMEOUT_SECONDS))
-        until = time.monotonic() + timeout
-        turns = turns_at(str(self.settings_dict["NAME"]))
-        # Not getting the turn is not an error yet: SQLite decides, within the same timeout.
-        if turns.take(timeout):
-            self._turns = turns
         try:
             with debug_transaction(self, "BEGIN IMMEDIATE"), self.wrap_database_errors:
-                self._begin(until, timeout)
+                until = self._take_turn()
+                self._begin(until)
         except BaseException:
             self._pass_on()
             raise
 
-    def _begin(self, until: float, timeout: float) -> None:
-        connection = self.connection
-        connection.execute("PRAGMA busy_timeout = 0")
+    def _execute_alone(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if self.transaction_mode != "IMMEDIATE" or self.is_in_memory_db():
+            return super()._execute_alone(execute, sql, params, many, context)
+        self.ensure_connection()
+        try:
+            with self.wrap_database_errors:
+                until = self._take_turn()
+            self._be_patient(max(0.0, until - time.monotonic()))
+            return super()._execute_alone(execute, sql, params, many, context)
+        finally:
+            self._pass_on()
+            self._be_patient(self._timeout)
+
+    def _take_turn(self) -> float:
+        """Wait in line; returns until when to try for the lock."""
+        patience = self._patience
+        until = time.monotonic() + patience
+        turns = turns_at(str(self.settings_dict["NAME"]))
+        # Threads are few: if the line does not move, those that read need the rest.
+        most = settings.HTTP_THREADS // 2 if self._request_seconds is not None else None
+        try:
+            if turns.take(patience, most_waiting=most):
+                self._turns = turns
+        except Stuck:
+            raise dbapi2.OperationalError("database is locked, and enough others wait for it") from None
+        # Not getting the turn is not an error yet: SQLite decides, within the same patience.
+        return until
+
+    def _begin(self, until: float) -> None:
+        self._be_patient(0)
         try:
             while True:
                 try:
-                    connection.execute("BEGIN IMMEDIATE")
+                    self.connection.execute("BEGIN IMMEDIATE")
                     return
                 except dbapi2.OperationalError as error:
                     if "locked" not in str(error) or time.monotonic() >= until:
                         raise
                 time.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))
         finally:
-            connection.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
+            self._be_patient(self._timeout)
+
+    def _be_patient(self, seconds: float) -> None:
+        """How long SQLite itself waits for a lock. Without WAL, reads need it too, for the moment of a commit."""
+        if self.connection is not None:
+            self.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     def _pass_on(self) -> None:
         turns, self._turns = self._turns, None

@@ -20,6 +20,7 @@ from tasks.events import kinds
 from tasks.events.reading import START, Cursor, read_events
 from tasks.events.recording import event, record
 from tasks.models import Agent, AgentToken, Event
+from tasks.presence import presence
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -201,6 +202,7 @@ def test_agent_that_only_listens_is_seen_and_one_that_is_refused_is_not(cast):
     def forget() -> None:
         AgentToken.objects.update(last_used_at=long_ago)
         Agent.objects.update(last_seen_at=long_ago)
+        presence.forget()
 
     async def story() -> None:
         socket, refused = await Socket(**headers).hello(), await Socket(**of_bert).hello()
@@ -211,6 +213,7 @@ def test_agent_that_only_listens_is_seen_and_one_that_is_refused_is_not(cast):
         while (await later(Agent.objects.get, pk=cast.atlas.pk)).last_seen_at == long_ago:
             assert asyncio.get_running_loop().time() < until, "atlas listens and is taken for silent"
             await asyncio.sleep(0.05)
+            await later(presence.flush)
         assert (await later(AgentToken.objects.get, agent=cast.atlas)).last_used_at > long_ago
         assert (await later(Agent.objects.get, pk=cast.bert.pk)).last_seen_at == long_ago
         await socket.leave()

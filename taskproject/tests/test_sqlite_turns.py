@@ -8,7 +8,7 @@ from threading import Lock
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from taskproject.sqlite.turns import Turns
+from taskproject.sqlite.turns import Stuck, Turns
 from tasks.tests.racing import at_once
 
 only_on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="Only on SQLite: PostgreSQL has many writers")
@@ -48,6 +48,53 @@ def test_turn_not_had_in_time_leaves_the_queue():
     assert not turns.take(0.01)
     assert not turns._waiting
     turns.pass_on()
+    assert turns.take(0)
+
+
+def test_line_that_does_not_move_takes_no_more_than_enough(monkeypatch):
+    turns = Turns()
+    assert turns.take(1)
+    waiting = threading.Thread(target=turns.take, args=[10])
+    waiting.start()
+    wait_until_queued(turns, 1)
+    assert not turns.take(0, most_waiting=1), "it has not waited long"
+    monkeypatch.setattr("taskproject.sqlite.turns.STUCK_SECONDS", 0.0)
+    assert not turns.take(0), "who serves no request may always wait"
+    assert not turns.take(0, most_waiting=2)
+    with pytest.raises(Stuck):
+        turns.take(10, most_waiting=1)
+    turns.pass_on()
+    waiting.join(10)
+
+
+def test_line_that_stops_moving_sends_away_those_beyond_enough(monkeypatch):
+    monkeypatch.setattr("taskproject.sqlite.turns.STUCK_SECONDS", 0.05)
+    turns, sent_away, served = Turns(), [], []
+    assert turns.take(1)
+
+    def wait(number):
+        try:
+            turns.take(30, most_waiting=2)
+        except Stuck:
+            sent_away.append(number)
+        else:
+            served.append(number)
+            turns.pass_on()
+
+    waiting = []
+    for number in range(4):
+        waiting.append(threading.Thread(target=wait, args=[number]))
+        waiting[-1].start()
+        until = time.monotonic() + 10
+        while len(turns._waiting) <= number and not sent_away:
+            assert time.monotonic() < until
+    for thread in waiting[2:]:
+        thread.join(10)
+    assert sorted(sent_away) == [2, 3]
+    turns.pass_on()
+    for thread in waiting:
+        thread.join(10)
+    assert served == [0, 1]
     assert turns.take(0)
 
 
@@ -142,3 +189,14 @@ def test_writers_that_come_at_once_all_get_their_turn(cast):
     before = type(cast.ops).objects.get(pk=cast.ops.pk).last_number
     at_once(*[bump] * 8)
     assert type(cast.ops).objects.get(pk=cast.ops.pk).last_number == before + 160
+
+
+@only_on_sqlite
+@pytest.mark.django_db(transaction=True)
+def test_statements_outside_a_transaction_all_get_their_turn(cast):
+    def rename():
+        for number in range(20):
+            type(cast.ops).objects.filter(pk=cast.ops.pk).update(name=f"x{number}")
+        return connection._turns
+
+    assert at_once(*[rename] * 8) == [None] * 8

@@ -249,7 +249,7 @@ def scene(cast, new_task, let_lease_end):
     return SimpleNamespace(clients=clients, names=names)
 
 
-def _filled(value, names):
+def filled(value, names):
     """``value`` with the scene's ids in place of ``{run}`` and ``{token}``."""
     if isinstance(value, str):
         for name, thing in names.items():
@@ -258,16 +258,16 @@ def _filled(value, names):
             value = value.replace("{" + name + "}", str(thing))
         return value
     if isinstance(value, dict):
-        return {key: _filled(item, names) for key, item in value.items()}
-    return [_filled(item, names) for item in value] if isinstance(value, list) else value
+        return {key: filled(item, names) for key, item in value.items()}
+    return [filled(item, names) for item in value] if isinstance(value, list) else value
 
 
 def _ask(scene, role, method, path, body):
     """The answer to one request, whose effects are rolled back."""
     with transaction.atomic():
         call = getattr(scene.clients[role], method)
-        arguments = () if body is None else (_filled(body, scene.names),)
-        answer = call(f"/api/v1{_filled(path, scene.names)}", *arguments)
+        arguments = () if body is None else (filled(body, scene.names),)
+        answer = call(f"/api/v1{filled(path, scene.names)}", *arguments)
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content
         transaction.set_rollback(True)
     return answer.status_code, content
@@ -388,7 +388,7 @@ def test_probes_answer_every_role_the_same_and_metrics_are_for_none(scene):
 OPEN_PAGES = ("login ", "logout ", "jsi18n ", "healthz ", "readyz ")
 
 
-def _page_paths(scene, cast) -> dict[str, str]:
+def page_paths(scene, cast) -> dict[str, str]:
     """A path for each page and admin page, with the ids of OPS where it takes ids."""
     task = Task.objects.get(project=cast.ops, number=1)
     token = AgentToken.objects.filter(agent=cast.atlas).first()
@@ -426,7 +426,7 @@ def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
     wrong, shown_to_ada = [], set()
     ada = Client()
     ada.force_login(cast.ada.user)
-    for name, path in _page_paths(scene, cast).items():
+    for name, path in page_paths(scene, cast).items():
         answer = ada.get(path)
         if answer.status_code == 200 and not answer.streaming and SECRET.encode() in answer.content:
             shown_to_ada.add(name.split(" ")[0])

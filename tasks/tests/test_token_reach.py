@@ -12,6 +12,7 @@ from tasks.actions.projects import create_project, set_member
 from tasks.errors import Invalid, NotPermitted
 from tasks.models import Agent, AgentKind, AgentToken, Event, Project, Role, Run, Task
 from tasks.permissions import tokens_in_hand_of
+from tasks.presence import presence
 from tasks.tests.api_client import let_wait
 from tasks.tests.cast import join, make_agent
 from tasks.tests.racing import in_thread
@@ -198,6 +199,7 @@ def test_token_that_only_reads_reads_and_changes_nothing(two, new_task):
 def test_watching_with_a_token_that_only_reads_does_not_make_an_agent_present(cast):
     token, secret = agent_verbs.create_token(actor=None, agent=cast.atlas, name="dashboard", read_only=True)
     token_of(secret, address="")
+    presence.flush()
     token.refresh_from_db()
     assert token.last_used_at is not None
     assert Agent.objects.get(pk=cast.atlas.pk).last_seen_at is None
