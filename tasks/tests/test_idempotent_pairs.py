@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 __all__ = ["scene"]  # a fixture, used by name
 
 #: The last of these roles that the matrix lets through sends the pair.
-SENDERS = ("root", "atlas", "ada")
+SENDERS = ("hugo", "root", "atlas", "ada")
 
 
 def _cases():

@@ -152,7 +152,7 @@ def test_card_and_page_say_why_it_rests(client, cast, new_task, fail):
     assert "Resting, ready" in board
     assert "30 %" not in board
     page = client.get(f"/tasks/{task.ref}").content.decode()
-    assert "<b>&lt;b&gt;rate&lt;/b&gt;</b>. 429 &amp; more" in page
+    assert "<b>&lt;b&gt;rate&lt;/b&gt;</b> – 429 &amp; more" in page
     assert "The task rests until" in page
     assert "Next is attempt 2 of 3." in " ".join(page.split())
     _end_rest(task)

@@ -161,8 +161,9 @@ def test_verb_of_the_api_has_a_path_and_stands_in_its_description(cast, scene_of
     assert resolve(path + verb.name).func.cls.__name__ == f"{verb.key}_view"
 
 
-#: Names of verbs that a door uses for something else as well: a right, a member of an output, a kind of late result.
-HOMONYMS = {"assign", "progress", "complete"}
+#: Names of verbs that a door uses for something else as well: a right, a member of an output, a kind of late result, an
+#: answer to an invitation.
+HOMONYMS = {"assign", "progress", "complete", "decline"}
 
 
 def test_no_door_names_a_verb_that_it_gets_from_the_catalogue():
