@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef
 
 from taskproject.reach import reach_of
 from tasks.errors import NotPermitted
-from tasks.models import Agent, AgentKind, AgentToken, Membership, Project, Role, Run, Task
+from tasks.models import Agent, AgentKind, AgentToken, Invitation, Membership, Project, Role, Run, Task
 from tasks.querysets import is_superuser, sees_all
 from tasks.transitions import TRANSITIONS, Who
 from tasks.verbs.catalogue import doing_of
@@ -190,12 +190,30 @@ def may_bring_in(actor: "User | None", user: "User") -> bool:
 
 def _is_unused(agent: Agent) -> bool:
     """A person's account that is in no project, and with which nobody has ever signed in or called."""
-    return (
-        agent.kind == AgentKind.HUMAN
-        and agent.last_seen_at is None
-        and agent.user.last_login is None
-        and not Membership.objects.filter(user=agent.user_id).exists()
-    )
+    return _is_untouched(agent) and not Membership.objects.filter(user=agent.user_id).exists()
+
+
+def _is_untouched(agent: Agent) -> bool:
+    return agent.kind == AgentKind.HUMAN and agent.last_seen_at is None and agent.user.last_login is None
+
+
+def may_offer_sign_in(actor: "User | None", agent: Agent) -> bool:
+    """Whether ``actor`` may make a link with which the person of ``agent`` sets their first password.
+
+    Whoever made the account, until a password is set or it is used, as long as they manage every project that it is in
+    or is invited to: whoever has the link could act in those.
+    """
+    user = agent.user
+    if actor is None or is_llm(actor) or agent.created_by_id != actor.pk or not actor.is_active:
+        return False
+    if not _is_untouched(agent) or not user.is_active or user.is_staff or user.is_superuser:
+        return False
+    if user.has_usable_password() or reach_of(actor).projects is not None:
+        return False
+    if is_superuser(actor):
+        return True
+    invited = Invitation.objects.filter(user=user, ended_at__isnull=True)
+    return manages_all_projects_of(actor, user) and not invited.exclude(project__in=_managed_by(actor)).exists()
 
 
 def may_answer(actor: "User", user: "User") -> bool:

@@ -128,11 +128,11 @@ def hand_over_agent(*, actor: "User | None", agent: Agent, owner: "User | Projec
         return agent
     agent.save(update_fields=["owner_project", "owner_user"])
     # Its projects learn that it changed, not whose it is: not all of them may know the owner.
-    _record_change(actor, agent, ["owner"])
+    record_change(actor, agent, ["owner"])
     return agent
 
 
-def _record_change(actor: "User | None", agent: Agent, changed: list[str]) -> None:
+def record_change(actor: "User | None", agent: Agent, changed: list[str]) -> None:
     """Record, in each project of ``agent``, what changed."""
     now = clock.now()
     only_availability = changed == ["availability"]
@@ -197,7 +197,7 @@ def edit_agent(
         set_agent_skills(agent, skills)
         changed.append("skills")
     if changed:
-        _record_change(actor, agent, changed)
+        record_change(actor, agent, changed)
     return agent
 
 

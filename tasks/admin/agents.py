@@ -28,7 +28,7 @@ from tasks.assignment.track_record import track_record
 from tasks.errors import DomainError, NotPermitted
 from tasks.finding import find_owner
 from tasks.models import Agent, AgentKind, AgentToken, Availability, Membership, Project, Role
-from tasks.permissions import manages_a_project_of, may_describe, owns
+from tasks.permissions import manages_a_project_of, may_describe, may_offer_sign_in, owns
 from tasks.using.tokens import TokenForm, tokens_shown
 
 OWNERSHIP = "The owner alone pauses the agent everywhere, says what it can do, and makes and revokes its tokens."
@@ -277,6 +277,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
         if (agent := context.get("original")) is not None:
             context["tokens"] = self._tokens(request, agent)
             context["may_issue"] = context["tokens"] is not None
+            context["may_offer_sign_in"] = may_offer_sign_in(request.user, agent)  # type: ignore[arg-type]
             context["record"] = track_record(agent, clock.now(), managed_ids(request))
             context["now"] = clock.now()
         return super().render_change_form(request, context, *args, **kwargs)

@@ -10,7 +10,7 @@ from tasks import clock
 from tasks.assignment.track_record import track_record
 from tasks.models import Agent, Assignment, AssignmentEnd, Project, Run
 from tasks.pages.agents import AgentCard
-from tasks.permissions import manages_a_project_of, may_describe, where_evidence_shows
+from tasks.permissions import manages_a_project_of, may_describe, may_offer_sign_in, where_evidence_shows
 from tasks.using.tokens import may_have_tokens
 
 SHOWN = 50
@@ -50,6 +50,7 @@ def agent(request: HttpRequest, slug: str) -> HttpResponse:
         "recent": runs.filter(ended_at__isnull=False).order_by("-started_at")[:RECENT],
         "turned_down": turned_down.select_related("task__project").order_by("-ended_at")[:RECENT],
         "may_have_tokens": may_have_tokens(user, selected),
+        "may_offer_sign_in": may_offer_sign_in(user, selected),
         "may_edit": user.is_staff and may_describe(user, selected),
     }
     return render(request, "tasks/agent.html", context)

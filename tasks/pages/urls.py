@@ -6,6 +6,7 @@ from taskproject.signing_in import SignInForm
 from tasks.pages.agent import agent
 from tasks.pages.agents import agents
 from tasks.pages.board import board, board_changes
+from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
 from tasks.pages.moves import moves
 from tasks.pages.policies import compare_policies
@@ -22,6 +23,8 @@ urlpatterns = [
     path("agents/<str:slug>", agent, name="agent"),
     path("invitations/", invitations, name="invitations"),
     path("agents/<str:slug>/tokens", tokens, name="agent_tokens"),
+    path("agents/<str:slug>/sign_in_link", sign_in_link, name="sign_in_link"),
+    path("first_sign_in/<str:uid>/<str:token>", first_sign_in, name="first_sign_in"),
     path("assignment/", compare_policies, name="compare_policies"),
     path("login/", LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
