@@ -63,6 +63,7 @@ def examine(*, fix: bool = False) -> Iterator[Finding]:
         yield finding
     if not up_to_date:
         return
+    yield from _guarded("servers", _servers)
     yield from _guarded("engine", _engine)
     yield from _guarded("stream", _stream)
     yield from _guarded("followers", _followers)
@@ -173,6 +174,17 @@ def _limits() -> Iterator[Finding]:
         yield Finding("limits", Level.PROBLEM, detail)
     else:
         yield Finding("limits", Level.OK, "All processes count requests together, in Redis.")
+
+
+def _servers() -> Iterator[Finding]:
+    silence = facts.server_silence(clock.now())
+    if silence is None:
+        yield Finding("servers", Level.OK, "None has run yet.")
+    elif silence > timekeeping.OUTAGE_AFTER.total_seconds():
+        detail = f"None has answered for {_rounded(silence)}; leases do not end meanwhile."
+        yield Finding("servers", Level.NOTE, detail)
+    else:
+        yield Finding("servers", Level.OK, f"One could answer {silence:.1f} s ago.")
 
 
 def _engine() -> Iterator[Finding]:

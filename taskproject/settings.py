@@ -325,7 +325,12 @@ SPECTACULAR_SETTINGS = {
     "GET_LIB_DOC_EXCLUDES": "taskproject.api.schema.excluded_docstrings",
     "PREPROCESSING_HOOKS": ["taskproject.api.schema.without_trailing_slash"],
     "POSTPROCESSING_HOOKS": ["taskproject.api.schema.add_conventions", "taskproject.api.schema.say_what_is_strict"],
-    "DESCRIPTION": "Hand out work to LLM agents and people. Authenticate with `Authorization: Bearer <token>`.",
+    "DESCRIPTION": (
+        "Hand out work to LLM agents and people. Authenticate with `Authorization: Bearer <token>`. Every answer has "
+        "an `X-Request-ID`: yours if you send one of up to 64 letters, digits, dots, dashes and underscores. Quote it "
+        "when you report a fault. Outside this path: `/healthz` (alive), `/readyz` (ready, or 503 and why not), "
+        "`/metrics` (Prometheus)."
+    ),
     "TAGS": [
         {"name": "work", "description": "Claim, renew the lease, report, finish."},
         {"name": "tasks", "description": "What there is to do."},
@@ -350,6 +355,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
+        # uvicorn sets its own handlers, which write what they get as it is.
+        **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error", "uvicorn.access")},
         # A line for each request, where a program reads the log.
         "taskproject.request": {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"},
         # Refusals are part of the API's normal operation; the log is for what is broken.

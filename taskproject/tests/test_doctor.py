@@ -15,10 +15,10 @@ from messaging.notifications import making as notifications
 from taskproject import diagnosis
 from taskproject.tests.redis_server import BadRedis
 from tasks import clock, engine
-from tasks.actions import claims
+from tasks.actions import claims, timekeeping
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import EngineState, Event, Run, Task
+from tasks.models import EngineState, Event, Run, ServerState, Task
 from tasks.tests.racing import in_thread
 
 pytestmark = pytest.mark.django_db
@@ -51,10 +51,9 @@ def test_doctor_of_a_running_installation_finds_all_well(cast):
     engine.tick()
     code, findings = doctor()
     assert code == 0
-    assert {name: level for name, (level, _) in findings.items()} == dict.fromkeys(
-        ["configuration", "channels", "limits", "database", "migrations", "engine", "stream", "followers", "counters"],
-        "ok",
-    )
+    examined = ["configuration", "channels", "limits", "database", "migrations"]
+    names = [*examined, "servers", "engine", "stream", "followers", "counters"]
+    assert {name: level for name, (level, _) in findings.items()} == dict.fromkeys(names, "ok")
 
 
 def test_doctor_without_an_engine_notes_it_and_exits_0(cast):
@@ -64,6 +63,15 @@ def test_doctor_without_an_engine_notes_it_and_exits_0(cast):
     code, findings = doctor()
     assert (code, findings["engine"][0]) == (0, "note")
     assert "0:05:0" in findings["engine"][1]
+
+
+def test_doctor_notes_that_no_server_answers(cast):
+    ServerState.objects.create(pk=1, answering_until=timezone.now() - timedelta(minutes=5))
+    code, findings = doctor()
+    assert (code, findings["servers"][0]) == (0, "note")
+    assert "0:05:0" in findings["servers"][1]
+    timekeeping.mark_answering()
+    assert doctor()[1]["servers"][0] == "ok"
 
 
 def test_doctor_counts_work_that_waits_for_an_engine(cast, new_task, let_lease_end):

@@ -179,7 +179,7 @@ def test_facts_cost_the_same_whatever_is_stored(cast, new_task):
     assert len(read) <= 20
     counting = [sql for sql in read if "COUNT(" in sql and "tasks_task" in sql]
     assert counting
-    assert all(f"LIMIT {facts.COUNTED}" in sql for sql in counting)
+    assert all(f"LIMIT {facts.LOOKED_AT}" in sql for sql in counting)
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             for sql in read:

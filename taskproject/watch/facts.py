@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from messaging.followers import Follower
 from messaging.notifications import making as notifications
@@ -24,8 +24,8 @@ ENGINE_SILENT_AFTER_SECONDS = 15.0
 LATE_AFTER_SECONDS = 30.0
 #: Transactions of ours end within moments.
 HELD_UP_AFTER_SECONDS = 10.0
-#: How far ready tasks are counted.
-COUNTED = 10_000
+#: How far ready tasks are counted, and among how many that are not blocked: most of those may be deferred.
+COUNTED, LOOKED_AT = 10_000, 50_000
 
 FOLLOWERS: tuple[Follower, ...] = (notifications.follower,)
 
@@ -37,6 +37,12 @@ def _seconds_since(moment: datetime | None, now: datetime) -> float:
 def engine_silence(now: datetime) -> float | None:
     """Seconds since an engine last began a tick; None if none ever has."""
     last = timekeeping.last_tick()
+    return None if last is None else _seconds_since(last, now)
+
+
+def server_silence(now: datetime) -> float | None:
+    """Seconds since a server last noted that it can answer; None if none ever has."""
+    last = timekeeping.last_mark()
     return None if last is None else _seconds_since(last, now)
 
 
@@ -71,7 +77,7 @@ class Vitals:
 
 @dataclass(frozen=True)
 class Work:
-    """How much there is to do. ``ready`` stops at ``COUNTED``."""
+    """How much there is to do; ``ready`` stops at ``COUNTED``."""
 
     ready: int = 0
     running: int = 0
@@ -91,12 +97,19 @@ def read_vitals(missing: list[str]) -> Vitals:
     )
 
 
+def _count_ready(now: datetime) -> int:
+    window = Task.objects.filter(status=Status.NOT_STARTED, open_blockers=0).order_by().values("deferred_until")
+    sql, params = window[:LOOKED_AT].query.sql_with_params()
+    due = f"SELECT 1 FROM ({sql}) AS unblocked WHERE deferred_until IS NULL OR deferred_until <= %s LIMIT %s"  # noqa: S608
+    with connection.cursor() as cursor:
+        moment = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(f"SELECT COUNT(*) FROM ({due}) AS ready", [*params, moment, COUNTED])  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
 def read_work() -> Work:
-    now = clock.now()
-    # The window comes first: behind thousands of deferred tasks, a count of the others would walk them all.
-    window = Task.objects.filter(status=Status.NOT_STARTED, open_blockers=0).order_by()[:COUNTED]
-    due = Q(deferred_until__isnull=True) | Q(deferred_until__lte=now)
-    ready = window.aggregate(count=Count("pk", filter=due))["count"]
     running = Run.objects.active().aggregate(count=Count("pk"), stalled=Count("stalled_at"))
     lost = EngineState.objects.values_list("leases_lost", flat=True).first()
-    return Work(ready=ready, running=running["count"], stalled=running["stalled"], leases_lost=lost or 0)
+    return Work(
+        ready=_count_ready(clock.now()), running=running["count"], stalled=running["stalled"], leases_lost=lost or 0
+    )

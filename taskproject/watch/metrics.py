@@ -82,7 +82,9 @@ class _OfTheSite(Collector):
         yield lags
         if work is not None:
             tasks = GaugeMetricFamily(
-                "taskproject_tasks", "Tasks that are ready (counted up to 10,000), run, or stall.", labels=["state"]
+                "taskproject_tasks",
+                "Tasks that are ready (up to 10,000, of the first 50,000 unblocked), run, or stall.",
+                labels=["state"],
             )
             for state in ("ready", "running", "stalled"):
                 tasks.add_metric([state], getattr(work, state))

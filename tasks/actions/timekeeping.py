@@ -150,6 +150,11 @@ def set_right(by: timedelta, *, last: datetime, now: datetime) -> None:
     logger.warning("The database's clock was set back by %.0f s; leases, offers and rests too.", by.total_seconds())
 
 
+def last_mark() -> datetime | None:
+    """When a server last noted that it can answer; None if none ever has."""
+    return _answering_until()
+
+
 def last_tick() -> datetime | None:
     """When an engine last began a tick; None if none ever has."""
     return EngineState.objects.values_list("last_tick_at", flat=True).first()
