@@ -34,6 +34,7 @@ __all__ = [
     "NotFound",
     "NotPermitted",
     "NotReady",
+    "PausedInProject",
     "VersionMismatch",
     "nearest",
     "unknown_name",
@@ -119,6 +120,15 @@ class MissingSkill(DomainError):
         needs = [{"skill": skill, "min_level": level} for skill, level in missing]
         words = ", ".join(f"{need['skill']} at level {need['min_level']}" for need in needs)
         super().__init__(f"{{}} requires {words}.", "Take a task that fits your skills.", about=ref, missing=needs)
+
+
+class PausedInProject(DomainError):
+    """A manager of the project lets the agent take no work there."""
+
+    code, status, title = "paused", 409, "Paused in the project"
+
+    def __init__(self, agent: str, project: str) -> None:
+        super().__init__(f"{agent} is paused in {project}.", "Take a task of another project, or ask a manager.")
 
 
 class AtCapacity(DomainError):

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef
 from taskproject.reach import reach_of
 from tasks.errors import NotPermitted
 from tasks.models import Agent, AgentKind, AgentToken, Invitation, Membership, Project, Role, Run, Task
-from tasks.querysets import is_superuser, sees_all
+from tasks.querysets import MembershipQuerySet, is_superuser, sees_all
 from tasks.transitions import TRANSITIONS, Who
 from tasks.verbs.catalogue import doing_of
 
@@ -38,7 +38,7 @@ def is_llm(user: "User | None") -> bool:
     return agent is not None and agent.kind == AgentKind.LLM
 
 
-def memberships_of(user: "User") -> "QuerySet[Membership]":
+def memberships_of(user: "User") -> MembershipQuerySet:
     """Where ``user`` is a member, as far as their credentials reach."""
     memberships = Membership.objects.filter(user=user)
     reach = reach_of(user).projects

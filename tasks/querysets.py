@@ -11,7 +11,7 @@ from taskproject.reach import reach_of
 from tasks.transitions import OPEN, Status
 
 if TYPE_CHECKING:
-    from tasks.models import Agent, Assignment, Event, Invitation, Project, Run, Task  # noqa: F401
+    from tasks.models import Agent, Assignment, Event, Invitation, Membership, Project, Run, Task  # noqa: F401
 
 
 def _other_model(queryset: models.QuerySet, relation: str) -> Any:
@@ -166,6 +166,16 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 class EventQuerySet(OfProjectQuerySet):
     def in_order(self) -> Self:
         return self.order_by("pk")
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def working(self) -> Self:
+        """Of those who may be given work in the project, paused there or not."""
+        return self.exclude(role="viewer")
+
+    def taking_work(self) -> Self:
+        """Of those who may take work in the project now."""
+        return self.working().filter(paused_at__isnull=True)
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):

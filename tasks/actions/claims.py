@@ -5,7 +5,7 @@ Row locks make it fast (PostgreSQL hands different clients different rows), the 
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -25,7 +25,17 @@ from tasks.actions.funnel import (
     status_changed,
     verb,
 )
-from tasks.errors import ANOTHER, AlreadyClaimed, AtCapacity, Invalid, MissingSkill, NotAssignee, NotPermitted, NotReady
+from tasks.errors import (
+    ANOTHER,
+    AlreadyClaimed,
+    AtCapacity,
+    Invalid,
+    MissingSkill,
+    NotAssignee,
+    NotPermitted,
+    NotReady,
+    PausedInProject,
+)
 from tasks.events.recording import record
 from tasks.models import (
     Agent,
@@ -33,6 +43,7 @@ from tasks.models import (
     Assignment,
     AssignmentSource,
     Availability,
+    Membership,
     Project,
     Role,
     Run,
@@ -207,6 +218,7 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
         raise AlreadyClaimed(task.ref, holder=run.agent.slug, lease_expires_at=run.lease_expires_at)
     require_legal(catalogue.CLAIM, task)
     require_ready(task, now)
+    _require_not_paused(agent, task)
     _require_may_take(agent, task)
     if _free_slots(agent) <= 0:
         raise AtCapacity(agent.slug, agent.max_concurrent)
@@ -260,6 +272,7 @@ def start_task(*, actor: "User", task: Task, agent: Agent | None = None) -> Run:
     require_legal(catalogue.START, task)
     require_ready(task, now)
     if not for_other:
+        _require_not_paused(agent, task)
         _require_may_take(agent, task)
     if _free_slots(agent) <= 0:
         raise AtCapacity(agent.slug, agent.max_concurrent)
@@ -284,11 +297,27 @@ def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Pr
         if unknown := [key for key in keys if key not in by_key]:
             raise Invalid({"projects": f"You are not a member of {', '.join(unknown)}."})
         by_key = {key: by_key[key] for key in keys}
-    return [membership.project for membership in by_key.values() if membership.role != Role.VIEWER]
+    working = [membership for membership in by_key.values() if membership.role != Role.VIEWER]
+    # If it is paused in all of them, claim_next says so.
+    taking = [membership for membership in working if membership.paused_at is None] or working
+    return [membership.project for membership in taking]
 
 
 def _assigned(agent: Agent, projects: list[Project], now: datetime) -> QuerySet[Task]:
     return Task.objects.ready(now).filter(project__in=projects).assigned_to(agent).in_claim_order()
+
+
+def _taking_work(agent: Agent, projects: Iterable[Project]) -> QuerySet[Membership, int]:
+    """Those of ``projects`` (ids) in which the agent may take work now."""
+    memberships = Membership.objects.filter(user=agent.user_id, project__in=projects).taking_work()
+    return memberships.values_list("project_id", flat=True)
+
+
+def _require_not_paused(agent: Agent, task: Task) -> None:
+    """Raise ``PausedInProject`` if a manager lets the agent take no work there."""
+    paused = Membership.objects.filter(user=agent.user_id, project=task.project_id, paused_at__isnull=False)
+    if paused.exists():
+        raise PausedInProject(agent.slug, task.project.key)
 
 
 def _pool(agent: Agent, project: Project, now: datetime) -> QuerySet[Task]:
@@ -344,6 +373,8 @@ def may_take_more(*, actor: "User") -> bool:
 def finds_nothing_ready(*, actor: "User", projects: list[Project]) -> bool:
     """Whether ``claim_next`` would return ``no_ready_task`` now. Read-only; raises ``NotPermitted``."""
     agent = _require_agent(actor)
+    taking = set(_taking_work(agent, projects))
+    projects = [project for project in projects if project.pk in taking]
     if not projects or not may_take_more(actor=actor):
         return False
     now = clock.now()
@@ -361,11 +392,11 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     """
     agent = _lock(_require_agent(actor))
     # The caller may have waited since it read its memberships.
-    working = memberships_of(actor).filter(project__in=projects).exclude(role=Role.VIEWER)
-    still = set(working.values_list("project_id", flat=True))
-    projects = [project for project in projects if project.pk in still]
-    if not projects:
-        return Claimed(reason="no_project")
+    working = memberships_of(actor).filter(project__in=projects).working()
+    taking = set(working.taking_work().values_list("project_id", flat=True))
+    if not taking:
+        return Claimed(reason="paused" if working.exists() else "no_project")
+    projects = [project for project in projects if project.pk in taking]
     if agent.availability != Availability.AVAILABLE:
         return Claimed(reason="paused")
     free = _free_slots(agent)

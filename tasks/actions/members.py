@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
+from tasks import clock
 from tasks.actions.funnel import in_transaction
 from tasks.actions.invitations import invite, withdraw
 from tasks.actions.projects import (
@@ -19,21 +20,37 @@ from tasks.actions.projects import (
     take_out,
 )
 from tasks.errors import Invalid, nearest, unknown_name
+from tasks.events import kinds
+from tasks.events.recording import event, record
 from tasks.models import Agent, Invitation, Membership, Project, Role
-from tasks.permissions import may_answer, may_bring_in, may_in_project, shares_a_project
+from tasks.permissions import agent_of, may_answer, may_bring_in, may_in_project, shares_a_project
 from tasks.querysets import sees_all
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+class Kept(Enum):
+    """The role stays what it is."""
+
+    KEPT = "kept"
+
+
+KEPT: Final = Kept.KEPT
+
+
 @dataclass(frozen=True)
 class MemberWish:
-    """Who is to have which role; None: none any more. ``user``: the account, if it is known, instead of its name."""
+    """Who is to have which role; None: none any more; KEPT: the one they have.
+
+    ``paused``: whether the agent is to take no work in the project; None: as it is. ``user``: the account, if it is
+    known, instead of its name.
+    """
 
     name: str
-    role: Role | None
+    role: "Role | Kept | None"
     user: "User | None" = None
+    paused: bool | None = None
 
 
 class Outcome(StrEnum):
@@ -44,6 +61,8 @@ class Outcome(StrEnum):
     INVITED = "invited"
     INVITATION_WITHDRAWN = "invitation_withdrawn"
     NOT_A_MEMBER = "not_a_member"
+    PAUSED = "paused"
+    RESUMED = "resumed"
 
 
 @dataclass(frozen=True)
@@ -67,6 +86,8 @@ class MemberChange:
             Outcome.INVITED: f"{self.name} is invited as {self.role} and joins by accepting, if this account exists.",
             Outcome.INVITATION_WITHDRAWN: f"The invitation of {self.name} was withdrawn.",
             Outcome.NOT_A_MEMBER: f"{self.name} is not a member.",
+            Outcome.PAUSED: f"{self.name} takes no more work here.",
+            Outcome.RESUMED: f"{self.name} takes work here again.",
         }[self.outcome]
         return f"{said} Did you mean {self.hint}?" if self.hint else said
 
@@ -118,10 +139,23 @@ def _only_leaves(actor: "User | None", wishes: Sequence[MemberWish], users: Sequ
     )
 
 
+def pause_member(*, actor: "User", project: Project, agent: Agent, paused: bool) -> MemberChange:
+    """Let ``agent`` take no work in ``project``, or again: see ``change_members``. Repeating it changes nothing."""
+    wish = MemberWish(agent.slug, KEPT, agent.user, paused=paused)
+    [change] = change_members(actor=actor, project=project, wishes=[wish])
+    return change
+
+
 def _change(actor: "User | None", project: Project, wish: MemberWish, user: "User | None") -> MemberChange:
     membership = Membership.objects.select_related("user").filter(project=project, user=user).first() if user else None
     if wish.role is None:
         return _remove(actor, project, wish.name, membership)
+    if wish.role is KEPT or wish.paused is not None:
+        if membership is None:
+            raise Invalid({"members": f"{wish.name} is not a member of {project.key}; only members can be paused."})
+        if wish.role is not KEPT:
+            membership = put_member(actor, project, membership.user, wish.role, membership)
+        return _pause(actor, project, wish, membership)
     if membership is not None or (user is not None and may_bring_in(actor, user)):
         assert user is not None
         before = membership.role if membership else None
@@ -133,6 +167,20 @@ def _change(actor: "User | None", project: Project, wish: MemberWish, user: "Use
         raise Invalid({"members": unknown_name(wish.name, known, what="agent or user")})
     invitation = invite(actor, project, wish.name, user, wish.role)
     return MemberChange(wish.name, wish.role, Outcome.INVITED, invitation, _hint(actor, wish.name))
+
+
+def _pause(actor: "User | None", project: Project, wish: MemberWish, membership: Membership) -> MemberChange:
+    """Let the agent take no work in the project, or again; what it works on stays its own."""
+    role, agent = Role(membership.role), agent_of(membership.user)
+    if wish.paused is None or wish.paused == (membership.paused_at is not None):
+        return MemberChange(wish.name, role, Outcome.UNCHANGED)
+    if agent is None:
+        raise Invalid({"members": f"{wish.name} is not an agent and is given no work."})
+    now = clock.now()
+    Membership.objects.filter(pk=membership.pk).update(paused_at=now if wish.paused else None)
+    kind = kinds.MEMBER_PAUSED if wish.paused else kinds.MEMBER_RESUMED
+    record(event(kind, at=now, actor=actor, project=project, agent=agent, member=agent.slug))
+    return MemberChange(wish.name, role, Outcome.PAUSED if wish.paused else Outcome.RESUMED)
 
 
 def _remove(actor: "User | None", project: Project, name: str, membership: Membership | None) -> MemberChange:

@@ -34,7 +34,6 @@ from tasks.models import (
     Availability,
     Event,
     Membership,
-    Role,
     Run,
     Task,
 )
@@ -81,7 +80,7 @@ def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) ->
             raise NotPermitted(f"Only a manager of {project.key} may assign its tasks.")
     works_in = set(
         Membership.objects.filter(user=locked.user_id, project__in={task.project_id for task in tasks.values()})
-        .exclude(role=Role.VIEWER)
+        .taking_work()
         .values_list("project", flat=True)
     )
     valid = [

@@ -9,7 +9,7 @@ from tasks import clock
 from tasks.admin.columns import STATE_MARKS
 from tasks.assignment.presence import State, state_of
 from tasks.matching.facts import NOT_MEMBER, AgentFacts, TaskFacts, excluded_by
-from tasks.models import Agent, Membership, RequiredSkill, Role, Skill, Task
+from tasks.models import Agent, Membership, RequiredSkill, Skill, Task
 
 #: What decides who may do a task: its project, and its required skills as (skill id, minimum level).
 Kind = tuple[int, frozenset[tuple[int, int]]]
@@ -108,17 +108,26 @@ def candidates_for(ids: Sequence[int]) -> list[Candidate]:
             wanted[skill_id] = max(wanted.get(skill_id, 0), level)
     names = dict(Skill.objects.filter(pk__in=wanted).values_list("pk", "name"))
     works_in: dict[int, set[int]] = defaultdict(set)
-    members = Membership.objects.filter(project__in={project for project, _ in kinds}).exclude(role=Role.VIEWER)
-    for user_id, project_id in members.values_list("user_id", "project_id"):
+    paused = set()
+    members = Membership.objects.filter(project__in={project for project, _ in kinds}).working()
+    for user_id, project_id, paused_at in members.values_list("user_id", "project_id", "paused_at"):
         works_in[user_id].add(project_id)
+        if paused_at is not None:
+            paused.add(user_id)
     agents = Agent.objects.filter(user__in=works_in).with_load().prefetch_related("skills")
     now = clock.now()
     candidates = [
-        _candidate(agent, kinds, wanted, names, works_in[agent.user_id], state_of(agent, now))
+        _candidate(agent, kinds, wanted, names, works_in[agent.user_id], _state(agent, now, paused))
         for agent in agents.order_by("slug")
     ]
     candidates.sort(key=_fit)
     return candidates
+
+
+def _state(agent: Agent, now: datetime, paused: set[int]) -> State:
+    """As everywhere, and paused if a manager paused it in one of these projects; staff may assign it nevertheless."""
+    state = state_of(agent, now)
+    return State.PAUSED if state is State.AVAILABLE and agent.user_id in paused else state
 
 
 def _candidate(

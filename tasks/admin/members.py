@@ -8,14 +8,17 @@ from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from tasks.actions import projects as project_verbs
-from tasks.actions.members import MemberWish, change_members, user_named
+from tasks.actions.members import KEPT, MemberWish, change_members, user_named
+from tasks.admin.columns import mark
 from tasks.admin.filters import ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, ScopedInline, managed_projects
 from tasks.admin.verb_form import VerbForm, VerbFormAdmin
 from tasks.errors import DomainError
+from tasks.events.recording import name_of
 from tasks.models import Invitation, Membership, Role
 
 #: Where a request keeps what to say instead of “added”.
@@ -100,12 +103,34 @@ class RoleFilter(admin.SimpleListFilter):
 class MembershipAdmin(ScopedAdmin, VerbFormAdmin):
     form = MembershipForm
     paginator = BoundedPaginator
-    list_display = ("member_", "project_", "role", "created_at")
+    list_display = ("member_", "project_", "role", "paused_", "created_at")
     list_filter = (ProjectFilter, RoleFilter)
     list_select_related = ("user", "project")
     search_fields = ("user__username", "user__agent__slug")
     ordering = ("project__key", "user__username")
-    actions = None
+    actions = ("pause", "resume")
+
+    @admin.display(description="Work")
+    def paused_(self, membership: Membership) -> SafeString | str:
+        return mark("Paused", "warn") if membership.paused_at else "–"
+
+    @admin.action(description="Pause in the project")
+    def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._pause(request, queryset, True)
+
+    @admin.action(description="Let take work again")
+    def resume(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._pause(request, queryset, False)
+
+    def _pause(self, request: HttpRequest, rows: QuerySet[Any], paused: bool) -> None:
+        actor: Any = request.user
+        for row in rows.select_related("project", "user__agent"):
+            wish = MemberWish(name_of(row.user), KEPT, row.user, paused=paused)
+            try:
+                [done] = change_members(actor=actor, project=row.project, wishes=[wish])
+                self.message_user(request, done.sentence, messages.SUCCESS)
+            except DomainError as error:
+                self.message_user(request, error.detail, messages.WARNING)
 
     @admin.display(description="Member", ordering="user__username")
     def member_(self, membership: Membership) -> str:

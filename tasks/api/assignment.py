@@ -28,8 +28,8 @@ class CandidateOutput(serializers.Serializer):
     eligible = serializers.BooleanField()
     excluded_by = serializers.ListField(
         child=serializers.CharField(),
-        help_text="disabled, paused, silent, off_hours, missing_skill, at_capacity, failed_before, declined_before, "
-        "let_it_lapse, gave_it_back, taken_off, sole_reviewer",
+        help_text="disabled, paused, paused_in_project, silent, off_hours, missing_skill, at_capacity, failed_before, "
+        "declined_before, let_it_lapse, gave_it_back, taken_off, sole_reviewer",
     )
     score = serializers.FloatField(allow_null=True)
     terms = serializers.DictField(child=serializers.FloatField(), help_text="The terms of the score.")
@@ -76,7 +76,7 @@ def _in_words(row: Row) -> dict[str, Any]:
 def candidates_output(matching: Matching) -> dict[str, Any]:
     """The only task of ``matching``, with every agent of its project."""
     task = matching.snapshot.tasks[0]
-    agents = [n for n, agent in enumerate(matching.snapshot.agents) if task.project in agent.projects]
+    agents = [n for n, agent in enumerate(matching.snapshot.agents) if agent.belongs_to(task.project)]
     record = record_of(matching, 0)
     return {
         "policy": matching.policy.name,

@@ -13,7 +13,7 @@ from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Choice, Decimals, Integer, PlainText, StrictSerializer, TextOf
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.actions import projects as project_verbs
-from tasks.actions.members import MemberChange, MemberWish, Outcome, change_members
+from tasks.actions.members import KEPT, MemberChange, MemberWish, Outcome, change_members
 from tasks.api.invitations import InvitationOutput, show_invitation
 from tasks.events.recording import name_of
 from tasks.finding import find_project
@@ -29,6 +29,9 @@ class MemberOutput(serializers.Serializer):
         help_text="The agent's slug, or the username of a user without an agent.",
     )
     role = serializers.ChoiceField(Role.choices)
+    paused_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when a manager lets the agent take no work in this project."
+    )
 
 
 class ProjectOutput(serializers.Serializer):
@@ -65,7 +68,15 @@ class ProjectDetailOutput(ProjectOutput):
 
 class MemberInput(StrictSerializer):
     name = PlainText(allow_blank=False, max_length=150)
-    role = Choice(Role.choices, allow_null=True, help_text="null removes the member.")
+    role = Choice(
+        Role.choices, allow_null=True, required=False, help_text="null removes the member; left out: as it is."
+    )
+    paused = Boolean(required=False, help_text="Whether the agent takes no work in this project; for members.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "role" not in attrs and "paused" not in attrs:
+            raise serializers.ValidationError({"role": "Give a role (null removes the member), or paused."})
+        return attrs
 
 
 class ProjectRules(StrictSerializer):
@@ -146,7 +157,8 @@ class ProjectView(View):
         "patch_project",
         "Change a project's rules and members",
         "For managers; others may only take out themselves and the LLM agents that they own. Everything or nothing. "
-        "Members that are not listed stay as they are; the role null removes one. Whom you may not simply add (you own "
+        "Members that are not listed stay as they are; the role null removes one, and `paused` lets an agent take no "
+        "work in this project while it keeps what it works on. Whom you may not simply add (you own "
         "the LLM agent, or manage all their projects) is invited and joins by accepting. `member_changes` says what "
         "became of each; it does not say whether an invited name exists.",
         request=ProjectPatch,
@@ -171,7 +183,11 @@ def _present(project: Project) -> Project:
 
 
 def _wishes(members: list[dict[str, Any]]) -> list[MemberWish]:
-    return [MemberWish(member["name"], Role(member["role"]) if member["role"] else None) for member in members]
+    return [
+        MemberWish(member["name"], Role(role) if isinstance(role, str) else role, paused=member.get("paused"))
+        for member in members
+        for role in (member.get("role", KEPT),)
+    ]
 
 
 def _show(actor: User, project: Project, changes: Iterable[MemberChange] = ()) -> dict[str, Any]:

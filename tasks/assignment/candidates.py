@@ -70,10 +70,12 @@ def waiting(project: Project, now: datetime) -> list[int]:
 def read_agents(projects: Collection[int], now: datetime, experience: Experience) -> tuple[AgentFacts, ...]:
     """All agents that may work in these projects (by id) as they are now, ordered by id."""
     works_in: dict[int, set[int]] = defaultdict(set)
-    members = Membership.objects.filter(project__in=projects, user__agent__isnull=False).exclude(role=Role.VIEWER)
+    paused_in: dict[int, set[int]] = defaultdict(set)
+    members = Membership.objects.filter(project__in=projects, user__agent__isnull=False).working()
     reviewers: dict[int, set[int]] = defaultdict(set)
-    for agent, project, role in members.order_by().values_list("user__agent", "project", "role"):
-        works_in[agent].add(project)
+    columns = ("user__agent", "project", "role", "paused_at")
+    for agent, project, role, paused_at in members.order_by().values_list(*columns):
+        (works_in if paused_at is None else paused_in)[agent].add(project)
         if Role(role).includes(Role.REVIEWER):
             reviewers[project].add(agent)
     no_agents = Membership.objects.filter(project__in=projects, user__agent__isnull=True)
@@ -83,7 +85,7 @@ def read_agents(projects: Collection[int], now: datetime, experience: Experience
         for project, agents in reviewers.items()
         if len(agents) == 1 and project not in judged_by_others
     }
-    ids = sorted(works_in)
+    ids = sorted(works_in.keys() | paused_in.keys())
     active, unstarted, skills = _load(ids)
     learned = experience.of(ids, now)
     latest_run = Run.objects.filter(agent=OuterRef("pk")).order_by("-started_at")
@@ -107,6 +109,7 @@ def read_agents(projects: Collection[int], now: datetime, experience: Experience
                     barred=barred(agent, now) or _went_silent(agent),
                     is_human=agent.kind == AgentKind.HUMAN,
                     projects=frozenset(works_in[agent.pk]),
+                    paused_in=frozenset(paused_in[agent.pk]),
                     sole_reviewer_of=frozenset(project for project, only in sole.items() if only == agent.pk),
                     skills=skills[agent.pk],
                     evidence=learned[agent.pk],

@@ -386,6 +386,21 @@ MEMBER_ROLE_CHANGED = _kind(
     brings_work=True,
     wakes_matching=True,
 )
+MEMBER_PAUSED = _kind(
+    "member.paused",
+    "A manager paused an agent in the project: it keeps what it works on and takes nothing more there.",
+    data={"member": _MEMBER},
+    says=Said("paused {member} in the project", "pause"),
+    wakes_matching=True,
+)
+MEMBER_RESUMED = _kind(
+    "member.resumed",
+    "An agent that was paused in the project may take work there again.",
+    data={"member": _MEMBER},
+    says=Said("let {member} take work again", "play"),
+    brings_work=True,
+    wakes_matching=True,
+)
 MEMBER_REMOVED = _kind(
     "member.removed",
     "Somebody is no longer a member of a project.",

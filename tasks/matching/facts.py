@@ -13,6 +13,7 @@ Needs = tuple[tuple[int, int], ...]
 #: Why an agent is not offered a task: stable codes. ``tasks.matching.words`` has the sentences.
 DISABLED: Final = "disabled"
 PAUSED: Final = "paused"
+PAUSED_HERE: Final = "paused_in_project"
 SILENT: Final = "silent"
 OFF_HOURS: Final = "off_hours"
 NOT_MEMBER: Final = "not_member"
@@ -66,7 +67,8 @@ NOTHING: Final = Evidence()
 class AgentFacts:
     """An agent as it is now. ``barred``: the code of what keeps it from any work, or empty.
 
-    ``projects``: where it may work. ``idle_since``: when it last began something; 0 for never.
+    ``projects``: where it may work; ``paused_in``: where it might, had no manager paused it. ``idle_since``: when it
+    last began something; 0 for never.
     """
 
     id: int
@@ -77,11 +79,16 @@ class AgentFacts:
     barred: str = ""
     is_human: bool = False
     projects: frozenset[int] = frozenset()
+    paused_in: frozenset[int] = frozenset()
     sole_reviewer_of: frozenset[int] = frozenset()
     skills: Mapping[int, int] = field(default_factory=dict)
     evidence: Mapping[int | None, Evidence] = field(default_factory=dict)
     idle_since: float = 0.0
     last_offered: float = 0.0
+
+    def belongs_to(self, project: int) -> bool:
+        """Whether it works in the project, paused there or not."""
+        return project in self.projects or project in self.paused_in
 
     @property
     def load(self) -> int:
@@ -156,7 +163,7 @@ def excluded_by(task: TaskFacts, agent: AgentFacts, *, ignore_capacity: bool = F
     """The codes of the hard constraints that keep ``agent`` from ``task``; empty if it is eligible."""
     codes = [agent.barred] if agent.barred else []
     if task.project not in agent.projects:
-        codes.append(NOT_MEMBER)
+        codes.append(PAUSED_HERE if task.project in agent.paused_in else NOT_MEMBER)
     if agent.lacks(task.needs):
         codes.append(MISSING_SKILL)
     if agent.id in task.barred:

@@ -70,7 +70,7 @@ def _rank(matching: Matching, task: int) -> _Ranked:
     facts = snapshot.tasks[task]
     order = []
     for number, agent in enumerate(snapshot.agents):
-        if facts.project in agent.projects:
+        if agent.belongs_to(facts.project):
             codes = excluded_by(facts, agent)
             near = not codes or codes == [AT_CAPACITY]
             order.append((len(codes), -matching.score(task, number) if near else 0.0, number, codes))

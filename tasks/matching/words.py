@@ -15,6 +15,7 @@ NAMED = 12
 REASONS = {
     facts.DISABLED: "is disabled",
     facts.PAUSED: "is paused",
+    facts.PAUSED_HERE: "is paused in the project",
     facts.SILENT: "has not called lately",
     facts.OFF_HOURS: "is outside working hours",
     facts.NOT_MEMBER: "does not work in the project",

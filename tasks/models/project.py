@@ -9,7 +9,7 @@ from django.db.models import Q
 from taskproject.texts import NameField
 from tasks.errors import unknown_name
 from tasks.matching.policies import DEFAULT, named, names
-from tasks.querysets import OfProjectQuerySet, ProjectQuerySet
+from tasks.querysets import MembershipQuerySet, OfProjectQuerySet, ProjectQuerySet
 from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
 
 
@@ -126,7 +126,12 @@ class Membership(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.WORKER)
+    paused_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when a manager lets the agent take no work here."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         ordering = ["project", "user"]

@@ -225,12 +225,14 @@ def test_project_is_made_with_members_by_staff_alone(cast, api):
     assert api.atlas.post("/projects", body).status_code == 403
     made = api.ada.post("/projects", body)
     assert made.status_code == 201, made.json()
-    assert made.json()["members"] == [{"name": "ada", "role": "manager"}, {"name": "atlas", "role": "worker"}]
+    ada = {"name": "ada", "role": "manager", "paused_at": None}
+    atlas = {"name": "atlas", "role": "worker", "paused_at": None}
+    assert made.json()["members"] == [ada, atlas]
     refused = api.ada.patch("/projects/NEW", {"name": "Other", "members": [{"name": "atlas", "role": "manager"}]})
     assert refused.status_code == 400
     assert api.ada.get("/projects/NEW").json()["name"] == "New"
     gone = api.ada.patch("/projects/NEW", {"members": [{"name": "atlas", "role": None}]})
-    assert gone.json()["members"] == [{"name": "ada", "role": "manager"}]
+    assert gone.json()["members"] == [ada]
 
 
 def test_complete_many_finishes_each_for_itself(cast, api, new_task, let_lease_end):

@@ -67,6 +67,7 @@ MATRIX = [
         {"members": [{"name": "hugo", "role": None}]},
         "401 404 404 403 200 403 403 200 200",
     ),
+    ("api-project", "patch", "/projects/OPS", {"members": [{"name": "lent", "paused": True}]}, MANAGES),
     ("api-project", "patch", "/projects/OPS", {"members": [{"name": "zed", "role": "worker"}]}, MANAGES),
     ("api-agents", "get", "/agents", None, ANY_CALLER),
     ("api-agents", "post", "/agents", {"slug": "new"}, STAFF_MAKES),
