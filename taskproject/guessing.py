@@ -12,12 +12,15 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.conf import settings
 from django.core import signing
+from django.db import connection
 from django.utils.crypto import salted_hmac
 from limits import RateLimitItem, parse
 
+from taskproject.counts import DatabaseLimiter
 from taskproject.errors import TooManyRequests
-from taskproject.limiter import limiter
+from taskproject.limiter import Limiter, limiter
 
 #: Wrong passwords for one account from one address, or from one browser that its owner has signed in with.
 FROM_ONE_PLACE: Final = parse("10 per 15 minutes")
@@ -29,6 +32,8 @@ STILL_HEARD: Final = parse("1 per 5 minutes")
 ONE_ADDRESS: Final = parse("100 per hour")
 #: Wrong tokens from one address. Its right ones are served all the same.
 WRONG_TOKENS: Final = parse("30 per minute")
+
+DATABASE: Final = DatabaseLimiter()
 
 #: The cookie of a browser that somebody has signed in with, and how long it counts.
 DEVICE_COOKIE: Final = "known_device"
@@ -77,6 +82,11 @@ def in_words(seconds: float) -> str:
     return f"{amount} {unit}{'' if amount == 1 else 's'}"
 
 
+def _counts() -> Limiter:
+    """Where wrong passwords are counted: for all processes, if there may be several."""
+    return limiter if settings.REDIS_URL or connection.vendor == "sqlite" else DATABASE
+
+
 class TooManyGuesses(TooManyRequests):
     """The password was not looked at; ``retry_after_seconds`` says when the next one will be."""
 
@@ -96,27 +106,27 @@ class PasswordAttempt:
     def begin(self) -> None:
         """Count the attempt as wrong until it proves right. Raises ``TooManyGuesses``, before anything is hashed."""
         if not self.is_known:
-            if not limiter.test(ONE_ADDRESS, self._address):
+            if not _counts().test(ONE_ADDRESS, self._address):
                 raise self._refusal(ONE_ADDRESS, self._address)
-            if not limiter.test(ONE_ACCOUNT, self._everywhere) and not limiter.hit(STILL_HEARD, self._here):
+            if not _counts().test(ONE_ACCOUNT, self._everywhere) and not _counts().hit(STILL_HEARD, self._here):
                 raise self._refusal(STILL_HEARD, self._here)
-        if not limiter.hit(FROM_ONE_PLACE, self._here):
+        if not _counts().hit(FROM_ONE_PLACE, self._here):
             raise self._refusal(FROM_ONE_PLACE, self._here)
 
     def was_wrong(self) -> None:
         if not self.is_known:
-            limiter.hit(ONE_ADDRESS, self._address)
-            limiter.hit(ONE_ACCOUNT, self._everywhere)
+            _counts().hit(ONE_ADDRESS, self._address)
+            _counts().hit(ONE_ACCOUNT, self._everywhere)
 
     def was_right(self) -> str:
         """Forget the wrong ones from here; returns the browser's new cookie, by which it is known from now on."""
-        limiter.clear(FROM_ONE_PLACE, self._here)
-        limiter.clear(STILL_HEARD, self._here)
+        _counts().clear(FROM_ONE_PLACE, self._here)
+        _counts().clear(STILL_HEARD, self._here)
         return self._device.known_for(self.account)
 
     @staticmethod
     def _refusal(limit: RateLimitItem, key: str) -> TooManyGuesses:
-        wait = max(1, math.ceil(limiter.wait(limit, key)))
+        wait = max(1, math.ceil(_counts().wait(limit, key)))
         return TooManyGuesses("Too many wrong passwords.", f"Try again in {in_words(wait)}.", retry_after_seconds=wait)
 
 

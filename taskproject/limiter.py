@@ -52,7 +52,7 @@ class Limiter(Protocol):
         """Forget everything."""
 
 
-class _Count(NamedTuple):
+class Count(NamedTuple):
     """What one caller did, in the previous window and in the current one; windows are numbered from the epoch."""
 
     seconds: int
@@ -60,19 +60,40 @@ class _Count(NamedTuple):
     before: int
     now: int
 
+    @classmethod
+    def at(cls, when: float, item: RateLimitItem, kept: "Count | None") -> "tuple[Count, float]":
+        """The count that was ``kept``, as of ``when``, and the share of the current window that has passed."""
+        seconds = item.get_expiry()
+        number, passed = divmod(when / seconds, 1)
+        window = int(number)
+        if kept is None or kept.window < window - 1:
+            return cls(seconds, window, 0, 0), passed
+        return (cls(seconds, window, kept.now, 0) if kept.window < window else kept), passed
+
+    def has_room(self, item: RateLimitItem, passed: float) -> bool:
+        return int(self.before * (1 - passed) + self.now) < item.amount
+
+    def wait(self, item: RateLimitItem, passed: float) -> float:
+        """Seconds until there is room for one more."""
+        if self.now >= item.amount:
+            # In the next window these count as the previous ones.
+            return self.seconds * (1 - passed + 1 - item.amount / (self.now + 1))
+        free_from = 1 - (item.amount - self.now) / (self.before + 1)
+        return self.seconds * max(0.0, free_from - passed)
+
 
 class MemoryLimiter:
     """A sliding window counter for this process: the previous window counts by the share of it still in view."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, _Count] = {}
+        self._counts: dict[str, Count] = {}
         self._most = CALLERS_KEPT
         self._lock = threading.Lock()
 
     def hit(self, item: RateLimitItem, caller: str) -> bool:
         with self._lock:
             count, passed = self._count(item, caller)
-            allowed = self._has_room(item, count, passed)
+            allowed = count.has_room(item, passed)
             self._counts[item.key_for(caller)] = count._replace(now=count.now + 1) if allowed else count
             if len(self._counts) > self._most:
                 self._forget_past()
@@ -80,16 +101,13 @@ class MemoryLimiter:
 
     def test(self, item: RateLimitItem, caller: str) -> bool:
         with self._lock:
-            return self._has_room(item, *self._count(item, caller))
+            count, passed = self._count(item, caller)
+        return count.has_room(item, passed)
 
     def wait(self, item: RateLimitItem, caller: str) -> float:
         with self._lock:
             count, passed = self._count(item, caller)
-        if count.now >= item.amount:
-            # In the next window these count as the previous ones.
-            return count.seconds * (1 - passed + 1 - item.amount / (count.now + 1))
-        free_from = 1 - (item.amount - count.now) / (count.before + 1)
-        return count.seconds * max(0.0, free_from - passed)
+        return count.wait(item, passed)
 
     def clear(self, item: RateLimitItem, caller: str) -> None:
         with self._lock:
@@ -99,21 +117,8 @@ class MemoryLimiter:
         with self._lock:
             self._counts.clear()
 
-    def _count(self, item: RateLimitItem, caller: str) -> tuple[_Count, float]:
-        """The caller's count as of now, and the share of the current window that has passed."""
-        seconds = item.get_expiry()
-        number, passed = divmod(time.time() / seconds, 1)
-        window = int(number)
-        count = self._counts.get(item.key_for(caller))
-        if count is None or count.window < window - 1:
-            count = _Count(seconds, window, 0, 0)
-        elif count.window < window:
-            count = _Count(seconds, window, count.now, 0)
-        return count, passed
-
-    @staticmethod
-    def _has_room(item: RateLimitItem, count: _Count, passed: float) -> bool:
-        return int(count.before * (1 - passed) + count.now) < item.amount
+    def _count(self, item: RateLimitItem, caller: str) -> tuple[Count, float]:
+        return Count.at(time.time(), item, self._counts.get(item.key_for(caller)))
 
     def _forget_past(self) -> None:
         now = time.time()

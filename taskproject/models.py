@@ -1,4 +1,4 @@
-"""What the API stores for itself: the answers given under an Idempotency-Key."""
+"""What the ground floor stores for itself: answers given under an Idempotency-Key, and counts of wrong passwords."""
 
 from datetime import timedelta
 from typing import Self
@@ -38,3 +38,24 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} on {self.path}"
+
+
+class KeptCountQuerySet(models.QuerySet["KeptCount"]):
+    def past(self) -> Self:
+        """Those that limit nothing any more."""
+        return self.filter(until__lte=Now())
+
+
+class KeptCount(models.Model):
+    """A count against a limit that all processes share through the database; see ``taskproject.counts``."""
+
+    key = models.CharField(max_length=200, primary_key=True)
+    window = models.BigIntegerField()
+    before = models.PositiveIntegerField()
+    now = models.PositiveIntegerField()
+    until = models.DateTimeField(db_index=True)
+
+    objects = KeptCountQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.before}, {self.now}"

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from django.db import connection
 
-from taskproject.models import IdempotencyKey
+from taskproject.models import IdempotencyKey, KeptCount
 from tasks.actions import passing_time
 from tasks.models import Run
 from tasks.outage import AWAY, Outage
@@ -128,6 +128,7 @@ def _tick_until(stop: threading.Event, report: Callable[[Ticked], None] | None) 
                 report(done)
             if ticks % SLOW_AFTER == 0:
                 IdempotencyKey.objects.outdated().delete()
+                KeptCount.objects.past().delete()
             ticks += 1
             outage.end()
         except AWAY as error:
