@@ -128,6 +128,8 @@ class World:
     def _move(self, task: Task, status: str) -> None:
         before, task.status = task.status, status
         task.statuses.append(status)
+        if status in ("not_started", "failed", "cancelled"):
+            task.percent = 0
         if status in ENDED:
             task.closed += task.assignees.items()
             task.assignees = {}
@@ -251,7 +253,7 @@ class World:
         self._require_role(by, "manager")
         task = self.tasks[key]
         self._require_status(task, *ENDED)
-        task.attempts = task.losses = task.percent = 0
+        task.attempts = task.losses = 0
         self._move(task, "not_started")
 
     def release_by_staff(self, by: str, key: int) -> None:
@@ -276,7 +278,6 @@ class World:
         author = self.author(task)
         self._require(author != by, "permission_denied")
         self._require_status(task, "in_review")
-        task.percent = 0
         self._move(task, "not_started")
         if author is not None:
             task.assignees.setdefault(author, False)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from taskproject.models import IdempotencyKey
 from tasks.tests.racing import at_once
-from tasks.tests.test_authorisation_matrix import MATRIX, ROLES, _filled, scene
+from tasks.tests.test_authorisation_matrix import MATRIX, ROLES, filled, scene
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -47,7 +47,7 @@ def _comparable(answer):
 @pytest.mark.parametrize(("sender", "path", "body"), list(_cases()))
 def test_post_twice_at_once_has_one_effect_and_one_answer(scene, sender, path, body):
     client = scene.clients[sender]
-    path, body = "/api/v1" + _filled(path, scene.names), _filled(body, scene.names)
+    path, body = "/api/v1" + filled(path, scene.names), filled(body, scene.names)
 
     def send(key):
         until = time.monotonic() + 60
