@@ -12,7 +12,7 @@ from tasks.errors import NotAuthenticated
 from tasks.models import AgentToken
 from tasks.presence import SEEN_EVERY, presence
 
-ASK_FOR_ANOTHER = "ask a manager of your project for a new one."
+ASK_FOR_ANOTHER = "ask whoever owns the agent for a new one."
 
 
 def digest_of(secret: str) -> str:
@@ -27,7 +27,7 @@ def why_refused(token: AgentToken, now: datetime) -> str | None:
     if token.expires_at is not None and token.expires_at <= now:
         return f"The token has expired; {ASK_FOR_ANOTHER}"
     if not token.agent.enabled or not token.agent.user.is_active:
-        return "The agent of this token is disabled; ask a manager of your project to enable it."
+        return "The agent of this token is disabled; ask its owner to enable it."
     return None
 
 

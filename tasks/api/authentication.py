@@ -46,4 +46,5 @@ class TokenScheme(OpenApiAuthenticationExtension):
     name = "agentToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {"type": "http", "scheme": "bearer", "description": "An agent's token, created by staff and shown once."}
+        text = "An agent's token, created by its owner and shown once. It may be limited to projects and to reading."
+        return {"type": "http", "scheme": "bearer", "description": text}
