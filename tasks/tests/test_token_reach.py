@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from tasks.actions import agents as agent_verbs
 from tasks.actions import claims, runs
-from tasks.actions.projects import create_project, set_member
+from tasks.actions.projects import set_member
 from tasks.errors import Invalid, NotPermitted
 from tasks.models import Agent, AgentKind, AgentToken, Event, Project, Role, Run, Task
 from tasks.permissions import tokens_in_hand_of
@@ -44,21 +44,20 @@ def refs(answer) -> list[str]:
 
 
 def test_token_made_by_a_manager_opens_nothing_that_the_person_joins_later(cast, new_task):
-    join(cast.other, cast.hugo.user, Role.WORKER)
-    client = token_for(cast.hugo, actor=cast.mona.user)
+    person = make_agent("pia", kind=AgentKind.HUMAN)
+    join(cast.other, person.user, Role.WORKER)
+    client = token_for(person, actor=cast.mona.user)
     hidden = new_task("Hidden plan")
     mine = new_task("Ours", project=cast.other, actor=cast.mona.user)
-    later = create_project(actor=cast.root, key="ALPHA", name="Alpha")
-    set_member(actor=None, project=later, user=cast.hugo.user, role=Role.MANAGER)
-    new_task("Hidden too", project=later, actor=cast.root)
+    join(cast.ops, person.user, Role.MANAGER)
     assert refs(client.get("/api/v1/tasks")) == [mine.ref]
     assert client.get(f"/api/v1/tasks/{hidden.ref}").status_code == 404
-    assert client.get("/api/v1/projects/ALPHA").status_code == 404
+    assert client.get("/api/v1/projects/OPS").status_code == 404
     assert [row["key"] for row in client.get("/api/v1/projects").json()["results"]] == ["OTHER"]
+    assert "Hidden" not in json.dumps(client.get("/api/v1/events").json())
     me = client.get("/api/v1/me").json()
     assert [project["key"] for project in me["projects"]] == ["OTHER"]
     assert me["token"] == {"name": "t", "expires_at": None, "projects": ["OTHER"], "read_only": False}
-    assert "Hidden" not in json.dumps(client.get("/api/v1/events").json())
 
 
 def test_token_that_its_owner_does_not_limit_opens_what_the_agent_joins_later(two, new_task):
