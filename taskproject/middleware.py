@@ -1,10 +1,15 @@
-"""Headers of every response."""
+"""Limits on every request, and headers of every response."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+
+from taskproject.api.problems import problem_response
+
+#: Characters of a path with its query, as nginx allows too: SQLite refuses to search for much longer texts.
+LONGEST_ADDRESS = 8_000
 
 POLICY = "; ".join(
     (
@@ -16,6 +21,22 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+class AddressLengthMiddleware:
+    """Refuses addresses longer than any that a page or a client makes."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = len(request.path) + len(request.META.get("QUERY_STRING", ""))
+        if length <= LONGEST_ADDRESS:
+            return self.get_response(request)
+        sentence = f"The address has {length:,} characters; at most {LONGEST_ADDRESS:,} are accepted."
+        if request.path.startswith("/api/"):
+            return problem_response("address_too_long", sentence)
+        return HttpResponse(f"{sentence}\n", status=414, content_type="text/plain; charset=utf-8")
 
 
 class ContentSecurityPolicyMiddleware:

@@ -170,6 +170,7 @@ MIDDLEWARE = [
     "taskproject.watch.recording.NotesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "taskproject.middleware.ContentSecurityPolicyMiddleware",
+    "taskproject.middleware.AddressLengthMiddleware",
     "taskproject.signing_in.SignInMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "taskproject.middleware.CompressionMiddleware",

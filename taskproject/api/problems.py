@@ -33,6 +33,7 @@ HTTP_CODES: dict[str, tuple[int, str]] = {
     "not_acceptable": (406, "Not acceptable"),
     "request_timeout": (408, "The request arrived too slowly"),
     "body_too_large": (413, "The body is too large"),
+    "address_too_long": (414, "The address is too long"),
     "head_too_large": (431, "The request line or headers are too large"),
     "unavailable": (503, "Temporarily unavailable"),
     "outcome_unknown": (503, "Temporarily unavailable, and perhaps done"),
