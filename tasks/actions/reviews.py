@@ -86,7 +86,7 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     current = Run.objects.select_related("agent__user").filter(pk=run.pk).first()
     if current is None:
         raise NotFound("This run no longer exists.")
-    run, task = current, load_task(Task(pk=run.task_id))
+    run, task = current, load_task(Task(pk=current.task_id))
     run.task = task
     require(actor, "adopt", task)
     require_legal(catalogue.ADOPT, task)
