@@ -20,7 +20,7 @@ from tasks.events.recording import event, record
 from tasks.models import Agent, Dependency, Priority, Project, Role, Task
 from tasks.permissions import has_role, require, require_in_project
 from tasks.transitions import OPEN, Status, satisfies_dependency, settles_child
-from tasks.verbs import catalogue
+from tasks.verbs import Verb, catalogue
 from tasks.verbs.catalogue import TASK_FIELDS
 
 if TYPE_CHECKING:
@@ -192,6 +192,28 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
         task.updated_at, task.version = now, task.version + 1
         record(event(kinds.TASK_EDITED, at=now, actor=actor, task=task, fields=changed), *events)
     return task
+
+
+@verb(catalogue.HOLD)
+def hold_task(*, actor: "User", task: Task) -> Task:
+    """Set ``task`` aside without a date: it is not ready until ``unhold_task``.
+
+    Raises ``NotPermitted``, ``IllegalTransition`` once it has started.
+    """
+    return _set_hold(catalogue.HOLD, actor, task, on_hold=True)
+
+
+@verb(catalogue.UNHOLD)
+def unhold_task(*, actor: "User", task: Task) -> Task:
+    """Let ``task`` be started again. Raises ``NotPermitted``, ``IllegalTransition`` once it has started."""
+    return _set_hold(catalogue.UNHOLD, actor, task, on_hold=False)
+
+
+def _set_hold(declared: Verb, actor: "User", task: Task, *, on_hold: bool) -> Task:
+    task = load_task(task, lock=True)
+    require(actor, declared.right, task)
+    require_legal(declared, task)
+    return edit_task(actor=actor, task=task, changes={"on_hold": on_hold})
 
 
 @verb(catalogue.DELETE)

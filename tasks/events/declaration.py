@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 #: The actor of events that name nobody.
 ENGINE = "The engine"
 Data = Mapping[str, Any]
-_FIELD_LABELS = {"due_at": "due date", "start_after": "start date", "on_hold": "hold", "estimate_minutes": "estimate"}
+_FIELD_LABELS = {
+    "due_at": "due date",
+    "start_after": "start date",
+    "on_hold": "whether it is on hold",
+    "estimate_minutes": "estimate",
+}
 
 
 class UndeclaredEvent(TypeError):

@@ -51,3 +51,21 @@ def test_hold_counts_for_no_offer(cast, new_task):
     new_task(on_hold=True)
     assert not Task.objects.ready().exists()
     assert Task.objects.held().count() == 1
+
+
+def test_hold_and_unhold_are_verbs_at_every_door(cast, api, new_task, client):
+    task, second = new_task(), new_task()
+    assert api.ada.post(f"/tasks/{task.ref}/hold").json()["on_hold"] is True
+    version = api.ada.post(f"/tasks/{task.ref}/hold").json()["version"]
+    assert api.ada.post(f"/tasks/{task.ref}/hold").json()["version"] == version
+    assert api.rita.post(f"/tasks/{task.ref}/unhold").json()["code"] == "permission_denied"
+    client.force_login(cast.ada.user)
+    assert "Take off hold" in client.get(f"/tasks/{task.ref}").content.decode()
+    assert "Put on hold" in client.get(f"/tasks/{second.ref}").content.decode()
+    client.post("/admin/tasks/task/bulk/hold/", {"ids": f"{task.pk},{second.pk}"})
+    assert Task.objects.held().count() == 2
+    client.post("/admin/tasks/task/bulk/unhold/", {"ids": f"{task.pk},{second.pk}"})
+    assert Task.objects.held().count() == 0
+    claims.claim_task(actor=cast.atlas.user, task=task)
+    refused = api.ada.post(f"/tasks/{task.ref}/hold").json()
+    assert (refused["code"], "put on hold" in refused["detail"]) == ("illegal_transition", True)

@@ -36,6 +36,8 @@ def scene_of(cast, new_task):
 
     def make(verb):
         task = new_task(review_required=verb.statuses == {"in_review"})
+        if verb is catalogue.UNHOLD:
+            task = new_task(on_hold=True)
         if verb in (catalogue.DECLINE, catalogue.REASSIGN):
             task = new_task(assignees=[cast.ada])
         run = None

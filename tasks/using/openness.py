@@ -83,6 +83,10 @@ class Scene:
         match need:
             case Need.READY:
                 return self.task.is_ready(self.now)
+            case Need.ON_HOLD:
+                return self.task.on_hold
+            case Need.NOT_ON_HOLD:
+                return not self.task.on_hold
             case Need.MAY_TAKE:
                 if self.agent is None or self.agent.kind != AgentKind.HUMAN:
                     return False

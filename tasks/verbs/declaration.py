@@ -34,7 +34,9 @@ class Door(Enum):
 class Need(Enum):
     """What must be true, besides the status and the right, before a page offers a verb. The verb itself decides."""
 
-    READY = "nothing blocks the task and it is not deferred"
+    READY = "nothing blocks the task and it is neither on hold nor deferred"
+    ON_HOLD = "the task is on hold"
+    NOT_ON_HOLD = "the task is not on hold"
     MAY_TAKE = "the caller is a person who is assigned to the task or may take it"
     PERSON = "a person works in the project"
     ASSIGNEE = "the task is assigned to the caller"

@@ -93,6 +93,34 @@ REOPEN = Verb(
     doors=EVERYWHERE,
     icon="back",
 )
+HOLD = Verb(
+    name="hold",
+    label="Put on hold",
+    doing="Put {} on hold",
+    done="Put {} on hold",
+    passive="put on hold",
+    help="Nobody may start it until it is taken off hold.",
+    in_api="Its creator and managers. Sets `on_hold`, as `PATCH` does; repeating it changes nothing.",
+    sources=frozenset({Status.NOT_STARTED}),
+    right="hold",
+    doors=frozenset({Door.API, Door.PAGE, Door.ADMIN, Door.BULK}),
+    needs=frozenset({Need.NOT_ON_HOLD}),
+    icon="deferred",
+)
+UNHOLD = Verb(
+    name="unhold",
+    label="Take off hold",
+    doing="Take {} off hold",
+    done="Took {} off hold",
+    passive="taken off hold",
+    help="It may be started again as soon as nothing else keeps it.",
+    in_api="Its creator and managers. Clears `on_hold`, as `PATCH` does; repeating it changes nothing.",
+    sources=frozenset({Status.NOT_STARTED}),
+    right="unhold",
+    doors=frozenset({Door.API, Door.PAGE, Door.ADMIN, Door.BULK}),
+    needs=frozenset({Need.ON_HOLD}),
+    icon="play",
+)
 DELETE = Verb(
     name="delete",
     label="Delete",
