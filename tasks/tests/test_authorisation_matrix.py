@@ -132,6 +132,8 @@ MATRIX = [
     ("api-task-release", "post", "/tasks/OPS-2/release", {}, "401 404 404 403 403 200 403 200 200"),
     ("api-approve", "post", "/tasks/OPS-3/approve", {}, REVIEWS),
     ("api-request-changes", "post", "/tasks/OPS-3/request_changes", {"note": "Again."}, REVIEWS),
+    ("api-hold", "post", "/tasks/OPS-1/hold", {}, MANAGES),
+    ("api-unhold", "post", "/tasks/OPS-1/unhold", {}, MANAGES),
     ("api-cancel", "post", "/tasks/OPS-1/cancel", {}, MANAGES),
     ("api-reopen", "post", "/tasks/OPS-4/reopen", {}, MANAGES),
     ("api-dependencies", "post", "/tasks/OPS-1/dependencies", {"depends_on": ["OPS-2"]}, MANAGES),

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from tasks.actions import claims, lifecycle, reviews, runs
-from tasks.models import Priority, Run, Task
+from tasks.actions import agents, claims, lifecycle, reviews, runs
+from tasks.actions.projects import set_member
+from tasks.models import AgentKind, Priority, Role, Run, Task
 from tasks.tests.test_markdown import HOSTILE
 
 pytestmark = pytest.mark.browser
@@ -266,3 +267,21 @@ def test_api_docs_follow_the_colour_scheme(open_page, cast, dark):
     title.wait_for()
     lightness = title.evaluate("(part) => Number(getComputedStyle(part).color.match(/\\d+/)[0])")
     assert (lightness > 128) is dark
+
+
+def test_new_person_sets_a_password_and_signs_in(open_page, cast):
+    person = agents.create_agent(actor=cast.ada.user, slug="nina", kind=AgentKind.HUMAN)
+    set_member(actor=cast.ada.user, project=cast.ops, user=person.user, role=Role.WORKER)
+    lead = open_page("/agents/nina", user=cast.ada.user).page
+    lead.get_by_role("button", name="Sign-in link").click()
+    link = lead.locator(".token-text").inner_text()
+    page = open_page("/login/", width=360, height=740).page
+    page.goto(link)
+    for label in ("New password", "New password confirmation"):
+        page.get_by_label(label, exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Set the password").click()
+    page.get_by_text("Your password is set. Sign in as nina.").wait_for()
+    page.get_by_label("Username").fill("nina")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Operations").wait_for()

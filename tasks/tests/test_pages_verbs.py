@@ -53,12 +53,12 @@ def in_status(task, cast, status):
 @pytest.mark.parametrize(
     ("status", "who", "wanted"),
     [
-        ("not_started", "ada", {"start", "start_for", "auto_assign", "cancel"}),
+        ("not_started", "ada", {"start", "start_for", "auto_assign", "hold", "cancel"}),
         ("not_started", "hugo", {"start"}),
         ("not_started", "rita", {"start"}),
         ("not_started", "atlas", set()),
         ("not_started", "vera", set()),
-        ("not_started", "root", {"start_for", "auto_assign", "cancel"}),
+        ("not_started", "root", {"start_for", "auto_assign", "hold", "cancel"}),
         ("in_progress", "ada", {"release", "cancel"}),
         ("in_progress", "hugo", set()),
         ("in_progress", "atlas", {"progress", "complete", "fail", "release"}),
