@@ -143,7 +143,7 @@ def test_agent_page_shows_how_good_it_was_to_managers_of_that_work_alone(alive, 
     assert outcomes(alive.ada) == [1.0]
     assert "Only work in projects that you manage counts" in page(alive.ada, "/agents/atlas")
     in_admin = page(alive.ada, reverse("admin:tasks_agent_change", args=[alive.atlas.pk]))
-    assert re.findall(r"python</td>.*?<td>([\d.]+)</td>\s*<td>[\d.]+ ×", in_admin, re.DOTALL) == ["1.0"]
+    assert re.findall(r"python</td>.*?<td>([\d.]+)</td>\s*<td>[\d.]+ ×", in_admin, re.DOTALL) == ["1"]
     for reader in (alive.vera, alive.rita, alive.hugo, alive.atlas, alive.bert):
         text = page(reader, "/agents/atlas")
         assert outcomes(reader) == []
