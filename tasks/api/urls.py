@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from tasks.api import agents, assignment, claims, invitations, me, projects, runs, skills, tokens
+from tasks.api import agent_projects, agents, assignment, claims, invitations, me, projects, runs, skills, tokens
 from tasks.api.tasks import dependencies, resource
 from tasks.api.verbs import verb_paths
 from tasks.refs import PATTERN
@@ -25,6 +25,8 @@ urlpatterns = [
     _path(r"projects/(?P<key>[A-Za-z0-9]{1,12})", projects.ProjectView, "project"),
     _path("agents", agents.AgentsView, "agents"),
     _path(f"agents/{SLUG}", agents.AgentView, "agent"),
+    _path(f"agents/{SLUG}/projects", agent_projects.AgentProjectsView, "agent-projects"),
+    _path(rf"agents/{SLUG}/projects/(?P<key>[A-Za-z0-9]{{1,12}})", agent_projects.AgentProjectView, "agent-project"),
     _path(f"agents/{SLUG}/tokens", tokens.TokensView, "tokens"),
     _path(rf"agents/{SLUG}/tokens/{NUMBER}", tokens.TokenView, "token"),
     _path("invitations", invitations.InvitationsView, "invitations"),

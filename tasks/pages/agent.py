@@ -11,6 +11,7 @@ from tasks.assignment.track_record import track_record
 from tasks.models import Agent, Assignment, AssignmentEnd, Project, Run
 from tasks.pages.agents import AgentCard
 from tasks.permissions import manages_a_project_of, may_describe, may_offer_sign_in, where_evidence_shows
+from tasks.using.places import places_of
 from tasks.using.tokens import may_have_tokens
 
 SHOWN = 50
@@ -49,6 +50,7 @@ def agent(request: HttpRequest, slug: str) -> HttpResponse:
         "waiting": waiting.select_related("task__project").order_by("pk")[:SHOWN],
         "recent": runs.filter(ended_at__isnull=False).order_by("-started_at")[:RECENT],
         "turned_down": turned_down.select_related("task__project").order_by("-ended_at")[:RECENT],
+        "places": places_of(selected, user),
         "may_have_tokens": may_have_tokens(user, selected),
         "may_offer_sign_in": may_offer_sign_in(user, selected),
         "may_edit": user.is_staff and may_describe(user, selected),

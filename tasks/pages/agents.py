@@ -13,8 +13,9 @@ from django.shortcuts import render
 
 from tasks import clock
 from tasks.assignment.presence import State, state_of
-from tasks.models import Agent, AgentKind, Assignment, Invitation, Project, Run, Task
+from tasks.models import Agent, AgentKind, Assignment, Invitation, Membership, Project, Run, Task
 from tasks.permissions import is_staff_somewhere
+from tasks.querysets import seen_by
 from tasks.transitions import Status
 
 SHOWN = 200
@@ -31,6 +32,8 @@ class AgentCard:
     now: datetime
     active: int = 0
     runs: list[Run] = field(default_factory=list)
+    #: Keys of the projects that the reader sees and in which a manager paused it.
+    paused_in: list[str] = field(default_factory=list)
 
     @property
     def open(self) -> int:
@@ -103,6 +106,9 @@ def agents(request: HttpRequest) -> HttpResponse:
     cards = {agent.pk: AgentCard(agent, now, active[agent.pk]) for agent in page[:SHOWN]}
     for agent_id, runs in _visible_runs(user, ids).items():
         cards[agent_id].runs = runs
+    paused = Membership.objects.filter(user__agent__in=ids, paused_at__isnull=False).filter(seen_by(user, "project__"))
+    for agent_id, key in paused.order_by("project__key").values_list("user__agent", "project__key"):
+        cards[agent_id].paused_in.append(key)
     manages = is_staff_somewhere(user)
     context = {
         "cards": list(cards.values()),

@@ -4,6 +4,7 @@ from django.views.generic import RedirectView
 
 from taskproject.signing_in import SignInForm
 from tasks.pages.agent import agent
+from tasks.pages.agent_projects import agent_project
 from tasks.pages.agents import agents
 from tasks.pages.board import board, board_changes
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
@@ -21,6 +22,7 @@ urlpatterns = [
     path("tasks/<slug:ref>/", RedirectView.as_view(pattern_name="task", query_string=True)),
     path("agents/", agents, name="agents"),
     path("agents/<str:slug>", agent, name="agent"),
+    path("agents/<str:slug>/projects", agent_project, name="agent_project"),
     path("invitations/", invitations, name="invitations"),
     path("agents/<str:slug>/tokens", tokens, name="agent_tokens"),
     path("agents/<str:slug>/sign_in_link", sign_in_link, name="sign_in_link"),

@@ -120,3 +120,52 @@ def test_admin_pauses_members_in_their_projects(cast):
     assert "Paused" in ada.get(url).content.decode()
     done = ada.post(url, {"action": "resume", "_selected_action": [row.pk for row in rows]}, follow=True)
     assert "atlas takes work here again." in messages_of(done)
+
+
+# -- the agent's page -------------------------------------------------------------------------------------------------
+
+
+def press(client, slug: str, do: str, project: str):
+    return client.post(f"/agents/{slug}/projects", {"do": do, "project": project}, follow=True)
+
+
+def test_manager_pauses_and_removes_an_agent_on_its_page(cast, paused):
+    ada = signed_in(cast.ada.user)
+    assert "Paused here" in ada.get("/agents/zed").content.decode()
+    assert "Paused in OPS" in ada.get("/agents/").content.decode()
+    assert messages_of(press(ada, "zed", "resume", "OPS")) == ["zed takes work in OPS again."]
+    assert messages_of(press(ada, "zed", "pause", "OPS")) == ["zed takes no more work in OPS."]
+    # Of the other project it learns nothing, and may do nothing there.
+    assert "OTHER" not in ada.get("/agents/zed").content.decode()
+    assert press(ada, "zed", "remove", "OTHER").status_code == 404
+    assert messages_of(press(ada, "zed", "remove", "OPS")) == ["zed is no longer in OPS."]
+    assert not Membership.objects.filter(project=cast.ops, user=cast.zed.user).exists()
+
+
+def test_owner_takes_their_agent_out_of_a_project_that_they_do_not_see(cast, paused):
+    mona = signed_in(cast.mona.user)
+    assert "OPS" in mona.get("/agents/zed").content.decode()
+    [refused] = messages_of(press(mona, "zed", "resume", "OPS"))
+    assert refused == "Only a manager of OPS may change its members."
+    assert messages_of(press(mona, "zed", "remove", "OPS")) == ["zed is no longer in OPS."]
+
+
+def test_others_see_the_projects_and_no_buttons(cast, paused):
+    hugo = signed_in(cast.hugo.user)
+    page = hugo.get("/agents/zed").content.decode()
+    assert "Paused here" in page
+    assert 'name="do"' not in page
+    [refused] = messages_of(press(hugo, "zed", "pause", "OPS"))
+    assert refused == "Only a manager of OPS may change its members."
+    assert messages_of(press(hugo, "zed", "expel", "OPS")) == ["do: There is no such button."]
+
+
+def test_owner_takes_their_agent_out_through_the_api(cast, paused, api):
+    def projects(who) -> list[str]:
+        return [row["project"] for row in who.get("/agents/zed/projects").json()["results"]]
+
+    assert (projects(api.mona), projects(api.ada)) == (["OPS", "OTHER"], ["OPS"])
+    assert api.hugo.delete("/agents/zed/projects/OPS").status_code == 403
+    assert api.ada.delete("/agents/zed/projects/OTHER").status_code == 404
+    assert api.mona.delete("/agents/zed/projects/OPS").status_code == 204
+    assert projects(api.mona) == ["OTHER"]
