@@ -24,6 +24,7 @@ help:
 	@echo "make test      run the tests that need no browser and no other server (make test ARGS='-k claim')"
 	@echo "make quick     only those that are quick and start no server"
 	@echo "make thorough  everything at full size, on both databases; takes hours"
+	@echo "make chaos     kill everything at random under load, and check what is left (make chaos ARGS='--rounds 5')"
 	@echo "make bench     measure, next to the yardsticks (make bench ARGS='--quick')"
 	@echo "make lint      style of code and templates, types, import layers, missing migrations"
 	@echo "make lock      make the lock files from requirements.txt and requirements-dev.txt"
