@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from taskproject.http.notes import Notes, current_notes
+from taskproject.http.notes import Notes, current_notes, template_of
 
 HIDDEN = "[hidden]"
 #: What looks like a secret, wherever it stands: tokens, headers, fields and cookies named so, passwords in addresses.
@@ -37,6 +37,18 @@ def without_secrets(text: str) -> str:
 
 def on_one_line(text: str) -> str:
     return UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+class RoutesNotPaths(logging.Filter):
+    """Replaces the path of a request in Django's own records by its route: a path may hold a secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        if (path := getattr(request, "path", None)) and isinstance(record.args, tuple):
+            match = getattr(request, "resolver_match", None)
+            route = template_of(match.route) if match is not None else "an unknown path"
+            record.args = tuple(route if argument == path else argument for argument in record.args)
+        return True
 
 
 class Plain(logging.Formatter):

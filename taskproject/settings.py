@@ -244,7 +244,7 @@ WHITENOISE_USE_FINDERS = True
 # Without `collectstatic` the finders serve the files; its missing folder needs no warning.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
-# How many requests one process answers at a time, each in a thread with its own database connection: HTTP_THREADS + 4
+# How many requests one process answers at a time, each in a thread with its own database connection: HTTP_THREADS + 5
 # connections a process must stay below what the database allows. Calls that wait hold no thread; under a plain WSGI
 # server, where they do, at most HTTP_WAITING wait at a time.
 HTTP_THREADS = _whole_number("HTTP_THREADS", default=24, most=500)
@@ -351,9 +351,14 @@ if LOG_FORMAT not in ("text", "json"):
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"outages_apart": {"()": "taskproject.outages.OutagesApart"}},
+    "filters": {
+        "outages_apart": {"()": "taskproject.outages.OutagesApart"},
+        "routes_not_paths": {"()": "taskproject.logs.RoutesNotPaths"},
+    },
     "formatters": {"text": {"()": "taskproject.logs.Plain"}, "json": {"()": "taskproject.logs.Json"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["routes_not_paths"]},
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         # uvicorn sets its own handlers, which write what they get as it is.

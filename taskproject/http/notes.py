@@ -1,5 +1,6 @@
 """What is known about a request, for its log line, its metrics, and every other line that is logged while it runs."""
 
+import functools
 import re
 import time
 import uuid
@@ -45,3 +46,21 @@ def begin_notes(method: str, request_id: str | None) -> Notes:
 
 #: The request that this thread is working on.
 current_notes: ContextVar[Notes | None] = ContextVar("taskproject_notes", default=None)
+
+
+@functools.cache
+def template_of(route: str) -> str:
+    """A route as people write it: ``^tasks/(?P<ref>[A-Z]+)/claim/?$`` is ``/tasks/<ref>/claim``."""
+    parts: list[str] = []
+    depth = 0
+    for part in re.findall(r"\\.|\(\?P<\w+>|\(\?:|\(|\)|\[(?:\\.|[^\]])*\]|.", route):
+        if part.startswith("("):
+            if depth == 0 and part.startswith("(?P<"):
+                parts.append(f"<{part[4:-1]}>")
+            depth += 1
+        elif part == ")":
+            depth -= 1
+        elif depth == 0 and part not in ("^", "$", "?", r"\Z", "*", "+"):
+            parts.append(part.removeprefix("\\") if len(part) == 2 else part)
+    text = re.sub(r"<\w+:(\w+)>", r"<\1>", "".join(parts))
+    return "/" + text.strip("/")

@@ -24,6 +24,7 @@ def written():
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.Json())
+    handler.addFilter(logs.RoutesNotPaths())
     root, request = logging.getLogger(), logging.getLogger("taskproject.request")
     before = request.level
     root.addHandler(handler)
@@ -114,6 +115,25 @@ def test_no_secret_of_a_request_reaches_the_log(written, cast):
     assert SECRET not in str(lines)
     assert "forged" not in str(lines)
     assert {line["logger"] for line in lines} == {"taskproject.request"}
+
+
+@pytest.mark.django_db
+def test_refusals_and_failures_are_logged_with_the_route_not_the_path(written, cast, monkeypatch, settings):
+    assert settings.LOGGING["handlers"]["console"]["filters"] == ["routes_not_paths"]
+    browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    browser.force_login(cast.ada.user)
+    assert browser.post("/agents/s3cr3t").status_code == 403
+    assert one(written, logger="django.security.csrf")["message"].endswith("): /agents/<slug>")
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("tasks.pages.agent.Agent.objects.visible_to", fail)
+    assert browser.get("/agents/s3cr3t").status_code == 500
+    line = one(written, logger="django.request")
+    assert line["message"] == "Internal Server Error: /agents/<slug>"
+    assert "RuntimeError: broken" in line["exception"]
+    assert "s3cr3t" not in str(written())
 
 
 HOSTILE = [

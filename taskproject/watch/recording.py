@@ -5,18 +5,16 @@ The outermost layer sees status and duration, Django's middleware sees who asked
 
 import functools
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import ResolverMatch
 from django.utils.functional import LazyObject
 
 from taskproject.api.waiting import WAITING
 from taskproject.http.bridge import Receive, Scope, Send
-from taskproject.http.notes import NOTES, Notes, begin_notes, current_notes
+from taskproject.http.notes import NOTES, Notes, begin_notes, current_notes, template_of
 from taskproject.watch import metrics
 
 logger = logging.getLogger("taskproject.request")
@@ -116,7 +114,7 @@ def fill(notes: Notes, request: HttpRequest, response: HttpResponse) -> None:
     """Note the route, the user, the agent and the runs, as far as the request came; asks the database nothing."""
     match = request.resolver_match
     if match is not None:
-        notes.route, notes.route_name = template_of(match), match.view_name or ""
+        notes.route, notes.route_name = template_of(match.route), match.view_name or ""
     user = request.__dict__.get("user")
     if isinstance(user, LazyObject):
         # Django loads it when somebody looks; nobody may have.
@@ -132,25 +130,3 @@ def fill(notes: Notes, request: HttpRequest, response: HttpResponse) -> None:
     elif notes.route_name in CLAIMS and response.status_code < 300:
         data = getattr(response, "data", None) or {}
         notes.runs = [str(run["id"]) for run in data.get("runs", [data]) if "id" in run]
-
-
-def template_of(match: ResolverMatch) -> str:
-    return _template(match.route)
-
-
-@functools.cache
-def _template(route: str) -> str:
-    """A route as people write it: ``^tasks/(?P<ref>[A-Z]+)/claim/?$`` is ``/tasks/<ref>/claim``."""
-    parts: list[str] = []
-    depth = 0
-    for part in re.findall(r"\\.|\(\?P<\w+>|\(\?:|\(|\)|\[(?:\\.|[^\]])*\]|.", route):
-        if part.startswith("("):
-            if depth == 0 and part.startswith("(?P<"):
-                parts.append(f"<{part[4:-1]}>")
-            depth += 1
-        elif part == ")":
-            depth -= 1
-        elif depth == 0 and part not in ("^", "$", "?", r"\Z", "*", "+"):
-            parts.append(part.removeprefix("\\") if len(part) == 2 else part)
-    text = re.sub(r"<\w+:(\w+)>", r"<\1>", "".join(parts))
-    return "/" + text.strip("/")
