@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PIP = [sys.executable, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
+PIP = [sys.executable, "-B", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
 #: The first words of pip's lines about one package, and the line after which all files are there.
 FETCHED = re.compile(
     r"(?:Collecting|Requirement already satisfied:|Processing (?:\S*/)?) ?([A-Za-z0-9._-]+?)(?:-\d\S*|==\S+)?(?: |$)"
