@@ -87,6 +87,22 @@ def test_import_tasks_without_assignees_ignores_unknown_assignees(run):
     assert run("title,assignees\nA,nobody\n", "--without-assignees").code == 0
 
 
+def test_import_tasks_with_unknown_assignees_names_the_options(run):
+    csv = "title,assignees\nA,amp lifier\nB,atlas\n"
+    refused = run(csv)
+    assert refused.err[-1] == (
+        "Nothing was imported: 1 problem. Say who an assignee of the file is here (--map-assignee 'amp lifier=SLUG'), "
+        "or import without assignees (--without-assignees)."
+    )
+    assert json.loads(run(csv, "--json").out)["unknown_assignees"] == ["amp lifier"]
+    assert run(csv, "--map-assignee", "amp lifier=bert", "--map-assignee", "x=y").out.splitlines() == [
+        "OPS: 2 created, 0 updated, 0 unchanged.",
+        "assignees: No task of the file is assigned to x.",
+    ]
+    assert Task.objects.get(title="A").assignments.get().agent.slug == "bert"
+    assert "such as amp=atlas, not 'amp'" in run(csv, "--map-assignee", "amp").err[0]
+
+
 def test_import_tasks_of_bytes_that_are_not_text_exits_1(run):
     result = run(b"title\ncaf\xe9\n")
     assert result.code == 1

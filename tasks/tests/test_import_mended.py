@@ -241,8 +241,9 @@ def test_import_names_each_unknown_assignee_once_and_maps_them(cast, load):
     assert [problem.line for problem in refused.value.problems] == [1, 4]
     assert refused.value.problems[0].detail.endswith(" 2 more tasks have it, too.")
     plan = plan_of(*issues)
-    plan.map_assignees({"amp": "atlas", "Bo = B": ""})
-    assert import_plan(actor=None, project=cast.ops, plan=plan).created == 4
+    plan.map_assignees({"amp": "atlas", "Bo = B": "", "nobody": "bert"})
+    imported = import_plan(actor=None, project=cast.ops, plan=plan)
+    assert (imported.created, notes(imported)) == (4, ["assignees: No task of the file is assigned to nobody."])
     assert task("a0").assignments.get().agent == cast.atlas
     assert not task("a3").assignments.exists()
 

@@ -149,6 +149,9 @@ class Plan:
 
     def map_assignees(self, slugs: dict[str, str]) -> None:
         """Replace names of assignees in the file by slugs of agents; one mapped to an empty text is left out."""
+        used = {name for task in self.tasks for name in task.values.get("assignees", ())}
+        for name in sorted(slugs.keys() - used):
+            self.notes.append(Note(0, "assignees", f"No task of the file is assigned to {shown(name)}."))
         for task in self.tasks:
             if "assignees" in task.values:
                 mapped = (slugs.get(name, name) for name in task.values["assignees"])
