@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.dispatch import Signal
 
+from taskproject.sqlite.inserting import Rows, insert_many
 from tasks.events.declaration import Kind
 from tasks.events.kinds import kind_named
 from tasks.models import Agent, Event, Project, Run, Task
@@ -75,22 +76,30 @@ def event(
     )
 
 
-def record(*events: Event) -> None:
+def record(*events: Event, ready: Rows | None = None) -> None:
     """Store events in the running transaction and ring the bell once it commits.
+
+    ``ready``: events to be stored first, prepared before the transaction, whose task and its ref are known only now.
 
     To be called after the verb has taken its locks, because the events' ids are their order. From the first id to the
     commit every reader waits for what was recorded later, so whatever takes long is to be done before.
     Raises ``UndeclaredEvent`` for a kind that the catalogue does not know.
     """
-    if not events:
+    before: list[Any] = ready.objects if ready is not None else []
+    if not events and not before:
         return
     for each in events:
         kind_named(each.kind)
+    if ready is not None:
+        ready.take_ids()
+        ready.insert(late=("task_id", "task_ref"))
     if len(events) >= MANY and connection.vendor == "postgresql":
         _store_many(events)
+    elif len(events) >= MANY:
+        insert_many(events)
     else:
         Event.objects.bulk_create(events)
-    transaction.on_commit(functools.partial(_ring, events), robust=True)
+    transaction.on_commit(functools.partial(_ring, [*before, *events]), robust=True)
 
 
 def _store_many(events: Sequence[Event]) -> None:

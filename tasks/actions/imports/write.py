@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F
+from django.db import connection
+from django.db.models import F, Model
 
+from taskproject.sqlite.inserting import Rows, insert_many, insert_values
 from tasks.actions.blockers import dependency_failed, shift_blockers
 from tasks.actions.imports.draft import Draft
 from tasks.actions.imports.graph import in_order
@@ -35,6 +37,27 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 SLICE = 500
+#: What waits for a task in one of these needs somebody's decision.
+FAILS = (Status.FAILED, Status.CANCELLED)
+
+
+def insert(objects: Iterable[Model]) -> None:
+    """Insert unsaved objects of one model, in the way that is fastest here."""
+    rows = list(objects)
+    if connection.vendor == "sqlite":
+        insert_many(rows)
+    elif rows:
+        type(rows[0])._default_manager.bulk_create(rows)
+
+
+def insert_pairs(model: type[Model], names: tuple[str, ...], values: Iterable[tuple[Any, ...]]) -> None:
+    """The same for rows of ids and numbers; ``names`` are those of the attributes, such as ``task_id``."""
+    if connection.vendor == "sqlite":
+        insert_values(model, names, list(values))
+    else:
+        model._default_manager.bulk_create(model(**dict(zip(names, row, strict=True))) for row in values)
+
+
 Progress = Callable[[int], None]
 
 
@@ -42,12 +65,21 @@ class Writer:
     """Writes ``draft`` on behalf of ``actor``; ``progress`` is called with the size of each lot written.
 
     An import takes long. Its events are recorded at the very end, because what others record after it has taken the ids
-    of its own waits for its commit; until then it holds up nobody.
+    of its own waits for its commit; until then it holds up nobody. ``prepare`` does what needs no lock, and may be
+    called before the transaction: on SQLite that is most of the work.
     """
 
     def __init__(self, draft: Draft, *, actor: "User | None", progress: Progress) -> None:
         self.draft, self.project, self.now = draft, draft.project, draft.now
         self.actor, self.progress = actor, progress
+        self.new: list[Node] = []
+        self.changed: list[Node] = []
+        self._is_prepared = False
+        self._assignments: list[Assignment] = []
+        #: On SQLite: the rows of new tasks, and of those of their events that nothing can change any more.
+        self._task_rows: Rows | None = None
+        self._foreseen: dict[Node, Event] = {}
+        self._event_rows: Rows | None = None
         #: What happened to each task of the file, for its one event; see ``_record``.
         self.facts: dict[Node, dict[str, Any]] = {}
         #: The events of tasks that are not in the file, by id.
@@ -55,14 +87,29 @@ class Writer:
         #: Existing tasks whose blockers may have changed.
         self.concerned: set[int] = set()
 
-    def write(self) -> None:
+    def prepare(self) -> None:
+        self._is_prepared = True
         self.new = self.draft.with_fate(Fate.CREATE)
         self.changed = self.draft.with_fate(Fate.UPDATE)
+        self._make_tasks()
+        self._assign([(node, agent) for node in self.new for agent in node.assignees or ()])
+        if connection.vendor == "sqlite":
+            self._task_rows = Rows(node.row for node in self.new)
+            self._foreseen = {node: self._event_of(node) for node in self.new if not _failing(node)}
+            self._event_rows = Rows(self._foreseen.values())
+
+    def write(self) -> None:
+        if not self._is_prepared:
+            self.prepare()
         self._create_names()
         self._insert_tasks()
         for node in self.changed:
             self._update(node)
             self.progress(1)
+        for assignment in self._assignments:
+            # Made before its task had an id.
+            assignment.task = assignment.task
+        insert(self._assignments)
         self._connect([*self.new, *self.changed])
         self._link([*self.new, *self.changed])
         self._note_newer_sources()
@@ -81,11 +128,9 @@ class Writer:
 
     # New tasks
 
-    def _insert_tasks(self) -> None:
-        if not self.new:
-            return
-        before = {node: set(node.depends_on or ()) for node in self.new}
-        self.new = in_order(self.new, before)
+    def _make_tasks(self) -> None:
+        """The new tasks in the order of their numbers, which they get under the lock."""
+        self.new = in_order(self.new, {node: set(node.depends_on or ()) for node in self.new})
         children: dict[Node, list[Node]] = {}
         for node in self.new:
             if node.parent is not None:
@@ -94,31 +139,48 @@ class Writer:
         for node in self.changed:
             if "parent" in node.changed and node.parent is not None and node.parent.fate == Fate.CREATE:
                 children.setdefault(node.parent, []).append(node)
-        first = next_number(self.project, len(self.new))
-        for place, node in enumerate(self.new):
+        for node in self.new:
             waiting = sum(not satisfies_dependency(other.status) for other in node.depends_on or ())
             waiting += sum(not settles_child(child.status) for child in children.get(node, ()))
-            node.task = self._new_task(node, number=first + place, open_blockers=waiting)
-        for batch in batches(self.new, SLICE):
-            Task.objects.bulk_create([node.row for node in batch])
-            self._insert_relations(batch)
-            self.progress(len(batch))
+            node.task = self._new_task(node, open_blockers=waiting)
+            self.facts[node] = {"to": str(node.status)}
+
+    def _insert_tasks(self) -> None:
+        if not self.new:
+            return
+        for number, node in enumerate(self.new, next_number(self.project, len(self.new))):
+            node.row.number = number
         below = [node for node in self.new if node.parent is not None]
-        for batch in batches(below, SLICE):
-            for node in batch:
-                node.row.parent = node.parent.row
-            Task.objects.bulk_update([node.row for node in batch], ["parent"])
+        if self._task_rows is not None:
+            self._task_rows.take_ids()
+            for node in below:
+                if node.parent is not None:
+                    node.row.parent = node.parent.row
+            self._task_rows.insert(late=("number", "parent_id"))
+            self._insert_relations(self.new)
+            self.progress(len(self.new))
+        else:
+            self._insert_in_lots(below)
         self.concerned.update(
             node.parent.row.pk for node in below if node.parent is not None and node.parent.fate != Fate.CREATE
         )
 
-    def _new_task(self, node: Node, *, number: int, open_blockers: int) -> Task:
+    def _insert_in_lots(self, below: list[Node]) -> None:
+        for batch in batches(self.new, SLICE):
+            Task.objects.bulk_create([node.row for node in batch])
+            self._insert_relations(batch)
+            self.progress(len(batch))
+        for batch in batches(below, SLICE):
+            for node in batch:
+                node.row.parent = node.parent.row
+            Task.objects.bulk_update([node.row for node in batch], ["parent"])
+
+    def _new_task(self, node: Node, *, open_blockers: int) -> Task:
         given = {name: value for name, value in node.entry.values.items() if name in COLUMNS}
         values = {"review_required": self.project.review_required, "priority": Priority.NORMAL, **given}
         values.update(self._times(node, given))
         return Task(
             project=self.project,
-            number=number,
             external_id=node.entry.external_id,
             created_by=self.actor,
             open_blockers=open_blockers,
@@ -156,20 +218,10 @@ class Writer:
         )
         needs = {node: dict(node.entry.values.get("required_skills") or ()) for node in nodes}
         skills = self._rows(Skill.objects.all(), {name for levels in needs.values() for name in levels})
-        through = Task.labels.through
-        through.objects.bulk_create(
-            [through(task_id=node.row.pk, label_id=labels[name]) for node in nodes for name in node.labels or ()]
-        )
-        RequiredSkill.objects.bulk_create(
-            [
-                RequiredSkill(task=node.row, skill_id=skills[name], min_level=level)
-                for node, levels in needs.items()
-                for name, level in levels.items()
-            ]
-        )
-        for node in nodes:
-            self.facts[node] = {"to": str(node.status)}
-        self._assign([(node, agent) for node in nodes for agent in node.assignees or ()])
+        labelled = ((node.row.pk, labels[name]) for node in nodes for name in node.labels or ())
+        insert_pairs(Task.labels.through, ("task_id", "label_id"), labelled)
+        needed = ((node.row.pk, skills[name], level) for node in nodes for name, level in needs[node].items())
+        insert_pairs(RequiredSkill, ("task_id", "skill_id", "min_level"), needed)
 
     @staticmethod
     def _rows(queryset: Any, names: set[str]) -> dict[str, int]:
@@ -177,32 +229,32 @@ class Writer:
 
     def _record(self) -> None:
         """One event for each task, with all that happened to it."""
-        events = []
-        for node, facts in self.facts.items():
-            task = node.row
-            times = {"started_at": task.started_at, "completed_at": task.completed_at}
-            facts |= {name: moment.isoformat() for name, moment in times.items() if moment is not None}
-            events.append(
-                event(
-                    # What was completed elsewhere counts at the file's time, not at ours, as it does for a new task.
-                    kinds.TASK_IMPORTED if "to" in facts else kinds.TASK_REIMPORTED,
-                    at=self.now,
-                    actor=self.actor,
-                    task=task,
-                    title=task.title,
-                    source=self.draft.plan.source,
-                    fingerprint=node.fingerprint,
-                    **facts,
-                )
-            )
-        record(*events, *self.around.values())
+        for node, foreseen in self._foreseen.items():
+            foreseen.__dict__["task_id"], foreseen.task_ref = node.row.pk, node.row.ref
+        events = [self._event_of(node) for node in self.facts if node not in self._foreseen]
+        record(*events, *self.around.values(), ready=self._event_rows)
+
+    def _event_of(self, node: Node) -> Event:
+        task, facts = node.row, self.facts[node]
+        times = {"started_at": task.started_at, "completed_at": task.completed_at}
+        facts |= {name: moment.isoformat() for name, moment in times.items() if moment is not None}
+        return event(
+            # What was completed elsewhere counts at the file's time, not at ours, as it does for a new task.
+            kinds.TASK_IMPORTED if "to" in facts else kinds.TASK_REIMPORTED,
+            at=self.now,
+            actor=self.actor,
+            task=task,
+            title=task.title,
+            source=self.draft.plan.source,
+            fingerprint=node.fingerprint,
+            **facts,
+        )
 
     def _assign(self, pairs: Iterable[tuple[Node, Agent]]) -> None:
         """Assign by hand on behalf of the importing user; for ended tasks without notifications."""
-        rows = []
         for node, agent in pairs:
             ended = node.status in TERMINAL
-            rows.append(
+            self._assignments.append(
                 Assignment(
                     task=node.row,
                     agent=agent,
@@ -214,7 +266,6 @@ class Writer:
             )
             if not ended:
                 self.facts[node].setdefault("agents", []).append(agent.slug)
-        Assignment.objects.bulk_create(rows)
 
     # Changed tasks
 
@@ -286,7 +337,8 @@ class Writer:
 
     def _connect(self, nodes: list[Node]) -> None:
         """Insert the dependencies of new tasks, and make those of changed ones what the file says."""
-        rows = []
+        made_at = Dependency._meta.get_field("created_at").get_db_prep_save(self.now, connection)
+        rows: list[tuple[Any, ...]] = []
         for node in nodes:
             if node.depends_on is None or (node.fate == Fate.UPDATE and "depends_on" not in node.changed):
                 continue
@@ -296,8 +348,8 @@ class Writer:
                 edges = Dependency.objects.filter(task=node.row)
                 edges.exclude(depends_on__in=wanted).delete()
                 present = set(edges.values_list("depends_on_id", flat=True))
-            rows += [Dependency(task=node.row, depends_on_id=pk) for pk in sorted(wanted - present)]
-        Dependency.objects.bulk_create(rows)
+            rows += [(node.row.pk, pk, made_at) for pk in sorted(wanted - present)]
+        insert_pairs(Dependency, ("task_id", "depends_on_id", "created_at"), rows)
 
     def _note_newer_sources(self) -> None:
         """Keep that the source said the same again later, so that what is older than that is known as old."""
@@ -317,7 +369,7 @@ class Writer:
             if node.fate == Fate.UPDATE:
                 TaskLink.objects.filter(task=node.row).delete()
             rows += [TaskLink(task=node.row, target=other.row, kind=kind) for kind, other in node.links]
-        TaskLink.objects.bulk_create(rows)
+        insert(rows)
 
     def _recount(self) -> None:
         """Update ``open_blockers`` of the affected existing tasks, and record what changed."""
@@ -335,17 +387,16 @@ class Writer:
 
     def _find_failed_dependencies(self) -> None:
         """Report tasks that wait for what will not be completed, since somebody must decide about them."""
-        fails = (Status.FAILED, Status.CANCELLED)
         failed: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         written = {node.row.pk: node for node in self.facts}
         for node, facts in self.facts.items():
             if node.status in TERMINAL or (node.fate == Fate.UPDATE and "depends_on" not in node.changed):
                 continue
             for other in node.depends_on or ():
-                if other.status in fails:
+                if other.status in FAILS:
                     facts.setdefault(other.status.value, []).append(other.row.ref)
         for other in self.changed:
-            if "status" not in other.changed or other.status not in fails:
+            if "status" not in other.changed or other.status not in FAILS:
                 continue
             status, ref = other.status.value, other.row.ref
             edges = Dependency.objects.filter(depends_on=other.row).order_by("task_id")
@@ -355,6 +406,11 @@ class Writer:
                 elif written[pk].status not in TERMINAL and ref not in self.facts[written[pk]].get(status, ()):
                     self.facts[written[pk]].setdefault(status, []).append(ref)
         self.around |= dependency_failed(failed, now=self.now, actor=self.actor)
+
+
+def _failing(node: Node) -> bool:
+    """Whether the task waits for one that will not be completed; its event says for which, by refs."""
+    return any(other.status in FAILS for other in node.depends_on or ())
 
 
 def skills_used(draft: Draft) -> set[str]:
