@@ -17,7 +17,7 @@ from django.core.management.base import (
     SystemCheckError,
     handle_default_options,
 )
-from django.db import DatabaseError, OperationalError, ProgrammingError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connections
 
 from tasks.errors import DomainError, Invalid, NotFound, unknown_name
 from tasks.models import Project
@@ -88,7 +88,7 @@ class Command(BaseCommand):
             wrong = isinstance(error, Invalid | NotFound)
             kind = WrongUse if wrong else Problem
             self._fail(kind(self.sentence(error), code=error.code, data=error.data), options)
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             self._fail(Problem(database_sentence(error), code="database_error"), options)
         if code:
             raise SystemExit(code)
@@ -137,7 +137,7 @@ class Command(BaseCommand):
             connections.close_all()
 
 
-def database_sentence(error: DatabaseError) -> str:
+def database_sentence(error: DatabaseError | InterfaceError) -> str:
     """One sentence for a database that does not answer properly."""
     text = str(error).strip().partition("\n")[0]
     if isinstance(error, OperationalError | ProgrammingError) and (

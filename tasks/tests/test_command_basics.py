@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from tasks.actions.agents import OWN_OWNER
 from tasks.management.command import Command, Problem, WrongUse, database_sentence, project_named, skill_levels
@@ -27,6 +27,8 @@ class Refusing(Command):
     def run(self, **options):
         if options["verbosity"] == 0:
             raise OperationalError("no such table: tasks_project")
+        if options["verbosity"] == 3:
+            raise InterfaceError("connection already closed")
         raise Problem("Two things are wrong.", data={"things": 2})
 
 
@@ -57,6 +59,11 @@ def test_missing_tables_are_one_sentence_that_names_migrate(capsys):
     assert capsys.readouterr().err == (
         "The database is not up to date (no such table: tasks_project); run `python manage.py migrate` first.\n"
     )
+
+
+def test_connection_that_was_lost_is_one_sentence(capsys):
+    assert run_as_program(Refusing(), "-v3") == 1
+    assert capsys.readouterr().err == "The database refused: connection already closed.\n"
 
 
 def test_other_database_errors_are_one_line():
