@@ -173,6 +173,11 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         """Of those who may be given work in the project, paused there or not."""
         return self.exclude(role="viewer")
 
+    def managing(self) -> Self:
+        """Of managers whose accounts are not disabled."""
+        active = self.filter(role="manager", user__is_active=True)
+        return active.exclude(user__agent__enabled=False)
+
     def taking_work(self) -> Self:
         """Of those who may take work in the project now."""
         return self.working().filter(paused_at__isnull=True)

@@ -167,8 +167,7 @@ def require_a_manager(actor: "User | None", project: Project) -> None:
     """Raise ``Invalid`` if nobody is left who can manage the project; superusers may leave it so."""
     if actor is None or sees_all(actor):
         return
-    managers = Membership.objects.filter(project=project, role=Role.MANAGER, user__is_active=True)
-    if not managers.exclude(user__agent__enabled=False).exists():
+    if not Membership.objects.filter(project=project).managing().exists():
         raise Invalid(
             {"role": f"{project.key} would be left without an active manager; make somebody else a manager first."}
         )

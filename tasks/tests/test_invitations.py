@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.urls import reverse
 from rest_framework.test import APIClient
 
 from taskproject.reach import Reach, limited
@@ -12,6 +13,7 @@ from tasks.actions.projects import remove_member, set_member
 from tasks.errors import Invalid, InvitationEnded, NotFound, NotPermitted
 from tasks.finding import find_invitation
 from tasks.models import Agent, AgentKind, Event, Invitation, Membership, Project, Role, Run
+from tasks.tests.admin_pages import as_posted, messages_of, signed_in
 from tasks.tests.cast import join, make_agent, make_user
 from tasks.tests.racing import at_once
 
@@ -297,3 +299,12 @@ def test_disabled_account_is_not_the_manager_that_remains(cast, disabled):
         remove_member(actor=cast.ada.user, project=cast.ops, user=cast.ada.user)
     with pytest.raises(Invalid, match="active manager"):
         set_member(actor=cast.ada.user, project=cast.ops, user=cast.ada.user, role=Role.WORKER)
+
+
+def test_admin_says_which_project_nobody_manages_any_more(cast):
+    root = signed_in(cast.root)
+    url = reverse("admin:auth_user_change", args=[cast.ada.user_id])
+    form = {key: value for key, value in as_posted(root.get(url)).items() if key not in ("is_active", "password")}
+    done = root.post(url, form, follow=True)
+    assert "OPS has no active manager any more; make somebody a manager of it." in messages_of(done)
+    assert not User.objects.get(pk=cast.ada.user_id).is_active
