@@ -73,7 +73,7 @@ def _place(address: str) -> str:
 def _account(username: str) -> str:
     """A name for the account that says nothing about it: it stands in Redis and in the browser's cookie."""
     normal = unicodedata.normalize("NFKC", username).casefold()
-    return salted_hmac("taskproject.guessing", normal).hexdigest()[:32]
+    return salted_hmac("taskproject.guessing", normal, algorithm="sha256").hexdigest()[:32]
 
 
 def in_words(seconds: float) -> str:
