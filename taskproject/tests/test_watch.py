@@ -137,6 +137,8 @@ def test_old_reading_counts_as_no_answer(monkeypatch):
 @pytest.mark.django_db
 def test_ready_and_metrics_read_the_real_site(cast, new_task, let_lease_end):
     new_task()
+    new_task(on_hold=True)
+    new_task(start_after=timezone.now() + timedelta(days=1))
     claims.claim_task(actor=cast.atlas.user, task=new_task())
     let_lease_end(claims.claim_task(actor=cast.atlas.user, task=new_task()))
     engine.tick()

@@ -98,9 +98,12 @@ def read_vitals(missing: list[str]) -> Vitals:
 
 
 def _count_ready(now: datetime) -> int:
-    window = Task.objects.filter(status=Status.NOT_STARTED, open_blockers=0).order_by().values("deferred_until")
-    sql, params = window[:LOOKED_AT].query.sql_with_params()
-    due = f"SELECT 1 FROM ({sql}) AS unblocked WHERE deferred_until IS NULL OR deferred_until <= %s LIMIT %s"  # noqa: S608
+    unblocked = Task.objects.filter(status=Status.NOT_STARTED, open_blockers=0).order_by()
+    sql, params = unblocked.values("deferred_until", "on_hold")[:LOOKED_AT].query.sql_with_params()
+    due = (
+        f"SELECT 1 FROM ({sql}) AS unblocked "  # noqa: S608
+        "WHERE NOT on_hold AND (deferred_until IS NULL OR deferred_until <= %s) LIMIT %s"
+    )
     with connection.cursor() as cursor:
         moment = connection.ops.adapt_datetimefield_value(now)
         cursor.execute(f"SELECT COUNT(*) FROM ({due}) AS ready", [*params, moment, COUNTED])  # noqa: S608
