@@ -13,7 +13,7 @@ from typing import Any
 from taskproject.strict_json import DECODER, why
 from tasks.actions.imports import Note, Plan, PlannedTask, held, shown
 from tasks.formats.entries import Entries, counts_as
-from tasks.formats.fields import LABEL_LENGTH, TITLE_LENGTH, WORDS, Wrong, name, spelled
+from tasks.formats.fields import LABEL_LENGTH, TITLE_LENGTH, WORDS, Wrong, name, require_storable, spelled
 from tasks.transitions import TERMINAL
 
 NAME = "beads"
@@ -195,10 +195,15 @@ class Issues:
     def _status(self, line: int, issue: dict[str, Any]) -> tuple[str, str]:
         """Our status, and the file's word for it, as we would spell it. An unknown one is work not started."""
         value = issue.get("status") or "open"
-        if not isinstance(value, str):
-            self.entries.refuse(line, "status", "Must be a text.")
+        try:
+            if not isinstance(value, str):
+                raise Wrong("Must be a text.")
+            # An unknown one becomes a label.
+            require_storable(value)
+        except Wrong as error:
+            self.entries.refuse(line, "status", str(error))
             return "not_started", "open"
-        word = spelled(value)
+        word = spelled(value) or "open"
         ours = WORDS.get(word, word)
         # Any other word may mean that it is not to be handed out.
         known = word in STATUSES or word in OPEN_WORDS or ours in TERMINAL

@@ -90,6 +90,19 @@ def test_import_beads_holds_what_beads_would_not_hand_out(cast, status, more, la
     assert [run.task.external_id for run in taken.runs] == ["b-2"]
 
 
+@pytest.mark.parametrize("half", ["\0", "\ud800"])
+def test_import_beads_refuses_a_status_that_no_label_can_hold(cast, half):
+    [problem] = problems(cast, issue("b-1", status=f"odd{half}"))
+    assert problem.startswith("line 1, status: ")
+    assert problem.endswith("characters are not allowed.")
+
+
+@pytest.mark.parametrize("status", ["", " ", None])
+def test_import_beads_takes_an_empty_status_for_open(cast, status):
+    assert load(cast, issue("b-1", status=status)).notes == []
+    assert (task("b-1").on_hold, labels("b-1")) == (False, set())
+
+
 def test_import_beads_blocked_by_an_open_issue_waits_for_it_only(cast):
     blocked = [issue(f"b-{n}", status="blocked", dependencies=[blocks(f"a-{n}")]) for n in (1, 2)]
     load(cast, *blocked, issue("a-1"), issue("a-2", status="closed"))
