@@ -110,6 +110,11 @@ class MembershipAdmin(ScopedAdmin, VerbFormAdmin):
     ordering = ("project__key", "user__username")
     actions = ("pause", "resume")
 
+    def get_actions(self, request: HttpRequest, *location: Any, **more: Any) -> dict[str, Any]:
+        """Without Django's "delete selected", which would bypass ``remove_member``."""
+        actions = super().get_actions(request, *location, **more)
+        return {name: action for name, action in actions.items() if name != "delete_selected"}
+
     @admin.display(description="Work")
     def paused_(self, membership: Membership) -> SafeString | str:
         return mark("Paused", "warn") if membership.paused_at else "–"

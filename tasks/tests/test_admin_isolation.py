@@ -264,6 +264,12 @@ def test_superuser_sees_all_projects(cast, new_task, hidden):
     assert "Hidden work" in page
 
 
+def test_no_list_deletes_rows_without_a_verb(cast, rf):
+    request = rf.get("/")
+    request.user = cast.root
+    assert [model for model in OURS if "delete_selected" in admin.site._registry[model].get_actions(request)] == []
+
+
 def test_accounts_and_groups_are_for_superusers_and_nobody_is_deleted(cast, ada):
     assert ada.get(reverse("admin:auth_user_changelist")).status_code == 403
     root = signed_in(cast.root)

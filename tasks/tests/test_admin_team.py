@@ -392,6 +392,16 @@ def test_membership_pages_add_change_and_remove_through_the_verbs(cast, new_task
     assert members(cast.ops)["ada"] == "manager"
 
 
+def test_members_are_not_deleted_without_the_verb(cast, new_task, ada):
+    """Django's "delete selected" would end no run, record no event, and take the last manager too."""
+    claim_task(actor=cast.bert.user, task=new_task(assignees=[cast.bert]))
+    everybody = [row.pk for row in Membership.objects.filter(project=cast.ops)]
+    for _ in range(2):
+        chosen = {"action": "delete_selected", "_selected_action": everybody, "post": "yes"}
+        ada.post(reverse("admin:tasks_membership_changelist"), chosen)
+    assert Membership.objects.filter(pk__in=everybody).count() == len(everybody)
+
+
 # -- skills and labels ------------------------------------------------------------------------------------------------
 
 
