@@ -69,7 +69,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 # For all systems and for Python 3.11 and later, whatever this machine has. What only the other solvers of OR-Tools
-# import is left out: docs/decisions/0029-what-is-installed.md. To upgrade one package, change its version in
+# import is left out: docs/decisions/0028-what-is-installed.md. To upgrade one package, change its version in
 # requirements.txt; `make lock UPGRADE=1` also takes the newest of all that the named ones require in turn.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)

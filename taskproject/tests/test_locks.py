@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-#: What only the other solvers of OR-Tools import, and what only those require; see decision 29.
+#: What only the other solvers of OR-Tools import, and what only those require; see decision 28.
 LEFT_OUT = {"absl-py", "immutabledict", "pandas", "protobuf"}
 
 

@@ -166,7 +166,7 @@ def test_what_looks_like_a_secret_is_hidden_wherever_it_is_logged(formatter, tex
 
 @pytest.mark.parametrize("part", ["a-", "secret-", "token ", 'token="', "://a:", "bearer "])
 def test_hiding_costs_little_however_long_the_text_of_a_caller_is(part):
-    """Such as a host name that is refused. Of quadratic cost this would take minutes."""
+    """Such as the origin of a form that is refused. Of quadratic cost this would take minutes."""
     text = part * 20_000
     assert logs.without_secrets(text).startswith(part[:3])
 

@@ -20,6 +20,14 @@ def test_every_linked_file_exists():
     assert [target for target in links if not (ROOT / target).exists()] == []
 
 
+def test_decisions_are_numbered_in_a_row():
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    titles = [path.read_text().partition("\n")[0] for path in decisions]
+    for number, (path, title) in enumerate(zip(decisions, titles, strict=True), start=1):
+        assert path.name.startswith(f"{number:04}-"), path.name
+        assert title.startswith(f"# {number}. "), path.name
+
+
 def test_every_named_test_exists():
     named = re.findall(r"`([a-z_]+/tests/test_[a-z_]+\.py)`", README)
     assert len(named) >= 8
