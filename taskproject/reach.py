@@ -12,10 +12,14 @@ User = TypeVar("User")
 
 @dataclass(frozen=True)
 class Reach:
-    """``projects``: a closed list of ids, which later projects never join; None: all that the user is in."""
+    """``projects``: a closed list of ids, which later projects never join; None: all that the user is in.
+
+    ``made_by``: the account of somebody else who made them for a person; None: the user answers for their use.
+    """
 
     projects: frozenset[int] | None = None
     read_only: bool = False
+    made_by: int | None = None
 
     def includes(self, project_id: int) -> bool:
         return self.projects is None or project_id in self.projects
@@ -35,6 +39,11 @@ def reach_of(user: Any) -> Reach:
     """How far the credentials reach with which ``user`` calls; a user loaded otherwise is not limited."""
     reach: Reach = getattr(user, "_reach", FULL)
     return reach
+
+
+def caller_of(user: Any) -> tuple[int, int | None]:
+    """As whom ``user`` counts against limits: what others do in a person's name uses up nothing of the person's."""
+    return user.pk, reach_of(user).made_by
 
 
 def limited(user: User, reach: Reach) -> User:

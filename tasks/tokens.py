@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from taskproject.guessing import count_wrong_token
 from taskproject.reach import Reach, limited
 from tasks.errors import NotAuthenticated
-from tasks.models import AgentToken
+from tasks.models import AgentKind, AgentToken
 from tasks.presence import SEEN_EVERY, presence
 
 ASK_FOR_ANOTHER = "ask whoever owns the agent for a new one."
@@ -32,7 +32,7 @@ def why_refused(token: AgentToken, now: datetime) -> str | None:
 
 
 def reach_of_tokens(tokens: Collection[AgentToken]) -> dict[int, Reach]:
-    """What each of these tokens reaches, by id. One query if any of them is limited."""
+    """What each of these tokens, with their agents loaded, reaches, by id. One query if any of them is limited."""
     limited_ids = [token.pk for token in tokens if token.is_limited]
     projects: dict[int, set[int]] = {pk: set() for pk in limited_ids}
     if limited_ids:
@@ -40,9 +40,19 @@ def reach_of_tokens(tokens: Collection[AgentToken]) -> dict[int, Reach]:
         for token_id, project_id in rows.values_list("agenttoken_id", "project_id"):
             projects[token_id].add(project_id)
     return {
-        token.pk: Reach(frozenset(projects[token.pk]) if token.is_limited else None, read_only=token.read_only)
+        token.pk: Reach(
+            frozenset(projects[token.pk]) if token.is_limited else None,
+            read_only=token.read_only,
+            made_by=_other_maker(token),
+        )
         for token in tokens
     }
+
+
+def _other_maker(token: AgentToken) -> int | None:
+    """Who made a person's token, if somebody else did."""
+    is_own = token.agent.kind != AgentKind.HUMAN or token.created_by_id == token.agent.user_id
+    return None if is_own else token.created_by_id
 
 
 def token_of(secret: str, *, address: str) -> AgentToken:

@@ -14,6 +14,7 @@ from taskproject.api.operations import operation
 from taskproject.api.views import View
 from taskproject.api.waiting import waiting_of
 from taskproject.errors import Invalid
+from taskproject.reach import caller_of
 from tasks.events.narrowing import narrowing_of
 from tasks.events.reading import START, Cursor, event_output, first_kept, present_cursor, read_events, require_kept
 
@@ -108,7 +109,7 @@ class EventsView(View):
         events, cursor = read_events(user=self.actor, after=cursor, limit=limit, narrowing=narrowing)
         if waiting and seat and not events:
             seat.cursor = cursor
-            waiting.ask(seat, seconds=wait, caller=self.actor.pk)
+            waiting.ask(seat, seconds=wait, caller=caller_of(self.actor))
         return Response({"events": [event_output(event) for event in events], "cursor": str(cursor)})
 
 

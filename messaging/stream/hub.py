@@ -37,7 +37,7 @@ MOST_WAITING_BYTES = 1024 * 1024
 MOST_WAITING_FRAMES = 1000
 #: Larger batches are split: each socket copies the frame that it is writing.
 MOST_FRAME_BYTES = 256 * 1024
-#: Sockets and event streams of one user in this process: pages, agents and scripts together.
+#: Sockets and event streams of one caller in this process: pages, agents and scripts together.
 MOST_STREAMS_OF_ONE = 250
 
 
@@ -150,7 +150,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.followers: set[Follower] = set()
-        self._streams: dict[int, set[Follower]] = {}
+        self._streams: dict[tuple[int, int | None], set[Follower]] = {}
         self.cursor: Cursor | None = None
         self._reader: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
@@ -178,8 +178,8 @@ class Hub:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def enter(self, follower: Follower) -> None:
-        """Count a stream of its user, before anything is sent. Raises ``TooManyRequests``; ``leave`` ends it."""
-        streams = self._streams.setdefault(follower.visitor.user_id, set())
+        """Count a stream of its caller, before anything is sent. Raises ``TooManyRequests``; ``leave`` ends it."""
+        streams = self._streams.setdefault(follower.visitor.caller, set())
         if len(streams) >= MOST_STREAMS_OF_ONE:
             raise TooManyRequests(
                 f"{MOST_STREAMS_OF_ONE} streams of yours are open here already.",
@@ -200,10 +200,10 @@ class Hub:
 
     def leave(self, follower: Follower) -> None:
         self.followers.discard(follower)
-        streams = self._streams.get(follower.visitor.user_id, set())
+        streams = self._streams.get(follower.visitor.caller, set())
         streams.discard(follower)
         if not streams:
-            self._streams.pop(follower.visitor.user_id, None)
+            self._streams.pop(follower.visitor.caller, None)
         if not self.followers:
             self.stop()
 

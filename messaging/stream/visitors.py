@@ -13,7 +13,7 @@ from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
 
 from taskproject.errors import NotAuthenticated
-from taskproject.reach import FULL, Reach, limited
+from taskproject.reach import FULL, Reach, limited, reach_of
 from tasks import clock
 from tasks.models import AgentToken, Membership, Project
 from tasks.presence import presence
@@ -27,7 +27,8 @@ SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 class Visitor:
     """A user as the stream sees them; ``projects`` are ids, or None for a superuser, who sees everything.
 
-    ``session_hash`` belongs to the password under which the session started: a new password ends it.
+    ``made_by``: who made the token, if somebody else than the person. ``session_hash`` belongs to the password under
+    which the session started: a new password ends it.
     """
 
     user_id: int
@@ -35,6 +36,12 @@ class Visitor:
     token_id: int | None = None
     session_key: str | None = None
     session_hash: str = ""
+    made_by: int | None = None
+
+    @property
+    def caller(self) -> tuple[int, int | None]:
+        """As whom it counts against limits; see ``reach.caller_of``."""
+        return self.user_id, self.made_by
 
 
 def admit(headers: Mapping[str, str], *, address: str) -> Visitor:
@@ -45,7 +52,7 @@ def admit(headers: Mapping[str, str], *, address: str) -> Visitor:
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = token_of(secret.strip(), address=address)
-        return replace(visitor_of(token.agent.user), token_id=token.pk)
+        return replace(visitor_of(token.agent.user), token_id=token.pk, made_by=reach_of(token.agent.user).made_by)
     session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
     user = _user_of_session(session_key) if session_key else None
     if user is None:

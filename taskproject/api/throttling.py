@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from taskproject.limiter import limiter
+from taskproject.reach import caller_of
 
 
 @cache
@@ -24,12 +25,18 @@ class CallerThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         self.item = _limit(settings.API_RATE_LIMIT)
-        user = request.user
-        self.caller = f"user:{user.pk}" if user.is_authenticated else f"address:{request.META.get('REMOTE_ADDR')}"
+        self.caller = _name_of_caller(request)
         return limiter.hit(self.item, self.caller)
 
     def wait(self) -> float:
         return max(1.0, limiter.wait(self.item, self.caller))
+
+
+def _name_of_caller(request: Request) -> str:
+    if not request.user.is_authenticated:
+        return f"address:{request.META.get('REMOTE_ADDR')}"
+    user, made_by = caller_of(request.user)
+    return f"user:{user}" if made_by is None else f"user:{user}:by:{made_by}"
 
 
 def forget_all() -> None:

@@ -7,6 +7,7 @@ from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 
 from messaging.stream import hub as hub_module
+from messaging.stream.visitors import admit
 from messaging.stream.waiting import ReadersRoom, readers_room
 from taskproject.asgi import application
 from taskproject.tests.asgi_client import talk
@@ -36,6 +37,13 @@ def secret(cast):
     """Of a token of hugo for OTHER, made by mona; since then he has been in OPS and OTHER."""
     set_member(actor=None, project=cast.other, user=cast.hugo.user, role=Role.WORKER)
     return create_token(actor=cast.mona.user, agent=cast.hugo, name="t")[1]
+
+
+def test_streams_of_a_token_that_another_made_for_a_person_count_apart(cast, secret):
+    own = create_token(actor=cast.hugo.user, agent=cast.hugo, name="own")[1]
+    mine, lent = (admit({"authorization": f"Bearer {each}"}, address="").caller for each in (own, secret))
+    assert mine == (cast.hugo.user_id, None)
+    assert lent == (cast.hugo.user_id, cast.mona.user_id)
 
 
 def write_other(cast, word: str) -> None:

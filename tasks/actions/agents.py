@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
+from taskproject.reach import reach_of
 from tasks import clock
 from tasks.actions.funnel import in_transaction
 from tasks.actions.names import skills_named
@@ -233,7 +234,8 @@ def create_token(
         name=name,
         digest=digest_of(plain),
         hint=plain[:8],
-        created_by=actor,
+        # Whoever made the credentials of this call makes what is made with them.
+        created_by_id=None if actor is None else reach_of(actor).made_by or actor.pk,
         expires_at=expires_at,
         read_only=read_only,
         is_limited=listed is not None,

@@ -14,6 +14,7 @@ from taskproject.api.serializers import Integer
 from taskproject.api.views import View
 from taskproject.api.waiting import waiting_of
 from taskproject.errors import DomainError
+from taskproject.reach import caller_of
 from tasks.actions import claims
 from tasks.api.inputs import description_of, input_of
 from tasks.api.runs import RUN_EXAMPLE, RunOutput, run_outputs
@@ -64,7 +65,7 @@ class ClaimNextView(View):
         except (DomainError, APIException):
             return False  # The view gets the same error and answers it.
         # An answer under a key is stored, which only a run inside the transaction does.
-        return waiting.ask(seat, seconds=fields["wait_seconds"], caller=user.pk, answer_stands=False)
+        return waiting.ask(seat, seconds=fields["wait_seconds"], caller=caller_of(user), answer_stands=False)
 
     @operation(
         catalogue.CLAIM_NEXT.tag,
@@ -83,7 +84,7 @@ class ClaimNextView(View):
         projects = claims.projects_to_work_in(self.actor, fields.get("projects"))
         waiting = waiting_of(request.META)
         seat = self._seat(fields, projects, waiting.seat) if waiting else None
-        wait = {"seconds": fields["wait_seconds"], "caller": self.actor.pk}
+        wait = {"seconds": fields["wait_seconds"], "caller": caller_of(self.actor)}
         if waiting and seat and self._continues_waiting(seat) and waiting.ask(seat, **wait):
             return self._show(claims.Claimed(reason="no_ready_task"))
         claimed = claims.claim_next(

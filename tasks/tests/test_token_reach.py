@@ -6,6 +6,7 @@ import pytest
 from django.apps import apps
 from rest_framework.test import APIClient
 
+from taskproject.api import throttling
 from tasks.actions import agents as agent_verbs
 from tasks.actions import claims, runs
 from tasks.actions.projects import set_member
@@ -264,6 +265,22 @@ def test_token_makes_none_that_reaches_further_than_itself(two):
     agent_verbs.create_token(actor=two.ada.user, agent=two.atlas, name="wide")
     rows = limited.get("/api/v1/agents/atlas/tokens").json()["results"]
     assert [(row["name"], row["made_by"], row["projects"]) for row in rows] == [("t", "ada", ["OPS"])]
+
+
+def test_what_a_manager_does_in_a_persons_name_uses_up_nothing_of_the_persons_limits(cast, settings):
+    """Nor with a token that was made with the first: its maker is the manager, too."""
+    settings.API_RATE_LIMIT = "2/hour"
+    throttling.forget_all()
+    person = make_agent("pia", kind=AgentKind.HUMAN)
+    join(cast.other, person.user, Role.WORKER)
+    own, lent = token_for(person, actor=person.user), token_for(person, actor=cast.mona.user)
+    answers = [lent.post("/api/v1/agents/pia/tokens", {"name": "more"}), lent.get("/api/v1/me")]
+    again = caller(answers[0].json()["token"])
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert [client.get("/api/v1/me").status_code for client in (lent, again, own)] == [429, 429, 200]
+    throttling.forget_all()
+    made_by = AgentToken.objects.get(name="more").created_by
+    assert made_by == cast.mona.user
 
 
 def test_api_makes_limited_tokens_and_lists_them(two):
