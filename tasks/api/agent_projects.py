@@ -5,34 +5,35 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
-from taskproject.api.views import View, shown
+from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions.projects import remove_member
 from tasks.errors import NotFound
 from tasks.finding import find_agent
 from tasks.models import Role
-from tasks.using.places import places_of
+from tasks.using.places import memberships_seen, places_of
 
 
 class AgentProjectOutput(serializers.Serializer):
-    project = serializers.CharField(source="membership.project.key")
-    role = serializers.ChoiceField(Role.choices, source="membership.role")
-    paused_at = serializers.DateTimeField(source="membership.paused_at", allow_null=True)
+    project = serializers.CharField(source="project.key")
+    role = serializers.ChoiceField(Role.choices)
+    paused_at = serializers.DateTimeField(allow_null=True)
 
 
-class AgentProjectsView(View):
+class AgentProjectsView(ListView):
+    query_names = LIST_QUERY_NAMES
+    orderings = {"id": "pk"}
+    default_ordering = "id"
+
     @operation(
         "team",
         "list_projects_of_agent",
         "Projects of an agent",
-        "Those that you see; for its owner all. Not paginated.",
+        "Those that you see; for its owner all.",
         responses=AgentProjectOutput(many=True),
         response_example={"project": "OPS", "role": "worker", "paused_at": None},
     )
     def get(self, request: Request, slug: str) -> Response:
-        places = places_of(find_agent(self.actor, slug), self.actor)
-        return Response(
-            {"results": [shown(AgentProjectOutput, place) for place in places], "next": None, "previous": None}
-        )
+        return self.show_each(memberships_seen(find_agent(self.actor, slug), self.actor), AgentProjectOutput)
 
 
 class AgentProjectView(View):

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 
 from tasks.models import Agent, Membership, Project
 from tasks.permissions import may_in_project, may_take_out, owns
+from tasks.querysets import MembershipQuerySet
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,17 @@ class Place:
     may_take_out: bool
 
 
+def memberships_seen(agent: Agent, reader: User) -> MembershipQuerySet:
+    """Where ``agent`` is a member, as far as ``reader`` sees; whoever owns it sees all."""
+    memberships: MembershipQuerySet = Membership.objects.filter(user=agent.user_id).select_related("project")
+    if owns(reader, agent):
+        return memberships
+    return memberships.filter(project__in=Project.objects.visible_to(reader).values("pk"))
+
+
 def places_of(agent: Agent, reader: User) -> list[Place]:
-    """The projects of ``agent`` that ``reader`` sees; whoever owns it sees all."""
-    memberships = Membership.objects.filter(user=agent.user_id).select_related("project").order_by("project__key")
-    if not owns(reader, agent):
-        memberships = memberships.filter(project__in=Project.objects.visible_to(reader).values("pk"))
+    """The same by project, with what ``reader`` may do."""
+    memberships = memberships_seen(agent, reader).order_by("project__key")
     return [
         Place(
             membership,
