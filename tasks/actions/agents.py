@@ -123,6 +123,9 @@ def hand_over_agent(*, actor: "User | None", agent: Agent, owner: "User | Projec
         raise NotPermitted(f"Only the owner of {agent.slug} may hand it over.")
     if agent.kind != AgentKind.LLM:
         raise Invalid({"owner": OWN_OWNER})
+    if agent.owner_user_id is not None:
+        # Who has a person's limited token must not get the person's agents with it.
+        require_full_reach(actor, "give away an agent of yours")
     before = (agent.owner_project_id, agent.owner_user_id)
     _set_owner(actor, agent, owner)
     if before == (agent.owner_project_id, agent.owner_user_id):

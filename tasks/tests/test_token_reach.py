@@ -283,6 +283,18 @@ def test_what_a_manager_does_in_a_persons_name_uses_up_nothing_of_the_persons_li
     assert made_by == cast.mona.user
 
 
+def test_limited_token_gives_away_no_agent_of_a_person(two):
+    """A manager could otherwise give a person's agent to their project, with a token that they made for the person."""
+    set_member(actor=None, project=two.other, user=two.hugo.user, role=Role.MANAGER)
+    nova = agent_verbs.create_agent(actor=two.hugo.user, slug="nova")
+    set_member(actor=two.hugo.user, project=two.other, user=nova.user, role=Role.WORKER)
+    lent = token_for(two.hugo, actor=two.mona.user)
+    taken = lent.patch("/api/v1/agents/nova", {"owner": {"kind": "project", "name": "OTHER"}})
+    assert (taken.status_code, Agent.objects.get(slug="nova").owner_user) == (403, two.hugo.user)
+    own = token_for(two.hugo, actor=two.hugo.user)
+    assert own.patch("/api/v1/agents/nova", {"owner": {"kind": "project", "name": "OTHER"}}).status_code == 200
+
+
 def test_api_makes_limited_tokens_and_lists_them(two):
     hugo = token_for(two.hugo)
     body = {"name": "ci", "projects": ["other"], "read_only": True}
