@@ -6,6 +6,7 @@ killed loses what it had not written yet.
 """
 
 import atexit
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -106,6 +107,9 @@ class Presence:
                 connection.close()
                 self._has_news.set()
                 self._closing.wait(RETRY_SECONDS)
+        # The end may have come while it wrote, and more may have been noted meanwhile.
+        with contextlib.suppress(*AWAY):
+            self.flush()
         connection.close()
 
 

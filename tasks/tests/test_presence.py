@@ -78,6 +78,23 @@ def test_token_that_is_gone_disturbs_nobody(tokens):
     assert seen() == {"atlas": None, "bert": now}
 
 
+def test_what_is_noted_during_the_last_write_is_written_too(monkeypatch):
+    written, keeper, now = [], Presence(), datetime.now(UTC)
+
+    def write(noted):
+        if not written:
+            keeper.note({2: now})
+            keeper._closing.set()
+        written.append(dict(noted))
+
+    monkeypatch.setattr(presences, "_write", write)
+    monkeypatch.setattr(presences, "WRITE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(presences.connection, "close", lambda: None)
+    keeper.note({1: now})
+    keeper._thread.join(30)
+    assert written == [{1: now}, {2: now}]
+
+
 def test_thread_writes_what_is_noted_tries_again_and_writes_once_more_at_the_end(monkeypatch):
     written, failures = [], iter([OperationalError("database is locked")])
     done = threading.Event()
