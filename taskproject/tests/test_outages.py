@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import select
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -168,7 +169,9 @@ def written() -> int:
 def go_idle() -> None:
     with connection.connection.cursor() as cursor:
         cursor.execute("SET idle_in_transaction_session_timeout = '5ms'")
-    time.sleep(0.1)
+    until = time.monotonic() + 30
+    while not select.select([connection.connection.fileno()], [], [], 1)[0]:
+        assert time.monotonic() < until, "PostgreSQL did not end the idle transaction"
 
 
 def become_a_standby() -> None:

@@ -18,8 +18,9 @@ RETURNS = "Redis is back"
 
 
 @pytest.fixture(autouse=True)
-def _short_patience(monkeypatch) -> None:
-    monkeypatch.setattr(limiters, "REDIS_SECONDS", 0.05)
+def _patience(monkeypatch) -> None:
+    """Enough for a Redis that works, however busy the machine is."""
+    monkeypatch.setattr(limiters, "REDIS_SECONDS", 20)
 
 
 def said(caplog) -> list[str]:
@@ -37,7 +38,8 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("answer", ERRORS.values(), ids=list(ERRORS))
-def test_limit_holds_in_this_process_while_redis_is_bad(answer, caplog):
+def test_limit_holds_in_this_process_while_redis_is_bad(answer, caplog, monkeypatch):
+    monkeypatch.setattr(limiters, "REDIS_SECONDS", 0.05)
     redis = BadRedis(answer)
     try:
         limiter = limiters.limiter_at(redis.url)
