@@ -25,7 +25,7 @@ SECRETS = (
         rf"\1\2{HIDDEN}",
     ),
 )
-#: Characters that end a line, move the cursor or turn the text round.
+#: Characters that end a line, move the cursor or reverse the text.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 LONGEST_MESSAGE = 10_000
 

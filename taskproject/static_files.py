@@ -8,7 +8,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):
-    """A collected file has a name with its hash, which browsers keep for ever, and a compressed copy.
+    """A collected file has a name with its hash, which browsers keep for good, and a compressed copy.
 
     What was not collected keeps its name, and WhiteNoise serves it from its app: so `up` needs no `collectstatic`.
     """

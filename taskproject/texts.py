@@ -1,4 +1,4 @@
-"""Texts that name something: what nobody can see or type is no name. Imports nothing from this project."""
+"""Texts that name something: what nobody can see or type is not a name. Imports nothing from this project."""
 
 import unicodedata
 from typing import Any

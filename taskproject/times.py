@@ -22,7 +22,7 @@ _FIRST_SHOWN, _LAST_SHOWN = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30
 
 
 class NotATime(ValueError):
-    """The text is no time; the message is one sentence."""
+    """The text is not a time; the message is one sentence."""
 
 
 class OutOfRange(ValueError):

@@ -1,4 +1,4 @@
-"""An outage of the database, as the threads that run for ever see it: reported once, waited out."""
+"""An outage of the database, as the threads that never end see it: reported once, waited out."""
 
 import logging
 from contextlib import suppress

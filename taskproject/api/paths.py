@@ -7,7 +7,7 @@ from functools import cache
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.regex_helper import normalize
 
-#: A longer path is no typo.
+#: A longer path is not a typo.
 LONGEST, MOST_SEGMENTS = 200, 8
 #: How alike each fixed part must be.
 ALIKE = 0.6

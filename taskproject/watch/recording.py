@@ -99,7 +99,7 @@ class NotesMiddleware:
             fill(notes, request, response)
             waiting = request.META.get(WAITING)
             if waiting is None or not waiting.asked:
-                # A look that found nothing is no answer yet.
+                # A look that found nothing is not yet an answer.
                 metrics.time_call(notes.route_name, time.monotonic() - began)
         finally:
             current_notes.reset(reset)

@@ -123,7 +123,7 @@ def change_members(
 def _require_once(actor: "User | None", wishes: Sequence[MemberWish], users: Sequence["User | None"]) -> None:
     seen: set[int | str] = set()
     for wish, user in zip(wishes, users, strict=True):
-        # That two names belong to one account is nobody's business who does not know it anyway.
+        # Whoever does not know that two names belong to one account must not learn it here.
         known = user is not None and (actor is None or shares_a_project(actor, user))
         account = user.pk if user is not None and known else wish.name
         if account in seen:

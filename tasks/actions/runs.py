@@ -364,8 +364,8 @@ def fail_run(
 ) -> Task:
     """Give up this attempt. If it is retryable and attempts are left, the task comes back after a delay.
 
-    ``retry_after_seconds``: the agent knows that it is no use earlier. The task rests for that or for the usual delay,
-    whichever is longer: a shorter wish never makes a failing task return faster.
+    ``retry_after_seconds``: the agent knows that an earlier attempt would fail. The task rests for that or for the
+    usual delay, whichever is longer: a shorter wish never makes a failing task return faster.
     Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``, ``Invalid``.
     """
     try:

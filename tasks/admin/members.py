@@ -183,7 +183,7 @@ class MembershipAdmin(ScopedAdmin, VerbFormAdmin):
         return None if hasattr(request, _INVITED) else super().log_addition(request, obj, message)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
-        """An invitation is no membership yet, so there is nothing to continue with."""
+        """An invitation is not yet a membership, so there is nothing to continue with."""
         sentence = getattr(request, _INVITED, None)
         if sentence is None:
             return super().response_add(request, obj, post_url_continue)

@@ -118,7 +118,7 @@ class Issues:
             label = f"status:{status}"[:LABEL_LENGTH].strip()
             planned.values["on_hold"] = True
             planned.values["labels"] = list(dict.fromkeys([*planned.values.get("labels", ()), label]))
-            reason = SET_ASIDE.get(spelled(status), f"{shown(status)}, which is no known status")
+            reason = SET_ASIDE.get(spelled(status), f"{shown(status)}, which is not a known status")
             planned.notes.append(planned.note("status", held(reason)))
 
     def read_line(self, line: int, source: str) -> None:

@@ -100,7 +100,7 @@ WORDS = {
 
 
 def spelled(value: Any) -> str:
-    """A status as we spell statuses: ``To Do`` → ``to_do``; empty if it is no text."""
+    """A status as we spell statuses: ``To Do`` → ``to_do``; empty if it is not text."""
     return re.sub(r"[\s-]+", "_", value.strip().lower().replace("'", "")) if isinstance(value, str) else ""
 
 

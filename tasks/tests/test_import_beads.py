@@ -73,10 +73,10 @@ def test_import_beads_maps_every_known_status(cast, status, more, becomes):
         ("deferred", {"defer_until": "2026-01-01T00:00:00Z"}, None, "deferred, and no date lies ahead"),
         ("pinned", {}, "status:pinned", "pinned, which beads never hands out"),
         ("hooked", {}, "status:hooked", "held by a worker in beads"),
-        ("waiting", {}, "status:waiting", "waiting, which is no known status"),
-        ("In Review", {}, "status:In Review", "In Review, which is no known status"),
-        ("needs-design", {}, "status:needs-design", "needs-design, which is no known status"),
-        ("x" * 80, {}, ("status:" + "x" * 80)[:60], f"{'x' * 59}…, which is no known status"),
+        ("waiting", {}, "status:waiting", "waiting, which is not a known status"),
+        ("In Review", {}, "status:In Review", "In Review, which is not a known status"),
+        ("needs-design", {}, "status:needs-design", "needs-design, which is not a known status"),
+        ("x" * 80, {}, ("status:" + "x" * 80)[:60], f"{'x' * 59}…, which is not a known status"),
     ],
 )
 def test_import_beads_holds_what_beads_would_not_hand_out(cast, status, more, label, reason):
