@@ -98,6 +98,10 @@ class Notification(models.Model):
             models.Index(
                 fields=["recipient", "id"], name="notification_unread", condition=Q(read_at=None) & Q(head=None)
             ),
+            # For bursts: some agents never read, and what is new is compared with the last minute alone.
+            models.Index(
+                fields=["recipient", "at"], name="notification_unread_at", condition=Q(read_at=None) & Q(head=None)
+            ),
             models.Index(fields=["head"], name="notification_of_bundle", condition=Q(head__isnull=False)),
         ]
 

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from messaging.models import Notification
 from messaging.notifications.bundling import BURST
@@ -29,6 +31,18 @@ def assign(cast, new_task, notified):
         notified()
 
     return assign
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Only on SQLite: it plans alike whatever is stored")
+def test_unread_from_before_cost_nothing(cast, assign):
+    """Some agents never read."""
+    with CaptureQueriesContext(connection) as captured:
+        assign(1)
+    [compared] = [query["sql"] for query in captured if '"at" >= ' in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {compared}")
+        plan = " · ".join(row[3] for row in cursor.fetchall())
+    assert "notification_unread_at (recipient_id=? AND at>?)" in plan
 
 
 def test_few_stay_as_they_are(cast, assign):
