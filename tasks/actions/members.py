@@ -14,6 +14,7 @@ from tasks.actions.invitations import invite, withdraw
 from tasks.actions.projects import (
     edit_project,
     lock_team,
+    lock_work_of,
     put_member,
     require_a_manager,
     require_manages_members,
@@ -115,6 +116,8 @@ def change_members(
         project = edit_project(actor=actor, project=project, changes=rules)
     if not may_in_project(actor, "manage_members", project) and not _only_leaves(actor, wishes, users):
         require_manages_members(actor, project)
+    if leaving := [user for wish, user in zip(wishes, users, strict=True) if wish.role is None and user is not None]:
+        lock_work_of(project, leaving)
     changes = [_change(actor, project, wish, user) for wish, user in zip(wishes, users, strict=True)]
     require_a_manager(actor, project)
     return changes

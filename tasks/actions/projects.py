@@ -16,6 +16,7 @@ from tasks.events.declaration import Kind
 from tasks.events.recording import event, name_of, record
 from tasks.models import (
     Agent,
+    Assignment,
     AssignmentMode,
     Invitation,
     InvitationEnd,
@@ -131,6 +132,7 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
         require_manages_members(actor, project)
     membership = Membership.objects.filter(project=project, user=user).first()
     if membership is not None:
+        lock_work_of(project, [user])
         take_out(actor, project, membership)
         require_a_manager(actor, project)
 
@@ -197,15 +199,20 @@ def put_member(
     return membership
 
 
+def lock_work_of(project: Project, users: Iterable["User"]) -> None:
+    """Lock what those who are to be taken out have: all runs, then all tasks, the lock order of every verb."""
+    assigned = Assignment.objects.active().filter(agent__user__in=[user.pk for user in users]).values("task")
+    held = Task.objects.filter(project=project, status__in=sorted(OPEN), pk__in=assigned)
+    lock_runs(Run.objects.active().filter(task__in=held))
+    lock_tasks(held.values_list("pk", flat=True))
+
+
 def take_out(actor: "User | None", project: Project, membership: Membership) -> None:
-    """End the membership with all that the member has in the project."""
+    """End the membership with all that the member has in the project, after ``lock_work_of``."""
     user = membership.user
     agent = agent_of(user)
     if agent is not None:
         held = Task.objects.filter(project=project, status__in=sorted(OPEN)).assigned_to(agent)
-        # All runs, then all tasks: the lock order of every verb.
-        lock_runs(Run.objects.active().filter(task__in=held))
-        lock_tasks(held.values_list("pk", flat=True))
         for task in held.select_related("project").order_by("pk"):
             take_off(task, [agent], actor=actor)
     membership.delete()

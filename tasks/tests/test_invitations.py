@@ -6,7 +6,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from taskproject.reach import Reach, limited
-from tasks.actions import claims, invitations
+from tasks.actions import claims, invitations, projects
 from tasks.actions.agents import create_agent, create_token
 from tasks.actions.members import MemberWish, change_members
 from tasks.actions.projects import remove_member, set_member
@@ -276,6 +276,18 @@ def test_worker_leaves_and_takes_out_nobody_else(cast, new_task, api):
     assert api.atlas.patch("/projects/OPS", {"members": [{"name": "atlas", "role": None}]}).status_code == 403
     assert outcomes(api.hugo.patch("/projects/OPS", leave)) == ["removed"]
     assert not Run.objects.active().filter(agent=cast.hugo).exists()
+
+
+def test_members_who_leave_together_have_all_their_runs_locked_before_any_task(cast, new_task, monkeypatch):
+    """Else a removal of two deadlocks with whoever completes the second's run and locks a task of the first."""
+    for agent in (cast.atlas, cast.bert):
+        claims.claim_task(actor=agent.user, task=new_task())
+    locked, lock_runs, lock_tasks = [], projects.lock_runs, projects.lock_tasks
+    monkeypatch.setattr(projects, "lock_runs", lambda runs: locked.append(lock_runs(runs)))
+    monkeypatch.setattr(projects, "lock_tasks", lambda ids: locked.append(lock_tasks(ids)))
+    change_members(actor=cast.ada.user, project=cast.ops, wishes=[MemberWish(name, None) for name in ("atlas", "bert")])
+    assert [len(rows) for rows in locked] == [2, 2]
+    assert not Run.objects.active().exists()
 
 
 def test_members_of_one_request_change_all_or_none(cast, api):
