@@ -26,6 +26,14 @@ def _no_counts() -> None:
     limiter.reset()
 
 
+@pytest.fixture(autouse=True)
+def _no_place() -> None:
+    """A follower keeps its place in memory too, and each test has a table of its own."""
+    from messaging.notifications.making import follower
+
+    follower._place = None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

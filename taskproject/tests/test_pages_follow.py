@@ -295,7 +295,7 @@ def test_changes_reveal_no_cards_that_the_user_may_not_see(client, cast, new_tas
     assert client.get("/board/changes?project=OTHER&refs=").status_code == 404
 
 
-@pytest.mark.parametrize("refs", ["", ",,,", "OPS-1,OPS-1", "%00", "<script>", "OPS-" + "9" * 400, "x," * 5000])
+@pytest.mark.parametrize("refs", ["", ",,,", "OPS-1,OPS-1", "%00", "<script>", "OPS-" + "9" * 400, "x," * 1500])
 def test_changes_bear_any_refs(client, cast, new_task, refs):
     new_task()
     client.force_login(cast.ada.user)

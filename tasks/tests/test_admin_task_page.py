@@ -195,7 +195,7 @@ def test_dependencies_are_added_and_removed_through_their_verbs(new_task, ada):
 
 def test_buttons_are_exactly_the_verbs_that_are_legal_and_allowed(cast, new_task, ada):
     task = new_task(review_required=True)
-    assert verbs_on(ada, task) == {"start", "start_for", "cancel"}
+    assert verbs_on(ada, task) == {"start", "start_for", "hold", "cancel"}
     run = claim_task(actor=cast.atlas.user, task=task)
     assert verbs_on(ada, task) == {"release", "cancel"}
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
