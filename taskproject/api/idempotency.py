@@ -48,14 +48,14 @@ class IdempotencyMiddleware:
             text = f"Must have 1 to {KEY_LENGTH} printable characters."
             return problem_response("validation_error", f"{HEADER}: {text}", errors={HEADER: [text]})
         user = _caller(request)
-        if user is None:
+        if user is None or reach_of(user).read_only:
+            # The view refuses; whoever tries again with a token that may write must not get that refusal.
             return None
         # Read before anyone parses it: a body that was read as a stream cannot be read again.
         _ = request.body
         wait: Any = getattr(getattr(view, "cls", None), "wait_before_transaction", None)
         try:
-            may_wait = wait is not None and not reach_of(user).read_only
-            waits = may_wait and not _stored(request, user, key).exists() and wait(request, user)
+            waits = wait is not None and not _stored(request, user, key).exists() and wait(request, user)
         except TooManyRequests as error:
             return problem_response(error.code, error.detail, **error.data)
         if waits:

@@ -205,6 +205,12 @@ def test_watching_with_a_token_that_only_reads_does_not_make_an_agent_present(ca
     assert Agent.objects.get(pk=cast.atlas.pk).last_seen_at is None
 
 
+def test_refusal_of_a_token_that_only_reads_is_not_kept_for_one_that_may_write(cast, new_task):
+    path, key = f"/api/v1/tasks/{new_task().ref}/claim", {"idempotency-key": "k"}
+    reads, writes = token_for(cast.atlas, read_only=True), token_for(cast.atlas)
+    assert [client.post(path, {}, headers=key).status_code for client in (reads, writes, reads)] == [403, 200, 403]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_read_only_claim_with_a_key_does_not_wait(cast):
     client = token_for(cast.atlas, read_only=True)
