@@ -52,6 +52,7 @@ def test_turn_not_had_in_time_leaves_the_queue():
 
 
 def test_line_that_does_not_move_takes_no_more_than_enough(monkeypatch):
+    monkeypatch.setattr("taskproject.sqlite.turns.STUCK_SECONDS", 1000.0)
     turns = Turns()
     assert turns.take(1)
     waiting = threading.Thread(target=turns.take, args=[10])
