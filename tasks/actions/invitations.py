@@ -8,9 +8,9 @@ from tasks.actions.funnel import in_transaction
 from tasks.actions.projects import lock_team, put_member, require_manages_members, require_role_fits
 from tasks.errors import Invalid, InvitationEnded, NotFound, NotPermitted
 from tasks.events import kinds
-from tasks.events.recording import event, name_of, record
+from tasks.events.recording import event, record
 from tasks.models import Invitation, InvitationEnd, Membership, Project, Role
-from tasks.permissions import agent_of, may_answer, require_full_reach, shares_a_project
+from tasks.permissions import may_answer, require_full_reach, shares_a_project
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -114,14 +114,14 @@ def decline_invitation(*, actor: "User", invitation: Invitation) -> Invitation:
 
     Raises ``NotPermitted``, ``InvitationEnded``.
     """
-    invitation, user = _answerable(actor, invitation)
+    invitation, _ = _answerable(actor, invitation)
     if invitation.ended_as == InvitationEnd.DECLINED:
         return invitation
     _require_open(invitation)
     now, project = clock.now(), invitation.project
     Invitation.objects.filter(pk=invitation.pk).end(InvitationEnd.DECLINED, at=now, by=actor)
-    kind, agent, name = kinds.MEMBER_INVITATION_DECLINED, agent_of(user), name_of(user)
-    record(event(kind, at=now, actor=actor, project=project, agent=agent, member=name))
+    # The project learns neither who owns the agent nor by which other name the account goes.
+    record(event(kinds.MEMBER_INVITATION_DECLINED, at=now, actor=None, project=project, member=invitation.name))
     invitation.refresh_from_db()
     return invitation
 

@@ -368,9 +368,9 @@ MEMBER_JOINED = _kind(
 )
 MEMBER_INVITATION_DECLINED = _kind(
     "member.invitation_declined",
-    "An invitation was declined.",
-    data={"member": _MEMBER},
-    says=Said("declined the invitation of {member}", "person_add"),
+    "An invitation was declined; not said by whom, since the project need not know who owns an agent.",
+    data={"member": Datum(TEXT, "The name that was written; untrusted.")},
+    says=Said("The invitation of {member} was declined", "person_add"),
 )
 MEMBER_INVITATION_WITHDRAWN = _kind(
     "member.invitation_withdrawn",

@@ -11,6 +11,7 @@ from tasks.actions.agents import create_agent, create_token
 from tasks.actions.members import MemberWish, change_members
 from tasks.actions.projects import remove_member, set_member
 from tasks.errors import Invalid, InvitationEnded, NotFound, NotPermitted
+from tasks.events.words import sentence
 from tasks.finding import find_invitation
 from tasks.models import Agent, AgentKind, Event, Invitation, Membership, Project, Role, Run
 from tasks.tests.admin_pages import as_posted, messages_of, signed_in
@@ -170,6 +171,17 @@ def test_decline_and_withdraw_end_the_invitation(cast, api):
     assert api.hugo.post(f"/invitations/{again.pk}/accept").json()["code"] == "invitation_ended"
     assert api.mona.get("/projects/OTHER").json()["invitations"] == []
     assert members(cast.other) == {"mona", "zed"}
+
+
+def test_decline_tells_the_project_nothing_about_the_account(cast, api):
+    """Neither its other name, nor, for an LLM agent, who answers for it."""
+    User.objects.filter(pk=cast.bert.user_id).update(username="bert@x")
+    invitation = invited(cast.other, "bert@x", by=cast.mona.user)
+    invitations.decline_invitation(actor=cast.ada.user, invitation=invitation)
+    [*_, event] = api.mona.get("/events?project=OTHER").json()["events"]
+    assert (event["kind"], event["actor"], event["agent"]) == ("member.invitation_declined", None, None)
+    assert event["data"] == {"member": "bert@x"}
+    assert sentence(Event.objects.get(kind=event["kind"])) == "The invitation of bert@x was declined"
 
 
 def test_repeated_invitation_changes_nothing_and_another_role_replaces_it(cast):
