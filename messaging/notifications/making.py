@@ -35,7 +35,7 @@ def wanted(events: Sequence[Event]) -> list[Notification]:
             "event", "recipient", "kind"
         )
     )
-    return [
+    new = [
         Notification(
             recipient_id=user, kind=kind, event=event, project_id=event.project_id, task_id=event.task_id, at=event.at
         )
@@ -44,6 +44,35 @@ def wanted(events: Sequence[Event]) -> list[Notification]:
         and (user, kind) not in muted
         and (event.pk, user, kind) not in present
     ]
+    return _invited_once(new)
+
+
+def _invited_once(new: Sequence[Notification]) -> list[Notification]:
+    """``new`` without invitations of which their recipients have not read yet: who withdraws and repeats one, again and
+    again, is heard once.
+    """
+    invited = [notification for notification in new if notification.kind == NotificationKind.INVITED]
+    if not invited:
+        return list(new)
+    unread = Notification.objects.unread().filter(
+        kind=NotificationKind.INVITED,
+        recipient__in={notification.recipient_id for notification in invited},
+        project__in={notification.project_id for notification in invited},
+    )
+    known = {_invitation(notification) for notification in unread.select_related("event")}
+    kept = []
+    for notification in new:
+        if notification.kind == NotificationKind.INVITED:
+            if _invitation(notification) in known:
+                continue
+            known.add(_invitation(notification))
+        kept.append(notification)
+    return kept
+
+
+def _invitation(notification: Notification) -> tuple[int, int, str]:
+    """Who is notified of an invitation where, and of whose."""
+    return notification.recipient_id, notification.project_id, notification.event.data["member"]
 
 
 def _count(notification: Notification) -> dict[str, Any]:

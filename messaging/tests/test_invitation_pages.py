@@ -7,6 +7,7 @@ from messaging.models import Notification
 from messaging.notifications.making import follower
 from messaging.notifications.reading import count_unread
 from messaging.notifications.sentences import sentence
+from tasks import clock
 from tasks.actions import agents
 from tasks.actions.members import MemberWish, change_members
 from tasks.models import Invitation, Membership, Role
@@ -96,6 +97,21 @@ def test_owner_of_the_agent_is_notified_and_nobody_of_an_unknown_name(cast, noti
     agents.hand_over_agent(actor=cast.root, agent=cast.bert, owner=cast.rita.user)
     invite(cast, "bert")
     assert set(notified()) == {"ada", "rita"}
+
+
+def test_who_invites_again_and_again_is_heard_once(cast, notified):
+    for _ in range(2):
+        for role in (Role.WORKER, Role.REVIEWER, None, Role.WORKER):
+            change_members(actor=cast.mona.user, project=cast.other, wishes=[MemberWish("hugo", role)])
+        notified()
+    invite(cast, "atlas")
+    notified()
+    assert Notification.objects.filter(recipient=cast.hugo.user).count() == 1
+    assert Notification.objects.filter(recipient=cast.ada.user).count() == 1
+    Notification.objects.update(read_at=clock.now())
+    change_members(actor=cast.mona.user, project=cast.other, wishes=[MemberWish("hugo", Role.REVIEWER)])
+    notified()
+    assert Notification.objects.filter(recipient=cast.hugo.user).count() == 2
 
 
 def test_nobody_is_notified_of_an_invitation_withdrawn_meanwhile(cast, notified):
