@@ -152,7 +152,7 @@ class AgentAdmin(ScopedAdmin, VerbFormAdmin):
     @admin.display(description="Load")
     def load(self, agent: Any) -> SafeString:
         return format_html(
-            '<meter min="0" max="{2}" value="{3}">{3}</meter> {0} active + {1} assigned of {2}',
+            '<meter aria-label="Load" min="0" max="{2}" value="{3}">{3}</meter> {0} active + {1} assigned of {2}',
             agent.active_runs,
             agent.open_assignments,
             agent.max_concurrent,

@@ -44,7 +44,10 @@ def written_labels(names: list[str]) -> str:
 
 class LabelsField(forms.CharField):
     def clean(self, value: Any) -> Any:
-        rows = list(csv.reader([super().clean(value)], skipinitialspace=True))
+        try:
+            rows = list(csv.reader([super().clean(value)], skipinitialspace=True))
+        except csv.Error:
+            raise forms.ValidationError("Write the labels in one line, separated by commas.") from None
         return list(dict.fromkeys(name.strip() for name in rows[0] if name.strip())) if rows else []
 
 

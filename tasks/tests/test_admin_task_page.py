@@ -82,6 +82,10 @@ def test_add_form_with_what_a_verb_refuses_shows_it_at_the_field_and_creates_not
     page = ada.post(url, data | {"label_names": "x" * 61, "assignees": []})
     assert page.status_code == 200
     assert page.context["adminform"].form.errors["label_names"] == ["Each has at most 60 characters; one has 61."]
+    page = ada.post(url, data | {"label_names": "one\rtwo", "assignees": []})
+    assert page.context["adminform"].form.errors["label_names"] == [
+        "Write the labels in one line, separated by commas."
+    ]
     page = ada.post(url, data)
     assert page.context["adminform"].form.errors["assignees"] == ["bert is disabled."]
     assert 'value="Kept"' in page.content.decode()
