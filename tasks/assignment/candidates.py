@@ -267,11 +267,6 @@ def read_snapshot(
     return Snapshot(now.timestamp(), waiting_tasks, agents, names)
 
 
-def is_waiting(task: Task, now: datetime) -> bool:
-    """Whether ``task`` needs an agent: it is ready, and nobody is assigned."""
-    return task.is_ready(now) and not Assignment.objects.active().filter(task=task).exists()
-
-
 def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     for start in range(0, len(ids), SLICE):
         yield ids[start : start + SLICE]

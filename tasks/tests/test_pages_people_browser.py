@@ -38,6 +38,9 @@ def test_pages_with_long_names_are_readable_and_fit(open_page, cast, paths, dark
         tab.page.evaluate("document.querySelectorAll('details:not([data-menu])').forEach((d) => { d.open = true })")
         tab.assert_no_sideways_scroll()
         tab.assert_contrast()
+    tab.goto("/agents/atlas")
+    lines = "(name) => Math.round(name.clientHeight / parseFloat(getComputedStyle(name).lineHeight))"
+    assert tab.page.locator("h1").evaluate(lines) == 1, "the name has a line"
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
