@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def find_project(actor: "User", key: str) -> Project:
     """The project with this key, with its members loaded. Raises ``NotFound``."""
     projects = Project.objects.visible_to(actor)
-    project = projects.prefetch_related("memberships__user__agent").filter(key=key.upper()).first()
+    project = projects.with_members().filter(key=key.upper()).first()
     if project is None:
         raise no_project(key)
     return project

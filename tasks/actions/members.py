@@ -1,8 +1,9 @@
 """The members of a project by their names: some change at once, others are invited; one request, all or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
@@ -38,6 +39,8 @@ class Kept(Enum):
 
 
 KEPT: Final = Kept.KEPT
+#: Names of one request for which a nearer one is looked for.
+MOST_HINTS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,16 @@ class MemberChange:
         return f"{said} Did you mean {self.hint}?" if self.hint else said
 
 
-def user_named(name: str) -> "User | None":
-    """The user with this slug or username."""
+def users_named(names: Collection[str]) -> "dict[str, User]":
+    """The users with these slugs or usernames, by those of ``names``; the older account if two have one."""
+    # By the slugs first: an OR over both tables would read all accounts for each name.
+    agents = Agent.objects.filter(slug__in=names).values_list("user", flat=True)
     users = get_user_model().objects.select_related("agent")
-    return users.filter(Q(agent__slug=name) | Q(username=name)).order_by("pk").first()
+    by_name: dict[str, User] = {}
+    for user in users.filter(Q(username__in=names) | Q(pk__in=list(agents))).order_by("-pk"):
+        agent = agent_of(user)
+        by_name |= dict.fromkeys([user.get_username(), *([agent.slug] if agent else [])], user)
+    return by_name
 
 
 @in_transaction
@@ -109,7 +118,8 @@ def change_members(
     the same. A superuser, who sees everybody, gets an error instead. People who are not managers may only leave.
     Raises ``NotPermitted``; ``Invalid``, also if no active manager would be left.
     """
-    users = [wish.user or user_named(wish.name) for wish in wishes]
+    named = users_named([wish.name for wish in wishes if wish.user is None])
+    users = [wish.user or named.get(wish.name) for wish in wishes]
     _require_once(actor, wishes, users)
     lock_team(project, users)
     if rules:
@@ -118,7 +128,8 @@ def change_members(
         require_manages_members(actor, project)
     if leaving := [user for wish, user in zip(wishes, users, strict=True) if wish.role is None and user is not None]:
         lock_work_of(project, leaving)
-    changes = [_change(actor, project, wish, user) for wish, user in zip(wishes, users, strict=True)]
+    hints = _Hints(actor)
+    changes = [_change(actor, project, wish, user, hints) for wish, user in zip(wishes, users, strict=True)]
     require_a_manager(actor, project)
     return changes
 
@@ -149,10 +160,12 @@ def pause_member(*, actor: "User", project: Project, agent: Agent, paused: bool)
     return change
 
 
-def _change(actor: "User | None", project: Project, wish: MemberWish, user: "User | None") -> MemberChange:
+def _change(
+    actor: "User | None", project: Project, wish: MemberWish, user: "User | None", hints: "_Hints"
+) -> MemberChange:
     membership = Membership.objects.select_related("user").filter(project=project, user=user).first() if user else None
     if wish.role is None:
-        return _remove(actor, project, wish.name, membership)
+        return _remove(actor, project, wish.name, membership, hints)
     if wish.role is KEPT or wish.paused is not None:
         if membership is None:
             raise Invalid({"members": f"{wish.name} is not a member of {project.key}; only members can be paused."})
@@ -169,7 +182,7 @@ def _change(actor: "User | None", project: Project, wish: MemberWish, user: "Use
         known = Agent.objects.values_list("slug", flat=True)
         raise Invalid({"members": unknown_name(wish.name, known, what="agent or user")})
     invitation = invite(actor, project, wish.name, user, wish.role)
-    return MemberChange(wish.name, wish.role, Outcome.INVITED, invitation, _hint(actor, wish.name))
+    return MemberChange(wish.name, wish.role, Outcome.INVITED, invitation, hints.of(wish.name))
 
 
 def _pause(actor: "User | None", project: Project, wish: MemberWish, membership: Membership) -> MemberChange:
@@ -186,7 +199,9 @@ def _pause(actor: "User | None", project: Project, wish: MemberWish, membership:
     return MemberChange(wish.name, role, Outcome.PAUSED if wish.paused else Outcome.RESUMED)
 
 
-def _remove(actor: "User | None", project: Project, name: str, membership: Membership | None) -> MemberChange:
+def _remove(
+    actor: "User | None", project: Project, name: str, membership: Membership | None, hints: "_Hints"
+) -> MemberChange:
     if membership is not None:
         take_out(actor, project, membership)
         return MemberChange(name, None, Outcome.REMOVED)
@@ -194,12 +209,25 @@ def _remove(actor: "User | None", project: Project, name: str, membership: Membe
     if invitation is not None:
         withdraw(actor, invitation)
         return MemberChange(name, None, Outcome.INVITATION_WITHDRAWN, invitation)
-    return MemberChange(name, None, Outcome.NOT_A_MEMBER, hint=_hint(actor, name))
+    return MemberChange(name, None, Outcome.NOT_A_MEMBER, hint=hints.of(name))
 
 
-def _hint(actor: "User | None", name: str) -> str | None:
-    """The nearest of the names that the actor sees anyway; None if ``name`` is one of them."""
-    if actor is None:
-        return None
-    known = set(Agent.objects.visible_to(actor).values_list("slug", flat=True))
-    return None if name in known else nearest(name, sorted(known))
+class _Hints:
+    """For the first few names of a request, the nearest that the actor sees anyway: each is compared with all of them,
+    while the project is locked.
+    """
+
+    def __init__(self, actor: "User | None") -> None:
+        self._actor = actor
+        self._left = MOST_HINTS
+
+    def of(self, name: str) -> str | None:
+        """None if ``name`` is one of those that the actor sees, or nothing is near it."""
+        if self._actor is None or not self._left or name in self._known:
+            return None
+        self._left -= 1
+        return nearest(name, self._known)
+
+    @cached_property
+    def _known(self) -> dict[str, None]:
+        return dict.fromkeys(Agent.objects.visible_to(self._actor).order_by("slug").values_list("slug", flat=True))

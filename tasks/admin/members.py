@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from tasks.actions import projects as project_verbs
-from tasks.actions.members import KEPT, MemberWish, change_members, user_named
+from tasks.actions.members import KEPT, MemberWish, change_members, users_named
 from tasks.admin.columns import mark
 from tasks.admin.filters import ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
@@ -176,8 +176,7 @@ class MembershipAdmin(ScopedAdmin, VerbFormAdmin):
         if done.invitation is not None:
             setattr(request, _INVITED, done.sentence)
             return done.invitation
-        user = user_named(wish.name)
-        return Membership.objects.get(project=project, user=user)
+        return Membership.objects.get(project=project, user=users_named([wish.name])[wish.name])
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         return None if hasattr(request, _INVITED) else super().log_addition(request, obj, message)

@@ -121,7 +121,7 @@ class ProjectsView(ListView):
         responses=ProjectOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        projects = Project.objects.visible_to(self.actor).prefetch_related("memberships__user__agent")
+        projects = Project.objects.visible_to(self.actor).with_members()
         return self.show_each(projects, ProjectOutput)
 
     @operation(
@@ -179,7 +179,7 @@ class ProjectView(View):
 
 def _present(project: Project) -> Project:
     """The project as it is now, whether or not the caller has just left it."""
-    return Project.objects.prefetch_related("memberships__user__agent").get(pk=project.pk)
+    return Project.objects.with_members().get(pk=project.pk)
 
 
 def _wishes(members: list[dict[str, Any]]) -> list[MemberWish]:

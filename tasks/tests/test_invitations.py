@@ -2,11 +2,14 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
 
 from taskproject.reach import Reach, limited
 from tasks.actions import claims, invitations, projects
+from tasks.actions import members as members_module
 from tasks.actions.agents import create_agent, create_token
 from tasks.actions.members import MemberWish, change_members
 from tasks.actions.projects import remove_member, set_member
@@ -113,6 +116,25 @@ def test_hint_names_only_whom_the_inviter_sees(cast, api):
     assert change["detail"].endswith("Did you mean hugo?")
     [change] = api.mona.patch("/projects/OTHER", wishes).json()["member_changes"]
     assert "hugo?" not in change["detail"]
+
+
+def test_hints_of_one_request_are_few_and_the_names_read_once(cast, api, monkeypatch):
+    """A thousand unknown names once held the lock of a project of a thousand agents for more than a minute."""
+    asked = []
+    monkeypatch.setattr(members_module, "nearest", lambda name, known: asked.append(name))
+    wishes = [{"name": f"nobody{number}", "role": None} for number in range(20)]
+    with CaptureQueriesContext(connection) as captured:
+        assert outcomes(api.ada.patch("/projects/OPS", {"members": wishes})) == ["not_a_member"] * 20
+    assert len(asked) == members_module.MOST_HINTS
+    assert sum(query["sql"].startswith('SELECT "tasks_agent"."slug"') for query in captured) == 1
+
+
+def test_project_of_more_than_a_thousand_members_is_shown(cast, api):
+    """SQLite refused to look that many up by the lookup of a prefetch."""
+    crowd = User.objects.bulk_create([User(username=f"crowd{number}") for number in range(1001)])
+    Membership.objects.bulk_create([Membership(project=cast.ops, user=user, role=Role.WORKER) for user in crowd])
+    for path in ("/projects/OPS", "/projects"):
+        assert "crowd1000" in api.ada.get(path).content.decode()
 
 
 def test_superuser_is_told_that_a_name_is_unknown(cast, api):
