@@ -59,7 +59,7 @@ class TokenInput(StrictSerializer):
     name = PlainText(allow_blank=False, max_length=80)
     expires_at = Moment(end_of_day=True, required=False, allow_null=True)
     projects = Texts(required=False, help_text="Keys of the only projects that it is to reach. Default: not limited.")
-    read_only = Boolean(required=False, default=False, help_text="It may read and change nothing.")  # type: ignore[assignment]  # DRF has a field of that name
+    read_only = Boolean(required=False, default=False, help_text="It can read, but not change anything.")  # type: ignore[assignment]  # DRF has a field of that name
 
 
 def with_keys(tokens: Iterable[AgentToken], reader: User) -> list[AgentToken]:

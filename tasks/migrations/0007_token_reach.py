@@ -23,6 +23,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='agenttoken',
             name='read_only',
-            field=models.BooleanField(default=False, editable=False, help_text='It may read and change nothing.'),
+            field=models.BooleanField(default=False, editable=False, help_text='It can read, but not change anything.'),
         ),
     ]

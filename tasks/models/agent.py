@@ -166,7 +166,7 @@ class AgentToken(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
-    read_only = models.BooleanField(default=False, editable=False, help_text="It may read and change nothing.")
+    read_only = models.BooleanField(default=False, editable=False, help_text="It can read, but not change anything.")
     is_limited = models.BooleanField(default=False, editable=False, help_text="It reaches only the projects listed.")
     projects = models.ManyToManyField("tasks.Project", blank=True, editable=False, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

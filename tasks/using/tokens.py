@@ -49,7 +49,7 @@ class TokenForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         label="Only these projects",
     )
-    read_only = forms.BooleanField(required=False, label="Reads only", help_text="It may read and change nothing.")
+    read_only = forms.BooleanField(required=False, label="Read only", help_text="It can read, but not change anything.")
 
     def __init__(self, *args: Any, actor: Any, agent: Agent, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -58,7 +58,9 @@ class Command(BaseCommand):
             metavar="KEY",
             help="The only projects that the token is to reach (default: all that the agent is in, whenever it joins).",
         )
-        parser.add_argument("--token-read-only", action="store_true", help="The token may read and change nothing.")
+        parser.add_argument(
+            "--token-read-only", action="store_true", help="The token can read, but not change anything."
+        )
 
     def run(self, **options: Any) -> None:
         slug, kind = options["slug"], AgentKind(options["kind"])
