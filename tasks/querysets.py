@@ -209,7 +209,8 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
         return self.filter(project__in=memberships.filter(project__in=visible.values("pk")).values("project"))
 
     def answered_by(self, user: Any) -> Self:
-        """Those that ``user`` answers: to themself, if a person, and to the LLM agents that they own.
+        """Those that ``user`` answers: to themself, if a person, and to the LLM agents that they own; superusers also
+        those to LLM agents without an active owner.
 
         None with credentials that are limited to projects: an invitation names another one.
         """
@@ -219,7 +220,8 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
         agents = _other_model(self, "user").agent.related.related_model.objects
         owned = agents.filter(agents.owned_by(user), kind="llm")
         if sees_all(user):
-            owned = owned | agents.filter(kind="llm", owner_project=None, owner_user=None)
+            orphaned = Q(owner_user=None) | Q(owner_user__is_active=False)
+            owned = owned | agents.filter(orphaned, kind="llm", owner_project=None)
         return self.filter(Q(user=user) | Q(user__agent__in=owned))
 
     def end(self, how: str, *, at: datetime, by: Any) -> int:

@@ -78,7 +78,8 @@ class Scene:
             managers = Membership.objects.filter(project=agent.owner_project_id, role=Role.MANAGER)
             accounts = accounts.filter(pk__in=managers.values("user"))
         else:
-            accounts = accounts.filter(pk=agent.owner_user_id) if agent.owner_user_id else accounts.filter(SEES_ALL)
+            owner = accounts.filter(pk=agent.owner_user_id)
+            accounts = owner if owner.exists() else accounts.filter(SEES_ALL)
         return list(accounts.values_list("pk", flat=True))
 
     def agent(self, event: Event) -> int | None:

@@ -1,6 +1,7 @@
 """The page on which invitations are answered and withdrawn, and the ways there."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from messaging.models import Notification
@@ -97,6 +98,16 @@ def test_owner_of_the_agent_is_notified_and_nobody_of_an_unknown_name(cast, noti
     agents.hand_over_agent(actor=cast.root, agent=cast.bert, owner=cast.rita.user)
     invite(cast, "bert")
     assert set(notified()) == {"ada", "rita"}
+
+
+def test_superuser_hears_of_invitations_of_an_agent_whose_owner_is_disabled(cast, notified):
+    agents.hand_over_agent(actor=cast.root, agent=cast.atlas, owner=cast.rita.user)
+    User.objects.filter(pk=cast.rita.user_id).update(is_active=False)
+    invite(cast, "atlas")
+    assert set(notified()) == {cast.root.username}
+    invitation = Invitation.objects.get()
+    assert list(Invitation.objects.standing().answered_by(cast.root)) == [invitation]
+    assert press(signed_in(cast.root), "accept", invitation) == ["atlas is now a worker of OTHER."]
 
 
 def test_who_invites_again_and_again_is_heard_once(cast, notified):
