@@ -42,6 +42,12 @@ def test_person_makes_a_limited_token_that_is_shown_once(cast, sign_in):
     assert "has a token of this name" in again.content.decode()
 
 
+def test_manager_learns_nothing_of_names_of_tokens_that_they_do_not_see(cast, sign_in):
+    create_token(actor=cast.hugo.user, agent=cast.hugo, name="laptop")
+    assert sign_in(cast.ada).post("/agents/hugo/tokens", {"do": "create", "name": "laptop"}).status_code == 200
+    assert AgentToken.objects.filter(agent=cast.hugo, name="laptop").count() == 2
+
+
 def test_token_is_revoked_from_the_page(cast, sign_in):
     token, _ = create_token(actor=cast.hugo.user, agent=cast.hugo, name="old")
     hugo = sign_in(cast.hugo)

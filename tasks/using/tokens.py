@@ -73,7 +73,9 @@ class TokenForm(forms.Form):
         """The token itself, to be shown once; None, with an error on the form, if it is refused."""
         data = self.cleaned_data
         valid = Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now())
-        if self.agent.tokens.filter(valid, name=data["name"], revoked_at__isnull=True).exists():
+        # Only among those that the actor may see: what others call theirs is not the actor's business.
+        shown = tokens_in_hand_of(self.actor, self.agent)
+        if shown.filter(valid, name=data["name"], revoked_at__isnull=True).exists():
             # A form submitted twice also ends here.
             self.add_error("name", f"{self.agent.slug} has a token of this name; revoke it or choose another name.")
             return None
