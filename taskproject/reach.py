@@ -5,6 +5,7 @@ A session reaches whatever its user may see and do; a token may be limited to pr
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 User = TypeVar("User")
@@ -15,11 +16,13 @@ class Reach:
     """``projects``: a closed list of ids, which later projects never join; None: all that the user is in.
 
     ``made_by``: the account of somebody else who made them for a person; None: the user answers for their use.
+    ``until``: when they expire, if ever.
     """
 
     projects: frozenset[int] | None = None
     read_only: bool = False
     made_by: int | None = None
+    until: datetime | None = None
 
     def includes(self, project_id: int) -> bool:
         return self.projects is None or project_id in self.projects

@@ -44,6 +44,7 @@ def reach_of_tokens(tokens: Collection[AgentToken]) -> dict[int, Reach]:
             frozenset(projects[token.pk]) if token.is_limited else None,
             read_only=token.read_only,
             made_by=_other_maker(token),
+            until=token.expires_at,
         )
         for token in tokens
     }

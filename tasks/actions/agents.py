@@ -224,12 +224,18 @@ def create_token(
 
     ``projects``: keys of the only projects that it is to reach, now and later; default: all that the agent is in,
     whenever it joins, if the owner makes it. One made by somebody else, or with a token that is limited itself, is
-    frozen to what its maker manages, or reaches, of them now. Raises ``NotPermitted`` (agents cannot create tokens),
+    frozen to what its maker manages, or reaches, of them now. One made with a token that expires does so with it, or
+    earlier. Raises ``NotPermitted`` (agents cannot create tokens),
     ``Invalid``.
     """
     bound = bound_of_new_token(actor, agent)
     if expires_at is not None and expires_at <= clock.now():
         raise Invalid({"expires_at": "Must be in the future."})
+    if actor is not None and (latest := reach_of(actor).until) is not None:
+        # Else whoever finds a token that ends soon makes one that does not.
+        expires_at = expires_at or latest
+        if expires_at > latest:
+            raise Invalid({"expires_at": "Must not be after the token with which you call expires."})
     listed = None if projects is None and bound is None else _listed(actor, agent, projects)
     plain = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = AgentToken(

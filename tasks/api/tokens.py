@@ -99,7 +99,7 @@ class TokensView(ListView):
         "without them all that the agent is in. A manager of a project of a person may make one too, which stays "
         "limited to what both are in and the manager manages now. With `read_only` every call that could change "
         "something is refused. The token is shown only once; to change what it may do, make another. Agents cannot "
-        "create tokens, and a token makes none that reaches further than itself.",
+        "create tokens, and a token makes none that reaches further or lasts longer than itself.",
         request=TokenInput,
         responses={201: NewTokenOutput},
         request_example={"name": "laptop", "expires_at": "2027-01-01T00:00:00Z", "projects": ["OPS"]},

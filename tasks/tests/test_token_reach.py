@@ -1,12 +1,14 @@
 """A token limited to projects, or to reading, stays so at every door, whatever its agent joins later."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.apps import apps
 from rest_framework.test import APIClient
 
 from taskproject.api import throttling
+from tasks import clock
 from tasks.actions import agents as agent_verbs
 from tasks.actions import claims, runs
 from tasks.actions.projects import set_member
@@ -299,6 +301,17 @@ def test_limited_token_gives_away_no_agent_of_a_person(two):
     assert (taken.status_code, Agent.objects.get(slug="nova").owner_user) == (403, two.hugo.user)
     own = token_for(two.hugo, actor=two.hugo.user)
     assert own.patch("/api/v1/agents/nova", {"owner": {"kind": "project", "name": "OTHER"}}).status_code == 200
+
+
+def test_token_makes_none_that_outlives_it(cast):
+    end = clock.now() + timedelta(days=3)
+    client = token_for(cast.ada, actor=cast.ada.user, expires_at=end)
+    path = "/api/v1/agents/ada/tokens"
+    for asked, expected in ((None, end), (end - timedelta(days=1), end - timedelta(days=1))):
+        made = client.post(path, {"name": "t", "expires_at": asked and asked.isoformat()})
+        assert (made.status_code, AgentToken.objects.latest("pk").expires_at) == (201, expected)
+    later = client.post(path, {"name": "t", "expires_at": (end + timedelta(days=1)).isoformat()})
+    assert (later.status_code, list(later.json()["errors"])) == (400, ["expires_at"])
 
 
 def test_api_makes_limited_tokens_and_lists_them(two):
