@@ -208,6 +208,17 @@ def test_demo_agents_finish_tasks(folder, started):
         up.end()
 
 
+def test_second_server_leaves_the_agents_of_the_first_at_work(folder):
+    first = Up(folder, "--agents", "1")
+    try:
+        assert Up(folder, "--agents", "1").end()[0] == 0
+        working = rows(folder, "SELECT count(*) FROM tasks_agenttoken WHERE name LIKE 'up%' AND revoked_at IS NULL")
+    finally:
+        _, errors = first.end()
+    assert working == [(1,)]
+    assert "revoked" not in errors
+
+
 def test_killed_server_takes_its_agents_with_it(folder):
     up = Up(folder, "--agents", "2")
     workers = wait_for(lambda: len(children_of(up.process.pid)) == 2 and children_of(up.process.pid))

@@ -316,7 +316,10 @@ def create_demo_agents(project: Project, count: int) -> list[Agent]:
 
 @transaction.atomic
 def fresh_tokens(agents: list[Agent], *, name: str, replace: bool = False) -> list[tuple[AgentToken, str]]:
-    """A new token called ``name`` for each agent, valid for a day; ``replace`` revokes the older ones of that name."""
+    """A new token called ``name`` for each agent, valid for a day; ``replace`` revokes the older ones of that name.
+
+    Who replaces must be the only one that uses ``name``: the agents that work with the older tokens stop.
+    """
     if replace:
         old = AgentToken.objects.filter(agent__in=agents, name=name, revoked_at__isnull=True)
         for token in old.select_related("agent"):

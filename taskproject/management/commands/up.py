@@ -23,6 +23,12 @@ from tasks.models import AgentToken
 IssuedToken = tuple[AgentToken, str]
 
 
+def _token_name(listener: socket.socket) -> str:
+    """What the demo agents' tokens are called. Only one ``up`` can listen there, so no other one works with them."""
+    host, port = listener.getsockname()[:2]
+    return f"up at {socket.gethostname()[:30]} {host}:{port}"
+
+
 class Command(BaseCommand):
     help = (
         "Run everything in one process: checks, migrations, web server and engine. The first start creates the secret "
@@ -56,7 +62,8 @@ class Command(BaseCommand):
                 first_start.migrate(report=(lambda text: None) if options["json"] else self.say)
                 prepared = first_start.prepare(demo=options["demo"], agents=options["agents"])
             if prepared.demo is not None and options["agents"]:
-                tokens = fresh_tokens(create_demo_agents(prepared.demo, options["agents"]), name="up", replace=True)
+                agents = create_demo_agents(prepared.demo, options["agents"])
+                tokens = fresh_tokens(agents, name=_token_name(listener), replace=True)
         except first_start.NotReady as error:
             listener.close()
             raise WrongUse(str(error)) from None
