@@ -3,6 +3,16 @@
 
 import os
 import sys
+from pathlib import Path
+
+
+def _advice() -> str:
+    """What to do if this Python has no Django: most often the environment that `make` made has it."""
+    own = Path(os.path.relpath(Path(__file__).parent)) / ".venv"
+    for python in (own / "bin" / "python", own / "Scripts" / "python.exe"):
+        if python.exists():
+            return f"Django is not installed for {sys.executable}; run `{python} manage.py …`."
+    return "Django is not installed here; run `make run`, or `pip install -r requirements.txt`."
 
 
 def main() -> None:
@@ -12,7 +22,7 @@ def main() -> None:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
     except ImportError:
-        sys.exit("Django is not installed here; run `make run`, or `pip install -r requirements.txt`.")
+        sys.exit(_advice())
     try:
         settings.INSTALLED_APPS  # noqa: B018 - reading a setting is what loads them
     except ImproperlyConfigured as error:

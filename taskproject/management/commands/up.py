@@ -1,6 +1,7 @@
 """``manage.py up``: everything in one process, from an empty folder to a running server."""
 
 import json
+import os
 import socket
 import sys
 from typing import Any
@@ -27,6 +28,12 @@ def _token_name(listener: socket.socket) -> str:
     """What the demo agents' tokens are called. Only one ``up`` can listen there, so no other one works with them."""
     host, port = listener.getsockname()[:2]
     return f"up at {socket.gethostname()[:30]} {host}:{port}"
+
+
+def shown_python() -> str:
+    """This Python as one would type it here: `python` alone may be another one, without what is installed."""
+    near = os.path.relpath(sys.executable)
+    return sys.executable if near.startswith("..") else near
 
 
 class Command(BaseCommand):
@@ -138,7 +145,7 @@ class Command(BaseCommand):
         else:
             lines += [
                 f"  Login     {prepared.admin}, with the password of the first start;",
-                f"            forgotten? Run python manage.py changepassword {prepared.admin}",
+                f"            forgotten? Run {shown_python()} manage.py changepassword {prepared.admin}",
             ]
         if claim:
             lines += [
