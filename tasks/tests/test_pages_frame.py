@@ -1,5 +1,7 @@
 """The frame of all pages: signing in and out, navigation, errors."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -86,3 +88,22 @@ def test_pages_have_no_inline_script_or_style(client, cast):
         assert "<style" not in page
         assert "<script>" not in page
         assert " onclick=" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "here"),
+    [
+        ("/", "Board"),
+        ("/agents/", "Agents"),
+        ("/agents/hugo", "Agents"),
+        ("/agents/hugo/tokens", "Agents"),
+        ("/reports/", "Reports"),
+        ("/api/v1/docs", "API"),
+        ("/notifications/", None),
+    ],
+)
+def test_navigation_shows_where_the_reader_is(client, hugo, path, here):
+    client.force_login(hugo)
+    navigation = client.get(path).content.decode().partition('aria-label="Main"')[2].partition("</nav>")[0]
+    current = re.findall(r'aria-current="page"\s*>(\w+)<', navigation)
+    assert current == ([] if here is None else [here])
