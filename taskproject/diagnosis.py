@@ -184,7 +184,7 @@ def _servers() -> Iterator[Finding]:
         detail = f"None has answered for {_rounded(silence)}; leases do not end meanwhile."
         yield Finding("servers", Level.NOTE, detail)
     else:
-        yield Finding("servers", Level.OK, f"One could answer {silence:.1f} s ago.")
+        yield Finding("servers", Level.OK, f"One was ready {silence:.1f} s ago.")
 
 
 def _engine() -> Iterator[Finding]:

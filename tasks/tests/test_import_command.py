@@ -45,7 +45,7 @@ def test_import_tasks_says_what_it_did(run):
 def test_import_tasks_dry_run_says_what_it_would_do(run):
     result = run(CSV.replace("python", "new"), "--dry-run", project="ops")
     assert result.out == (
-        "Dry run, nothing was written; it would be 2 created, 0 updated, 0 unchanged.\nNew skills: new.\n"
+        "Dry run, nothing was written. Without it: 2 created, 0 updated, 0 unchanged.\nNew skills: new.\n"
     )
     assert not Task.objects.exists()
 

@@ -57,9 +57,9 @@ class TokenForm(forms.Form):
         field: Any = self.fields["projects"]
         field.queryset = agent_verbs.projects_for_token(actor, agent).order_by("key")
         field.help_text = (
-            f"None: all projects that {agent.slug} is in, whenever it joins them."
+            f"None ticked: every project that {agent.slug} is in, also those it joins later."
             if bound_of_new_token(actor, agent) is None
-            else "None: all of these. Later projects are not added."
+            else "None ticked: all of these. Later projects are not added."
         )
 
     def expires_at(self) -> datetime | None:

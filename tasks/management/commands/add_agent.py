@@ -56,7 +56,7 @@ class Command(BaseCommand):
             nargs="+",
             action="extend",
             metavar="KEY",
-            help="The only projects that the token is to reach (default: all that the agent is in, whenever it joins).",
+            help="The only projects that the token is to reach (default: all of the agent's, now and later).",
         )
         parser.add_argument(
             "--token-read-only", action="store_true", help="The token can read, but not change anything."

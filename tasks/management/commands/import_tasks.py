@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
     def _report(self, imported: Imported) -> None:
         counts = f"{imported.created} created, {imported.updated} updated, {imported.unchanged} unchanged"
-        start = "Dry run, nothing was written; it would be" if imported.dry_run else f"{imported.project}:"
+        start = "Dry run, nothing was written. Without it:" if imported.dry_run else f"{imported.project}:"
         self.say(f"{start} {counts}.")
         self._report_skipped("it has started here", imported.left_alone)
         self._report_skipped("the file is older than its last import", imported.older)
