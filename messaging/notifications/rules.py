@@ -78,7 +78,7 @@ class Scene:
             managers = Membership.objects.filter(project=agent.owner_project_id, role=Role.MANAGER)
             accounts = accounts.filter(pk__in=managers.values("user"))
         else:
-            owner = accounts.filter(pk=agent.owner_user_id)
+            owner = accounts.filter(owned_agents=agent)
             accounts = owner if owner.exists() else accounts.filter(SEES_ALL)
         return list(accounts.values_list("pk", flat=True))
 
