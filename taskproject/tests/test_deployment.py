@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from django.urls import reverse
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEPLOY = ROOT / "docs" / "deploy"
 
@@ -28,3 +30,12 @@ def test_guide_names_files_that_exist():
     named = set(re.findall(r"docs/deploy/[a-z.-]+[a-z]", guide))
     assert len(named) == 4
     assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_proxy_does_not_log_the_link_for_a_first_password():
+    conf = (DEPLOY / "nginx.conf").read_text()
+    [secret] = re.findall(r"^    ~(\S+) +0;$", conf, re.M)
+    assert re.match(secret, reverse("first_sign_in", args=["MQ", "token"]))
+    for_people = [server for server in conf.split("\nserver {")[1:] if "server_name" in server]
+    assert len(for_people) == 2
+    assert all("if=$taskproject_logged;" in server for server in for_people)

@@ -46,7 +46,7 @@ def make_link(cast, newcomer):
 def test_person_sets_a_password_with_the_link_once_and_signs_in(cast, newcomer, make_link):
     link, person = make_link(), Client()
     page = person.get(link)
-    assert (page.status_code, page.headers["Referrer-Policy"]) == (200, "same-origin")
+    assert (page.status_code, page.headers["Referrer-Policy"]) == (200, "strict-origin")
     assert "nina" in page.content.decode()
     assert person.post(link, {**CHOSEN, "new_password2": "other"}).status_code == 400
     assert person.post(link, {"new_password1": "nina", "new_password2": "nina"}).status_code == 400

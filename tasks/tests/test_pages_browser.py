@@ -276,11 +276,14 @@ def test_new_person_sets_a_password_and_signs_in(open_page, cast):
     lead.get_by_role("button", name="Sign-in link").click()
     link = lead.locator(".token-text").inner_text()
     page = open_page("/login/", width=360, height=740).page
+    referrers = []
+    page.on("request", lambda request: referrers.append(request.headers.get("referer", "")))
     page.goto(link)
     for label in ("New password", "New password confirmation"):
         page.get_by_label(label, exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Set the password").click()
     page.get_by_text("Your password is set. Sign in as nina.").wait_for()
+    assert not any("first_sign_in" in referrer for referrer in referrers), "the link is a secret"
     page.get_by_label("Username").fill("nina")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
