@@ -301,6 +301,14 @@ def test_manager_hands_over_and_leaves_in_one_request_in_any_order(cast, api):
     assert outcomes(api.ada.patch("/projects/OPS", {"members": wishes})) == ["removed", "role_changed"]
 
 
+def test_project_whose_only_manager_is_disabled_can_be_left(cast, api):
+    """By members, and by agents whose owner takes them out: they cannot make anybody else a manager first."""
+    Agent.objects.filter(pk=cast.bert.pk).update(owner_project=None, owner_user=cast.rita.user)
+    User.objects.filter(pk=cast.ada.user_id).update(is_active=False)
+    assert outcomes(api.hugo.patch("/projects/OPS", {"members": [{"name": "hugo", "role": None}]})) == ["removed"]
+    assert api.rita.delete("/agents/bert/projects/OPS").status_code == 204
+
+
 def test_worker_leaves_and_takes_out_nobody_else(cast, new_task, api):
     task = new_task(assignees=[cast.hugo])
     claims.claim_task(actor=cast.hugo.user, task=task)

@@ -1,7 +1,7 @@
 """Tokens for people: the form of a new one, and the list, in the admin and on the pages."""
 
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import Prefetch, Q, QuerySet
@@ -10,7 +10,7 @@ from django.utils import timezone
 from taskproject.times import require_in_range
 from tasks import clock
 from tasks.actions import agents as agent_verbs
-from tasks.errors import DomainError, NotPermitted
+from tasks.errors import DomainError, Invalid, NotPermitted
 from tasks.models import Agent, AgentToken, Project
 from tasks.permissions import bound_of_new_token, tokens_in_hand_of
 
@@ -35,6 +35,9 @@ def may_have_tokens(actor: Any, agent: Agent) -> bool:
 
 class TokenForm(forms.Form):
     """A new token of ``agent``. Raises ``NotPermitted`` if ``actor`` may make none."""
+
+    #: What the verb calls otherwise.
+    field_of: ClassVar[dict[str, str]] = {"expires_at": "valid_until"}
 
     name = forms.CharField(max_length=80, help_text="Where it will be used, such as “laptop” or “ci”.")
     valid_until = forms.DateField(
@@ -88,7 +91,12 @@ class TokenForm(forms.Form):
                 projects=[project.key for project in data["projects"]] or None,
                 read_only=data["read_only"],
             )
+        except Invalid as error:
+            for name, texts in error.data["errors"].items():
+                field = self.field_of.get(name, name)
+                self.add_error(field if field in self.fields else None, texts)
+            return None
         except DomainError as error:
-            self.add_error(None, error.detail)
+            self.add_error(None, error.sentence)
             return None
         return plain
