@@ -52,7 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0 if ``up`` with these arguments could listen, 2 and a sentence if not; its other options pass."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser("manage.py up", add_help=False)
     add_arguments(parser)
     options, _ = parser.parse_known_args(arguments)
     try:

@@ -26,6 +26,9 @@ def test_port_in_use_is_known_without_any_package():
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"Port {port} of 127.0.0.1 is in use; choose another with --port.\n"
     assert python("-S", "-m", "taskproject.server.address", "--port", "0").returncode == 0
+    ended = python("-S", "-m", "taskproject.server.address", "--port", "many")
+    assert ended.returncode == 2
+    assert "manage.py up: error: argument --port" in ended.stderr
 
 
 def test_make_run_looks_at_the_port_before_it_installs():

@@ -160,7 +160,7 @@ class Command(BaseCommand):
         elif prepared.demo is not None:
             lines += ["", f"  Agents    new tokens: {url}/admin/tasks/agent/"]
         if agents:
-            ready = "at work; see" if prepared.guest_token else "ready for what is left to do or new; see"
+            ready = "at work; see" if prepared.guest_token else "waiting for tasks; see"
             lines += ["", f"{agents} demo agent{'s' if agents > 1 else ''} {ready} {url}/"]
         public = host not in ("127.0.0.1", "localhost", "::1")
         if public and set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
