@@ -14,6 +14,7 @@ from tasks.actions.funnel import in_transaction
 from tasks.actions.invitations import invite, withdraw
 from tasks.actions.projects import (
     edit_project,
+    has_a_manager,
     lock_team,
     lock_work_of,
     put_member,
@@ -128,9 +129,9 @@ def change_members(
         require_manages_members(actor, project)
     if leaving := [user for wish, user in zip(wishes, users, strict=True) if wish.role is None and user is not None]:
         lock_work_of(project, leaving)
-    hints = _Hints(actor)
+    hints, had = _Hints(actor), has_a_manager(project)
     changes = [_change(actor, project, wish, user, hints) for wish, user in zip(wishes, users, strict=True)]
-    require_a_manager(actor, project)
+    require_a_manager(actor, project, had=had)
     return changes
 
 

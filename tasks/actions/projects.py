@@ -115,8 +115,9 @@ def set_member(*, actor: "User | None", project: Project, user: "User", role: Ro
     previous = Membership.objects.filter(project=project, user=user).first()
     if previous is None and not may_bring_in(actor, user):
         raise NotPermitted(f"{name_of(user)} has to be invited to {project.key}.")
+    had = has_a_manager(project)
     membership = put_member(actor, project, user, role, previous)
-    require_a_manager(actor, project)
+    require_a_manager(actor, project, had=had)
     return membership
 
 
@@ -133,8 +134,9 @@ def remove_member(*, actor: "User | None", project: Project, user: "User") -> No
     membership = Membership.objects.filter(project=project, user=user).first()
     if membership is not None:
         lock_work_of(project, [user])
+        had = has_a_manager(project)
         take_out(actor, project, membership)
-        require_a_manager(actor, project)
+        require_a_manager(actor, project, had=had)
 
 
 # -- parts of verbs: the team is locked, the rights are checked, ``require_a_manager`` comes last ---------------------
@@ -165,11 +167,16 @@ def require_role_fits(user: "User", role: Role) -> None:
         raise Invalid({"role": f"{name_of(user)} is an LLM agent; it can be worker or reviewer."})
 
 
-def require_a_manager(actor: "User | None", project: Project) -> None:
-    """Raise ``Invalid`` if nobody is left who can manage the project; superusers may leave it so."""
+def has_a_manager(project: Project) -> bool:
+    """Whether somebody can manage the project: disabled accounts cannot."""
+    return Membership.objects.filter(project=project).managing().exists()
+
+
+def require_a_manager(actor: "User | None", project: Project, *, had: bool) -> None:
+    """Raise ``Invalid`` if the project ``had`` a manager before the verb and has none now; superusers may leave it so."""
     if actor is None or sees_all(actor):
         return
-    if not Membership.objects.filter(project=project).managing().exists():
+    if had and not has_a_manager(project):
         raise Invalid(
             {"role": f"{project.key} would be left without an active manager; make somebody else a manager first."}
         )
