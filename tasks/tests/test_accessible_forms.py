@@ -41,3 +41,7 @@ def test_rules_and_errors_of_a_new_token_are_shown(cast):
     refused = browser.post("/agents/hugo/tokens", {"do": "create", "name": "", "valid_until": "soon"})
     assert refused.status_code == 400
     assert {"id_name_error", "id_valid_until_error"} <= descriptions_of(refused)
+    late = browser.post("/agents/hugo/tokens", {"do": "create", "name": "ci", "valid_until": "2020-01-01"})
+    assert "id_valid_until_error" in descriptions_of(late)
+    assert "Must be in the future." in late.content.decode()
+    assert "expires_at" not in late.content.decode()
