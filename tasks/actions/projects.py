@@ -173,7 +173,7 @@ def has_a_manager(project: Project) -> bool:
 
 
 def require_a_manager(actor: "User | None", project: Project, *, had: bool) -> None:
-    """Raise ``Invalid`` if the project ``had`` a manager before the verb and has none now; superusers may leave it so."""
+    """Raise ``Invalid`` if the project ``had`` a manager before and has none now; superusers may leave it so."""
     if actor is None or sees_all(actor):
         return
     if had and not has_a_manager(project):
