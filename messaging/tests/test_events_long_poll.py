@@ -6,6 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from messaging.stream.waiting import ReadersRoom, readers_room
+from taskproject.reach import caller_of
 from tasks.actions.agents import revoke_token
 from tasks.actions.projects import remove_member
 from tasks.models import AgentToken
@@ -60,14 +61,14 @@ def test_caller_who_takes_all_their_places_is_refused_and_others_wait(cast, api,
     cursor = api.atlas.get("/events?after=now").json()["cursor"]
     path = f"/events?after={cursor}&wait=20"
     for _ in range(server.places_of_callers.most):
-        server.places_of_callers.take(cast.atlas.user.pk)
+        server.places_of_callers.take(caller_of(cast.atlas.user))
     refused = api.atlas.get(path)
     assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
     assert int(refused.headers["Retry-After"]) > 0
     assert "of your calls are waiting" in refused.json()["detail"]
     meanwhile(lambda: new_task("News"))
     assert [event["data"]["title"] for event in api.bert.get(path).json()["events"]] == ["News"]
-    server.places_of_callers.leave(cast.atlas.user.pk)
+    server.places_of_callers.leave(caller_of(cast.atlas.user))
     assert api.atlas.get(path).json()["events"]
     readers_room.close()
 

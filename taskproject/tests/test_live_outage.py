@@ -18,7 +18,7 @@ from django.conf import settings
 
 from tasks.tests.postgres_server import PostgresServer
 from tasks.tests.racing import process_environment
-from tasks.tests.server_process import ServerProcess
+from tasks.tests.server_process import ServerProcess, wait_until
 from tasks.tests.sizes import CRASHES
 
 websockets = pytest.importorskip("websockets.asyncio.client")
@@ -131,12 +131,11 @@ async def heard_as_server_sent_events(url: str, token: str, cursor: str) -> Asyn
                     yield title
 
 
-async def collected(heard: AsyncIterator[str]) -> list[str]:
-    seen: list[str] = []
+async def collect(heard: AsyncIterator[str], seen: list[str]) -> None:
     async for title in heard:
         seen.append(title)
         if title == "last":
-            return seen
+            return
     raise AssertionError(f"the stream ended after {len(seen)} events")
 
 
@@ -159,9 +158,10 @@ def test_streams_go_on_after_postgresql_crashed(postgres, servers, tmp_path):
     present = httpx.get(f"{urls[0]}/api/v1/events?after=now", headers={"Authorization": f"Bearer {token}"}, timeout=60)
     cursor = present.json()["cursor"]
     writers: list[Writer] = []
+    sequences: list[list[str]] = []
 
     def disturb() -> None:
-        time.sleep(1)
+        wait_until(lambda: all(sequences), "every stream brings events")
         for _ in range(CRASHES):
             postgres.crash()
             time.sleep(0.5)
@@ -174,19 +174,20 @@ def test_streams_go_on_after_postgresql_crashed(postgres, servers, tmp_path):
         for writer in writers:
             writer.stop()
 
-    async def story() -> list[list[str]]:
+    async def story() -> None:
         heard = [
             stream(url, token, cursor) for url in urls for stream in (heard_over_a_socket, heard_as_server_sent_events)
         ]
+        sequences.extend([] for _ in heard)
         async with asyncio.timeout(PATIENCE):
-            listening = [asyncio.create_task(collected(stream)) for stream in heard]
+            listening = [asyncio.create_task(collect(*each)) for each in zip(heard, sequences, strict=True)]
             writers.extend(Writer(number, urls[number % 2], token) for number in range(WRITERS))
             await asyncio.to_thread(disturb)
             await asyncio.to_thread(writers[0].create, "last")
-            return await asyncio.gather(*listening)
+            await asyncio.gather(*listening)
 
     try:
-        sequences = asyncio.run(story())
+        asyncio.run(story())
     finally:
         for writer in writers:
             writer.stop()

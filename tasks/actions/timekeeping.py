@@ -72,18 +72,23 @@ def _end_outage(last: datetime, now: datetime) -> bool:
     unheard = Q(last_heartbeat_at__lte=last + OUTAGE_AFTER, lease_expires_at__gt=last)
     leases = _locked(Run.objects.active().filter(unheard))
     lengths = leases.order_by().values_list("lease_seconds", flat=True).distinct()
+    kept = 0
     for seconds in [length for length in lengths if length is not None]:
         half = timedelta(seconds=seconds / 2)
         alike = leases.filter(lease_seconds=seconds)
         # In this order: what the second extends must not meet the first.
-        alike.filter(lease_expires_at__gte=last + half, lease_expires_at__lt=now + half).update(
+        kept += alike.filter(lease_expires_at__gte=last + half, lease_expires_at__lt=now + half).update(
             lease_expires_at=now + half
         )
-        alike.filter(lease_expires_at__lt=last + half).update(lease_expires_at=F("lease_expires_at") + (now - last))
+        kept += alike.filter(lease_expires_at__lt=last + half).update(
+            lease_expires_at=F("lease_expires_at") + (now - last)
+        )
     offers = Assignment.objects.active().filter(accept_by__gt=last)
-    offers.filter(created_at__lte=last).update(accept_by=F("accept_by") + (now - last))
-    offers.filter(created_at__gt=last).update(accept_by=F("accept_by") + (Value(now) - F("created_at")))
-    logger.warning("No server could answer for %.0f s; leases and offers continue.", (now - last).total_seconds())
+    kept += offers.filter(created_at__lte=last).update(accept_by=F("accept_by") + (now - last))
+    kept += offers.filter(created_at__gt=last).update(accept_by=F("accept_by") + (Value(now) - F("created_at")))
+    if kept:
+        seconds = (now - last).total_seconds()
+        logger.warning("No server could answer for %.0f s; %d leases and offers continue.", seconds, kept)
     return True
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from taskproject.api.waiting import WAITING, Waiting
 from taskproject.models import IdempotencyKey
+from taskproject.reach import caller_of
 from tasks.actions import claims
 from tasks.actions.agents import revoke_token, set_availability
 from tasks.actions.projects import remove_member
@@ -49,7 +50,7 @@ def meanwhile(monkeypatch):
 def test_caller_who_takes_all_their_places_is_refused(cast, api, new_task):
     server = let_wait(api.atlas.client)
     for _ in range(server.places_of_callers.most):
-        server.places_of_callers.take(cast.atlas.user.pk)
+        server.places_of_callers.take(caller_of(cast.atlas.user))
     for headers in ({}, {"idempotency_key": "k"}):
         refused = api.atlas.post("/tasks/claim_next", ASKED, **headers)
         assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
