@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, OuterRef
 
-from taskproject.reach import reach_of
+from taskproject.reach import caller_of, reach_of
 from tasks.errors import NotPermitted
 from tasks.models import Agent, AgentKind, AgentToken, Invitation, Membership, Project, Role, Run, Task
 from tasks.querysets import MembershipQuerySet, is_superuser, sees_all
@@ -76,6 +76,11 @@ def may_in_project(actor: "User | None", verb: str, project: Project) -> bool:
     return has_role(actor, project, _ROLE_FOR[verb])
 
 
+def _is_author(actor: "User", run: Run) -> bool:
+    """Whether ``actor`` did the work of ``run``, or calls with a token that its author made for somebody else."""
+    return run.agent.user_id in caller_of(actor)
+
+
 def may(actor: "User | None", verb: str, task: Task, *, run: Run | None = None) -> bool:
     """Whether ``actor`` may use ``verb`` on ``task``.
 
@@ -94,7 +99,7 @@ def may(actor: "User | None", verb: str, task: Task, *, run: Run | None = None) 
     who = TRANSITIONS[verb].who
     agent = agent_of(actor)
     if Who.REVIEWER in who:
-        return role.includes(Role.REVIEWER) and not (run is not None and agent is not None and run.agent_id == agent.pk)
+        return role.includes(Role.REVIEWER) and not (run is not None and _is_author(actor, run))
     if Who.STAFF in who and role is Role.MANAGER:
         return True
     if Who.HOLDER in who and run is not None and agent is not None and run.agent_id == agent.pk:

@@ -71,6 +71,19 @@ def test_token_that_its_owner_does_not_limit_opens_what_the_agent_joins_later(tw
     assert client.get("/api/v1/me").json()["token"]["projects"] is None
 
 
+def test_nobody_approves_their_own_work_with_a_token_made_for_somebody_else(two, new_task):
+    """A manager may make a token for a person of the project; what they do with it, they do."""
+    task = new_task(project=two.other, actor=two.mona.user, review_required=True)
+    run = claims.start_task(actor=two.mona.user, task=task)
+    runs.complete_run(actor=two.mona.user, run_id=run.pk, summary="done")
+    person = make_agent("pia", kind=AgentKind.HUMAN)
+    join(two.other, person.user, Role.REVIEWER)
+    lent, own = token_for(person, actor=two.mona.user), token_for(person, actor=person.user)
+    answer = lent.post(f"/api/v1/tasks/{task.ref}/approve", {})
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+    assert own.post(f"/api/v1/tasks/{task.ref}/approve", {}).status_code == 200
+
+
 def test_list_never_widens_when_its_projects_are_deleted(two):
     client = token_for(two.hugo, actor=two.hugo.user, projects=["OTHER"])
     assert len(client.get("/api/v1/projects").json()["results"]) == 1
