@@ -5,8 +5,8 @@ import time
 from collections import deque
 from functools import cache
 
-#: If the first in line has waited this long, the lock is held by something long, and the line does not move.
-STUCK_SECONDS = 1.0
+#: If the turn has been held this long while others wait, the line does not move.
+STUCK_SECONDS = 2.0
 
 
 class Stuck(Exception):
@@ -14,14 +14,13 @@ class Stuck(Exception):
 
 
 class _Place:
-    """A thread's place in the line, and the gate that opens when it is its turn."""
+    """A thread's place in the line: the gate that opens when it is its turn."""
 
-    __slots__ = ("gate", "since")
+    __slots__ = ("gate",)
 
     def __init__(self) -> None:
         self.gate = threading.Lock()
         self.gate.acquire()
-        self.since = time.monotonic()
 
 
 class Turns:
@@ -34,6 +33,7 @@ class Turns:
         self._mutex = threading.Lock()
         self._waiting: deque[_Place] = deque()
         self._taken = False
+        self._moved_at = 0.0
 
     def take(self, timeout: float, *, most_waiting: int | None = None) -> bool:
         """Wait up to ``timeout`` seconds; returns whether the caller now has the turn.
@@ -44,6 +44,7 @@ class Turns:
         with self._mutex:
             if not self._taken:
                 self._taken = True
+                self._moved_at = time.monotonic()
                 return True
             place = _Place()
             self._waiting.append(place)
@@ -69,7 +70,7 @@ class Turns:
     def _is_stuck(self, place: "_Place", most_waiting: int | None) -> bool:
         if most_waiting is None or place not in self._waiting or self._waiting.index(place) < most_waiting:
             return False
-        return time.monotonic() - self._waiting[0].since >= STUCK_SECONDS
+        return time.monotonic() - self._moved_at >= STUCK_SECONDS
 
     def _leave(self, place: "_Place") -> bool:
         """Whether ``place`` was still waiting and has now left the line; if not, the caller has the turn."""
@@ -83,6 +84,7 @@ class Turns:
         """Give the turn to the next in line; only the holder may do so."""
         with self._mutex:
             if self._waiting:
+                self._moved_at = time.monotonic()
                 self._waiting.popleft().gate.release()
             else:
                 self._taken = False

@@ -99,6 +99,23 @@ def test_line_that_stops_moving_sends_away_those_beyond_enough(monkeypatch):
     assert turns.take(0)
 
 
+def test_line_that_moves_takes_everybody_however_long_the_first_has_waited(monkeypatch):
+    monkeypatch.setattr("taskproject.sqlite.turns.STUCK_SECONDS", 1000.0)
+    turns = Turns()
+    assert turns.take(1)
+    waiting = [threading.Thread(target=turns.take, args=[10]) for _ in range(2)]
+    for number, thread in enumerate(waiting):
+        thread.start()
+        wait_until_queued(turns, number + 1)
+    turns._moved_at -= 2000
+    assert turns._is_stuck(turns._waiting[1], 1)
+    turns.pass_on()
+    assert not turns._is_stuck(turns._waiting[0], 0), "it has just moved"
+    turns.pass_on()
+    for thread in waiting:
+        thread.join(10)
+
+
 class Gate:
     """A lock whose second acquire is interrupted, after ``happens``."""
 
