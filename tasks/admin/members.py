@@ -110,10 +110,11 @@ class MembershipAdmin(ScopedAdmin, VerbFormAdmin):
     ordering = ("project__key", "user__username")
     actions = ("pause", "resume")
 
-    def get_actions(self, request: HttpRequest, *location: Any, **more: Any) -> dict[str, Any]:
-        """Without Django's "delete selected", which would bypass ``remove_member``."""
-        actions = super().get_actions(request, *location, **more)
-        return {name: action for name, action in actions.items() if name != "delete_selected"}
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        """Without Django's "delete selected", which would bypass ``remove_member``; none on a membership's page."""
+        if getattr(action_location, "name", "CHANGE_LIST") != "CHANGE_LIST":
+            return {}
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
 
     @admin.display(description="Work")
     def paused_(self, membership: Membership) -> SafeString | str:

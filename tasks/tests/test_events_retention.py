@@ -78,7 +78,7 @@ def test_cursor_beyond_retention_still_expires(cast, edge):
         require_kept(Cursor(0))
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer: no id is given before another")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Only on PostgreSQL: SQLite has one writer")
 def test_start_is_not_beyond_what_another_transaction_may_still_write(cast, edge):
     """After a quiet time the first kept event that is visible may have a higher id than one not yet committed."""
 
