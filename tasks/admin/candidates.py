@@ -127,7 +127,7 @@ def candidates_for(ids: Sequence[int]) -> list[Candidate]:
 def _state(agent: Agent, now: datetime, paused: set[int]) -> State:
     """As everywhere, and paused if a manager paused it in one of these projects; staff may assign it nevertheless."""
     state = state_of(agent, now)
-    return State.PAUSED if state is State.AVAILABLE and agent.user_id in paused else state
+    return State.PAUSED if agent.user_id in paused and state is not State.DISABLED else state
 
 
 def _candidate(

@@ -5,8 +5,10 @@ from django.urls import reverse
 
 from tasks.actions.claims import claim_task
 from tasks.actions.lifecycle import cancel_task
+from tasks.actions.members import pause_member
 from tasks.actions.runs import complete_run
 from tasks.admin import bulk, bulk_views
+from tasks.assignment.presence import State
 from tasks.errors import IllegalTransition
 from tasks.models import Agent, Assignment, Event, Run, Task
 from tasks.tests.admin_pages import LIST, act, messages_of, signed_in
@@ -52,6 +54,13 @@ def test_assign_action_says_for_how_many_there_is_room(cast, new_task, ada):
     text = " ".join(page.content.decode().split())
     assert '<span class="tp-mark tp-warn">2 of 2</span> <small>room for 1 now</small>' in text
     assert '<span class="tp-mark tp-warn">2 of 2</span> <small>room for none now</small>' in text
+
+
+def test_assign_action_shows_who_is_paused_in_the_project_though_never_seen(cast, new_task, ada):
+    pause_member(actor=cast.ada.user, project=cast.ops, agent=cast.bert, paused=True)
+    page = act(ada, "assign", [new_task()])
+    states = {candidate.agent.slug: candidate.state for candidate in page.context["candidates"]}
+    assert (states["atlas"], states["bert"]) == (State.NEVER_SEEN, State.PAUSED)
 
 
 def test_action_that_can_change_nothing_says_so_before_it_asks(new_task, in_review, ada):
