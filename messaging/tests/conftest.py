@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from messaging.models import Notification
 from messaging.notifications.making import prepare
@@ -29,7 +30,8 @@ def notified(cast) -> Callable[..., Notified]:
             seen["up_to"] = events[-1].pk
             effect = prepare(events)
             if effect is not None:
-                effect()
+                with transaction.atomic():
+                    effect()
         new = Notification.objects.filter(pk__gt=before).select_related("recipient")
         if task is not None:
             new = new.filter(task=task)

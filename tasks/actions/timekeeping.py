@@ -87,8 +87,8 @@ def _end_outage(last: datetime, now: datetime) -> bool:
     kept += offers.filter(created_at__lte=last).update(accept_by=F("accept_by") + (now - last))
     kept += offers.filter(created_at__gt=last).update(accept_by=F("accept_by") + (Value(now) - F("created_at")))
     if kept:
-        seconds = (now - last).total_seconds()
-        logger.warning("No server could answer for %.0f s; %d leases and offers continue.", seconds, kept)
+        away = (now - last).total_seconds()
+        logger.warning("No server could answer for %.0f s; %d leases and offers continue.", away, kept)
     return True
 
 
