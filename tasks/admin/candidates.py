@@ -1,20 +1,19 @@
 """Who could be given a selection of tasks, and how well each fits: what the *Assign to…* page shows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tasks import clock
 from tasks.admin.columns import STATE_MARKS
 from tasks.assignment.presence import State, state_of
+from tasks.batches import batches
 from tasks.matching.facts import NOT_MEMBER, AgentFacts, TaskFacts, excluded_by
 from tasks.models import Agent, Membership, RequiredSkill, Skill, Task
 
 #: What decides who may do a task: its project, and its required skills as (skill id, minimum level).
 Kind = tuple[int, frozenset[tuple[int, int]]]
-#: Ids in one query: both databases accept more, but not without limit.
-SLICE = 5_000
 NAMED_SKILLS = 5
 
 
@@ -79,16 +78,11 @@ class Candidate:
         return self.agent.last_seen_at
 
 
-def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), SLICE):
-        yield ids[start : start + SLICE]
-
-
 def tasks_by_need(ids: Sequence[int]) -> Counter[Kind]:
     """How many tasks there are of each kind: (project id, {(skill id, minimum level)})."""
     needs: dict[int, set[tuple[int, int]]] = defaultdict(set)
     projects: dict[int, int] = {}
-    for batch in _slices(ids):
+    for batch in batches(ids):
         projects.update(Task.objects.filter(pk__in=batch).order_by().values_list("pk", "project_id"))
         rows = RequiredSkill.objects.filter(task__in=batch).order_by()
         for task_id, skill_id, level in rows.values_list("task_id", "skill_id", "min_level"):

@@ -4,7 +4,7 @@ A fixed number of queries per project and per five thousand tasks, whatever the 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 
 from tasks.assignment.experience import Experience
+from tasks.batches import batches
 from tasks.events import kinds
 from tasks.matching import facts
 from tasks.matching.facts import AgentFacts, Snapshot, TaskFacts
@@ -42,8 +43,6 @@ from tasks.transitions import Status
 ALIVE_FOR: Final = timedelta(minutes=2)
 #: Tasks of a project that one matching considers: the first in claim order, and the longest waiting.
 MOST_TASKS, OLDEST_TASKS = 10_000, 500
-#: Ids in one query.
-SLICE = 5_000
 #: How long a task may wait, relative to one of normal priority.
 PATIENCE: Final = {Priority.LOW: 2.0, Priority.NORMAL: 1.0, Priority.HIGH: 0.5, Priority.URGENT: 0.25}
 #: Added to the score of an agent that began the task before, or that did what it depends on.
@@ -91,7 +90,7 @@ def read_agents(projects: Collection[int], now: datetime, experience: Experience
     latest_run = Run.objects.filter(agent=OuterRef("pk")).order_by("-started_at")
     latest_offer = Assignment.objects.filter(agent=OuterRef("pk")).order_by("-pk").values("created_at")[:1]
     rows = []
-    for batch in _slices(ids):
+    for batch in batches(ids):
         agents: QuerySet[Any] = Agent.objects.filter(pk__in=batch).order_by("pk")
         for agent in agents.annotate(
             began_at=Subquery(latest_run.values("started_at")[:1]),
@@ -124,7 +123,7 @@ def _load(ids: Sequence[int]) -> tuple[Counter[int], Counter[int], dict[int, dic
     """Active runs, unstarted assignments, and skills (id → level) of these agents."""
     active, unstarted = Counter[int](), Counter[int]()
     skills: dict[int, dict[int, int]] = defaultdict(dict)
-    for batch in _slices(ids):
+    for batch in batches(ids):
         runs = Run.objects.active().filter(agent__in=batch).order_by()
         active.update(dict(runs.values_list("agent").annotate(n=Count("pk"))))
         assignments = Assignment.objects.unstarted().filter(agent__in=batch).order_by()
@@ -161,7 +160,7 @@ def read_tasks(
     by_id = {project.pk: project for project in projects}
     hours = experience.hours_of(by_id)
     waiting_tasks = []
-    for batch in _slices(ids):
+    for batch in batches(ids):
         needs: dict[int, list[tuple[int, int]]] = defaultdict(list)
         required = RequiredSkill.objects.filter(task__in=batch).order_by("skill")
         for task, skill, level in required.values_list("task", "skill", "min_level"):
@@ -265,8 +264,3 @@ def read_snapshot(
     wanted = {skill for task in waiting_tasks for skill, _ in task.needs}
     names = dict(Skill.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
     return Snapshot(now.timestamp(), waiting_tasks, agents, names)
-
-
-def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), SLICE):
-        yield ids[start : start + SLICE]

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from tasks import clock
 from tasks.actions.claims import require_ready
 from tasks.actions.funnel import require_legal, verb
 from tasks.assignment.dispatcher import Served, explain, offer, preview
+from tasks.batches import batches
 from tasks.errors import Contended, DomainError, Invalid
 from tasks.models import Assignment, AssignmentDecision, AssignmentSource, DecisionMode, Task
 from tasks.permissions import may, require
@@ -60,16 +61,10 @@ def why_not(task: Task, now: datetime) -> DomainError:
     return Invalid({"task": "{} is assigned already."}, "Unassign it first.", about=task.ref)
 
 
-def _slices(ids: Iterable[int]) -> Iterator[list[int]]:
-    listed = list(ids)
-    for start in range(0, len(listed), SLICE):
-        yield listed[start : start + SLICE]
-
-
 def _assigned(tasks: Sequence[Task]) -> dict[int, list[tuple[str, int]]]:
     """Source and agent of the active assignments of each task that has any."""
     held: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    for ids in _slices(task.pk for task in tasks):
+    for ids in batches((task.pk for task in tasks), SLICE):
         rows = Assignment.objects.active().filter(task__in=ids).order_by("pk")
         for task, source, agent in rows.values_list("task", "source", "agent"):
             held[task].append((source, agent))
@@ -79,7 +74,7 @@ def _assigned(tasks: Sequence[Task]) -> dict[int, list[tuple[str, int]]]:
 def _decisions(offered: dict[int, int]) -> dict[int, AssignmentDecision]:
     """For each task with its agent, the newest decision that offered it to that agent."""
     newest: dict[int, AssignmentDecision] = {}
-    for ids in _slices(offered):
+    for ids in batches(offered, SLICE):
         made = AssignmentDecision.objects.filter(task__in=ids, agent__isnull=False).order_by("pk")
         newest |= {row.task_id: row for row in made.select_related("agent") if row.agent_id == offered[row.task_id]}
     return newest
@@ -155,14 +150,14 @@ def _match(
 def _found_nobody(tasks: Sequence[Task]) -> dict[int, AssignmentDecision | DomainError]:
     """For each, the record of nobody; if there is none, somebody was faster, and that is the reason to give."""
     outcomes: dict[int, AssignmentDecision | DomainError] = {}
-    for ids in _slices(task.pk for task in tasks):
+    for ids in batches((task.pk for task in tasks), SLICE):
         records = AssignmentDecision.objects.filter(task__in=ids, agent__isnull=True, ended_at__isnull=True)
         outcomes |= {record.task_id: record for record in records.order_by("-pk")}
     unexplained = [task for task in tasks if task.pk not in outcomes]
     version_of = {task.pk: task.version for task in unexplained}
     held = _assigned(unexplained)
     now = clock.now()
-    for ids in _slices(task.pk for task in unexplained):
+    for ids in batches((task.pk for task in unexplained), SLICE):
         versions = dict(Task.objects.filter(pk__in=ids).values_list("pk", "version"))
         changed = [pk for pk in ids if pk in held or versions.get(pk) != version_of[pk]]
         fresh = list(Task.objects.select_related("project").filter(pk__in=changed))

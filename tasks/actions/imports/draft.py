@@ -9,9 +9,10 @@ from django.db import connection
 from tasks import clock
 from tasks.actions.funnel import lock_tasks
 from tasks.actions.imports.cycles import settle_cycles
-from tasks.actions.imports.node import Fate, Node, Present, batches
+from tasks.actions.imports.node import Fate, Node, Present
 from tasks.actions.imports.plan import Note, Plan, Problem, held, in_the_file, shown
 from tasks.actions.imports.times import mend_times
+from tasks.batches import batches
 from tasks.errors import unknown_name
 from tasks.events import kinds
 from tasks.models import Agent, Dependency, Event, Membership, Project, Role, Task
@@ -107,13 +108,13 @@ class Draft:
             held.update(tasks.filter(external_id__in=batch).values_list("pk", flat=True))
         for batch in batches(used):
             ids.update(tasks.filter(external_id__in=batch).values_list("pk", flat=True))
-        for batch in batches(by_number):
-            ids.update(tasks.filter(number__in=batch).values_list("pk", flat=True))
+        for numbers in batches(by_number):
+            ids.update(tasks.filter(number__in=numbers).values_list("pk", flat=True))
         ids |= held
         if self.lock and connection.features.has_select_for_update:
             _lock_with_the_tasks_around(held, ids)
-        for batch in batches(sorted(ids)):
-            for task in tasks.filter(pk__in=batch).order_by("pk"):
+        for pks in batches(sorted(ids)):
+            for task in tasks.filter(pk__in=pks).order_by("pk"):
                 task.project = self.project
                 node = self._by_external_id.get(task.external_id or "")
                 if node is None:

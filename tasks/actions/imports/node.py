@@ -1,7 +1,6 @@
 """A task as the import sees it: what the file says, what the project has, and what becomes of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Any
 from django.db.models import Count
 
 from tasks.actions.imports.plan import PlannedTask
+from tasks.batches import batches
 from tasks.models import Agent, Assignment, Dependency, RequiredSkill, Task, TaskLink
 from tasks.transitions import Status
 
@@ -109,13 +109,6 @@ class Node:
 
     def gives(self, name: str) -> bool:
         return self.planned is not None and name in self.planned.values
-
-
-def batches(values: Iterable[Any], size: int = 5000) -> Iterator[list[Any]]:
-    """Slices small enough to be the parameters of one query on every database."""
-    listed = list(values)
-    for start in range(0, len(listed), size):
-        yield listed[start : start + size]
 
 
 class Present:

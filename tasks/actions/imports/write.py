@@ -11,9 +11,10 @@ from taskproject.sqlite.inserting import Rows, insert_many, insert_values
 from tasks.actions.blockers import dependency_failed, shift_blockers
 from tasks.actions.imports.draft import Draft
 from tasks.actions.imports.graph import in_order
-from tasks.actions.imports.node import COLUMNS, Fate, Node, batches, count_blockers
+from tasks.actions.imports.node import COLUMNS, Fate, Node, count_blockers
 from tasks.actions.names import set_labels, set_required_skills
 from tasks.actions.tasks import next_number
+from tasks.batches import batches
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import (
@@ -172,7 +173,7 @@ class Writer:
             self.progress(len(batch))
         for batch in batches(below, SLICE):
             for node in batch:
-                node.row.parent = node.parent.row
+                node.row.parent = node.parent.row if node.parent is not None else None
             Task.objects.bulk_update([node.row for node in batch], ["parent"])
 
     def _new_task(self, node: Node, *, open_blockers: int) -> Task:
