@@ -1,4 +1,4 @@
-"""What messaging stores: each follower's position in the stream, notifications, and muted kinds."""
+"""Notifications, and the kinds that their recipients do not want."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,6 @@ from tasks.querysets import OfProjectQuerySet
 
 #: How many refs of a burst are listed with it.
 MOST_REFS = 100
-
-
-class FollowerCursor(models.Model):
-    """How far a follower with effects has read the stream; moved in the transaction of its effect."""
-
-    name = models.CharField(max_length=60, unique=True)
-    event_id = models.BigIntegerField()
-    moved_at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class NotificationKind(models.TextChoices):
