@@ -11,7 +11,18 @@ from taskproject.reach import reach_of
 from tasks.transitions import OPEN, Status
 
 if TYPE_CHECKING:
-    from tasks.models import Agent, Assignment, Event, Invitation, Membership, Project, Run, Task  # noqa: F401
+    from tasks.models import (  # noqa: F401
+        Agent,
+        Assignment,
+        Event,
+        Invitation,
+        Membership,
+        Message,
+        Project,
+        Question,
+        Run,
+        Task,
+    )
 
 
 def _other_model(queryset: models.QuerySet, relation: str) -> Any:
@@ -227,3 +238,34 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def end(self, how: str, *, at: datetime, by: Any) -> int:
         """End those that are open; returns how many were."""
         return self.open().update(ended_at=at, ended_as=how, ended_by=by)
+
+
+class QuestionQuerySet(models.QuerySet["Question"]):
+    def visible_to(self, user: Any) -> Self:
+        """Those of the tasks that ``user`` sees."""
+        return self.filter(seen_by(user, "task__project__"))
+
+    def open(self) -> Self:
+        return self.filter(ended_at__isnull=True)
+
+
+class MessageQuerySet(OfProjectQuerySet):
+    """A direct message is visible to its two participants alone, where they still see its project."""
+
+    def visible_to(self, user: Any) -> Self:
+        return super().visible_to(user).filter(self._not_of_others(user))
+
+    def found_by(self, user: Any) -> Self:
+        return super().found_by(user).filter(self._not_of_others(user))
+
+    @staticmethod
+    def _not_of_others(user: Any) -> Q:
+        return Q(to__isnull=True) | Q(to=user) | Q(author=user)
+
+    def of_channel(self, project: "Project | int") -> Self:
+        """What was said in the project's channel."""
+        return self.filter(project=project, task__isnull=True, to__isnull=True)
+
+    def between(self, one: Any, other: Any) -> Self:
+        """What two users wrote to each other."""
+        return self.filter(Q(author=one, to=other) | Q(author=other, to=one))

@@ -4,7 +4,17 @@ from tasks.models.agent import Agent, AgentKind, AgentSkill, AgentToken, Availab
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.invitation import Invitation, InvitationEnd
+from tasks.models.message import (
+    DIRECTIVES,
+    DirectiveState,
+    Mention,
+    Message,
+    MessageEdit,
+    MessageKind,
+    Reaction,
+)
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
+from tasks.models.question import OnExpiry, Question, QuestionKind, QuestionState
 from tasks.models.run import Review, Run, RunStatus, Verdict
 from tasks.models.service import EngineState, ServerState
 from tasks.models.task import (
@@ -19,6 +29,7 @@ from tasks.models.task import (
 )
 
 __all__ = [
+    "DIRECTIVES",
     "Agent",
     "AgentKind",
     "AgentSkill",
@@ -31,14 +42,24 @@ __all__ = [
     "Availability",
     "DecisionMode",
     "Dependency",
+    "DirectiveState",
     "EngineState",
     "Event",
     "Invitation",
     "InvitationEnd",
     "Label",
     "Membership",
+    "Mention",
+    "Message",
+    "MessageEdit",
+    "MessageKind",
+    "OnExpiry",
     "Priority",
     "Project",
+    "Question",
+    "QuestionKind",
+    "QuestionState",
+    "Reaction",
     "RequiredSkill",
     "Review",
     "Role",
