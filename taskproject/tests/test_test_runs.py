@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission
 from messaging.models import FollowerCursor
 from taskproject.tests import once
 from tasks.models import Event, Project
+from tasks.tests.server_process import said_by_itself
 
 
 @pytest.mark.django_db(transaction=True)
@@ -44,3 +45,16 @@ def test_second_run_leaves_out_only_what_passed_and_uses_no_database(tmp_path):
     once.pytest_collection_modifyitems(config, items)
     assert [each.nodeid for each in left_out] == ["pure"]
     assert [each.nodeid for each in items] == ["pure_that_failed", "with_fixture", "with_mark"]
+
+
+def test_sentence_of_a_server_that_was_away_is_expected_and_no_other(tmp_path):
+    errors = tmp_path / "stderr"
+    away = (
+        "2026-11-26 21:01:46,554 WARNING tasks.actions.timekeeping: "
+        "No server could answer for 57 s; 2 leases and offers continue.\n"
+    )
+    other = "2026-11-26 21:01:47,001 WARNING taskproject.watch.pulse: What nobody expects.\n"
+    errors.write_text(away + other)
+    assert said_by_itself(errors, within=56.8) == other
+    with pytest.raises(AssertionError, match="57 s"):
+        said_by_itself(errors, within=40.0)

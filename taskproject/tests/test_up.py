@@ -11,15 +11,19 @@ import stat
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tasks.tests.server_process import said_by_itself
+
 pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
+DATABASE = "taskproject.sqlite3"
 PATIENCE = 90
 
 
@@ -63,11 +67,18 @@ def wait_for(condition, seconds=PATIENCE):
     return value
 
 
+def last_mark(folder):
+    """When a server last noted in ``folder`` that it can answer; now, where none ever did."""
+    marks = rows(folder, "SELECT answering_until FROM tasks_serverstate") if (folder / DATABASE).exists() else []
+    return datetime.fromisoformat(marks[0][0]).replace(tzinfo=UTC) if marks else datetime.now(UTC)
+
+
 class Up:
     """A running ``up``; ``greeting`` is what it printed when it was ready."""
 
     def __init__(self, folder, *args, **extra):
         self.errors = folder / "stderr"
+        self.away_since = last_mark(folder)
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
                 [*MANAGE, "up", "--port", "0", "--json", *args],
@@ -83,12 +94,13 @@ class Up:
         self.url = self.greeting["url"]
 
     def end(self, number=signal.SIGINT):
-        """Stop it: (exit code, standard error)."""
+        """Stop it: (exit code, standard error as of ``said_by_itself``)."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
         self.process.stdout.close()
-        return code, self.errors.read_text()
+        away = (datetime.now(UTC) - self.away_since).total_seconds()
+        return code, said_by_itself(self.errors, within=away)
 
     def api(self, method, path, token, **kwargs):
         answer = httpx.request(
@@ -102,6 +114,7 @@ class Uvicorn(Up):
 
     def __init__(self, folder):
         self.errors = folder / "stderr"
+        self.away_since = last_mark(folder)
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
@@ -148,7 +161,7 @@ def folder(started, tmp_path):
 
 
 def rows(folder, query):
-    with sqlite3.connect(folder / "taskproject.sqlite3") as connection:
+    with sqlite3.connect(folder / DATABASE) as connection:
         result = connection.execute(query).fetchall()
     connection.close()
     return result
@@ -325,7 +338,7 @@ def test_port_in_use_is_refused_before_anything_is_written(tmp_path):
             2,
             f"Port {port} of 127.0.0.1 is in use; choose another with --port.\n",
         )
-    assert not (tmp_path / "taskproject.sqlite3").exists()
+    assert not (tmp_path / DATABASE).exists()
 
 
 @pytest.mark.parametrize(
@@ -353,7 +366,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(tmp_path, args, extra, senten
 
 
 def test_file_that_is_not_a_database_is_refused_and_kept(tmp_path):
-    path = tmp_path / "taskproject.sqlite3"
+    path = tmp_path / DATABASE
     path.write_text("A shopping list, and a long one at that.\n" * 50)
     before = path.read_bytes()
     code, errors = refused(tmp_path, "--port", "0")

@@ -17,7 +17,7 @@ from tasks import clock
 from tasks.actions.tasks import NewTask, create_task
 from tasks.models import Agent, AgentKind, AgentToken, Membership, Role, Run, Task
 from tasks.tests.racing import in_thread, process_environment
-from tasks.tests.server_process import PATIENCE, wait_until
+from tasks.tests.server_process import PATIENCE, said_by_itself, wait_until
 from tasks.tests.sizes import WAITING_AGENTS
 from tasks.tokens import digest_of
 
@@ -32,6 +32,7 @@ class CountingServer:
 
     def __init__(self, folder):
         self.errors = folder / "server.err"
+        self.began = time.monotonic()
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "taskproject.tests.counting_server"],
@@ -49,12 +50,12 @@ class CountingServer:
         return httpx.get(f"http://127.0.0.1:{self.port}/counts", timeout=PATIENCE).json()
 
     def stop(self):
-        """SIGTERM; the exit code, and what it wrote to stderr."""
+        """SIGTERM; the exit code, and what it wrote to stderr, as of ``said_by_itself``."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
         self.process.stdout.close()
-        return code, self.errors.read_text()
+        return code, said_by_itself(self.errors, within=time.monotonic() - self.began)
 
 
 @pytest.fixture

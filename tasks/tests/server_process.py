@@ -1,6 +1,7 @@
 """A separate server: ``manage.py up`` as a process on the test database, to be called, killed and restarted."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,24 @@ from django.conf import settings
 from tasks.tests.racing import process_environment
 
 PATIENCE = 120
+#: What a server says that was kept from working or not running for long, as on a busy machine; the number is seconds.
+KEPT_AWAY = re.compile(
+    r"^\S+ \S+ WARNING tasks\.actions\.timekeeping: "
+    r"No server could answer for (\d+) s; \d+ leases and offers continue\.\n",
+    re.MULTILINE,
+)
+
+
+def said_by_itself(errors: Path, *, within: float) -> str:
+    """What a server wrote to ``errors``, without sentences that only a slow machine accounts for.
+
+    ``within``: the seconds in which it may have been away; no sentence may tell of more, so whoever asserts on the rest
+    also asserts that a server which was quickly back says nothing.
+    """
+    written = errors.read_text()
+    told = [int(seconds) for seconds in KEPT_AWAY.findall(written)]
+    assert all(seconds <= within + 1 for seconds in told), written
+    return KEPT_AWAY.sub("", written)
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
