@@ -1,11 +1,14 @@
-"""Texts that name something: what nobody can see or type is not a name. Imports nothing from this project."""
+"""Texts that name something, and addresses of pages. Imports nothing from this project."""
 
 import unicodedata
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import models
 
+#: Characters of an address; longer ones are cut by proxies and mail readers.
+LONGEST_URL = 2_000
 INVISIBLE = "Must have a visible character."
 #: Control and format characters, spaces, and marks that need another character to sit on.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me", "Mc"})
@@ -21,6 +24,44 @@ def counted(count: int, noun: str) -> str:
 def is_blank(text: str) -> bool:
     """Whether no character of ``text`` can be seen."""
     return all(unicodedata.category(character) in _UNSEEN or character in _FILLERS for character in text)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def wrong_url(url: str) -> str | None:
+    """The sentence that refuses ``url`` as the address of a page that people may open; None if it is one.
+
+    Browsers drop line breaks and tabs and read backslashes as slashes, and what stands before an ``@`` looks like a
+    host: with none of these, the host that a page shows is the one that a click leads to.
+    """
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return "Must be an address that starts with http:// or https://."
+    if any(character.isspace() or unicodedata.category(character) in _UNSEEN for character in url) or "\\" in url:
+        return "An address has no spaces, backslashes or invisible characters."
+    if "@" in parts.netloc:
+        return "An address must not contain a name or password."
+    return None
+
+
+def host_of(url: str) -> str:
+    """The host that ``url`` leads to, for people to see before they open it; empty if there is none.
+
+    In ASCII, as browsers show it: letters of other alphabets look like those of a host that people know.
+    """
+    parts = _split(url)
+    host = (parts.hostname or "") if parts is not None else ""
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        return host.encode("ascii", "backslashreplace").decode()
 
 
 def require_visible(text: str) -> None:

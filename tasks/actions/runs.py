@@ -27,6 +27,7 @@ from tasks.actions.funnel import (
     status_changed,
     verb,
 )
+from tasks.actions.plans import changed_plan, plan_in_event
 from tasks.errors import DomainError, Invalid, LeaseLost, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event, record
@@ -155,7 +156,14 @@ def heartbeat_run(*, actor: "User", run_id: UUID, lease_seconds: int | None = No
 
 @in_transaction
 def _progress(
-    actor: "User", run_id: UUID, percent: int | None, note: str | None, checkpoint: dict | None, usage: dict | None
+    actor: "User",
+    run_id: UUID,
+    percent: int | None,
+    note: str | None,
+    plan: list[dict] | None,
+    external_url: str | None,
+    checkpoint: dict | None,
+    usage: dict | None,
 ) -> Run:
     run = _load(actor, run_id, "progress", lock=("self", "task"))
     now = clock.now()
@@ -164,13 +172,13 @@ def _progress(
         reported["progress_percent"] = percent
     if note is not None and note != run.progress_note:
         reported["progress_note"] = note
-    changes = _renewal(run, now) | reported
+    changes = reported | changed_plan(run, plan, external_url)
     if checkpoint is not None and checkpoint != run.checkpoint:
         changes["checkpoint"] = checkpoint
-    advanced = bool(reported) or "checkpoint" in changes
+    advanced = bool(changes)
     if advanced:
         changes |= {"last_progress_at": now, "stalled_at": None}
-    changes |= _used(usage)
+    changes |= _renewal(run, now) | _used(usage)
     was_stalled = run.stalled_at is not None
     _write(run, changes)
     if reported:
@@ -192,6 +200,7 @@ def _progress(
                 agent=run.agent,
                 percent=run.progress_percent,
                 note=run.progress_note,
+                **plan_in_event(run),
                 **resumed,
             )
         )
@@ -205,23 +214,33 @@ def progress_run(
     run_id: UUID,
     percent: int | None = None,
     note: str | None = None,
+    plan: list[dict[str, Any]] | None = None,
+    external_url: str | None = None,
     checkpoint: dict[str, Any] | None = None,
     usage: dict | None = None,
 ) -> Run:
     """Report progress; only changes count as progress (``last_progress_at``).
 
-    ``percent``: 0 to 100; ``checkpoint``: what the next run needs; ``usage`` since the last report.
-    Raises ``LeaseLost``, ``NotFound``.
+    ``percent``: 0 to 100; ``plan``: the whole checklist, ``{"content", "status", "priority"?}`` a step, as in the Agent
+    Client Protocol (*Agent Plan*); ``external_url``: the agent's own log; ``checkpoint``: what the next run needs;
+    ``usage`` since the last report. Raises ``LeaseLost``, ``NotFound``.
     """
     try:
-        return _progress(actor, run_id, percent, note, checkpoint, usage)
+        return _progress(actor, run_id, percent, note, plan, external_url, checkpoint, usage)
     except Fenced as fenced:
         raise _lease_lost(fenced.run) from None
 
 
 @in_transaction
 def _complete(
-    actor: "User", run_id: UUID, summary: str, result: Any, criteria: list[dict] | None, usage: dict | None
+    actor: "User",
+    run_id: UUID,
+    summary: str,
+    result: Any,
+    criteria: list[dict] | None,
+    plan: list[dict] | None,
+    external_url: str | None,
+    usage: dict | None,
 ) -> Finished:
     run = _load(actor, run_id, "complete", lock=("self",))
     task = run.task
@@ -234,7 +253,7 @@ def _complete(
         "progress_percent": 100,
     }
     changes |= {"last_heartbeat_at": held.at, "last_progress_at": held.at, "stalled_at": None}
-    changes |= _used(usage)
+    changes |= changed_plan(run, plan, external_url) | _used(usage)
     if not end_run(run, RunStatus.COMPLETED, now=held.at, **changes):
         raise Fenced(run)
     facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_IN_EVENT]}
@@ -278,15 +297,18 @@ def complete_run(
     summary: str,
     result: Any = None,
     criteria: list[dict[str, Any]] | None = None,
+    plan: list[dict[str, Any]] | None = None,
+    external_url: str | None = None,
     usage: dict | None = None,
 ) -> Finished:
     """Finish the run with a result; the task goes to review if it requires one, else it is completed.
 
-    ``criteria``: ``{"criterion", "met", "note"?}`` per criterion. What waited for the task becomes ready at once.
+    ``criteria``: ``{"criterion", "met", "note"?}`` per criterion; ``plan`` and ``external_url`` as in ``progress_run``.
+    What waited for the task becomes ready at once.
     Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``.
     """
     try:
-        return _complete(actor, run_id, summary, result, criteria, usage)
+        return _complete(actor, run_id, summary, result, criteria, plan, external_url, usage)
     except Fenced as fenced:
         late = {"verb": "complete", "summary": summary, "result": result, "criteria": criteria or []}
         raise _lease_lost(fenced.run, late=late) from None
@@ -320,6 +342,7 @@ def _fail(
     detail: str,
     retryable: bool,
     retry_after_seconds: int | None,
+    external_url: str | None,
     usage: dict | None,
 ) -> Task:
     if retry_after_seconds is not None and not retryable:
@@ -336,7 +359,7 @@ def _fail(
     shown = failure_of(run, code=code, detail=detail, attempt=attempts, at=now)
     kept: dict[str, Any] = {"attempts": attempts, "last_failure": shown}
     changes: dict[str, Any] = {"failure": failure, "last_heartbeat_at": now}
-    changes |= _used(usage)
+    changes |= changed_plan(run, None, external_url) | _used(usage)
     if not end_run(run, RunStatus.FAILED, now=now, **changes):
         raise Fenced(run)
     if again:
@@ -360,6 +383,7 @@ def fail_run(
     detail: str,
     retryable: bool = True,
     retry_after_seconds: int | None = None,
+    external_url: str | None = None,
     usage: dict | None = None,
 ) -> Task:
     """Give up this attempt. If it is retryable and attempts are left, the task comes back after a delay.
@@ -369,7 +393,7 @@ def fail_run(
     Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``, ``Invalid``.
     """
     try:
-        return _fail(actor, run_id, code, detail, retryable, retry_after_seconds, usage)
+        return _fail(actor, run_id, code, detail, retryable, retry_after_seconds, external_url, usage)
     except Fenced as fenced:
         late: dict[str, Any] = {"verb": "fail", "code": code, "detail": detail, "retryable": retryable}
         if retry_after_seconds is not None:

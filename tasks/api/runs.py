@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,6 +29,7 @@ from tasks.finding import find_task
 from tasks.models import Run, RunStatus
 from tasks.replies import directives_for
 from tasks.verbs import catalogue
+from tasks.verbs.catalogue import STEP_STATUSES
 
 RUN_ID = "1f0e6a3c-3f0a-4c0e-9a3d-6a8f1c2b7d10"
 CONTEXT_EXAMPLE = {
@@ -130,6 +132,23 @@ class RunProgress(Progress):
     at = serializers.DateTimeField(allow_null=True, source="last_progress_at")
 
 
+class StepOutput(serializers.Serializer):
+    """A step of an agent's plan, in the words of the Agent Client Protocol, and ``skipped``."""
+
+    content = serializers.CharField()
+    status = serializers.ChoiceField(STEP_STATUSES)
+    priority = serializers.CharField(required=False)
+
+
+@extend_schema_field(StepOutput(many=True))
+class PlanField(serializers.Field):
+    def get_attribute(self, instance: Run) -> Any:
+        return instance.plan or []
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 class PublicRunOutput(serializers.Serializer):
     """A run as all members see it."""
 
@@ -142,6 +161,8 @@ class PublicRunOutput(serializers.Serializer):
     last_progress_at = serializers.DateTimeField()
     is_stalled = serializers.BooleanField()
     progress = RunProgress(source="*")
+    plan = PlanField(help_text="Its checklist, as its agent reported it last; untrusted.")
+    external_url = serializers.CharField(help_text="The agent's own log, by http or https; untrusted. May be empty.")
     summary = serializers.CharField()
     result = AnyJSON(allow_null=True)
     criteria = serializers.ListField(child=serializers.DictField())

@@ -222,6 +222,8 @@ TASK_PROGRESSED = _kind(
         "run": _RUN,
         "percent": Datum(NUMBER, "How far the work is."),
         "note": _NOTE,
+        "steps": Datum(NUMBER, "How many steps its plan has.", optional=True),
+        "settled": Datum(NUMBER, "How many of them are completed or skipped.", optional=True),
         "resumed": Datum(FLAG, "True if the run had stalled before.", optional=True),
     },
     says=Said("reported progress", "in_progress"),

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from taskproject.texts import LONGEST_URL
 from tasks.models.agent import Agent
 from tasks.models.task import Task
 from tasks.querysets import RunQuerySet
@@ -43,6 +44,12 @@ class Run(models.Model):
 
     progress_percent = models.PositiveSmallIntegerField(default=0)
     progress_note = models.CharField(max_length=1000, blank=True)
+    plan = models.JSONField(null=True, blank=True, help_text="Its checklist: content, status, priority; untrusted.")
+    plan_steps = models.PositiveSmallIntegerField(default=0, db_default=0)
+    plan_settled = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Steps completed or skipped.")
+    external_url = models.CharField(
+        max_length=LONGEST_URL, blank=True, db_default="", help_text="The agent's own log; untrusted."
+    )
     checkpoint = models.JSONField(default=dict, blank=True)
     summary = models.TextField(blank=True)
     result = models.JSONField(null=True, blank=True)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from taskproject.texts import host_of, wrong_url
 from tasks.events.recording import name_of
 from tasks.markdown import render_markdown
 from tasks.models import Agent, AgentKind
@@ -117,6 +118,37 @@ def duration(seconds: float) -> str:
             rest = whole % length // smaller
             return f"{whole // length} {unit}" + (f" {rest} {small_unit}" if rest else "")
     return f"{whole // MINUTE} min" if whole >= MINUTE else f"{whole} s"
+
+
+#: Icon and word of each status of a step of a plan.
+_STEPS = {
+    "pending": ("not_started", "To do:"),
+    "in_progress": ("in_progress", "Doing:"),
+    "completed": ("completed", "Done:"),
+    "skipped": ("cancelled", "Skipped:"),
+}
+
+
+@register.simple_tag
+def step_mark(status: str) -> SafeString:
+    """How far a step of a plan is."""
+    return icon(*_STEPS.get(status, _STEPS["pending"]))
+
+
+@register.simple_tag
+def outside_link(url: str, words: str) -> SafeString:
+    """A link to a page outside, that an agent named: its host is shown, and the page learns nothing about the reader.
+
+    An address that is none by http or https is shown as text.
+    """
+    if wrong_url(url):
+        return format_html("{}: {}", words, url)
+    return format_html(
+        '<a href="{}" rel="nofollow noopener noreferrer" target="_blank">{}</a> <span class="muted mono">{}</span>',
+        url,
+        words,
+        host_of(url),
+    )
 
 
 @register.simple_tag

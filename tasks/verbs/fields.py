@@ -6,8 +6,9 @@ from decimal import Decimal
 from json import JSONDecodeError
 from typing import Any, ClassVar
 
+from taskproject.errors import unknown_choice
 from taskproject.strict_json import DECODER, TOO_DEEP, unfit, unstorable, why
-from taskproject.texts import is_blank
+from taskproject.texts import LONGEST_URL, is_blank, wrong_url
 
 REQUIRED = "This field is required."
 BIGGEST = 2**53
@@ -88,6 +89,35 @@ class Text(Field):
 
     def type_schema(self) -> dict[str, Any]:
         return {"type": "string", **({"minLength": 1} if self.required else {}), "maxLength": self.most}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Field):
+    """One of a few words."""
+
+    choices: tuple[str, ...]
+
+    def wrong(self, value: Any) -> str | None:
+        if not isinstance(value, str):
+            return "Must be text."
+        return None if value in self.choices else unknown_choice(value, self.choices)
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.choices)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Url(Text):
+    """The address of a page, by http or https, without a name and password in it; may be empty to take it back."""
+
+    most: int = LONGEST_URL
+    by_hand: bool = False
+
+    def wrong(self, value: Any) -> str | None:
+        return super().wrong(value) or (wrong_url(value) if value or self.required else None)
+
+    def type_schema(self) -> dict[str, Any]:
+        return {**super().type_schema(), "format": "uri-reference"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,10 +344,9 @@ class Record(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Criteria(Record):
-    """How each criterion of the task was met; on a form, a box to tick for each."""
+class Records(Record):
+    """At most ``most`` objects with the given ``parts``; a problem names the place in the list, counted from 1."""
 
-    by_hand: bool = True
     most: int = 200
 
     def wrong(self, value: Any) -> str | None:
@@ -325,10 +354,20 @@ class Criteria(Record):
             return "Must be a list."
         if len(value) > self.most:
             return f"At most {self.most:,}; these are {len(value):,}."
-        return next(filter(None, (super(Criteria, self).wrong(item) for item in value)), None)
+        for place, item in enumerate(value, 1):
+            if problem := super().wrong(item):
+                return f"No. {place}: {problem}"
+        return None
 
     def type_schema(self) -> dict[str, Any]:
         return {"type": "array", "items": object_schema(self.parts), "maxItems": self.most}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criteria(Records):
+    """How each criterion of the task was met; on a form, a box to tick for each."""
+
+    by_hand: bool = True
 
 
 def _named(part: Field, problem: str | None) -> str | None:

@@ -46,6 +46,8 @@ class ActiveRun(serializers.Serializer):
     lease_expires_at = serializers.DateTimeField(allow_null=True)
     last_progress_at = serializers.DateTimeField()
     is_stalled = serializers.BooleanField()
+    steps = serializers.IntegerField(help_text="How many steps its plan has; 0 without a plan.")
+    settled = serializers.IntegerField(help_text="How many of them are completed or skipped.")
 
 
 class LastFailure(serializers.Serializer):
@@ -208,20 +210,25 @@ def _active_runs(ids: list[int]) -> dict[int, dict[str, Any]]:
     if not ids:
         return {}
     runs = Run.objects.active().filter(task__in=ids).order_by()
-    columns = ("agent__slug", "number", "started_at", "lease_expires_at", "last_progress_at", "stalled_at")
-    return {
-        task_id: {
+    columns = (
+        "agent__slug", "number", "started_at", "lease_expires_at", "last_progress_at", "stalled_at", "plan_steps",
+        "plan_settled",
+    )  # fmt: skip
+    shown = {}
+    for task_id, slug, number, started, ends, progressed, stalled, steps, settled in runs.values_list(
+        "task_id", *columns
+    ):
+        shown[task_id] = {
             "agent": slug,
             "number": number,
-            "started_at": started_at,
-            "lease_expires_at": lease_expires_at,
-            "last_progress_at": last_progress_at,
-            "is_stalled": stalled_at is not None,
+            "started_at": started,
+            "lease_expires_at": ends,
+            "last_progress_at": progressed,
+            "is_stalled": stalled is not None,
+            "steps": steps,
+            "settled": settled,
         }
-        for task_id, slug, number, started_at, lease_expires_at, last_progress_at, stalled_at in runs.values_list(
-            "task_id", *columns
-        )
-    }
+    return shown
 
 
 def _show(row: Row, around: Around, run: dict[str, Any] | None, now: datetime) -> dict[str, Any]:

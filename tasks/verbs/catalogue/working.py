@@ -2,7 +2,21 @@
 
 from tasks.verbs.catalogue.shared import BY_THE_HOLDER
 from tasks.verbs.declaration import Answer, Door, Need, On, Verb
-from tasks.verbs.fields import Criteria, Flag, Json, JsonObject, Number, Person, Projects, Record, Text, Whole
+from tasks.verbs.fields import (
+    Choice,
+    Criteria,
+    Flag,
+    Json,
+    JsonObject,
+    Number,
+    Person,
+    Projects,
+    Record,
+    Records,
+    Text,
+    Url,
+    Whole,
+)
 
 #: How long a lease may be.
 LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 30, 4 * 3600
@@ -26,6 +40,25 @@ _USAGE = Record(
         Whole(name="output_tokens", label="Output tokens", default=0, most=10**12),
         Number(name="cost", label="Cost", default=0, most=10**6 - 1),
     ),
+)
+#: The words of the Agent Client Protocol, and one for a step that turned out not to be needed.
+STEP_STATUSES = ("pending", "in_progress", "completed", "skipped")
+_PLAN = Records(
+    name="plan",
+    label="Plan",
+    help="The whole checklist each time, in order, as in the Agent Client Protocol; an empty list takes it back.",
+    by_hand=False,
+    most=100,
+    parts=(
+        Text(name="content", label="Step", required=True, missing="Say what the step is.", most=500),
+        Choice(name="status", label="Status", required=True, missing="Say how far it is.", choices=STEP_STATUSES),
+        Choice(name="priority", label="Priority", choices=("high", "medium", "low")),
+    ),
+)
+_EXTERNAL_URL = Url(
+    name="external_url",
+    label="Log",
+    help="Where people can follow or read the work, such as the agent's own log; empty takes it back.",
 )
 _CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run needs.")
 
@@ -121,6 +154,8 @@ PROGRESS = Verb(
     fields=(
         Whole(name="percent", label="Progress in %", shown="progress_percent", most=100),
         Text(name="note", label="What you are working on", shown="progress_note", most=1_000),
+        _PLAN,
+        _EXTERNAL_URL,
         _CHECKPOINT,
         _USAGE,
     ),
@@ -133,6 +168,11 @@ PROGRESS = Verb(
     example={
         "percent": 40,
         "note": "new keys made",
+        "plan": [
+            {"content": "make new keys", "status": "completed"},
+            {"content": "switch the services over", "status": "in_progress"},
+            {"content": "refuse the old keys", "status": "pending"},
+        ],
         "usage": {"input_tokens": 1200, "output_tokens": 300, "cost": 0.01},
     },
 )
@@ -165,6 +205,8 @@ COMPLETE = Verb(
                 Text(name="note", label="Note", most=2_000),
             ),
         ),
+        _PLAN,
+        _EXTERNAL_URL,
         _USAGE,
     ),
     doors=BY_THE_HOLDER,
@@ -232,6 +274,7 @@ FAIL = Verb(
             most=RETRY_AFTER_MAX,
             short=False,
         ),
+        _EXTERNAL_URL,
         _USAGE,
     ),
     doors=BY_THE_HOLDER,
