@@ -24,6 +24,6 @@ def count_settled(plan: Iterable[Mapping[str, Any]]) -> int:
     return sum(step.get("status") in SETTLED for step in plan)
 
 
-def plan_in_event(run: Run) -> dict[str, int]:
+def plan_in_event(run: Run) -> dict[str, Any]:
     """What an event says of the plan of ``run``: how long it is and how much is settled; nothing without one."""
     return {"steps": run.plan_steps, "settled": run.plan_settled} if run.plan_steps else {}

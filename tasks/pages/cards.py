@@ -142,7 +142,11 @@ def marks_of(task: Task, run: Run | None, now: datetime) -> list[Mark]:
 def read_cards(ids: Iterable[int], projects: dict[int, Project], now: datetime) -> dict[int, Card]:
     """Cards by task id, in a fixed number of queries. Does not read descriptions or results."""
     assignments = Assignment.objects.filter(counts()).select_related("agent").order_by("pk")
-    runs = Run.objects.active().select_related("agent").only("task", "stalled_at", "started_at", "agent", "plan_steps", "plan_settled")
+    runs = (
+        Run.objects.active()
+        .select_related("agent")
+        .only("task", "stalled_at", "started_at", "agent", "plan_steps", "plan_settled")
+    )
     warnings = AssignmentDecision.objects.filter(agent__isnull=True, ended_at__isnull=True).exclude(warning="")
     warnings = warnings.only("task", "warning").order_by()
     tasks = (

@@ -12,7 +12,20 @@ from tasks.errors import Invalid
 from tasks.tests.api_client import client_of
 from tasks.transitions import TRANSITIONS
 from tasks.verbs import catalogue
-from tasks.verbs.fields import Criteria, Field, Flag, Json, JsonObject, Names, Number, Record, Text, Whole
+from tasks.verbs.fields import (
+    Choice,
+    Criteria,
+    Field,
+    Flag,
+    Json,
+    JsonObject,
+    Names,
+    Number,
+    Record,
+    Records,
+    Text,
+    Whole,
+)
 
 FIELDS = [
     pytest.param(verb, field, id=f"{verb.key}-{field.name}")
@@ -45,6 +58,10 @@ def too_much(field: Field) -> list[object]:
             return [[], {"a": "\0"}]
         case Criteria():
             return [{}, [{"criterion": "x"}], [{"criterion": "x", "met": True, "more": 1}]]
+        case Records():
+            return [{}, [{"unheard_of": 1}], [{field.parts[0].name: -1}], [{}] * (field.most + 1)]
+        case Choice():
+            return ["unheard_of", 1]
         case Record():
             return [[], {"unheard_of": 1}, {field.parts[0].name: -1}]
         case Names():
