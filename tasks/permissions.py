@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef
 
 from taskproject.reach import caller_of, reach_of
 from tasks.errors import NotPermitted
-from tasks.models import Agent, AgentKind, AgentToken, Invitation, Membership, Project, Role, Run, Task
+from tasks.models import Agent, AgentKind, AgentToken, Invitation, Membership, Project, Question, Role, Run, Task
 from tasks.querysets import MembershipQuerySet, is_superuser, sees_all
 from tasks.transitions import TRANSITIONS, Who
 from tasks.verbs.catalogue import doing_of
@@ -123,6 +123,54 @@ def require(actor: "User | None", verb: str, task: Task, *, run: Run | None = No
     else:
         least = f"a {_ROLE_FOR[verb]} of {task.project.key}"
     raise NotPermitted(f"Only {least} may {doing_of(verb, '{}')}.", about=task.ref)
+
+
+def _why_not_answer(actor: "User", question: Question) -> tuple[str, str] | None:
+    """Fact and advice for why ``actor`` may not answer, as ``require_may_answer_question`` says it."""
+    if question.run.agent.user_id in caller_of(actor):
+        return "You asked this question.", "Somebody else must answer it."
+    role, agent = role_in(actor, question.project_id), agent_of(actor)
+    if role is None or not role.includes(Role.WORKER) or not actor.is_active or (agent and not agent.enabled):
+        return f"Only those who work in {question.project.key} may answer its questions.", ""
+    if question.to_user_id == actor.pk:
+        return None
+    if is_llm(actor):
+        return "An agent answers only what is addressed to it by name.", ""
+    if role is Role.MANAGER:
+        return None
+    managers = f"a manager of {question.project.key}"
+    if question.to_user_id is not None:
+        return f"Only the person whom this question is for, or {managers}, may answer it.", ""
+    if question.to_role and not role.includes(Role(question.to_role)):
+        least = managers if question.to_role == Role.MANAGER else f"a {question.to_role} or {managers}"
+        return f"Only {least} may answer this question.", ""
+    return None
+
+
+def may_answer_question(actor: "User | None", question: Question) -> bool:
+    """Whether ``actor`` may answer ``question``, open or not. In SQL: ``QuestionQuerySet.answerable_by``.
+
+    Nobody answers what they asked, nor what whoever made their token asked. An LLM agent answers what is addressed to
+    it by name; a person what is addressed to them, to a role that they have, or to nobody in particular; a manager
+    everything in their projects, so that no work waits for one who is away. Reads the question's run with its agent.
+    """
+    return actor is None or _why_not_answer(actor, question) is None
+
+
+def require_may_answer_question(actor: "User | None", question: Question) -> None:
+    """Raise ``NotPermitted`` with the reason unless ``may_answer_question``."""
+    if actor is not None and (reason := _why_not_answer(actor, question)):
+        raise NotPermitted(*reason)
+
+
+def may_withdraw_question(actor: "User | None", question: Question) -> bool:
+    """Whether ``actor`` may take ``question`` back: the agent that asked it, or a manager of the project."""
+    if actor is None:
+        return True
+    role = role_in(actor, question.project_id)
+    if role is None:
+        return False
+    return role is Role.MANAGER or question.run.agent.user_id == actor.pk
 
 
 def require_in_project(actor: "User | None", verb: str, project: Project) -> None:

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from taskproject.reach import reach_of
+from taskproject.reach import caller_of, reach_of
 from tasks.transitions import OPEN, Status
 
 if TYPE_CHECKING:
@@ -240,13 +240,42 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
         return self.open().update(ended_at=at, ended_as=how, ended_by=by)
 
 
-class QuestionQuerySet(models.QuerySet["Question"]):
-    def visible_to(self, user: Any) -> Self:
-        """Those of the tasks that ``user`` sees."""
-        return self.filter(seen_by(user, "task__project__"))
+class QuestionQuerySet(OfProjectQuerySet):
+    """Questions, visible to the members of their projects."""
 
     def open(self) -> Self:
         return self.filter(ended_at__isnull=True)
+
+    def answerable_by(self, user: Any) -> Self:
+        """Those that ``user`` may answer; in Python: ``permissions.may_answer_question``.
+
+        Nobody answers what they asked, nor what whoever made their token asked. An LLM agent answers what is addressed
+        to it by name; a person what is addressed to them, to a role that they have, or to nobody in particular; a
+        manager everything in their projects.
+        """
+        agent = getattr(user, "agent", None)
+        if not user.is_active or (agent is not None and not agent.enabled):
+            return self.none()
+        askers = [pk for pk in caller_of(user) if pk is not None]
+        others = self.exclude(run__agent__user__in=askers)
+        reach = reach_of(user).projects
+        is_llm = agent is not None and agent.kind == "llm"
+        if is_superuser(user) and not is_llm:
+            return others if reach is None else others.filter(project__in=reach)
+        memberships = _other_model(self, "project").members.through.objects.filter(user=user)
+        if reach is not None:
+            memberships = memberships.filter(project__in=reach)
+
+        def where(*roles: str) -> Any:
+            return memberships.filter(role__in=roles).order_by().values("project")
+
+        working = where("worker", "reviewer", "manager")
+        named = Q(to_user=user, project__in=working)
+        if is_llm:
+            return others.filter(named)
+        anyone = Q(to_user__isnull=True, to_role__in=("", "worker"), project__in=working)
+        reviewers = Q(to_role="reviewer", project__in=where("reviewer", "manager"))
+        return others.filter(named | anyone | reviewers | Q(project__in=where("manager")))
 
 
 class MessageQuerySet(OfProjectQuerySet):

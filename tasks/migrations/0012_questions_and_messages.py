@@ -75,8 +75,7 @@ class Migration(migrations.Migration):
                 ('multi', models.BooleanField(default=False, help_text='Whether several options may be chosen.')),
                 ('strict', models.BooleanField(default=False, help_text='Whether only the options may be chosen, no other text.')),
                 ('schema', models.JSONField(blank=True, help_text='Of a form: a flat JSON Schema.', null=True)),
-                ('has_default', models.BooleanField(default=False)),
-                ('default', models.JSONField(blank=True, null=True)),
+                ('default', models.JSONField(blank=True, help_text='Its answer if nobody gives one; null: none.', null=True)),
                 ('to_role', models.CharField(blank=True, choices=[('viewer', 'Viewer'), ('worker', 'Worker'), ('reviewer', 'Reviewer'), ('manager', 'Manager')], max_length=10)),
                 ('urgency', models.PositiveSmallIntegerField(choices=[(1, 'Low'), (2, 'Normal'), (3, 'High'), (4, 'Urgent')], default=2)),
                 ('dedupe_key', models.CharField(blank=True, max_length=200)),
@@ -95,6 +94,7 @@ class Migration(migrations.Migration):
                 ('delivered_at', models.DateTimeField(blank=True, help_text='When a reply with the answer was made.', null=True)),
                 ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
                 ('answered_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='questions', to='tasks.project')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='questions', to='tasks.run')),
                 ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='questions', to='tasks.task')),
                 ('to_user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='questions', to=settings.AUTH_USER_MODEL)),
@@ -162,6 +162,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='question',
+            index=models.Index(fields=['project', '-id'], name='question_of_project'),
+        ),
+        migrations.AddIndex(
+            model_name='question',
+            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['project', '-id'], name='question_open'),
+        ),
+        migrations.AddIndex(
+            model_name='question',
             index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['task'], name='question_open_of_task'),
         ),
         migrations.AddIndex(
@@ -182,7 +190,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='question',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('dedupe_key', ''), _negated=True), ('state__in', ['open', 'answered', 'defaulted'])), fields=('task', 'dedupe_key'), name='question_once_per_dedupe_key'),
+            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('dedupe_key', ''), _negated=True), ('state__in', ['open', 'answered', 'defaulted'])), fields=('task', 'dedupe_key', 'position'), name='question_once_per_dedupe_key'),
         ),
         migrations.AddConstraint(
             model_name='reaction',

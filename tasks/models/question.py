@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from tasks.models.project import Role
+from tasks.models.project import Project, Role
 from tasks.models.run import Run
 from tasks.models.task import Priority, Task
 from tasks.querysets import QuestionQuerySet
@@ -42,6 +42,7 @@ class Question(models.Model):
     reaches the run as a directive, with the same life as an instruction's: queued, delivered, acknowledged.
     """
 
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="questions", db_index=False)
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="questions")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="questions")
     ask = models.UUIDField(help_text="Shared by questions that were asked together.")
@@ -54,8 +55,7 @@ class Question(models.Model):
     multi = models.BooleanField(default=False, help_text="Whether several options may be chosen.")
     strict = models.BooleanField(default=False, help_text="Whether only the options may be chosen, no other text.")
     schema = models.JSONField(null=True, blank=True, help_text="Of a form: a flat JSON Schema.")
-    has_default = models.BooleanField(default=False)
-    default = models.JSONField(null=True, blank=True)
+    default = models.JSONField(null=True, blank=True, help_text="Its answer if nobody gives one; null: none.")
     to_user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="questions"
     )
@@ -97,13 +97,15 @@ class Question(models.Model):
                 | (Q(state__in=QuestionState.values) & ~Q(state=QuestionState.OPEN) & Q(ended_at__isnull=False)),
             ),
             models.UniqueConstraint(
-                fields=["task", "dedupe_key"],
+                fields=["task", "dedupe_key", "position"],
                 name="question_once_per_dedupe_key",
                 condition=~Q(dedupe_key="")
                 & Q(state__in=[QuestionState.OPEN, QuestionState.ANSWERED, QuestionState.DEFAULTED]),
             ),
         ]
         indexes = [
+            models.Index(fields=["project", "-id"], name="question_of_project"),
+            models.Index(fields=["project", "-id"], name="question_open", condition=Q(ended_at__isnull=True)),
             models.Index(fields=["task"], name="question_open_of_task", condition=Q(ended_at__isnull=True)),
             models.Index(
                 fields=["expires_at"],
