@@ -13,7 +13,8 @@ from tasks.actions.funnel import (
     stop,
     verb,
 )
-from tasks.actions.runs import Fenced, give_back
+from tasks.actions.holding import Fenced
+from tasks.actions.runs import give_back
 from tasks.events.recording import record
 from tasks.models import RunStatus, Task
 from tasks.permissions import require

@@ -1,13 +1,11 @@
 """What the holder of a run does with it: heartbeat, progress, complete, fail, release. Every call renews the lease.
 
-Each write is one conditional UPDATE on the run's id and being active. If it changes no row, the lease is lost: nothing
-changes, the reason is returned, and the body of a late complete or fail is stored on the run.
+How a call on a run is fenced is in ``holding``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -27,21 +25,19 @@ from tasks.actions.funnel import (
     status_changed,
     verb,
 )
+from tasks.actions.holding import Fenced, lease_lost, load_run, renewal, used, write_run
 from tasks.actions.plans import changed_plan, plan_in_event
-from tasks.errors import DomainError, Invalid, LeaseLost, NotFound
+from tasks.errors import DomainError, Invalid
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Agent, Run, RunStatus, Task
-from tasks.permissions import agent_of, require
+from tasks.models import Run, RunStatus, Task
+from tasks.permissions import agent_of
 from tasks.transitions import Status
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: How somebody else may have ended a run whose holder keeps working: the late result is stored.
-LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
-NO_SUCH_RUN = "You have no such run."
 #: How much of a summary the event includes; the run has all of it.
 SUMMARY_IN_EVENT = 500
 RETRY_BASE, RETRY_CAP = timedelta(seconds=30), timedelta(hours=1)
@@ -55,90 +51,10 @@ class Finished:
     unblocked: list[str] = field(default_factory=list)
 
 
-class Fenced(Exception):
-    """The run had ended before the write."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-
-def _load(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -> Run:
-    """The caller's run with task, project and agent. Somebody else's run is not found: its id is a secret.
-
-    ``lock``: what is locked, in this order: ``self`` (the run) and ``task``.
-    """
-    agent = agent_of(actor)
-    runs = Run.objects.reached_by(actor).select_related("task__project", "agent__user").filter(pk=run_id, agent=agent)
-    if lock:
-        runs = runs.select_for_update(of=lock, no_key=True)
-    run = runs.first() if agent is not None else None
-    if run is None:
-        raise NotFound(NO_SUCH_RUN)
-    if run.ended_at is not None:
-        raise Fenced(run)
-    require(actor, verb, run.task, run=run)
-    return run
-
-
-def _lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
-    """The refusal of a stale write; stores ``late`` on the run, the first one only."""
-    current = Run.objects.select_related("task__project").filter(pk=run.pk).first()
-    if current is None:
-        raise NotFound(NO_SUCH_RUN)
-    kept = late is not None and current.status in LATE_IS_KEPT and _keep_late(current, late, run.agent)
-    return LeaseLost(current.task.ref, current.status, kept=kept)
-
-
-@in_transaction
-def _keep_late(run: Run, late: dict[str, Any], agent: Agent) -> bool:
-    """Store ``late`` on the ended run unless it has a late result; whether it has one now."""
-    locked = Run.objects.select_related("task").select_for_update(of=("self", "task"), no_key=True)
-    current = locked.filter(pk=run.pk).first()
-    if current is None:
-        raise NotFound(NO_SUCH_RUN)
-    if current.late_result is None:
-        now = clock.now()
-        Run.objects.filter(pk=run.pk).update(late_result=late, late_result_at=now)
-        record(
-            event(
-                kinds.RUN_LATE_RESULT_KEPT,
-                at=now,
-                actor=agent.user,
-                task=run.task,
-                run=current,
-                agent=agent,
-                verb=late["verb"],
-            )
-        )
-    return True
-
-
-def _renewal(run: Run, now: datetime, lease_seconds: int | None = None) -> dict[str, Any]:
-    """The columns that every call on an active run writes."""
-    changes: dict[str, Any] = {"last_heartbeat_at": now}
-    if run.lease_seconds is not None:
-        seconds = lease_seconds or run.lease_seconds
-        changes |= {"lease_seconds": seconds, "lease_expires_at": now + timedelta(seconds=seconds)}
-    return changes
-
-
-def _used(usage: dict[str, Any] | None) -> dict[str, Any]:
-    """The columns changed by a report of ``usage``: ``input_tokens``, ``output_tokens``, ``cost``."""
-    return {name: F(name) + (Decimal(str(value)) if name == "cost" else value) for name, value in (usage or {}).items()}
-
-
-def _write(run: Run, changes: dict[str, Any]) -> None:
-    if not Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(**changes):
-        raise Fenced(run)
-    for name, value in changes.items():
-        if not hasattr(value, "resolve_expression"):
-            setattr(run, name, value)
-
-
 @in_transaction
 def _heartbeat(actor: "User", run_id: UUID, lease_seconds: int | None) -> Run:
-    run = _load(actor, run_id, "heartbeat")
-    _write(run, _renewal(run, clock.now(), lease_seconds))
+    run = load_run(actor, run_id, "heartbeat")
+    write_run(run, renewal(run, clock.now(), lease_seconds))
     return run
 
 
@@ -151,7 +67,7 @@ def heartbeat_run(*, actor: "User", run_id: UUID, lease_seconds: int | None = No
     try:
         return _heartbeat(actor, run_id, lease_seconds)
     except Fenced as fenced:
-        raise _lease_lost(fenced.run) from None
+        raise lease_lost(fenced.run) from None
 
 
 @in_transaction
@@ -165,7 +81,7 @@ def _progress(
     checkpoint: dict | None,
     usage: dict | None,
 ) -> Run:
-    run = _load(actor, run_id, "progress", lock=("self", "task"))
+    run = load_run(actor, run_id, "progress", lock=("self", "task"))
     now = clock.now()
     reported: dict[str, Any] = {}
     if percent is not None and percent != run.progress_percent:
@@ -178,9 +94,9 @@ def _progress(
     advanced = bool(changes)
     if advanced:
         changes |= {"last_progress_at": now, "stalled_at": None}
-    changes |= _renewal(run, now) | _used(usage)
+    changes |= renewal(run, now) | used(usage)
     was_stalled = run.stalled_at is not None
-    _write(run, changes)
+    write_run(run, changes)
     if reported:
         Task.objects.filter(pk=run.task_id).update(
             progress_at=now, updated_at=now, version=F("version") + 1, **reported
@@ -228,7 +144,7 @@ def progress_run(
     try:
         return _progress(actor, run_id, percent, note, plan, external_url, checkpoint, usage)
     except Fenced as fenced:
-        raise _lease_lost(fenced.run) from None
+        raise lease_lost(fenced.run) from None
 
 
 @in_transaction
@@ -242,7 +158,7 @@ def _complete(
     external_url: str | None,
     usage: dict | None,
 ) -> Finished:
-    run = _load(actor, run_id, "complete", lock=("self",))
+    run = load_run(actor, run_id, "complete", lock=("self",))
     task = run.task
     target = finishing_status(task)
     held = hold([task], target)
@@ -253,7 +169,7 @@ def _complete(
         "progress_percent": 100,
     }
     changes |= {"last_heartbeat_at": held.at, "last_progress_at": held.at, "stalled_at": None}
-    changes |= changed_plan(run, plan, external_url) | _used(usage)
+    changes |= changed_plan(run, plan, external_url) | used(usage)
     if not end_run(run, RunStatus.COMPLETED, now=held.at, **changes):
         raise Fenced(run)
     facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_IN_EVENT]}
@@ -311,7 +227,7 @@ def complete_run(
         return _complete(actor, run_id, summary, result, criteria, plan, external_url, usage)
     except Fenced as fenced:
         late = {"verb": "complete", "summary": summary, "result": result, "criteria": criteria or []}
-        raise _lease_lost(fenced.run, late=late) from None
+        raise lease_lost(fenced.run, late=late) from None
 
 
 @verb(catalogue.COMPLETE_MANY)
@@ -347,7 +263,7 @@ def _fail(
 ) -> Task:
     if retry_after_seconds is not None and not retryable:
         raise Invalid({"retry_after_seconds": "Only a failure that is worth another attempt may have one."})
-    run = _load(actor, run_id, "fail", lock=("self",))
+    run = load_run(actor, run_id, "fail", lock=("self",))
     task = run.task
     attempts = task.attempts + 1
     again = retryable and attempts < task.max_attempts
@@ -359,7 +275,7 @@ def _fail(
     shown = failure_of(run, code=code, detail=detail, attempt=attempts, at=now)
     kept: dict[str, Any] = {"attempts": attempts, "last_failure": shown}
     changes: dict[str, Any] = {"failure": failure, "last_heartbeat_at": now}
-    changes |= changed_plan(run, None, external_url) | _used(usage)
+    changes |= changed_plan(run, None, external_url) | used(usage)
     if not end_run(run, RunStatus.FAILED, now=now, **changes):
         raise Fenced(run)
     if again:
@@ -398,12 +314,12 @@ def fail_run(
         late: dict[str, Any] = {"verb": "fail", "code": code, "detail": detail, "retryable": retryable}
         if retry_after_seconds is not None:
             late["retry_after_seconds"] = retry_after_seconds
-        raise _lease_lost(fenced.run, late=late) from None
+        raise lease_lost(fenced.run, late=late) from None
 
 
 @in_transaction
 def _release(actor: "User", run_id: UUID, reason: str, checkpoint: dict | None) -> Task:
-    run = _load(actor, run_id, "release", lock=("self",))
+    run = load_run(actor, run_id, "release", lock=("self",))
     return give_back(run, reason=reason, checkpoint=checkpoint, actor=actor)
 
 
@@ -434,4 +350,4 @@ def release_run(*, actor: "User", run_id: UUID, reason: str = "", checkpoint: di
     try:
         return _release(actor, run_id, reason, checkpoint)
     except Fenced as fenced:
-        raise _lease_lost(fenced.run) from None
+        raise lease_lost(fenced.run) from None

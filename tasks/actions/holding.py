@@ -1,0 +1,109 @@
+"""What every call of a run's holder begins with: the run is theirs and active, and the lease is renewed.
+
+Each write is one conditional UPDATE on the run's id and being active. If it changes no row, the lease is lost: nothing
+changes, the reason is returned, and the body of a late complete or fail is stored on the run.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import F
+
+from tasks import clock
+from tasks.actions.funnel import in_transaction
+from tasks.errors import LeaseLost, NotFound
+from tasks.events import kinds
+from tasks.events.recording import event, record
+from tasks.models import Agent, Run, RunStatus
+from tasks.permissions import agent_of, require
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+#: How somebody else may have ended a run whose holder keeps working: the late result is stored.
+LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
+NO_SUCH_RUN = "You have no such run."
+
+
+class Fenced(Exception):
+    """The run had ended before the write."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+
+def load_run(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -> Run:
+    """The caller's run with task, project and agent. Somebody else's run is not found: its id is a secret.
+
+    ``lock``: what is locked, in this order: ``self`` (the run) and ``task``.
+    """
+    agent = agent_of(actor)
+    runs = Run.objects.reached_by(actor).select_related("task__project", "agent__user").filter(pk=run_id, agent=agent)
+    if lock:
+        runs = runs.select_for_update(of=lock, no_key=True)
+    run = runs.first() if agent is not None else None
+    if run is None:
+        raise NotFound(NO_SUCH_RUN)
+    if run.ended_at is not None:
+        raise Fenced(run)
+    require(actor, verb, run.task, run=run)
+    return run
+
+
+def lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
+    """The refusal of a stale write; stores ``late`` on the run, the first one only."""
+    current = Run.objects.select_related("task__project").filter(pk=run.pk).first()
+    if current is None:
+        raise NotFound(NO_SUCH_RUN)
+    kept = late is not None and current.status in LATE_IS_KEPT and _keep_late(current, late, run.agent)
+    return LeaseLost(current.task.ref, current.status, kept=kept)
+
+
+@in_transaction
+def _keep_late(run: Run, late: dict[str, Any], agent: Agent) -> bool:
+    """Store ``late`` on the ended run unless it has a late result; whether it has one now."""
+    locked = Run.objects.select_related("task").select_for_update(of=("self", "task"), no_key=True)
+    current = locked.filter(pk=run.pk).first()
+    if current is None:
+        raise NotFound(NO_SUCH_RUN)
+    if current.late_result is None:
+        now = clock.now()
+        Run.objects.filter(pk=run.pk).update(late_result=late, late_result_at=now)
+        record(
+            event(
+                kinds.RUN_LATE_RESULT_KEPT,
+                at=now,
+                actor=agent.user,
+                task=run.task,
+                run=current,
+                agent=agent,
+                verb=late["verb"],
+            )
+        )
+    return True
+
+
+def renewal(run: Run, now: datetime, lease_seconds: int | None = None) -> dict[str, Any]:
+    """The columns that every call on an active run writes."""
+    changes: dict[str, Any] = {"last_heartbeat_at": now}
+    if run.lease_seconds is not None:
+        seconds = lease_seconds or run.lease_seconds
+        changes |= {"lease_seconds": seconds, "lease_expires_at": now + timedelta(seconds=seconds)}
+    return changes
+
+
+def used(usage: dict[str, Any] | None) -> dict[str, Any]:
+    """The columns changed by a report of ``usage``: ``input_tokens``, ``output_tokens``, ``cost``."""
+    return {name: F(name) + (Decimal(str(value)) if name == "cost" else value) for name, value in (usage or {}).items()}
+
+
+def write_run(run: Run, changes: dict[str, Any]) -> None:
+    """The conditional UPDATE of an active run. Raises ``Fenced`` if it has ended."""
+    if not Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(**changes):
+        raise Fenced(run)
+    for name, value in changes.items():
+        if not hasattr(value, "resolve_expression"):
+            setattr(run, name, value)
