@@ -291,10 +291,15 @@ class MessageQuerySet(OfProjectQuerySet):
     def _not_of_others(user: Any) -> Q:
         return Q(to__isnull=True) | Q(to=user) | Q(author=user)
 
+    def to_show(self) -> Self:
+        """With what ``thread.message_outputs`` reads of other rows, but not the task's long texts."""
+        long = ("task__description", "task__result", "task__summary", "task__criteria", "task__last_failure")
+        return self.select_related("project", "task", "to__agent").defer(*long)
+
     def of_channel(self, project: "Project | int") -> Self:
         """What was said in the project's channel."""
         return self.filter(project=project, task__isnull=True, to__isnull=True)
 
-    def between(self, one: Any, other: Any) -> Self:
+    def between(self, user: Any, other: Any) -> Self:
         """What two users wrote to each other."""
-        return self.filter(Q(author=one, to=other) | Q(author=other, to=one))
+        return self.filter(Q(author=user, to=other) | Q(author=other, to=user))

@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import URLPattern, re_path
 
 from tasks.api import agent_projects, agents, assignment, claims, invitations, me, projects, runs, skills, tokens
-from tasks.api.tasks import dependencies, resource
+from tasks.api.tasks import dependencies, messages, resource
 from tasks.api.verbs import verb_paths
 from tasks.refs import PATTERN
 
@@ -40,6 +40,7 @@ urlpatterns = [
     _path(f"tasks/{REF}/candidates", assignment.CandidatesView, "candidates"),
     _path(f"tasks/{REF}/decisions", assignment.DecisionsView, "decisions"),
     _path(f"tasks/{REF}/dependencies", dependencies.DependenciesView, "dependencies"),
+    _path(f"tasks/{REF}/messages", messages.TaskMessagesView, "task-messages"),
     _path(f"tasks/{REF}/runs", runs.TaskRunsView, "task-runs"),
     _path(rf"tasks/{REF}/runs/(?P<number>[0-9]{{1,6}})/adopt", runs.AdoptView, "adopt"),
     _path("runs/complete_many", runs.CompleteManyView, "complete-many"),

@@ -310,6 +310,20 @@ TASK_DUE_DATE_PASSED = _kind(
     notifies={"overdue": "{ref} is overdue."},
 )
 
+# Messages
+
+MESSAGE_POSTED = _kind(
+    "message.posted",
+    "Somebody wrote in a task's thread or a project's channel, or to one member; then only the two see this event.",
+    data={
+        "message": Datum(NUMBER, "Its id."),
+        "message_kind": Datum(TEXT, "`comment`, `instruction` or `stop`."),
+        "body": Datum(TEXT, "The start of what was written; untrusted."),
+        "in_reply_to": Datum(NUMBER, "The id of the message that it answers.", optional=True),
+    },
+    says=Said("wrote a message", "edit"),
+)
+
 # Projects, their members, and agents
 
 PROJECT_CREATED = _kind(

@@ -46,6 +46,7 @@ LENDS = "401 404 200 403 403 403 403 403 200"
 ANSWERS = "401 404 403 404 200 404 404 404 403"
 ANSWERS_FOR_AGENT = "401 404 403 404 404 404 404 200 200"
 WITHDRAWS = "401 404 200 404 403 404 404 404 200"
+COMMENTS = "401 404 404 403 201 201 201 201 201"
 HOLDS = "401 404 404 404 404 200 404 404 404"
 ANY_CALLER = "401 200 200 200 200 200 200 200 200"
 STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
@@ -149,6 +150,8 @@ MATRIX = [
     ),
     ("api-dependencies", "delete", "/tasks/OPS-1/dependencies", {"depends_on": ["OPS-2"]}, MANAGES),
     ("api-task-runs", "get", "/tasks/OPS-2/runs", None, READS),
+    ("api-task-messages", "get", "/tasks/OPS-2/messages", None, READS),
+    ("api-task-messages", "post", "/tasks/OPS-2/messages", {"body": "x"}, COMMENTS),
     ("api-adopt", "post", "/tasks/OPS-5/runs/1/adopt", {}, MANAGES),
     ("api-task-events", "get", "/tasks/OPS-2/events", None, READS),
     ("api-events", "get", "/events", None, ANY_CALLER),

@@ -65,7 +65,13 @@ def filled(verb, slug: str = "hugo") -> dict:
     }
 
 
+#: The last part of the path of a verb whose name it is not.
+IRREGULAR = {"post_message": "messages"}
+
+
 def api_path(verb, task, run) -> str:
+    if verb.name in IRREGULAR:
+        return f"/api/v1/tasks/{task.ref}/{IRREGULAR[verb.name]}"
     return f"/api/v1/runs/{run.pk}/{verb.name}" if verb.on is On.RUN else f"/api/v1/tasks/{task.ref}/{verb.name}"
 
 

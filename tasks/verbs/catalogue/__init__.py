@@ -6,16 +6,17 @@ If several lead to the same column of the board, the first one is used.
 from typing import Final
 
 from tasks.transitions import TRANSITIONS
-from tasks.verbs.catalogue import assigning, deciding, working
+from tasks.verbs.catalogue import assigning, deciding, talking, working
 from tasks.verbs.catalogue.assigning import *  # noqa: F403 - catalogue.APPROVE is how a verb is named
 from tasks.verbs.catalogue.deciding import *  # noqa: F403
+from tasks.verbs.catalogue.talking import *  # noqa: F403
 from tasks.verbs.catalogue.texts import *  # noqa: F403
 from tasks.verbs.catalogue.working import *  # noqa: F403
 from tasks.verbs.declaration import Door, On, Verb, listed
 
 #: Every verb by its key, in the order of the rooms and of their lines.
 VERBS: Final[dict[str, Verb]] = listed(
-    verb for room in (working, assigning, deciding) for verb in vars(room).values() if isinstance(verb, Verb)
+    verb for room in (working, assigning, deciding, talking) for verb in vars(room).values() if isinstance(verb, Verb)
 )
 
 #: Rows of the table without a verb of that name, and their words for "cannot be …": a run is revoked when its holder
