@@ -30,8 +30,8 @@ def said_by_itself(errors: Path, *, within: float) -> str:
     also asserts that a server which was quickly back says nothing.
     """
     written = errors.read_text()
-    told = [int(seconds) for seconds in KEPT_AWAY.findall(written)]
-    assert all(seconds <= within + 1 for seconds in told), written
+    lengths = [int(seconds) for seconds in KEPT_AWAY.findall(written)]
+    assert all(seconds <= within + 1 for seconds in lengths), written
     return KEPT_AWAY.sub("", written)
 
 
