@@ -109,6 +109,12 @@ class InvitationEnded(DomainError):
     code, status, title = "invitation_ended", 409, "The invitation has ended"
 
 
+class TooLateToEdit(DomainError):
+    """A message is too old, was edited too often, or has been delivered to the holder of a run."""
+
+    code, status, title = "too_late_to_edit", 409, "Too late to edit the message"
+
+
 class NotAssignee(DomainError):
     code, status, title = "not_assignee", 409, "Not an assignee"
 

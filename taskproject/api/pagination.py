@@ -31,7 +31,7 @@ class CursorPagination(pagination.BasePagination):
         self.request = request
         limit = self._limit(request)
         column, descending = self._ordering(request, view)
-        backward, position = self._decode(request.query_params.get("cursor"), queryset, column)
+        backward, position = self.begin(request, queryset, column, descending=descending)
         reverse = descending != backward
         names = [column, "pk"] if column != "pk" else ["pk"]
         ordered = queryset.order_by(*(F(name).desc() if reverse else F(name).asc() for name in names))
@@ -48,6 +48,12 @@ class CursorPagination(pagination.BasePagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"results": data, "next": self.next_url, "previous": self.previous_url})
+
+    def begin(
+        self, request: Request, queryset: QuerySet, column: str, *, descending: bool
+    ) -> tuple[bool, tuple[Any, Any] | None]:
+        """Whether the page goes backward, and the value and id that it begins after; None: with the first row."""
+        return self._decode(request.query_params.get("cursor"), queryset, column)
 
     def _limit(self, request: Request) -> int:
         text = request.query_params.get("limit")

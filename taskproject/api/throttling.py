@@ -1,5 +1,6 @@
 """The limit on each caller's requests to the API."""
 
+import math
 from functools import cache
 from typing import Any
 
@@ -8,8 +9,12 @@ from limits import RateLimitItem, parse
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from taskproject.errors import TooManyRequests
 from taskproject.limiter import limiter
 from taskproject.reach import caller_of
+
+#: Messages and reactions of one caller.
+MESSAGES_PER_MINUTE = 60
 
 
 @cache
@@ -35,8 +40,24 @@ class CallerThrottle(BaseThrottle):
 def _name_of_caller(request: Request) -> str:
     if not request.user.is_authenticated:
         return f"address:{request.META.get('REMOTE_ADDR')}"
-    user, made_by = caller_of(request.user)
+    return _name_of_user(request.user)
+
+
+def _name_of_user(actor: Any) -> str:
+    user, made_by = caller_of(actor)
     return f"user:{user}" if made_by is None else f"user:{user}:by:{made_by}"
+
+
+def require_pace(actor: Any) -> None:
+    """Count something that ``actor`` says to others. Raises ``TooManyRequests`` beyond ``MESSAGES_PER_MINUTE``."""
+    item = _limit(f"{MESSAGES_PER_MINUTE}/minute")
+    caller = f"{_name_of_user(actor)}:messages"
+    if not limiter.hit(item, caller):
+        raise TooManyRequests(
+            f"At most {MESSAGES_PER_MINUTE} messages a minute.",
+            "Wait, and say more in one.",
+            retry_after_seconds=max(1, math.ceil(limiter.wait(item, caller))),
+        )
 
 
 def forget_all() -> None:

@@ -5,12 +5,14 @@ from typing import Any
 from django.urls import URLPattern, re_path
 
 from tasks.api import agent_projects, agents, assignment, claims, invitations, me, projects, runs, skills, tokens
+from tasks.api import messages as all_messages
 from tasks.api.tasks import dependencies, messages, resource
 from tasks.api.verbs import verb_paths
 from tasks.refs import PATTERN
 
 REF = rf"(?P<ref>{PATTERN})"
 SLUG = r"(?P<slug>[a-z0-9][a-z0-9_.-]{0,59})"
+KEY = r"(?P<key>[A-Za-z0-9]{1,12})"
 NUMBER = r"(?P<id>[0-9]{1,15})"
 RUN = r"(?P<id>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"
 
@@ -33,6 +35,11 @@ urlpatterns = [
     _path(rf"invitations/{NUMBER}/accept", invitations.AcceptView, "invitation-accept"),
     _path(rf"invitations/{NUMBER}/decline", invitations.DeclineView, "invitation-decline"),
     _path(rf"invitations/{NUMBER}/withdraw", invitations.WithdrawView, "invitation-withdraw"),
+    _path(f"projects/{KEY}/messages", all_messages.ChannelView, "channel-messages"),
+    _path("messages", all_messages.DirectView, "direct-messages"),
+    _path(f"messages/{NUMBER}", all_messages.MessageView, "message"),
+    _path(f"messages/{NUMBER}/reactions", all_messages.ReactionsView, "reactions"),
+    _path("members", all_messages.MembersView, "members"),
     _path("skills", skills.SkillsView, "skills"),
     _path("tasks", resource.TasksView, "tasks"),
     _path("tasks/claim_next", claims.ClaimNextView, "claim-next"),

@@ -320,8 +320,32 @@ MESSAGE_POSTED = _kind(
         "message_kind": Datum(TEXT, "`comment`, `instruction` or `stop`."),
         "body": Datum(TEXT, "The start of what was written; untrusted."),
         "in_reply_to": Datum(NUMBER, "The id of the message that it answers.", optional=True),
+        "to": Datum(TEXT, "Slug or username of the other, if it is direct.", optional=True),
+        "mentions": Datum(TEXTS, "Slugs or usernames of the members whom it mentions.", optional=True),
     },
     says=Said("wrote a message", "edit"),
+)
+MESSAGE_EDITED = _kind(
+    "message.edited",
+    "The author of a message corrected it; what it said before stays readable.",
+    data={
+        "message": Datum(NUMBER, "Its id."),
+        "body": Datum(TEXT, "The start of what it says now; untrusted."),
+        "mentions": Datum(TEXTS, "Slugs or usernames of the members whom no earlier version mentioned.", optional=True),
+    },
+    says=Said("edited a message", "edit"),
+)
+MESSAGE_REACTED = _kind(
+    "message.reacted",
+    "Somebody put an emoji under a message, or took it away; it starts nothing.",
+    data={
+        "message": Datum(NUMBER, "Its id."),
+        "emoji": Datum(TEXT, "The emoji."),
+        "removed": Datum(FLAG, "True if it was taken away.", optional=True),
+    },
+    says=lambda event: Said(
+        "took {emoji} back from a message" if event.data.get("removed") else "reacted with {emoji} to a message", "edit"
+    ),
 )
 
 # Projects, their members, and agents

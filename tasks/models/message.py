@@ -1,5 +1,7 @@
 """Messages: what people and agents say to each other, and what staff tell the holder of a run."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -8,6 +10,14 @@ from tasks.models.project import Project
 from tasks.models.run import Run
 from tasks.models.task import Task
 from tasks.querysets import MessageQuerySet
+
+
+def author_gone(collector: Any, field: Any, messages: Any, using: str) -> None:
+    """What happens to the messages of an account that is deleted: others keep reading what they have in common, under
+    the name that it had; a direct conversation ends with either of the two.
+    """
+    models.CASCADE(collector, field, messages.filter(to__isnull=False), using)
+    models.SET_NULL(collector, field, messages.filter(to__isnull=True), using)
 
 
 class MessageKind(models.TextChoices):
@@ -45,7 +55,7 @@ class Message(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="received_messages"
     )
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="sent_messages"
+        settings.AUTH_USER_MODEL, on_delete=author_gone, null=True, blank=True, related_name="sent_messages"
     )
     author_name = models.CharField(
         max_length=150, help_text="Kept from when it was written; of an import, a name only."

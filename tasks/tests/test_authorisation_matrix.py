@@ -23,6 +23,7 @@ from rest_framework.test import APIClient
 from tasks import engine
 from tasks.actions import assignments, claims, projects, runs
 from tasks.actions.agents import create_token
+from tasks.actions.messages import post_direct, post_message
 from tasks.errors import LeaseLost
 from tasks.models import AgentToken, Event, Invitation, Project, Role, Task
 from tasks.tests.api_client import client_of
@@ -47,6 +48,7 @@ ANSWERS = "401 404 403 404 200 404 404 404 403"
 ANSWERS_FOR_AGENT = "401 404 403 404 404 404 404 200 200"
 WITHDRAWS = "401 404 200 404 403 404 404 404 200"
 COMMENTS = "401 404 404 403 201 201 201 201 201"
+REACTS = "401 404 404 403 200 200 200 200 200"
 HOLDS = "401 404 404 404 404 200 404 404 404"
 ANY_CALLER = "401 200 200 200 200 200 200 200 200"
 STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
@@ -150,6 +152,20 @@ MATRIX = [
     ),
     ("api-dependencies", "delete", "/tasks/OPS-1/dependencies", {"depends_on": ["OPS-2"]}, MANAGES),
     ("api-task-runs", "get", "/tasks/OPS-2/runs", None, READS),
+    ("api-channel-messages", "get", "/projects/OPS/messages", None, READS),
+    ("api-channel-messages", "post", "/projects/OPS/messages", {"body": "x"}, COMMENTS),
+    ("api-direct-messages", "get", "/messages?with=hugo", None, "401 404 404 200 404 200 200 200 404"),
+    ("api-direct-messages", "post", "/messages", {"to": "hugo", "body": "x"}, "401 404 404 201 400 201 201 201 404"),
+    ("api-message", "get", "/messages/{direct}", None, "401 404 404 404 200 200 404 404 404"),
+    ("api-message", "get", "/messages/{comment}", None, READS),
+    ("api-message", "patch", "/messages/{direct}", {"body": "y"}, "401 404 404 404 200 403 404 404 404"),
+    ("api-message", "patch", "/messages/{comment}", {"body": "y"}, "401 404 404 403 200 403 403 403 403"),
+    ("api-reactions", "put", "/messages/{direct}/reactions", {"emoji": "👍"}, "401 404 404 404 200 200 404 404 404"),
+    ("api-reactions", "put", "/messages/{comment}/reactions", {"emoji": "👍"}, REACTS),
+    ("api-reactions", "delete", "/messages/{direct}/reactions", {"emoji": "👍"}, "401 404 404 404 200 200 404 404 404"),
+    ("api-reactions", "delete", "/messages/{comment}/reactions", {"emoji": "👍"}, REACTS),
+    ("api-members", "get", "/members?q=h", None, ANY_CALLER),
+    ("api-members", "get", "/members?project=OPS", None, READS),
     ("api-task-messages", "get", "/tasks/OPS-2/messages", None, READS),
     ("api-task-messages", "post", "/tasks/OPS-2/messages", {"body": "x"}, COMMENTS),
     ("api-adopt", "post", "/tasks/OPS-5/runs/1/adopt", {}, MANAGES),
@@ -254,6 +270,9 @@ def scene(cast, new_task, let_lease_end):
         for who in (cast.hugo, cast.atlas)
     )
     names = {"run": str(run.pk), "token": str(token.pk), "notification": notification.pk}
+    comment = post_message(actor=cast.hugo.user, task=task["OPS-1"], body=SECRET)
+    direct = post_direct(actor=cast.hugo.user, to=cast.atlas.user, body=SECRET)
+    names |= {"comment": comment.pk, "direct": direct.pk}
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from taskproject.errors import shortened
 from tasks import clock
 from tasks.actions.funnel import load_task, verb
+from tasks.actions.messages.mentioning import set_mentions
 from tasks.errors import Invalid
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record
@@ -52,7 +53,11 @@ def write(
         **directed,
     )
     run = directed.get("run")
-    answered = {"in_reply_to": in_reply_to.pk} if in_reply_to else {}
+    more: dict[str, Any] = {"in_reply_to": in_reply_to.pk} if in_reply_to else {}
+    if to is not None:
+        more["to"] = name_of(to)
+    if mentions := set_mentions(message, by=actor):
+        more["mentions"] = mentions
     posted = event(
         kinds.MESSAGE_POSTED,
         at=now,
@@ -65,7 +70,7 @@ def write(
         message=message.pk,
         message_kind=str(kind),
         body=shortened(body, BODY_IN_EVENT),
-        **answered,
+        **more,
     )
     return message, posted
 
