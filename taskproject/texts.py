@@ -16,6 +16,9 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me", "Mc"})
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
 def counted(count: int, noun: str) -> str:
     """How many of what: ``1 task``, ``2,000 tasks``."""
     return f"{count:,} {noun if count == 1 else f'{noun}s'}"
@@ -62,6 +65,13 @@ def host_of(url: str) -> str:
         return host.encode("idna").decode()
     except UnicodeError:
         return host.encode("ascii", "backslashreplace").decode()
+
+
+def unfit_for_a_line(text: str) -> bool:
+    """Whether ``text`` has control characters, line breaks or marks that reverse the direction of what follows: in the
+    name of a file they make one ending look like another.
+    """
+    return any(unicodedata.category(each) in ("Cc", "Zl", "Zp") or each in _DIRECTIONS for each in text)
 
 
 def require_visible(text: str) -> None:

@@ -150,6 +150,19 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.active().filter(lease_expires_at__lt=now)
 
 
+class ArtifactQuerySet(models.QuerySet["Artifact"]):
+    def visible_to(self, user: Any) -> Self:
+        """Those of the tasks that ``user`` sees."""
+        return self.filter(seen_by(user, "run__task__project__"))
+
+    def of_task(self, task: "Task | int") -> Self:
+        return self.filter(run__task=task)
+
+    def listed(self) -> Self:
+        """Without their content, which a list of them must not read."""
+        return self.defer("content")
+
+
 class AgentQuerySet(models.QuerySet["Agent"]):
     def visible_to(self, user: Any) -> Self:
         """The user's own agent, those that share a project with ``user``, and those that ``user`` owns."""

@@ -202,6 +202,7 @@ TASK_STATUS_CHANGED = _kind(
         "detail": Datum(TEXT, "The failure in words; untrusted.", optional=True),
         "retryable": Datum(FLAG, "Whether a retry may help.", optional=True),
         "retry_after_seconds": Datum(NUMBER, "The rest that the agent asked for.", optional=True),
+        "artifacts": Datum(NUMBER, "How many artifacts came with the result.", optional=True),
     },
     says=phrases.says_moved,
     notifies={
@@ -240,6 +241,18 @@ RUN_LATE_RESULT_KEPT = _kind(
     "The holder of a run sent a result after the run had ended; it was stored for staff to adopt.",
     data={"run": _RUN, "verb": Datum(TEXT, "The verb that was refused: complete or fail.")},
     says=Said("sent a result of run {run} after losing its lease; it was stored", "alert"),
+)
+RUN_ARTIFACT_ADDED = _kind(
+    "run.artifact_added",
+    "The holder of a run added an artifact, or replaced one by another content.",
+    data={
+        "run": _RUN,
+        "artifact": Datum(NUMBER, "Its id."),
+        "name": Datum(TEXT, "Its name; untrusted."),
+        "artifact_kind": Datum(TEXT, "`text`, `link`, `diff` or `file`."),
+        "size": Datum(NUMBER, "In bytes."),
+    },
+    says=Said("added the artifact {name}", "link"),
 )
 # What a task waits for
 

@@ -1,6 +1,7 @@
 """The data, by concern."""
 
 from tasks.models.agent import Agent, AgentKind, AgentSkill, AgentToken, Availability, Skill
+from tasks.models.artifact import Artifact, ArtifactKind
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.invitation import Invitation, InvitationEnd
@@ -34,6 +35,8 @@ __all__ = [
     "AgentKind",
     "AgentSkill",
     "AgentToken",
+    "Artifact",
+    "ArtifactKind",
     "Assignment",
     "AssignmentDecision",
     "AssignmentEnd",

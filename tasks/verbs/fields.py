@@ -1,14 +1,16 @@
 """The input of verbs: the types of their fields, with limits, JSON Schema and sentences."""
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from json import JSONDecodeError
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from taskproject.errors import unknown_choice
 from taskproject.strict_json import DECODER, TOO_DEEP, unfit, unstorable, why
-from taskproject.texts import LONGEST_URL, is_blank, wrong_url
+from taskproject.texts import LONGEST_URL, is_blank, unfit_for_a_line, wrong_url
+from tasks.contents import MOST_BYTES, wrong_content
 
 REQUIRED = "This field is required."
 BIGGEST = 2**53
@@ -104,6 +106,14 @@ class Choice(Field):
 
     def type_schema(self) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.choices)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line(Text):
+    """Text on one line, such as the name of a file."""
+
+    def wrong(self, value: Any) -> str | None:
+        return super().wrong(value) or ("Must be one line of visible text." if unfit_for_a_line(value) else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,7 +347,7 @@ class Record(Field):
         for name in value:
             if name not in known:
                 return f"{name}: There is no such member; known are {', '.join(known)}."
-        return next(filter(None, (_named(part, part.problem(value.get(part.name))) for part in self.parts)), None)
+        return next(filter(None, (_named(part.name, part.problem(value.get(part.name))) for part in self.parts)), None)
 
     def type_schema(self) -> dict[str, Any]:
         return object_schema(self.parts)
@@ -364,14 +374,66 @@ class Records(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Content(Field):
+    """The bytes of an artifact; the verb checks them against its kind."""
+
+    by_hand: bool = False
+
+    def wrong(self, value: Any) -> str | None:
+        if not isinstance(value, bytes):
+            return "Must be bytes."
+        return None if len(value) <= MOST_BYTES else f"At most {MOST_BYTES:,} bytes; this has {len(value):,}."
+
+    def type_schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "binary"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifacts(Records):
+    """Artifacts within a JSON body: a text or diff as ``text``, a link as ``url``, a file as ``base64``."""
+
+    by_hand: bool = False
+    most: int = 20
+
+    def wrong(self, value: Any) -> str | None:
+        if problem := super().wrong(value):
+            return problem
+        for place, item in enumerate(value, 1):
+            if problem := _wrong_artifact(item):
+                return f"No. {place}: {problem}"
+        return None
+
+
+#: Which member has the content of an artifact of each kind.
+CONTENT_IN: Final = {"text": "text", "diff": "text", "link": "url", "file": "base64"}
+
+
+def content_of(artifact: Mapping[str, Any]) -> bytes:
+    """The content of a member of ``Artifacts``. Raises ``ValueError`` if its base64 cannot be read."""
+    text: str = artifact[CONTENT_IN[artifact["kind"]]]
+    return base64.b64decode(text, validate=True) if artifact["kind"] == "file" else text.encode()
+
+
+def _wrong_artifact(artifact: Mapping[str, Any]) -> str | None:
+    kind, member = artifact["kind"], CONTENT_IN[artifact["kind"]]
+    given = {name for name in CONTENT_IN.values() if artifact.get(name) is not None}
+    if given != {member}:
+        return f"A {kind} has its content in {member}, and nowhere else."
+    try:
+        return _named(member, wrong_content(kind, content_of(artifact)))
+    except ValueError:
+        return f"{member}: This is not base64."
+
+
+@dataclass(frozen=True, kw_only=True)
 class Criteria(Records):
     """How each criterion of the task was met; on a form, a box to tick for each."""
 
     by_hand: bool = True
 
 
-def _named(part: Field, problem: str | None) -> str | None:
-    return f"{part.name}: {problem}" if problem else None
+def _named(name: str, problem: str | None) -> str | None:
+    return f"{name}: {problem}" if problem else None
 
 
 def object_schema(fields: Iterable[Field]) -> dict[str, Any]:

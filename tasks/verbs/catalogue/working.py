@@ -1,13 +1,19 @@
 """The verbs of those who do the work: start it, report on it, finish it or give it back."""
 
+from taskproject.texts import LONGEST_URL
+from tasks.contents import KINDS, MOST_BYTES
+from tasks.transitions import Status
 from tasks.verbs.catalogue.shared import BY_THE_HOLDER
 from tasks.verbs.declaration import Answer, Door, Need, On, Verb
 from tasks.verbs.fields import (
+    Artifacts,
     Choice,
+    Content,
     Criteria,
     Flag,
     Json,
     JsonObject,
+    Line,
     Number,
     Person,
     Projects,
@@ -61,6 +67,29 @@ _EXTERNAL_URL = Url(
     help="Where people can follow or read the work, such as the agent's own log; empty takes it back.",
 )
 _CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run needs.")
+
+_ARTIFACT_NAME = Line(
+    name="name",
+    label="Name",
+    help="Such as report.md; another content by the same name replaces it while the run is active.",
+    required=True,
+    missing="Give it a name.",
+    most=200,
+)
+_MEDIA_TYPE = Text(name="media_type", label="Media type", help="Of a file; left out, its name decides.", most=100)
+_ARTIFACTS = Artifacts(
+    name="artifacts",
+    label="Artifacts",
+    help="What the work produced. The whole body has at most 1 MB; send larger ones before, one at a time.",
+    parts=(
+        _ARTIFACT_NAME,
+        Choice(name="kind", label="Kind", required=True, missing="Say what it is.", choices=KINDS),
+        _MEDIA_TYPE,
+        Text(name="text", label="Text", help="Of a text or a unified diff.", most=MOST_BYTES),
+        Text(name="url", label="Address", help="Of a link, by http or https.", most=LONGEST_URL),
+        Text(name="base64", label="Content", help="Of a file.", most=MOST_BYTES * 3 // 2),
+    ),
+)
 
 CLAIM = Verb(
     name="claim",
@@ -205,6 +234,7 @@ COMPLETE = Verb(
                 Text(name="note", label="Note", most=2_000),
             ),
         ),
+        _ARTIFACTS,
         _PLAN,
         _EXTERNAL_URL,
         _USAGE,
@@ -213,7 +243,34 @@ COMPLETE = Verb(
     primary=True,
     tag="work",
     answer=Answer.FINISHED,
-    example={"summary": "Rotated; old keys are refused", "result": {"key": "2026-11"}},
+    example={
+        "summary": "Rotated; old keys are refused",
+        "result": {"key": "2026-11"},
+        "artifacts": [{"name": "rotation.md", "kind": "text", "text": "1. New keys made\n2. Old keys refused\n"}],
+    },
+)
+ADD_ARTIFACT = Verb(
+    name="add_artifact",
+    label="Add an artifact",
+    doing="Add an artifact to {}",
+    done="Added an artifact to {}",
+    passive="given artifacts",
+    help="A text, a unified diff, a link or a small file, for people to read and to review.",
+    in_api="The body is its content as it is, at most 1 MB: `curl --data-binary @report.md`. Renews the lease. The same"
+    " name again replaces it; the same content changes nothing and is answered by 200. A run has at most 50"
+    " artifacts and 10 MB of them.",
+    on=On.RUN,
+    sources=frozenset({Status.IN_PROGRESS}),
+    right="progress",
+    fields=(
+        _ARTIFACT_NAME,
+        Choice(name="kind", label="Kind", default="file", choices=KINDS),
+        _MEDIA_TYPE,
+        Content(name="content", label="Content", required=True, missing="Send the content as the body."),
+    ),
+    doors=frozenset({Door.API}),
+    tag="work",
+    regular=False,
 )
 COMPLETE_MANY = Verb(
     name="complete_many",
