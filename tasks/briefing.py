@@ -6,8 +6,12 @@ Agents wrote all of it, so callers put it in fields marked as data, never among 
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
-from tasks.models import Dependency, Review, Run, RunStatus, Task, Verdict
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from tasks.models import Artifact, Dependency, Review, Run, RunStatus, Task, Verdict
 from tasks.replies import answers_for
 
 
@@ -35,6 +39,7 @@ def _add_earlier_runs(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> N
     if not runs:
         return
     by_task = {run.task_id: run for run in runs}
+    artifacts = _artifacts_of(by_task)
     earlier = Run.objects.filter(task__in=by_task).select_related("agent").order_by("task", "number")
     for other in earlier:
         run = by_task[other.task_id]
@@ -47,6 +52,7 @@ def _add_earlier_runs(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> N
                 "agent": other.agent.slug,
                 "outcome": other.status,
                 "summary": summary_of(other),
+                "artifacts": artifacts[other.pk],
             }
         )
         if other.checkpoint:
@@ -74,12 +80,48 @@ def _add_dependencies(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> N
     for parent_id, child in Task.objects.filter(parent__in=by_task).values_list("parent_id", "pk"):
         waited_for[parent_id].append(child)
     others = Task.objects.select_related("project").in_bulk({pk for pks in waited_for.values() for pk in pks})
+    artifacts = _artifacts_of_results(others)
     for task_id, pks in waited_for.items():
         contexts[by_task[task_id].pk]["dependencies"] = [
-            {"ref": others[pk].ref, "summary": others[pk].summary, "result": others[pk].result}
+            {
+                "ref": others[pk].ref,
+                "summary": others[pk].summary,
+                "result": others[pk].result,
+                "artifacts": artifacts[pk],
+            }
             for pk in pks
             if pk in others
         ]
+
+
+def _artifacts_of(tasks: Iterable[int]) -> dict[UUID, list[dict[str, Any]]]:
+    """What their runs (by id) handed over, to be read by its id. One query; no contents."""
+    by_run: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for artifact in Artifact.objects.filter(run__task__in=list(tasks), is_late=False).listed():
+        by_run[artifact.run_id].append(brief_of(artifact))
+    return by_run
+
+
+def _artifacts_of_results(tasks: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """The same by task, of the runs whose results the tasks have."""
+    by_task: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    tasks = list(tasks)
+    if not tasks:
+        return by_task
+    by_run = _artifacts_of(tasks)
+    if not by_run:
+        return by_task
+    runs = Run.objects.filter(pk__in=by_run).filter(Q(status=RunStatus.COMPLETED) | Q(adopted_at__isnull=False))
+    # The latest is the last to set it.
+    for run in runs.order_by(Coalesce("adopted_at", "ended_at")).only("task"):
+        by_task[run.task_id] = by_run[run.pk]
+    return by_task
+
+
+def brief_of(artifact: Artifact) -> dict[str, Any]:
+    """An artifact in a few words."""
+    brief = {name: getattr(artifact, name) for name in ("id", "name", "kind", "media_type", "size", "sha256")}
+    return brief | ({"url": artifact.url} if artifact.url else {})
 
 
 def summary_of(run: Run) -> str:

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from tasks.errors import Invalid, NotFound
-from tasks.models import Agent, Invitation, Project, Task
+from tasks.models import Agent, Artifact, Invitation, Project, Task
 from tasks.permissions import speaks_for
 from tasks.querysets import TaskQuerySet, sees_all
 from tasks.refs import parse_ref
@@ -48,6 +48,15 @@ def task_named(actor: "User", ref: str) -> TaskQuerySet:
 
 def no_task(ref: str) -> NotFound:
     return NotFound(f"There is no task {ref!r} in the projects that you are a member of.")
+
+
+def find_artifact(actor: "User", pk: int) -> Artifact:
+    """The artifact with this id, with its content, run and task. Raises ``NotFound``."""
+    artifacts = Artifact.objects.visible_to(actor).select_related("run__task__project", "run__agent")
+    artifact = artifacts.filter(pk=pk).first()
+    if artifact is None:
+        raise NotFound("There is no artifact with this id in the projects that you are a member of.")
+    return artifact
 
 
 def find_agent(actor: "User", slug: str) -> Agent:

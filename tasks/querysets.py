@@ -13,6 +13,7 @@ from tasks.transitions import OPEN, Status
 if TYPE_CHECKING:
     from tasks.models import (  # noqa: F401
         Agent,
+        Artifact,
         Assignment,
         Event,
         Invitation,

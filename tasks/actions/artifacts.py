@@ -32,6 +32,13 @@ def new_artifacts(given: Sequence[Mapping[str, Any]] | None) -> list[NewArtifact
     ]
 
 
+def adopt_late_artifacts(run: Run) -> int:
+    """Let those that came too late count, in place of earlier ones of the same names; returns how many they are."""
+    late = Artifact.objects.filter(run=run, is_late=True)
+    Artifact.objects.filter(run=run, is_late=False, name__in=list(late.values_list("name", flat=True))).delete()
+    return late.update(is_late=False)
+
+
 def store_artifacts(
     run: Run, new: Sequence[NewArtifact], *, at: datetime, is_late: bool = False
 ) -> list[tuple[Artifact, bool]]:
@@ -42,7 +49,7 @@ def store_artifacts(
     """
     if not new:
         return []
-    present = {artifact.name: artifact for artifact in Artifact.objects.filter(run=run).listed()}
+    present = {artifact.name: artifact for artifact in Artifact.objects.filter(run=run, is_late=is_late).listed()}
     rows = dict(present)
     stored: list[tuple[Artifact, bool]] = []
     for each in new:
@@ -56,20 +63,18 @@ def store_artifacts(
         rows[each.name] = row
         stored = [(other, changed) for other, changed in stored if other.name != row.name] + [(row, True)]
     if len(rows) > MOST_OF_A_RUN:
-        raise Invalid(
-            {"artifacts": f"A run has at most {MOST_OF_A_RUN} artifacts; with these it would have {len(rows)}."}
-        )
+        raise _too_much(f"A run has at most {MOST_OF_A_RUN} artifacts; with these it would have {len(rows)}.")
     if (size := sum(row.size for row in rows.values())) > MOST_BYTES_OF_A_RUN:
-        raise Invalid(
-            {
-                "artifacts": f"The artifacts of a run have at most {MOST_BYTES_OF_A_RUN:,} bytes together;"
-                f" with these it would be {size:,}."
-            }
-        )
+        most = f"The artifacts of a run have at most {MOST_BYTES_OF_A_RUN:,} bytes together"
+        raise _too_much(f"{most}; with these it would be {size:,}.")
     for row, changed in stored:
         if changed:
             row.save()
     return stored
+
+
+def _too_much(sentence: str) -> Invalid:
+    return Invalid({"artifacts": sentence})
 
 
 def _row(run: Run, new: NewArtifact, *, at: datetime, is_late: bool) -> Artifact:

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import F
 
 from tasks import clock
+from tasks.actions.artifacts import NewArtifact, store_artifacts
 from tasks.actions.funnel import in_transaction
 from tasks.errors import LeaseLost, NotFound
 from tasks.events import kinds
@@ -53,17 +54,17 @@ def load_run(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()
     return run
 
 
-def lease_lost(run: Run, *, late: dict[str, Any] | None = None) -> LeaseLost:
-    """The refusal of a stale write; stores ``late`` on the run, the first one only."""
+def lease_lost(run: Run, *, late: dict[str, Any] | None = None, artifacts: Sequence[NewArtifact] = ()) -> LeaseLost:
+    """The refusal of a stale write; stores ``late`` on the run with its ``artifacts``, the first one only."""
     current = Run.objects.select_related("task__project").filter(pk=run.pk).first()
     if current is None:
         raise NotFound(NO_SUCH_RUN)
-    kept = late is not None and current.status in LATE_IS_KEPT and _keep_late(current, late, run.agent)
+    kept = late is not None and current.status in LATE_IS_KEPT and _keep_late(current, late, run.agent, artifacts)
     return LeaseLost(current.task.ref, current.status, kept=kept)
 
 
 @in_transaction
-def _keep_late(run: Run, late: dict[str, Any], agent: Agent) -> bool:
+def _keep_late(run: Run, late: dict[str, Any], agent: Agent, artifacts: Sequence[NewArtifact]) -> bool:
     """Store ``late`` on the ended run unless it has a late result; whether it has one now."""
     locked = Run.objects.select_related("task").select_for_update(of=("self", "task"), no_key=True)
     current = locked.filter(pk=run.pk).first()
@@ -72,6 +73,7 @@ def _keep_late(run: Run, late: dict[str, Any], agent: Agent) -> bool:
     if current.late_result is None:
         now = clock.now()
         Run.objects.filter(pk=run.pk).update(late_result=late, late_result_at=now)
+        store_artifacts(current, artifacts, at=now, is_late=True)
         record(
             event(
                 kinds.RUN_LATE_RESULT_KEPT,

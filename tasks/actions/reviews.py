@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from tasks.actions.artifacts import adopt_late_artifacts
 from tasks.actions.assignments import add_assignments
 from tasks.actions.funnel import (
     LostRace,
@@ -18,6 +19,7 @@ from tasks.actions.funnel import (
     stop,
     verb,
 )
+from tasks.actions.plans import changed_plan
 from tasks.actions.runs import SUMMARY_IN_EVENT, Finished, bring_result, finishing_status
 from tasks.errors import Invalid, NotFound
 from tasks.events.recording import record
@@ -99,13 +101,20 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     held = hold([task], target)
     stop(active, RunStatus.REVOKED, held=held)
     adopted = Run.objects.filter(pk=run.pk, adopted_at__isnull=True).update(
-        adopted_at=held.at, summary=late["summary"], result=late["result"], criteria=late["criteria"]
+        adopted_at=held.at,
+        summary=late["summary"],
+        result=late["result"],
+        criteria=late["criteria"],
+        **changed_plan(run, late.get("plan"), late.get("external_url")),
     )
     if not adopted:
         raise LostRace
+    artifacts = adopt_late_artifacts(run)
     summary, result = late["summary"], late["result"]
     moved = bring_result(task, "adopt", target, summary=summary, result=result, held=held, actor=actor)
     facts: dict[str, Any] = {"summary": summary[:SUMMARY_IN_EVENT]}
+    if artifacts:
+        facts["artifacts"] = artifacts
     if active is not None:
         facts |= {"revoked_run": active.number, "taken_from": slugs([active.agent])}
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import F
 
 from tasks import clock
+from tasks.actions.artifacts import NewArtifact, new_artifacts, store_artifacts
 from tasks.actions.funnel import (
     Held,
     Moved,
@@ -154,6 +155,7 @@ def _complete(
     summary: str,
     result: Any,
     criteria: list[dict] | None,
+    artifacts: Sequence[NewArtifact],
     plan: list[dict] | None,
     external_url: str | None,
     usage: dict | None,
@@ -162,6 +164,7 @@ def _complete(
     task = run.task
     target = finishing_status(task)
     held = hold([task], target)
+    store_artifacts(run, artifacts, at=held.at)
     changes: dict[str, Any] = {
         "summary": summary,
         "result": result,
@@ -173,6 +176,8 @@ def _complete(
     if not end_run(run, RunStatus.COMPLETED, now=held.at, **changes):
         raise Fenced(run)
     facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_IN_EVENT]}
+    if artifacts:
+        facts["artifacts"] = len(artifacts)
     moved = bring_result(task, "complete", target, summary=summary, result=result, held=held, actor=actor)
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     return Finished(task, [other.ref for other in moved.unblocked])
@@ -213,21 +218,25 @@ def complete_run(
     summary: str,
     result: Any = None,
     criteria: list[dict[str, Any]] | None = None,
+    artifacts: list[dict[str, Any]] | None = None,
     plan: list[dict[str, Any]] | None = None,
     external_url: str | None = None,
     usage: dict | None = None,
 ) -> Finished:
     """Finish the run with a result; the task goes to review if it requires one, else it is completed.
 
-    ``criteria``: ``{"criterion", "met", "note"?}`` per criterion; ``plan`` and ``external_url`` as in ``progress_run``.
+    ``criteria``: ``{"criterion", "met", "note"?}`` per criterion; ``artifacts``: ``{"name", "kind", "media_type"?}``
+    each, with its content as ``text``, ``url`` or ``base64``; ``plan`` and ``external_url`` as in ``progress_run``.
     What waited for the task becomes ready at once.
     Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``.
     """
+    new = new_artifacts(artifacts)
     try:
-        return _complete(actor, run_id, summary, result, criteria, plan, external_url, usage)
+        return _complete(actor, run_id, summary, result, criteria, new, plan, external_url, usage)
     except Fenced as fenced:
-        late = {"verb": "complete", "summary": summary, "result": result, "criteria": criteria or []}
-        raise lease_lost(fenced.run, late=late) from None
+        late: dict[str, Any] = {"verb": "complete", "summary": summary, "result": result, "criteria": criteria or []}
+        late |= {name: value for name, value in (("plan", plan), ("external_url", external_url)) if value is not None}
+        raise lease_lost(fenced.run, late=late, artifacts=new) from None
 
 
 @verb(catalogue.COMPLETE_MANY)

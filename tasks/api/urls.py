@@ -4,8 +4,24 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
+<<<<<<< HEAD
 from tasks.api import agent_projects, agents, assignment, claims, invitations, me, projects, runs, skills, tokens
 from tasks.api import messages as all_messages
+=======
+from tasks.api import (
+    agent_projects,
+    agents,
+    artifacts,
+    assignment,
+    claims,
+    invitations,
+    me,
+    projects,
+    runs,
+    skills,
+    tokens,
+)
+>>>>>>> 578c30f (List, show and download artifacts, and give them to the next run)
 from tasks.api.tasks import dependencies, messages, resource
 from tasks.api.verbs import verb_paths
 from tasks.refs import PATTERN
@@ -50,6 +66,9 @@ urlpatterns = [
     _path(f"tasks/{REF}/messages", messages.TaskMessagesView, "task-messages"),
     _path(f"tasks/{REF}/runs", runs.TaskRunsView, "task-runs"),
     _path(rf"tasks/{REF}/runs/(?P<number>[0-9]{{1,6}})/adopt", runs.AdoptView, "adopt"),
+    _path(f"tasks/{REF}/artifacts", artifacts.TaskArtifactsView, "task-artifacts"),
+    _path(f"artifacts/{NUMBER}", artifacts.ArtifactView, "artifact"),
+    _path(f"runs/{RUN}/artifacts", artifacts.AddArtifactView, "add-artifact"),
     _path("runs/complete_many", runs.CompleteManyView, "complete-many"),
     *(_path(route.replace("REF", REF).replace("RUN", RUN), view, name) for route, view, name in verb_paths()),
 ]

@@ -1,8 +1,10 @@
 """The page of one task: what it is, what happened to it, and what can be done with it now."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -16,7 +18,7 @@ from tasks import clock
 from tasks.assignment.decisions import decision_that_holds
 from tasks.events.words import read_timeline
 from tasks.finding import task_named
-from tasks.models import Assignment, Priority, Run, RunStatus, Task
+from tasks.models import Artifact, Assignment, Priority, Run, RunStatus, Task
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
@@ -62,6 +64,15 @@ class Attempt:
     run: Run
     may_adopt: bool = False
     reviews: list[Any] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+
+    @property
+    def late_artifacts(self) -> list[Artifact]:
+        return [artifact for artifact in self.artifacts if artifact.is_late]
+
+    @property
+    def own_artifacts(self) -> list[Artifact]:
+        return [artifact for artifact in self.artifacts if not artifact.is_late]
 
     @property
     def outcome(self) -> str:
@@ -126,6 +137,14 @@ def failure_to_show(task: Task) -> dict[str, Any] | None:
     return {**failure, "at": datetime.fromisoformat(failure["at"])}
 
 
+def _artifacts(runs: list[Run]) -> dict[UUID, list[Artifact]]:
+    """What these runs (by id) handed over, in one query."""
+    by_run: dict[UUID, list[Artifact]] = defaultdict(list)
+    for artifact in Artifact.objects.filter(run__in=runs).listed():
+        by_run[artifact.run_id].append(artifact)
+    return by_run
+
+
 def _criteria(task: Task, judged: Run | None) -> list[Criterion]:
     """The criteria, each with the finished run's verdict on it."""
     verdicts = {}
@@ -156,12 +175,14 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
     active = next((run for run in runs if run.ended_at is None), None)
     # Already read, with what the page shows of them.
     scene.held, scene.assignees = active, assignees
+    artifacts = _artifacts(runs[:RUNS])
     may_adopt = any(run.late_result for run in runs) and scene.is_open(catalogue.ADOPT)
     ended = [
         Attempt(
             run,
             may_adopt and run.adopted_at is None and (run.late_result or {}).get("verb") == "complete",
             list(run.reviews.all()),
+            artifacts[run.pk],
         )
         for run in runs[:RUNS]
         if run.ended_at is not None
@@ -182,6 +203,8 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "neighbours": _neighbours(task),
         "run": active,
         "holds": scene.holds,
+        "artifacts_now": artifacts[active.pk] if active is not None else [],
+        "artifacts_of_result": artifacts[judged.pk] if judged is not None and has_result(task.status) else [],
         "attempts": ended,
         "more_attempts": len(runs) > RUNS,
         "criteria": _criteria(task, judged),

@@ -6,6 +6,7 @@ from taskproject.signing_in import SignInForm
 from tasks.pages.agent import agent
 from tasks.pages.agent_projects import agent_project
 from tasks.pages.agents import agents
+from tasks.pages.artifact import artifact
 from tasks.pages.board import board, board_changes
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
@@ -18,6 +19,7 @@ urlpatterns = [
     path("", board, name="board"),
     path("board/changes", board_changes, name="board_changes"),
     path("tasks/<slug:ref>", task, name="task"),
+    path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),
     path("tasks/<slug:ref>/moves", moves, name="task_moves"),
     path("tasks/<slug:ref>/", RedirectView.as_view(pattern_name="task", query_string=True)),
     path("agents/", agents, name="agents"),

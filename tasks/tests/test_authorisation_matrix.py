@@ -25,7 +25,7 @@ from tasks.actions import assignments, claims, projects, runs
 from tasks.actions.agents import create_token
 from tasks.actions.messages import post_direct, post_message
 from tasks.errors import LeaseLost
-from tasks.models import AgentToken, Event, Invitation, Project, Role, Task
+from tasks.models import AgentToken, Artifact, Event, Invitation, Project, Role, Task
 from tasks.tests.api_client import client_of
 from tasks.tests.cast import join, make_agent
 
@@ -50,6 +50,7 @@ WITHDRAWS = "401 404 200 404 403 404 404 404 200"
 COMMENTS = "401 404 404 403 201 201 201 201 201"
 REACTS = "401 404 404 403 200 200 200 200 200"
 HOLDS = "401 404 404 404 404 200 404 404 404"
+ADDS = "401 404 404 404 404 201 404 404 404"
 ANY_CALLER = "401 200 200 200 200 200 200 200 200"
 STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
 
@@ -185,6 +186,15 @@ MATRIX = [
     ),
     ("api-notifications-preferences", "get", "/notifications/preferences", None, ANY_CALLER),
     ("api-notifications-preferences", "patch", "/notifications/preferences", {"muted": []}, ANY_CALLER),
+    ("api-task-artifacts", "get", "/tasks/OPS-3/artifacts", None, READS),
+    ("api-artifact", "get", "/artifacts/{artifact}", None, READS),
+    (
+        "api-add-artifact",
+        "post",
+        "/runs/{run}/artifacts?name=x&kind=text",
+        "more",
+        "401 404 404 404 404 201 404 404 404",
+    ),
     ("api-complete-many", "post", "/runs/complete_many", {"runs": [{"id": "{run}", "summary": "x"}]}, ANY_CALLER),
     ("api-heartbeat", "post", "/runs/{run}/heartbeat", {}, HOLDS),
     ("api-progress", "post", "/runs/{run}/progress", {"percent": 5}, HOLDS),
@@ -242,7 +252,10 @@ def scene(cast, new_task, let_lease_end):
     assignments.assign_task(actor=None, task=task["CREW-2"], agents=[cast.atlas])
     done = {"actor": cast.atlas.user, "summary": "done"}
     run = claims.claim_task(actor=cast.atlas.user, task=task["OPS-2"])
-    runs.complete_run(run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-3"]).pk, **done)
+    artifacts = [{"name": "report.md", "kind": "text", "text": SECRET}]
+    runs.complete_run(
+        run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-3"]).pk, artifacts=artifacts, **done
+    )
     runs.complete_run(run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-4"]).pk, **done)
     late = claims.claim_task(actor=cast.atlas.user, task=task["OPS-5"])
     let_lease_end(late)
@@ -270,9 +283,13 @@ def scene(cast, new_task, let_lease_end):
         for who in (cast.hugo, cast.atlas)
     )
     names = {"run": str(run.pk), "token": str(token.pk), "notification": notification.pk}
+<<<<<<< HEAD
     comment = post_message(actor=cast.hugo.user, task=task["OPS-1"], body=SECRET)
     direct = post_direct(actor=cast.hugo.user, to=cast.atlas.user, body=SECRET)
     names |= {"comment": comment.pk, "direct": direct.pk}
+=======
+    names["artifact"] = Artifact.objects.get().pk
+>>>>>>> 578c30f (List, show and download artifacts, and give them to the next run)
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
 
@@ -435,6 +452,8 @@ def page_paths(scene, cast) -> dict[str, str]:
         name = pattern.name or ""
         model = name.split("_")[1] if "_" in name else ""
         here = ids | {"object_id": objects.get(model, 1), "id": objects.get(model, 1)}
+        if "artifacts" in route:
+            here |= {"ref": "OPS-3", "pk": Artifact.objects.get().pk}
         path = re.sub(r"<(?:\w+:)?(\w+)>", partial(_id_named, here), route)
         path = re.sub(r"\(\?P<(\w+)>[^)]*\)", partial(_id_named, here), path)
         paths[f"{name} {route}"] = "/" + path.replace("^", "").replace("$", "").replace("\\Z", "")

@@ -47,13 +47,13 @@ def test_progress_with_a_plan_shows_it_on_task_page_card_and_api(api, cast, run,
 
 
 def test_progress_with_an_unchanged_plan_is_no_progress(cast, run):
-    told = {"actor": cast.atlas.user, "run_id": run.pk, "external_url": LOG}
-    before = runs.progress_run(**told, plan=PLAN).last_progress_at
-    runs.progress_run(**told, plan=[dict(step) for step in PLAN])
+    report = {"actor": cast.atlas.user, "run_id": run.pk, "external_url": LOG}
+    before = runs.progress_run(**report, plan=PLAN).last_progress_at
+    runs.progress_run(**report, plan=[dict(step) for step in PLAN])
     run.refresh_from_db()
     assert run.last_progress_at == before
     assert Event.objects.filter(kind="task.progressed").count() == 1
-    runs.progress_run(**told, plan=[])
+    runs.progress_run(**report, plan=[])
     run.refresh_from_db()
     assert (run.plan, run.plan_steps, run.plan_settled) == (None, 0, 0)
 
@@ -136,11 +136,11 @@ def test_board_reads_the_steps_of_all_cards_without_further_queries(cast, new_ta
             client.get("/")
         return len(captured)
 
-    one = claims.claim_task(actor=cast.atlas.user, task=new_task())
+    first = claims.claim_task(actor=cast.atlas.user, task=new_task())
     queries()
     before = queries()
     for _ in range(3):
         other = claims.claim_task(actor=cast.atlas.user, task=new_task())
         runs.progress_run(actor=cast.atlas.user, run_id=other.pk, plan=PLAN)
-    runs.progress_run(actor=cast.atlas.user, run_id=one.pk, plan=PLAN)
+    runs.progress_run(actor=cast.atlas.user, run_id=first.pk, plan=PLAN)
     assert queries() == before

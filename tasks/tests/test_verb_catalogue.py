@@ -14,6 +14,7 @@ from tasks.transitions import TRANSITIONS
 from tasks.verbs import catalogue
 from tasks.verbs.fields import (
     Choice,
+    Content,
     Criteria,
     Field,
     Flag,
@@ -58,6 +59,8 @@ def too_much(field: Field) -> list[object]:
             return [[], {"a": "\0"}]
         case Criteria():
             return [{}, [{"criterion": "x"}], [{"criterion": "x", "met": True, "more": 1}]]
+        case Content():
+            return ["text", b"x" * (2**20 + 1)]
         case Records():
             return [{}, [{"unheard_of": 1}], [{field.parts[0].name: -1}], [{}] * (field.most + 1)]
         case Choice():
@@ -78,7 +81,11 @@ def _nested(depth: int) -> object:
 
 def filled(verb) -> dict[str, object]:
     """Values that ``verb`` may have, for its required fields."""
-    return {field.name: ["x"] if isinstance(field, Names) else "x" for field in verb.fields if field.required}
+    return {
+        field.name: ["x"] if isinstance(field, Names) else b"x" if isinstance(field, Content) else "x"
+        for field in verb.fields
+        if field.required
+    }
 
 
 def test_every_declared_verb_is_bound_and_every_row_is_declared():

@@ -82,6 +82,8 @@ def test_text_beyond_its_limit_is_refused_in_one_sentence_at_every_door(cast, sc
     wanted = f"At most {field.most:,} characters; this has {field.most + 1:,}."
     assert field.problem(values[field.name]) == wanted
     asked = set()
+    if not verb.regular:
+        return
     if Door.API in verb.doors:
         asked.add(Door.API)
         answer = client_of(cast.ada.user).post(api_path(verb, task, run), values)
