@@ -97,6 +97,7 @@ class Text(Field):
 class Choice(Field):
     """One of a few words."""
 
+    by_hand: bool = False
     choices: tuple[str, ...]
 
     def wrong(self, value: Any) -> str | None:
