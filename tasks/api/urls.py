@@ -4,10 +4,6 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-<<<<<<< HEAD
-from tasks.api import agent_projects, agents, assignment, claims, invitations, me, projects, runs, skills, tokens
-from tasks.api import messages as all_messages
-=======
 from tasks.api import (
     agent_projects,
     agents,
@@ -21,7 +17,7 @@ from tasks.api import (
     skills,
     tokens,
 )
->>>>>>> 578c30f (List, show and download artifacts, and give them to the next run)
+from tasks.api import messages as all_messages
 from tasks.api.tasks import dependencies, messages, resource
 from tasks.api.verbs import verb_paths
 from tasks.refs import PATTERN

@@ -283,13 +283,10 @@ def scene(cast, new_task, let_lease_end):
         for who in (cast.hugo, cast.atlas)
     )
     names = {"run": str(run.pk), "token": str(token.pk), "notification": notification.pk}
-<<<<<<< HEAD
     comment = post_message(actor=cast.hugo.user, task=task["OPS-1"], body=SECRET)
     direct = post_direct(actor=cast.hugo.user, to=cast.atlas.user, body=SECRET)
     names |= {"comment": comment.pk, "direct": direct.pk}
-=======
     names["artifact"] = Artifact.objects.get().pk
->>>>>>> 578c30f (List, show and download artifacts, and give them to the next run)
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
 
