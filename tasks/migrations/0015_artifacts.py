@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0013_plan_of_a_run'),
+        ("tasks", "0014_direct_messages_end_with_their_author"),
     ]
 
     operations = [
