@@ -3,12 +3,15 @@
 from django.urls import re_path
 
 from messaging.api.events import EventsView, TaskEventsView
-from messaging.api.notifications import NotificationsView, PreferencesView, ReadView, UnreadView
+from messaging.api.notifications import NotificationsView, ReadView, UnreadView
+from messaging.api.preferences import PreferencesView
+from messaging.api.watching import WatchView
 from tasks.refs import PATTERN
 
 urlpatterns = [
     re_path(r"^events/?$", EventsView.as_view(), name="api-events"),
     re_path(rf"^tasks/(?P<ref>{PATTERN})/events/?$", TaskEventsView.as_view(), name="api-task-events"),
+    re_path(rf"^tasks/(?P<ref>{PATTERN})/watch/?$", WatchView.as_view(), name="api-task-watch"),
     re_path(r"^notifications/?$", NotificationsView.as_view(), name="api-notifications"),
     re_path(r"^notifications/unread/?$", UnreadView.as_view(), name="api-notifications-unread"),
     re_path(r"^notifications/read/?$", ReadView.as_view(), name="api-notifications-read"),

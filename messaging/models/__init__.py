@@ -1,19 +1,27 @@
 """What messaging stores."""
 
+from messaging.models.delivery import Delivery, Email, KindChoice, Mail, MailState
 from messaging.models.following import FollowerCursor
 from messaging.models.notifications import (
     MOST_REFS,
-    MutedKind,
+    Grouped,
     Notification,
     NotificationKind,
     NotificationQuerySet,
 )
+from messaging.models.watching import Watch
 
 __all__ = [
     "MOST_REFS",
+    "Delivery",
+    "Email",
     "FollowerCursor",
-    "MutedKind",
+    "Grouped",
+    "KindChoice",
+    "Mail",
+    "MailState",
     "Notification",
     "NotificationKind",
     "NotificationQuerySet",
+    "Watch",
 ]

@@ -1,4 +1,4 @@
-"""The notifications page: all of the user's notifications, unread ones, muted kinds."""
+"""The notifications page: all of the user's notifications, or the unread ones."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from messaging.models import Notification, NotificationKind
+from messaging.models import Grouped, Notification, NotificationKind
 from messaging.notifications.reading import (
     COUNTED,
     count_unread,
-    mute_kinds,
-    muted_kinds,
     read_notifications,
     shown_of,
     with_refs,
@@ -42,7 +40,7 @@ class Row:
 
     @property
     def bundle_query(self) -> str:
-        """Leads to each of the burst; empty if it stands for itself."""
+        """Leads to each of the group; empty if it stands for itself."""
         return _query({"bundle": str(self.notification.pk)}) if self.notification.refs else ""
 
     @property
@@ -51,11 +49,17 @@ class Row:
 
     @property
     def icon(self) -> str:
-        return ICONS[NotificationKind(self.notification.kind)]
+        return ICONS[self.notification.shown_kind]
+
+    @property
+    def is_pile(self) -> bool:
+        """Whether it stands for several tasks, and so leads to none."""
+        return bool(self.notification.refs) and self.notification.grouped == Grouped.KIND
 
     @property
     def title(self) -> str:
-        return self.notification.task.title if self.notification.task else ""
+        task = self.notification.shown_task
+        return task.title if task is not None else ""
 
 
 def _number(text: str) -> int | None:
@@ -65,8 +69,8 @@ def _number(text: str) -> int | None:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def notifications(request: HttpRequest) -> HttpResponse:
-    """``?show=unread``, ``?kind=assigned`` filter the list, ``?bundle=7`` shows each of a burst, ``?before=`` continues
-    it; a POST reads or mutes.
+    """``?show=unread``, ``?kind=assigned`` filter the list, ``?bundle=7`` shows each of a group, ``?before=`` continues
+    it; a POST reads.
     """
     user = request.user
     assert isinstance(user, User)
@@ -80,30 +84,30 @@ def notifications(request: HttpRequest) -> HttpResponse:
     mine = shown_of(user, bundle=bundle)
     rows = mine.unread() if unread_only else mine
     if kind:
-        rows = rows.filter(kind=kind)
+        rows = rows.of_kinds([kind])
+    # A row is as new as the last that it stands for; each of a group by itself, as new as its event.
+    place = "last_event_id" if bundle is None else "event_id"
     if before is not None:
-        rows = rows.filter(pk__lt=before)
-    page = list(rows.with_event_and_task().order_by("-pk")[: SHOWN + 1])
+        rows = rows.filter(**{f"{place}__lt": before})
+    page = list(rows.with_event_and_task().order_by(f"-{place}")[: SHOWN + 1])
     shown = page[:SHOWN]
-    muted = muted_kinds(user)
     filters = {"show": "unread" if unread_only else "", "kind": kind, "bundle": str(bundle or "")}
-    unread = mine.unread().filter(kind=kind)[:COUNTED].count() if kind else count_unread(user)
+    unread = mine.unread().of_kinds([kind])[:COUNTED].count() if kind else count_unread(user)
     rows_shown = shown if bundle is not None else with_refs(shown)
     context: dict[str, Any] = {
         "rows": [Row(notification) for notification in rows_shown],
         "bundle": bundle,
-        "kinds": [(kind.value, kind.label, kind.value not in muted) for kind in NotificationKind],
-        "muted": [NotificationKind(kind).label for kind in muted],
+        "kinds": NotificationKind.choices,
         "kind": kind,
         "kind_label": NotificationKind(kind).label if kind else "",
         "unread_only": unread_only,
         "unread": f"{COUNTED}+" if unread >= COUNTED else unread,
-        "newest": shown[0].pk if shown and before is None else None,
+        "newest": shown[0].last_event_id if shown and before is None else None,
         "before": before,
         "query": _query(filters | {"before": str(before or "")}),
         "all_query": _query(filters | {"show": ""}),
         "unread_query": _query(filters | {"show": "unread"}),
-        "older_query": _query(filters | {"before": str(shown[-1].pk)}) if len(page) > SHOWN else "",
+        "older_query": _query(filters | {"before": str(getattr(shown[-1], place))}) if len(page) > SHOWN else "",
         "has_any": bool(shown) or mine.exists(),
         "is_member": sees_all(user) or Project.objects.visible_to(user).exists(),
     }
@@ -139,12 +143,4 @@ def _do(user: User, data: QueryDict) -> str:
                 raise Invalid({"kind": unknown_name(kind, NotificationKind.values, what="kind")})
             read = read_notifications(user=user, up_to=_number(data.get("up_to", "")), kind=kind)
             return f"Marked {read} as read." if read else "All had already been read."
-        case "mute":
-            wanted = data.getlist("wanted")
-            muted = [kind for kind in NotificationKind.values if kind not in wanted]
-            mute_kinds(user=user, kinds=muted)
-            names = ", ".join(NotificationKind(kind).label.lower() for kind in muted)
-            return (
-                f"Muted: {names}." if muted else "No kinds are muted: you are notified of everything that concerns you."
-            )
     raise Invalid({"do": "There is no such button."})

@@ -1,4 +1,4 @@
-"""Notifications as their recipients use them: list, count, read, mute."""
+"""Notifications as their recipients use them: list, count, read."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -9,14 +9,13 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from messaging.models import MutedKind, Notification, NotificationKind, NotificationQuerySet
-from taskproject.errors import Invalid, unknown_name
+from messaging.models import Notification, NotificationKind, NotificationQuerySet
+from taskproject.errors import Invalid
 from taskproject.reach import reach_of
 from tasks import clock
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Membership, Project
-from tasks.permissions import require_full_reach
 from tasks.querysets import sees_all
 
 #: Unread ones are counted up to this number.
@@ -47,26 +46,29 @@ def notifications_of(user: User) -> NotificationQuerySet:
 
 
 def shown_of(user: User, *, bundle: int | None = None) -> NotificationQuerySet:
-    """What a list shows: one for each burst, or each of one burst."""
+    """What a list shows: one for each group, or each of one group."""
     mine = notifications_of(user)
     return mine.heads() if bundle is None else mine.in_bundle(bundle)
 
 
 def with_refs(rows: list[Notification]) -> list[Notification]:
-    """``rows``, of which those that stand for a burst know the refs of its tasks, in the order in which it happened."""
+    """``rows``, of which those that stand for a group know the refs of its tasks, in the order in which it happened,
+    and the names of who caused it.
+    """
     heads = [row.pk for row in rows if row.bundled > 1]
     refs: dict[int, dict[str, None]] = defaultdict(dict)
+    actors: dict[int, dict[str, None]] = defaultdict(dict)
     if heads:
         behind = Notification.objects.filter(Q(pk__in=heads) | Q(head__in=heads)).order_by("pk")
-        for head, ref in behind.values_list(Coalesce("head", "pk"), "event__task_ref"):
-            refs[head][ref] = None
+        for head, ref, actor in behind.values_list(Coalesce("head", "pk"), "event__task_ref", "event__actor_name"):
+            refs[head][ref] = actors[head][actor] = None
     for row in rows:
-        row.refs = list(refs.get(row.pk, ()))
+        row.refs, row.actors = list(refs.get(row.pk, ())), list(actors.get(row.pk, ()))
     return rows
 
 
 def count_unread(user: User) -> int:
-    """How many of them are unread, counted up to ``COUNTED``; a burst counts once."""
+    """How many of them are unread, counted up to ``COUNTED``; a group counts once."""
     if reach_of(user).projects is not None:
         return len(shown_of(user).unread().order_by().values_list("pk")[:COUNTED])
     with connection.cursor() as cursor:
@@ -77,9 +79,9 @@ def count_unread(user: User) -> int:
 def read_notifications(
     *, user: User, ids: Collection[int] | None = None, up_to: int | None = None, kind: str = ""
 ) -> int:
-    """Mark as read those with these ids, or all (up to an id and of one kind, if given); of a burst all or none.
+    """Mark as read those with these ids, or all (up to an event and of one kind, if given); of a group all or none.
 
-    Returns how many were unread, a burst counted once.
+    Returns how many were unread, a group counted once.
 
     Those read before stay as they are. Raises ``Invalid``, with nothing changed, for an id that is not the user's.
     """
@@ -92,9 +94,9 @@ def read_notifications(
                 raise Invalid({"ids": _unknown(unknown)})
             rows = rows.filter(pk__in=set(known.values()))
         if up_to is not None:
-            rows = rows.filter(pk__lte=up_to)
+            rows = rows.filter(last_event__lte=up_to)
         if kind:
-            rows = rows.filter(kind=kind)
+            rows = rows.of_kinds([kind])
         unread = list(rows.unread().values_list("pk", "project_id"))
         if not unread:
             return 0
@@ -131,24 +133,3 @@ def _record_read(user: User, read: Iterable[tuple[int, int]], now: datetime) -> 
             for project_id, ids in by_project.items()
         )
     )
-
-
-def muted_kinds(user: User) -> list[str]:
-    """The kinds that ``user`` muted, in the order of ``NotificationKind``."""
-    muted = set(MutedKind.objects.filter(user=user).values_list("kind", flat=True))
-    return [kind.value for kind in NotificationKind if kind.value in muted]
-
-
-def mute_kinds(*, user: User, kinds: Collection[str]) -> None:
-    """Set the kinds of which ``user`` gets no notifications from now on. Raises ``Invalid`` for an unknown one,
-    ``NotPermitted`` for a token that is limited to projects: this applies to all.
-    """
-    require_full_reach(user, "mute notifications")
-    for kind in kinds:
-        if kind not in NotificationKind.values:
-            raise Invalid({"muted": unknown_name(kind, NotificationKind.values, what="kind")})
-    with transaction.atomic():
-        MutedKind.objects.filter(user=user).exclude(kind__in=set(kinds)).delete()
-        MutedKind.objects.bulk_create(
-            [MutedKind(user=user, kind=kind) for kind in sorted(set(kinds))], ignore_conflicts=True
-        )

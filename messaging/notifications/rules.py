@@ -2,7 +2,7 @@
 
 A rule is called for events whose kind declares its notification. Rules read a ``Scene``, which loads what a whole batch
 of events needs in a few queries. Whatever they return, nobody is notified of their own action, of a project they are
-not a member of (unless they are invited to it), or of a kind they muted; see ``making.wanted``.
+not a member of (unless they are invited to it), twice of one event, or of a kind they muted; see ``making.wanted``.
 """
 
 from collections import defaultdict
@@ -13,8 +13,9 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 
 from messaging.models import NotificationKind
+from messaging.watching import watchers_of
 from tasks.events import kinds
-from tasks.models import Agent, AgentKind, Assignment, Event, Invitation, Membership, Role, Task
+from tasks.models import Agent, AgentKind, Assignment, Event, Invitation, Membership, Message, Role, Task
 from tasks.permissions import agent_of
 from tasks.querysets import SEES_ALL
 from tasks.transitions import Status
@@ -101,6 +102,33 @@ class Scene:
             for row in self._assignments.get(event.task_id or 0, ())
             if row.created_at <= event.at and (row.ended_at is None or row.ended_at >= event.at)
         ]
+
+    @cached_property
+    def _watchers(self) -> dict[int, set[int]]:
+        return watchers_of(self.tasks)
+
+    def watchers(self, event: Event) -> set[int]:
+        """Who watches the event's task now."""
+        return self._watchers.get(event.task_id or 0, set())
+
+    @cached_property
+    def _people(self) -> dict[str, int]:
+        names = {name for event in self.events for name in event.data.get("mentions", ())}
+        rows = User.objects.filter(Q(agent__slug__in=names) | Q(agent=None, username__in=names))
+        return {slug or name: pk for pk, slug, name in rows.values_list("pk", "agent__slug", "username")}
+
+    def people(self, event: Event, name: str) -> list[int | None]:
+        """The users whose slugs or usernames are in the event's data under ``name``."""
+        return [self._people.get(known) for known in event.data.get(name, ())]
+
+    @cached_property
+    def _authors(self) -> dict[int, int | None]:
+        ids = {event.data["in_reply_to"] for event in self.events if "in_reply_to" in event.data}
+        return dict(Message.objects.filter(pk__in=ids).values_list("pk", "author"))
+
+    def answered_author(self, event: Event) -> int | None:
+        """Who wrote the message that this one answers."""
+        return self._authors.get(event.data.get("in_reply_to", 0))
 
     def managers(self, event: Event) -> list[int]:
         return [user for user, role in self._judges[event.project_id] if role is Role.MANAGER]
@@ -198,6 +226,31 @@ def invited(event: Event, scene: Scene) -> Users:
     return scene.answering(event)
 
 
+def watched_changed(event: Event, scene: Scene) -> Users:
+    """Those who watch the task, when its status changes."""
+    moved = event.data.get("to") is not None and event.data.get("to") != event.data.get("from")
+    return scene.watchers(event) if moved else []
+
+
+def mention(event: Event, scene: Scene) -> Users:
+    """The members whom a message names."""
+    return scene.people(event, "mentions")
+
+
+def direct_message(event: Event, scene: Scene) -> Users:
+    """Whom a message was written to."""
+    return [event.recipient_id]
+
+
+def message(event: Event, scene: Scene) -> Users:
+    """Those who watch the task, and who wrote what it answers; not the holder of a run, whom an instruction reaches as
+    a directive.
+    """
+    if event.recipient_id is not None:
+        return []
+    return (scene.watchers(event) | {scene.answered_author(event)}) - {scene.agent(event)}
+
+
 RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.ASSIGNED: assigned,
     NotificationKind.UNASSIGNED: unassigned,
@@ -212,23 +265,31 @@ RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.DUE_SOON: due_soon,
     NotificationKind.OVERDUE: overdue,
     NotificationKind.INVITED: invited,
+    NotificationKind.MENTION: mention,
+    NotificationKind.DIRECT_MESSAGE: direct_message,
+    NotificationKind.MESSAGE: message,
+    NotificationKind.WATCHED_CHANGED: watched_changed,
 }
+#: In the order of ``NotificationKind``.
+BY_SPECIFICITY = tuple(kind for kind in NotificationKind if kind in RULES)
 
 
-def concerned(event: Event, scene: Scene) -> dict[NotificationKind, set[int]]:
-    """The recipients of each kind of notification about ``event``, of the kinds that the catalogue declares for it.
+def concerned(event: Event, scene: Scene) -> dict[int, NotificationKind]:
+    """Whom ``event`` concerns, each by the most specific of the kinds that the catalogue declares for it.
 
     Never includes the actor. Empty for deleted tasks.
     """
     declared = kinds.CATALOGUE.get(event.kind)
-    if declared is None or (event.task_id not in scene.tasks and event.kind != kinds.MEMBER_INVITED):
+    if declared is None or (event.task_id is not None and event.task_id not in scene.tasks):
         return {}
-    users_by_kind = {}
-    for kind in map(NotificationKind, declared.declared.notifies):
-        users = {user for user in RULES[kind](event, scene) if user is not None and user != event.actor_id}
-        if users:
-            users_by_kind[kind] = users
-    return users_by_kind
+    kind_by_user: dict[int, NotificationKind] = {}
+    for kind in BY_SPECIFICITY:
+        if kind.value not in declared.declared.notifies:
+            continue
+        for user in RULES[kind](event, scene):
+            if user is not None and user != event.actor_id:
+                kind_by_user.setdefault(user, kind)
+    return kind_by_user
 
 
 def members_among(pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -1,8 +1,9 @@
 """A notification in words: one plain sentence, and what somebody wrote with it. The caller escapes them."""
 
-from messaging.models import Notification, NotificationKind
+from messaging.models import Grouped, Notification, NotificationKind
 from tasks.events import kinds
 from tasks.events.declaration import ENGINE
+from tasks.models import Event
 
 #: An icon of the pages for each kind.
 ICONS = {
@@ -19,46 +20,79 @@ ICONS = {
     NotificationKind.DUE_SOON: "due",
     NotificationKind.OVERDUE: "overdue",
     NotificationKind.INVITED: "person_add",
+    NotificationKind.QUESTION_FOR_ME: "waiting",
+    NotificationKind.QUESTION_ANSWERED: "check",
+    NotificationKind.UNDELIVERED: "alert",
+    NotificationKind.MENTION: "person_add",
+    NotificationKind.DIRECT_MESSAGE: "edit",
+    NotificationKind.MESSAGE: "edit",
+    NotificationKind.WATCHED_CHANGED: "in_progress",
 }
 
 
-#: What a burst of each kind says; ``{what}`` is "19 tasks in OPS".
-_BURSTS = {
-    NotificationKind.ASSIGNED: "{who} assigned {what} to you.",
-    NotificationKind.UNASSIGNED: "{who} took {what} from you.",
-    NotificationKind.DECLINED: "{who} declined {what}.",
-    NotificationKind.NOBODY_FOUND: "Nobody can be given {what}.",
-    NotificationKind.COMPLETED: "{who} completed or accepted {what}.",
-    NotificationKind.FAILED: "{what} failed for good.",
-    NotificationKind.STALLED: "{what} make no progress.",
-    NotificationKind.DEPENDENCY_FAILED: "{what} stay blocked: what they depend on failed or was cancelled.",
-    NotificationKind.REVIEW_ASKED: "{what} wait for a review.",
-    NotificationKind.CHANGES_REQUESTED: "{who} requested changes in {what}.",
-    NotificationKind.DUE_SOON: "{what} are due soon.",
-    NotificationKind.OVERDUE: "{what} are overdue.",
+#: What a row says that stands for several of one kind: of one actor, and of several. ``{what}`` is "19 tasks in OPS".
+_PILES = {
+    NotificationKind.ASSIGNED: ("{who} assigned {what} to you.", "{what} were assigned to you."),
+    NotificationKind.UNASSIGNED: ("{who} took {what} from you.", "{what} were taken from you."),
+    NotificationKind.DECLINED: ("{who} declined {what}.", "{what} were declined."),
+    NotificationKind.NOBODY_FOUND: ("Nobody can be given {what}.",) * 2,
+    NotificationKind.COMPLETED: ("{who} completed or accepted {what}.", "{what} are completed."),
+    NotificationKind.FAILED: ("{what} failed for good.",) * 2,
+    NotificationKind.STALLED: ("{what} make no progress.",) * 2,
+    NotificationKind.DEPENDENCY_FAILED: ("{what} stay blocked: what they depend on failed or was cancelled.",) * 2,
+    NotificationKind.REVIEW_ASKED: ("{what} wait for a review.",) * 2,
+    NotificationKind.CHANGES_REQUESTED: ("{who} requested changes in {what}.", "Changes were requested in {what}."),
+    NotificationKind.DUE_SOON: ("{what} are due soon.",) * 2,
+    NotificationKind.OVERDUE: ("{what} are overdue.",) * 2,
+    NotificationKind.QUESTION_ANSWERED: (
+        "{who} answered questions about {what}.",
+        "Questions about {what} were answered.",
+    ),
+    NotificationKind.DIRECT_MESSAGE: ("{who} wrote you {count} messages.", "{count} messages to you in {project}."),
+    NotificationKind.MESSAGE: ("{who} wrote about {what}.", "There are new messages about {what}."),
+    NotificationKind.WATCHED_CHANGED: ("{who} moved {what} that you watch.", "{what} that you watch have moved on."),
 }
 _OFFERED = "{what} are offered to you."
 
 
 def sentence(notification: Notification) -> str:
-    """What happened, in a sentence that names the task, from the catalogue, or of a burst how many; reads the event."""
-    if len(notification.refs) > 1:
-        return _of_burst(notification)
-    event = notification.event
+    """What happened, in a sentence that names the task, from the catalogue; of a group what happened last, or to how
+    many; reads the events.
+    """
+    if notification.refs and notification.grouped == Grouped.KIND:
+        return _of_pile(notification)
+    event, name = notification.shown_event, notification.shown_kind
     kind = kinds.CATALOGUE.get(event.kind)
-    words = kind.notice_of(event, notification.kind) if kind is not None else ""
-    return words or f"{notification.get_kind_display()}: {event.task_ref}"
+    words = (kind.notice_of(event, name) if kind is not None else "") or f"{name.label}: {event.task_ref}"
+    earlier = notification.count - 1
+    return f"{words} {earlier} earlier notice{'s' if earlier > 1 else ''}." if earlier else words
 
 
-def _of_burst(notification: Notification) -> str:
-    event, kind = notification.event, NotificationKind(notification.kind)
-    words = _BURSTS.get(kind, f"{kind.label}: {{what}}.")
-    if kind == NotificationKind.ASSIGNED and not event.actor_name:
+def _of_pile(notification: Notification) -> str:
+    event, kind, actors = notification.last_event, notification.shown_kind, notification.actors
+    by_one, by_several = _PILES.get(kind, (f"{kind.label}: {{what}}.",) * 2)
+    words = by_one if len(actors) == 1 else by_several
+    if kind == NotificationKind.ASSIGNED and not any(actors):
         words = _OFFERED
-    return words.format(who=event.actor_name or ENGINE, what=f"{len(notification.refs)} tasks in {event.project_key}")
+    tasks = len(notification.refs)
+    return words.format(
+        who=event.actor_name or ENGINE,
+        what=f"{tasks} tasks in {event.project_key}" if tasks > 1 else event.task_ref,
+        count=notification.count,
+        project=event.project_key,
+    )
+
+
+#: The members of an event's data in which its actor wrote something.
+_WRITTEN = ("note", "prompt", "body")
 
 
 def note(notification: Notification) -> str:
-    """What the actor wrote with it; untrusted, empty if nothing was written."""
-    text = notification.event.data.get("note", "")
-    return text if isinstance(text, str) else ""
+    """What was written with it, or that it is about; untrusted, empty if nothing was written."""
+    return note_of(notification.shown_event)
+
+
+def note_of(event: Event) -> str:
+    """What the actor of ``event`` wrote; untrusted."""
+    texts = (event.data.get(name) for name in _WRITTEN)
+    return next((text for text in texts if isinstance(text, str) and text), "")

@@ -1,10 +1,12 @@
 """What the tests of notifications share: handling all events at once, and reading who was notified of what."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F
 
 from messaging.models import Notification
 from messaging.notifications.making import prepare
@@ -46,8 +48,16 @@ def notified(cast) -> Callable[..., Notified]:
 
 @pytest.fixture
 def notified_tasks(cast, new_task, notified) -> list[Task]:
-    """Three tasks are assigned to hugo, and one is taken from him again."""
-    made = [new_task(f"Task {number}", assignees=[cast.hugo]) for number in (1, 2, 3)]
+    """Three tasks are assigned to hugo, and one is taken from him again, each hours after the one before."""
+
+    def later() -> None:
+        notified()
+        Notification.objects.update(at=F("at") - timedelta(hours=2))
+
+    made = []
+    for number in (1, 2, 3):
+        made.append(new_task(f"Task {number}", assignees=[cast.hugo]))
+        later()
     assignments.unassign_task(actor=cast.ada.user, task=made[2], note="You have enough <b>to do</b>.")
     notified()
     return made

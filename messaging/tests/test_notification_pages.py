@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from messaging.models import Notification, NotificationKind
+from messaging.models import Notification
 from messaging.notifications import pages
-from messaging.notifications.reading import count_unread, muted_kinds
+from messaging.notifications.reading import count_unread
 from messaging.templatetags import notifications as tags
 from tasks.actions import assignments, projects
 from tasks.actions.tasks import delete_task
@@ -36,6 +36,10 @@ def bell_of(answer) -> str:
 
 def newest(cast) -> int:
     return cast.hugo.user.notifications.latest("pk").pk
+
+
+def last_event(cast) -> int:
+    return cast.hugo.user.notifications.latest("pk").last_event_id
 
 
 @pytest.mark.parametrize("path", ["/", "/agents/", "/reports/", "/tasks/OPS-1", PAGE])
@@ -101,7 +105,7 @@ def test_read_one_marks_it_and_returns_to_the_same_list(hugo, cast, notified_tas
 
 
 def test_read_all_leaves_what_came_after_the_page(hugo, cast, notified_tasks, new_task, notified):
-    up_to = newest(cast)
+    up_to = last_event(cast)
     new_task(assignees=[cast.hugo])
     notified()
     hugo.post(PAGE, {"do": "read_all", "up_to": up_to})
@@ -145,15 +149,6 @@ def test_read_of_a_foreign_notification_is_refused(client, cast, notified_tasks)
     assert count_unread(cast.hugo.user) == 4
 
 
-def test_mute_saves_the_kinds_without_a_tick(hugo, cast):
-    wanted = [kind for kind in NotificationKind.values if kind not in ("completed", "stalled")]
-    answer = hugo.post(PAGE, {"do": "mute", "wanted": wanted}, follow=True)
-    assert muted_kinds(cast.hugo.user) == ["completed", "stalled"]
-    assert "Muted: completed, stalled." in answer.content.decode()
-    hugo.post(PAGE, {"do": "mute", "wanted": NotificationKind.values})
-    assert muted_kinds(cast.hugo.user) == []
-
-
 def test_empty_states_name_the_next_step(client, cast, notified_tasks):
     client.force_login(cast.vera)
     assert "No notifications yet" in client.get(PAGE).content.decode()
@@ -195,6 +190,31 @@ def test_hostile_texts_are_text(hugo, cast, new_task, notified):
     for text in HOSTILE:
         assert "<" not in text or text not in page
     assert page.count("<h1>") == 1
+
+
+def test_row_about_one_task_says_the_last_and_leads_to_it(hugo, cast, new_task, notified):
+    task = new_task("Keys", assignees=[cast.hugo])
+    notified()
+    assignments.unassign_task(actor=cast.ada.user, task=task, note="Not now.")
+    notified()
+    page = hugo.get(PAGE)
+    assert shown(page) == ["ada unassigned you from OPS-1. 1 earlier notice."]
+    head = Notification.objects.heads().get()
+    assert f'href="?bundle={head.pk}"' in page.content.decode()
+    assert 'href="/tasks/OPS-1"' in page.content.decode()
+    assert "Not now." in page.content.decode()
+    assert shown(hugo.get(f"{PAGE}?kind=assigned")) == shown(page), "found by what is behind it too"
+    assert len(shown(hugo.get(f"{PAGE}?bundle={head.pk}"))) == 2
+
+
+def test_read_all_leaves_a_row_that_has_grown_since(hugo, cast, new_task, notified):
+    task = new_task(assignees=[cast.hugo])
+    notified()
+    up_to = last_event(cast)
+    assignments.unassign_task(actor=cast.ada.user, task=task)
+    notified()
+    hugo.post(PAGE, {"do": "read_all", "up_to": up_to})
+    assert count_unread(cast.hugo.user) == 1
 
 
 def test_burst_leads_to_each_of_it(hugo, cast, new_task, notified):

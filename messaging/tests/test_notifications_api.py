@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from messaging.api.notifications import NotificationOutput
-from messaging.models import MutedKind, Notification
+from messaging.models import KindChoice, Notification
 from messaging.notifications.reading import count_unread
 from tasks.actions import projects, tasks
 from tasks.models import Event, Role
@@ -149,18 +149,59 @@ def test_unread_is_in_me_and_in_each_reply_about_a_run(api, cast, new_task, noti
 
 
 def test_mute_is_kept_per_user_and_replaced_as_a_whole(api, cast):
-    assert api.hugo.get("/notifications/preferences").json() == {"muted": []}
-    assert api.hugo.patch("/notifications/preferences", {"muted": ["overdue", "completed"]}).json() == {
-        "muted": ["completed", "overdue"]
-    }
-    assert api.atlas.get("/notifications/preferences").json() == {"muted": []}
-    assert api.hugo.patch("/notifications/preferences", {"muted": ["overdue", "overdue"]}).json() == {
-        "muted": ["overdue"]
-    }
-    assert MutedKind.objects.count() == 1
+    def muted(caller) -> list[str]:
+        return caller.get("/notifications/preferences").json()["muted"]
+
+    assert muted(api.hugo) == []
+    answer = api.hugo.patch("/notifications/preferences", {"muted": ["overdue", "completed"]})
+    assert answer.json()["muted"] == ["completed", "overdue"]
+    assert muted(api.atlas) == []
+    answer = api.hugo.patch("/notifications/preferences", {"muted": ["overdue", "overdue"]})
+    assert answer.json()["muted"] == ["overdue"]
+    assert KindChoice.objects.count() == 1, "what is as by default needs no row"
     answer = api.hugo.patch("/notifications/preferences", {"muted": ["failed", "nothing"]})
     assert answer.status_code == 400
-    assert api.hugo.get("/notifications/preferences").json() == {"muted": ["overdue"]}
+    assert muted(api.hugo) == ["overdue"]
+
+
+def test_preferences_change_what_is_sent_and_keep_the_rest(api, cast):
+    body = {
+        "channels": {"overdue": {"email": "daily"}, "mention": {"page": False}},
+        "quiet": {"from": "22:00", "until": "07:30"},
+        "time_zone": "Europe/Vienna",
+        "urgent_anyway": True,
+    }
+    changed = api.hugo.patch("/notifications/preferences", body).json()
+    assert changed["channels"]["overdue"] == {"page": True, "browser": False, "email": "daily"}
+    assert changed["channels"]["mention"] == {"page": False, "browser": True, "email": "daily"}
+    assert (changed["quiet"], changed["digest_at"]) == ({"from": "22:00", "until": "07:30"}, "08:00")
+    assert changed["muted"] == [], "a mention still comes by e-mail"
+    after = api.hugo.patch("/notifications/preferences", {"digest_at": "18:15"}).json()
+    assert after == changed | {"digest_at": "18:15"}
+    after = api.hugo.patch("/notifications/preferences", {"quiet": None}).json()
+    assert (after["quiet"], after["time_zone"]) == (None, "Europe/Vienna")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"channels": {"mentoin": {"page": True}}}, "channels: There is no kind 'mentoin'; did you mean 'mention'?"),
+        ({"channels": {"mention": {"email": "weekly"}}}, "channels: mention: email: "),
+        ({"channels": {"mention": {"sms": True}}}, "channels: mention: sms: "),
+        ({"quiet": {"from": "25:00", "until": "07:00"}}, "quiet: from: Must be a time such as 22:00."),
+        ({"quiet": {"from": "22:00"}}, "quiet: until: "),
+        ({"time_zone": "Europe/Vien"}, "time_zone: There is no time zone 'Europe/Vien'"),
+        ({"digest_at": None}, "digest_at: "),
+        ({"digest_at": 8}, "digest_at: Must be a time such as 22:00."),
+        ({"muted": [], "channels": {}}, "muted: Send either muted or channels."),
+    ],
+)
+def test_preferences_with_a_bad_body_say_what_is_wrong_and_change_nothing(api, body, detail):
+    before = api.hugo.get("/notifications/preferences").json()
+    answer = api.hugo.patch("/notifications/preferences", {"urgent_anyway": True} | body)
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(detail), answer.json()["detail"]
+    assert api.hugo.get("/notifications/preferences").json() == before
 
 
 def test_list_costs_the_same_queries_for_any_number(api, cast, notified_tasks, new_task, notified):

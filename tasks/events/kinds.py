@@ -212,6 +212,7 @@ TASK_STATUS_CHANGED = _kind(
         "failed": phrases.notice_failed,
         "review_asked": phrases.notice_review_asked,
         "changes_requested": "{who} requested changes to {ref}.",
+        "watched_changed": phrases.notice_watched,
     },
     brings_work=lambda data: data.get("to") == Status.NOT_STARTED,
     wakes_matching=True,
@@ -337,6 +338,26 @@ MESSAGE_POSTED = _kind(
         "mentions": Datum(TEXTS, "Slugs or usernames of the members whom it mentions.", optional=True),
     },
     says=Said("wrote a message", "edit"),
+    notifies={
+        "mention": phrases.notice_mention,
+        "direct_message": "{who} wrote you a message.",
+        "message": "{who} wrote about {ref}.",
+    },
+)
+
+# Who follows a task: only for themselves
+
+TASK_WATCHED = _kind(
+    "task.watched",
+    "Somebody chose to watch a task; only they see this event.",
+    data={},
+    says=Said("started to watch the task", "bell"),
+)
+TASK_UNWATCHED = _kind(
+    "task.unwatched",
+    "Somebody chose not to watch a task any more; only they see this event.",
+    data={},
+    says=Said("stopped watching the task", "bell"),
 )
 MESSAGE_EDITED = _kind(
     "message.edited",
@@ -464,6 +485,7 @@ MEMBER_REMOVED = _kind(
 
 # Notifications: only for their recipients
 
+_ALERT: Final = Datum(FLAG, "True if its recipient wants a browser to show it by itself.", optional=True)
 NOTIFICATION_CREATED = _kind(
     "notification.created",
     "A notification was created; only its recipient sees this event.",
@@ -471,15 +493,17 @@ NOTIFICATION_CREATED = _kind(
         "notification": Datum(NUMBER, "Its id."),
         "notification_kind": Datum(TEXT, "Its kind, as in the list of notifications."),
         "count": Datum(NUMBER, "For how many it stands, if they are more.", optional=True),
+        "alert": _ALERT,
     },
     says=Said("Somebody was notified", "bell"),
 )
 NOTIFICATION_EXTENDED = _kind(
     "notification.extended",
-    "An unread notification now stands for more of the same burst; only its recipient sees this event.",
+    "An unread notification now stands for more that belongs to it; only its recipient sees this event.",
     data={
         "notification": Datum(NUMBER, "Its id."),
         "count": Datum(NUMBER, "For how many it stands now."),
+        "alert": _ALERT,
     },
     says=Said("Somebody was notified of more", "bell"),
 )

@@ -6,6 +6,7 @@
 from typing import TYPE_CHECKING, Final
 
 from tasks.events.declaration import Said
+from tasks.transitions import Status
 from tasks.verbs.catalogue import done_by
 
 if TYPE_CHECKING:
@@ -93,6 +94,14 @@ def notice_failed(event: "Event") -> str:
 
 def notice_review_asked(event: "Event") -> str:
     return f"{'{agent}' if event.agent_slug else '{who}'} submitted a result for {{ref}}; it waits for a review."
+
+
+def notice_mention(event: "Event") -> str:
+    return f"{{who}} mentioned you in {'{ref}' if event.task_ref else 'the channel of {project}'}."
+
+
+def notice_watched(event: "Event") -> str:
+    return f"{{who}} moved {{ref}} to “{Status(event.data['to']).label}”."
 
 
 def _why_blocked(event: "Event") -> str:

@@ -174,6 +174,8 @@ MATRIX = [
     ("api-events", "get", "/events", None, ANY_CALLER),
     ("api-events", "get", "/events?project=OPS", None, READS),
     ("api-events", "get", "/events?task=OPS-1", None, READS),
+    ("api-task-watch", "put", "/tasks/OPS-1/watch", None, READS),
+    ("api-task-watch", "delete", "/tasks/OPS-1/watch", None, READS),
     ("api-notifications", "get", "/notifications", None, ANY_CALLER),
     ("api-notifications-unread", "get", "/notifications/unread", None, ANY_CALLER),
     ("api-notifications-read", "post", "/notifications/read", {"all": True}, ANY_CALLER),
@@ -269,7 +271,14 @@ def scene(cast, new_task, let_lease_end):
     token = AgentToken.objects.filter(agent=cast.atlas).first()
     event = Event.objects.filter(task=task["OPS-3"]).first()
     notification = apps.get_model("messaging.Notification").objects.create(
-        recipient=cast.ada.user, kind="completed", event=event, project=cast.ops, task=task["OPS-3"], at=event.at
+        recipient=cast.ada.user,
+        kind="completed",
+        event=event,
+        project=cast.ops,
+        task=task["OPS-3"],
+        at=event.at,
+        last_event=event,
+        last_kind="completed",
     )
     invitation, of_agent = (
         Invitation.objects.create(

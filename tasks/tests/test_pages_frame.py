@@ -100,6 +100,7 @@ def test_pages_have_no_inline_script_or_style(client, cast):
         ("/reports/", "Reports"),
         ("/api/v1/docs", "API"),
         ("/notifications/", None),
+        ("/notifications/settings/", None),
     ],
 )
 def test_navigation_shows_where_the_reader_is(client, hugo, path, here):

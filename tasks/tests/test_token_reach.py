@@ -148,7 +148,14 @@ def test_notifications_of_other_projects_are_neither_listed_nor_counted_nor_read
     for task in (new_task("Hidden plan"), new_task("Ours", project=two.other, actor=two.mona.user)):
         event = Event.objects.filter(task=task).first()
         notifications.create(
-            recipient=two.hugo.user, kind="completed", event=event, project=task.project, task=task, at=event.at
+            recipient=two.hugo.user,
+            kind="completed",
+            event=event,
+            project=task.project,
+            task=task,
+            at=event.at,
+            last_event=event,
+            last_kind="completed",
         )
     client = token_for(two.hugo, actor=two.hugo.user, projects=["OTHER"])
     assert [row["title"] for row in client.get("/api/v1/notifications").json()["results"]] == ["Ours"]
