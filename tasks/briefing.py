@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.db.models.functions import Coalesce
 
-from tasks.models import Artifact, Dependency, Review, Run, RunStatus, Task, Verdict
+from tasks.models import Artifact, Dependency, Review, ReviewComment, Run, RunStatus, Task, Verdict
 from tasks.replies import answers_for
 
 
@@ -57,8 +57,10 @@ def _add_earlier_runs(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> N
         )
         if other.checkpoint:
             context["checkpoint"] = other.checkpoint
-    reviews = Review.objects.filter(run__task__in=by_task, verdict=Verdict.CHANGES_REQUESTED).select_related(
-        "run", "reviewer"
+    reviews = (
+        Review.objects.filter(run__task__in=by_task, verdict=Verdict.CHANGES_REQUESTED)
+        .select_related("run", "reviewer")
+        .prefetch_related(with_comments())
     )
     for review in reviews:
         contexts[by_task[review.run.task_id].pk]["feedback"].append(
@@ -67,8 +69,27 @@ def _add_earlier_runs(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> N
                 "reviewer": review.reviewer.get_username() if review.reviewer else None,
                 "note": review.note,
                 "at": review.created_at,
+                "comments": [_comment(comment) for comment in review.comments.all()],
             }
         )
+
+
+def with_comments() -> Prefetch:
+    """The comments of reviews, each with its artifact but not the content of that."""
+    return Prefetch("comments", ReviewComment.objects.select_related("artifact").defer("artifact__content"))
+
+
+def _comment(comment: ReviewComment) -> dict[str, Any]:
+    """A comment on a line as the next run reads it; for a diff with its place in the file."""
+    place = {"path": comment.path, "side": comment.side, "path_line": comment.path_line} if comment.side else {}
+    return {
+        "artifact": comment.artifact.name,
+        "artifact_id": comment.artifact_id,
+        "line": comment.line,
+        "quote": comment.quote,
+        **place,
+        "body": comment.body,
+    }
 
 
 def _add_dependencies(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ from tasks.actions.funnel import (
     stop,
     verb,
 )
+from tasks.actions.line_comments import comments_on, store_comments
 from tasks.actions.plans import changed_plan
 from tasks.actions.runs import SUMMARY_IN_EVENT, Finished, bring_result, finishing_status
 from tasks.errors import Invalid, NotFound
@@ -39,8 +40,12 @@ def authored_run(task: Task) -> Run | None:
 
 
 @verb(catalogue.APPROVE)
-def approve_task(*, actor: "User", task: Task, note: str = "") -> Finished:
+def approve_task(
+    *, actor: "User", task: Task, note: str = "", comments: list[dict[str, Any]] | None = None
+) -> Finished:
     """Accept the result in review: the task is completed, and what waited for it becomes ready.
+
+    ``comments``: ``{"artifact": id, "line", "body"}`` each, on lines of its artifacts.
 
     Raises ``NotPermitted`` (the author never approves their own work), ``IllegalTransition``.
     """
@@ -48,17 +53,21 @@ def approve_task(*, actor: "User", task: Task, note: str = "") -> Finished:
     run = authored_run(task)
     require(actor, "approve", task, run=run)
     require_legal(catalogue.APPROVE, task)
+    on_lines = comments_on(run, comments)
     held = hold([task], Status.COMPLETED)
     moved = move(task, "approve", Status.COMPLETED, held=held, actor=actor, completed_at=held.at)
     if run is not None:
-        Review.objects.create(run=run, reviewer=actor, verdict=Verdict.APPROVED, note=note, created_at=held.at)
-    record(status_changed(task, moved, held=held, actor=actor, run=run, note=note), *moved.around)
+        verdict = {"reviewer": actor, "verdict": Verdict.APPROVED, "note": note, "created_at": held.at}
+        store_comments(Review.objects.create(run=run, **verdict), on_lines)
+    facts: dict[str, Any] = {"note": note, "comments": len(on_lines) or None}
+    record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     return Finished(task, [other.ref for other in moved.unblocked])
 
 
 @verb(catalogue.REQUEST_CHANGES)
-def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
-    """Send the result in review back to its author, who stays assigned and gets ``note`` with the next run.
+def request_changes(*, actor: "User", task: Task, note: str = "", comments: list[dict[str, Any]] | None = None) -> Task:
+    """Send the result in review back to its author, who stays assigned and gets ``note`` with the next run, and the
+    ``comments`` on lines of its artifacts, ``{"artifact": id, "line", "body"}`` each.
 
     Raises ``NotPermitted``, ``IllegalTransition``, ``Invalid`` without a note.
     """
@@ -66,15 +75,16 @@ def request_changes(*, actor: "User", task: Task, note: str = "") -> Task:
     run = authored_run(task)
     require(actor, "request_changes", task, run=run)
     require_legal(catalogue.REQUEST_CHANGES, task)
+    on_lines = comments_on(run, comments)
     held = hold([task], Status.NOT_STARTED)
     moved = move(task, "request_changes", Status.NOT_STARTED, held=held, actor=actor)
     assigned: list[Agent] = []
     if run is not None:
         review = {"reviewer": actor, "verdict": Verdict.CHANGES_REQUESTED, "note": note, "created_at": held.at}
-        Review.objects.create(run=run, **review)
+        store_comments(Review.objects.create(run=run, **review), on_lines)
         if role_in(run.agent.user, task.project) not in (None, Role.VIEWER):
             assigned = add_assignments(task, [run.agent], actor=actor, now=held.at)
-    facts: dict[str, Any] = {"note": note, "agents": slugs(assigned)}
+    facts: dict[str, Any] = {"note": note, "agents": slugs(assigned), "comments": len(on_lines) or None}
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     return task
 

@@ -203,6 +203,7 @@ TASK_STATUS_CHANGED = _kind(
         "retryable": Datum(FLAG, "Whether a retry may help.", optional=True),
         "retry_after_seconds": Datum(NUMBER, "The rest that the agent asked for.", optional=True),
         "artifacts": Datum(NUMBER, "How many artifacts came with the result.", optional=True),
+        "comments": Datum(NUMBER, "How many lines of them a review commented on.", optional=True),
     },
     says=phrases.says_moved,
     notifies={

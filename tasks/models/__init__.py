@@ -1,7 +1,7 @@
 """The data, by concern."""
 
 from tasks.models.agent import Agent, AgentKind, AgentSkill, AgentToken, Availability, Skill
-from tasks.models.artifact import Artifact, ArtifactKind
+from tasks.models.artifact import Artifact, ArtifactKind, ReviewComment
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.invitation import Invitation, InvitationEnd
@@ -65,6 +65,7 @@ __all__ = [
     "Reaction",
     "RequiredSkill",
     "Review",
+    "ReviewComment",
     "Role",
     "Run",
     "RunStatus",

@@ -1,10 +1,10 @@
-"""Artifacts: what a run hands over besides its result."""
+"""Artifacts: what a run hands over besides its result, and what reviews say about their lines."""
 
 from django.db import models
 from django.db.models import Q
 
 from taskproject.texts import LONGEST_URL
-from tasks.models.run import Run
+from tasks.models.run import Review, Run
 from tasks.querysets import ArtifactQuerySet
 
 
@@ -56,3 +56,26 @@ class Artifact(models.Model):
     def data(self) -> bytes:
         """What ``sha256`` and ``size`` are of: the content, or the address of a link."""
         return self.url.encode() if self.kind == ArtifactKind.LINK else bytes(self.content)
+
+
+class ReviewComment(models.Model):
+    """What a reviewer wrote about one line of a text or diff of the reviewed run, together with the verdict.
+
+    It carries the line as it was, and for a diff where that stands: the next run reads it without the artifact.
+    """
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="comments")
+    artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="comments")
+    line = models.PositiveIntegerField(help_text="Of the artifact, counted from 1.")
+    quote = models.CharField(max_length=500, blank=True, help_text="The start of that line; untrusted.")
+    path = models.CharField(max_length=500, blank=True, help_text="Of a diff: the file; untrusted.")
+    side = models.CharField(max_length=3, blank=True, help_text="Of a diff: `old` for a removed line, else `new`.")
+    path_line = models.PositiveIntegerField(null=True, blank=True, help_text="The line in that file, on that side.")
+    body = models.TextField(max_length=10_000)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(name="review_comment_line_from_1", condition=Q(line__gte=1))]
+
+    def __str__(self) -> str:
+        return f"comment on line {self.line} of artifact {self.artifact_id}"

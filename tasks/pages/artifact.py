@@ -1,6 +1,7 @@
 """The page of one artifact: its facts, and the lines of a text or diff, numbered and escaped, a thousand at a time."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -10,10 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from tasks import clock
 from tasks.contents import lines_of
 from tasks.diffs import DiffLine, read_diff
-from tasks.models import Artifact, ArtifactKind
+from tasks.models import Artifact, ArtifactKind, ReviewComment
+from tasks.pages import verbs
 from tasks.pages.task import find_task
+from tasks.using.openness import Scene
 
 LINES = 1_000
 LONGEST_LINE = 2_000
@@ -27,6 +31,7 @@ class ShownLine:
     text: str
     is_cut: bool = False
     place: DiffLine | None = None
+    comments: Sequence[ReviewComment] = ()
 
     @property
     def kind(self) -> str:
@@ -53,14 +58,19 @@ def slice_of(total: int, line: str) -> Slice:
 
 
 def shown_lines(artifact: Artifact, part: Slice) -> list[ShownLine]:
-    """The lines of ``part``."""
+    """The lines of ``part``, each with the comments of reviews on it."""
     texts = lines_of(artifact.data)
+    comments: dict[int, list[ReviewComment]] = defaultdict(list)
+    placed = artifact.comments.filter(line__range=(part.first, part.last))
+    for comment in placed.select_related("review__reviewer__agent").order_by("review__created_at", "pk"):
+        comments[comment.line].append(comment)
     places: Iterator[DiffLine | None] = iter(())
     if artifact.kind == ArtifactKind.DIFF:
         places = islice(read_diff(texts), part.first - 1, None)
     shown = []
     for number, text in enumerate(texts[part.first - 1 : part.last], part.first):
-        shown.append(ShownLine(number, text[:LONGEST_LINE], len(text) > LONGEST_LINE, next(places, None)))
+        cut = len(text) > LONGEST_LINE
+        shown.append(ShownLine(number, text[:LONGEST_LINE], cut, next(places, None), comments.get(number, ())))
     return shown
 
 
@@ -74,6 +84,10 @@ def artifact(request: HttpRequest, ref: str, pk: int) -> HttpResponse:
         raise Http404
     context: dict[str, Any] = {"task": task, "artifact": shown, "run": shown.run}
     if shown.has_lines:
+        scene = Scene(request.user, task, clock.now())  # type: ignore[arg-type]
+        if not shown.is_late and scene.judged is not None and scene.judged.pk == shown.run_id:
+            offers = [offer for offer in verbs.offers_of(scene) if offer.takes_comments]
+            context |= {"offers": offers, "judged": scene.judged}
         part = slice_of(shown.lines, request.GET.get("line", ""))
         context |= {"slice": part, "lines": shown_lines(shown, part), "longest_line": LONGEST_LINE}
     return render(request, "tasks/artifact.html", context)

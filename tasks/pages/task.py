@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from taskproject.strict_json import pretty
 from tasks import clock
 from tasks.assignment.decisions import decision_that_holds
+from tasks.briefing import with_comments
 from tasks.events.words import read_timeline
 from tasks.finding import task_named
 from tasks.models import Artifact, Assignment, Priority, Run, RunStatus, Task
@@ -169,7 +171,7 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
     runs = list(
         Run.objects.filter(task=task)
         .select_related("agent")
-        .prefetch_related("reviews__reviewer__agent")
+        .prefetch_related("reviews__reviewer__agent", Prefetch("reviews__comments", with_comments().queryset))
         .order_by("-number")[: RUNS + 1]
     )
     active = next((run for run in runs if run.ended_at is None), None)
@@ -214,6 +216,7 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "rests_until": task.ready_at(now) if task.is_resting(now) else None,
         "next_attempt": task.attempts + 1,
         "offers": verbs.offers_of(scene, refused),
+        "judged": scene.judged,
         "is_refused": refused is not None,
         "timeline": timeline,
         "older": older,

@@ -9,6 +9,7 @@ from tasks.using.forms import InputForm
 from tasks.using.openness import Scene
 from tasks.using.posting import posted_verb, press, sentence
 from tasks.verbs import Door, On, Verb
+from tasks.verbs.fields import LineComments
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -25,6 +26,11 @@ class Offer:
     @property
     def is_of_run(self) -> bool:
         return self.verb.on is On.RUN
+
+    @property
+    def takes_comments(self) -> bool:
+        """Whether comments on lines of artifacts, which are collected beforehand, go with it."""
+        return any(isinstance(field, LineComments) for field in self.verb.fields)
 
     @property
     def is_simple(self) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from taskproject.strict_json import DECODER
 from tasks.errors import DomainError, Invalid
 from tasks.models import Run, Task
 from tasks.permissions import agent_of
@@ -9,6 +10,7 @@ from tasks.using.calling import outcome, use
 from tasks.using.forms import InputForm
 from tasks.verbs import Door, On, Verb
 from tasks.verbs.catalogue import at
+from tasks.verbs.fields import LineComments
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -25,7 +27,7 @@ def press(verb: Verb | None, *, actor: "User", task: Task, data: Any) -> str:
     """Use ``verb`` as the posted form says; returns a sentence about the outcome. Raises ``DomainError``."""
     if verb is None:
         raise Invalid({"verb": "There is no such button."})
-    values = InputForm(verb, task, data).values()
+    values = InputForm(verb, task, data).values() | _collected(verb, data)
     if verb.on is On.RUN:
         used_on: dict[str, Any] = {"run_id": _own_run(actor, task, data.get("run", "")).pk}
     elif verb.on is On.ENDED_RUN:
@@ -33,6 +35,19 @@ def press(verb: Verb | None, *, actor: "User", task: Task, data: Any) -> str:
     else:
         used_on = {"task": task}
     return outcome(verb, task.ref, use(verb, actor=actor, values=values, **used_on))
+
+
+def _collected(verb: Verb, data: Any) -> dict[str, Any]:
+    """What a page's script has collected for the form, as JSON; nothing without it."""
+    collected = {}
+    for field in verb.fields:
+        text = data.get(field.name, "").strip() if isinstance(field, LineComments) else ""
+        if text:
+            try:
+                collected[field.name] = DECODER.decode(text)
+            except (ValueError, RecursionError):
+                raise Invalid({field.name: "The page sent something else than comments; load it again."}) from None
+    return collected
 
 
 def sentence(error: DomainError, verb: Verb | None) -> str:

@@ -427,6 +427,14 @@ def _wrong_artifact(artifact: Mapping[str, Any]) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LineComments(Records):
+    """Comments on lines of artifacts; on pages their script collects them while somebody reads."""
+
+    by_hand: bool = False
+    most: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
 class Criteria(Records):
     """How each criterion of the task was met; on a form, a box to tick for each."""
 

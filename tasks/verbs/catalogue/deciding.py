@@ -1,7 +1,7 @@
 """The verbs of those who judge results and decide about a task as a whole."""
 
 from tasks.transitions import Status
-from tasks.verbs.catalogue.shared import EVERYWHERE, MANAGERS, REVIEWERS, note
+from tasks.verbs.catalogue.shared import EVERYWHERE, LINE_COMMENTS, MANAGERS, REVIEWERS, note
 from tasks.verbs.declaration import Answer, Door, Need, On, Verb
 
 APPROVE = Verb(
@@ -13,7 +13,7 @@ APPROVE = Verb(
     help="The task is completed; what waits for it becomes ready.",
     in_api=REVIEWERS,
     row="approve",
-    fields=(note(),),
+    fields=(note(), LINE_COMMENTS),
     doors=EVERYWHERE,
     primary=True,
     tag="review",
@@ -27,12 +27,15 @@ REQUEST_CHANGES = Verb(
     help="The author gets the task again, with your note.",
     in_api=REVIEWERS,
     row="request_changes",
-    fields=(note(missing="Say what should change."),),
+    fields=(note(missing="Say what should change."), LINE_COMMENTS),
     doors=EVERYWHERE,
     icon="back",
     tag="review",
     operation="request_changes",
-    example={"note": "Please add a test."},
+    example={
+        "note": "Please add a test.",
+        "comments": [{"artifact": 7, "line": 12, "body": "This fails when the list is empty."}],
+    },
 )
 ADOPT = Verb(
     name="adopt",

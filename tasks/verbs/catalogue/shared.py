@@ -1,12 +1,25 @@
 """Words, doors and fields that several declarations share."""
 
 from tasks.verbs.declaration import Door
-from tasks.verbs.fields import Text
+from tasks.verbs.fields import LineComments, Text, Whole
 
 EVERYWHERE = frozenset({Door.API, Door.PAGE, Door.BOARD, Door.ADMIN, Door.BULK})
 BY_THE_HOLDER = EVERYWHERE - {Door.BULK}
 MANAGERS = "Managers only."
 REVIEWERS = "Managers and reviewers, never the author."
+
+
+LINE_COMMENTS = LineComments(
+    name="comments",
+    label="Comments on lines",
+    help="On lines of a text or diff among the artifacts of the result, counted from 1. With request_changes they go to"
+    " the next run.",
+    parts=(
+        Whole(name="artifact", label="Artifact", help="Its id.", required=True, missing="Name its id.", least=1),
+        Whole(name="line", label="Line", required=True, missing="Say which line.", least=1),
+        Text(name="body", label="Comment", required=True, missing="Write something.", most=10_000, lines=3),
+    ),
+)
 
 
 def note(help: str = "", *, most: int = 10_000, missing: str = "") -> Text:
