@@ -338,7 +338,7 @@ MESSAGE_POSTED = _kind(
         "to": Datum(TEXT, "Slug or username of the other, if it is direct.", optional=True),
         "mentions": Datum(TEXTS, "Slugs or usernames of the members whom it mentions.", optional=True),
     },
-    says=Said("wrote a message", "edit"),
+    says=Said("wrote a message", "message"),
     notifies={
         "mention": phrases.notice_mention,
         "direct_message": "{who} wrote you a message.",

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from tasks.events import kinds
 from tasks.events.declaration import ENGINE, Said
-from tasks.models import Event, Task
+from tasks.models import Event
 from tasks.transitions import Status
 
-SHOWN = 100
 #: Long texts are cut to this length if an event is shown as one sentence; elsewhere they are shown in full.
 CUT = 300
 #: Members of an event's data that contain what somebody wrote.
@@ -69,14 +68,3 @@ def sentence(event: Event) -> str:
 def in_words(events: Iterable[Event]) -> list[Entry]:
     """An entry for each of ``events``, in their order."""
     return [_entry(event) for event in events]
-
-
-def read_timeline(task: Task, before: int | None = None) -> tuple[list[Entry], int | None]:
-    """The latest entries of ``task``, or those before an event id; and the id for the next older page, if any."""
-    # Private events, such as notifications, are not part of the task's history.
-    events = Event.objects.filter(task=task, recipient__isnull=True).order_by("-pk")
-    if before is not None:
-        events = events.filter(pk__lt=before)
-    page = list(events[: SHOWN + 1])
-    older = page[SHOWN - 1].pk if len(page) > SHOWN else None
-    return in_words(page[:SHOWN]), older

@@ -1,5 +1,6 @@
 """Messages: what people and agents say to each other, and what staff tell the holder of a run."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +27,8 @@ class MessageKind(models.TextChoices):
     STOP = "stop", "Stop"
 
 
+#: How long its author may edit a message.
+EDITABLE = timedelta(minutes=5)
 #: Those that reach the holder of a run as directives.
 DIRECTIVES = (MessageKind.INSTRUCTION, MessageKind.STOP)
 

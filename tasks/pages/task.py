@@ -18,12 +18,13 @@ from taskproject.strict_json import pretty
 from tasks import clock
 from tasks.assignment.decisions import decision_that_holds
 from tasks.briefing import with_comments
-from tasks.events.words import read_timeline
 from tasks.finding import task_named
+from tasks.flow import Show, read_flow
 from tasks.models import Artifact, Assignment, Priority, Run, RunStatus, Task
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
+from tasks.pages.composer import composer_of
 from tasks.permissions import may
 from tasks.transitions import Status, has_result
 from tasks.using.openness import Scene
@@ -32,6 +33,7 @@ from tasks.verbs import catalogue
 NEIGHBOURS = 50
 RUNS = 20
 RESULT_SHOWN = 20_000
+SHOWS = ((Show.ALL, "All"), (Show.CONVERSATION, "Conversation"), (Show.ACTIVITY, "History"))
 
 
 @dataclass
@@ -191,7 +193,10 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
     ]
     judged = next((a.run for a in ended if a.run.status == RunStatus.COMPLETED or a.run.adopted_at), None)
     before = request.GET.get("before", "")
-    timeline, older = read_timeline(task, int(before) if before.isdecimal() and len(before) < 19 else None)
+    before = before if before.isascii() and before.isdecimal() and len(before) < 17 else ""
+    wanted = request.GET.get("show", "")
+    show = Show(wanted) if wanted in set(Show) else Show.ALL
+    composer = composer_of(task, user, now=now)
     return {
         "task": task,
         "now": now,
@@ -218,8 +223,13 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "offers": verbs.offers_of(scene, refused),
         "judged": scene.judged,
         "is_refused": refused is not None,
-        "timeline": timeline,
-        "older": older,
+        "flow": read_flow(
+            task, user, now=now, show=show, before=int(before) if before else None, may_write=composer is not None
+        ),
+        "show": show,
+        "shows": SHOWS,
+        "here": request.get_full_path(),
+        "composer": composer,
         "is_older_page": bool(before),
         "may_edit": user.is_staff and may(user, "edit", task),
     }

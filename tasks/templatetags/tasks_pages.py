@@ -70,6 +70,12 @@ def avatar_of(user: "User | AnonymousUser") -> SafeString:
     return _avatar(name_of(user) or "?", agent.kind if agent else AgentKind.HUMAN.value)
 
 
+@register.simple_tag
+def avatar_of_name(name: str, user: "User | None") -> SafeString:
+    """The initials of whoever wrote under ``name``; ``user`` is None where the account is gone or was never here."""
+    return avatar_of(user) if user is not None else _avatar(name.lower() or "?", AgentKind.HUMAN.value)
+
+
 def in_words(moment: datetime, now: datetime) -> str:
     """How far ``moment`` is from ``now``: ``just now``, ``5 min ago``, ``in 3 h``, or the date if over a month away."""
     seconds = (moment - now).total_seconds()

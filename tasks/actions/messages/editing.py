@@ -1,6 +1,5 @@
 """What happens to a message after it was written: its author corrects it, and others react to it."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
@@ -15,14 +14,14 @@ from tasks.errors import Invalid, NotFound, NotPermitted, TooLateToEdit
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import DirectiveState, Message, MessageEdit, MessageKind, Reaction
+from tasks.models.message import EDITABLE
 from tasks.permissions import require_in_project
 from tasks.verbs.catalogue import POST_MESSAGE
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: How long its author may edit a message, and how often.
-EDITABLE = timedelta(minutes=5)
+#: How often its author may edit a message.
 MOST_EDITS = 20
 #: Different emojis under one message.
 MOST_EMOJIS = 20
