@@ -31,6 +31,7 @@ class Ticked:
     """How many of each kind one tick handled."""
 
     expired: int = 0
+    revoked: int = 0
     undeferred: int = 0
     stalled: int = 0
     due_soon: int = 0
@@ -60,13 +61,10 @@ def tick() -> Ticked:
     """Do everything that is due now. Safe beside other engines; raises one of ``AWAY`` if the database is away."""
     passing_time.begin_tick()
     done = Ticked()
-    while runs := passing_time.expired_runs():
-        ended = sum(_expire(run) for run in runs)
-        done.expired += ended
-        if not ended:
-            break
+    done.expired = _end_all(passing_time.expired_runs, passing_time.expire_run)
     if done.expired:
         passing_time.count_lost_leases(done.expired)
+    done.revoked = _end_all(passing_time.unstopped_runs, passing_time.revoke_run)
     done.undeferred = _until_few(passing_time.wake_deferred)
     done.stalled = _until_few(passing_time.report_stalled)
     done.due_soon = _until_few(passing_time.report_due_soon)
@@ -74,14 +72,25 @@ def tick() -> Ticked:
     return done
 
 
-def _expire(run: Run) -> bool:
-    """End leases one by one: a run that fails must not keep the leases of all others from ending."""
+def _end_all(due: Callable[[], list[Run]], end: Callable[..., bool]) -> int:
+    """End runs batch by batch, until none can be; returns how many."""
+    total = 0
+    while runs := due():
+        ended = sum(_end(run, end) for run in runs)
+        total += ended
+        if not ended:
+            break
+    return total
+
+
+def _end(run: Run, end: Callable[..., bool]) -> bool:
+    """End runs one by one: one that fails must not keep all others from ending."""
     try:
-        return passing_time.expire_run(run=run)
+        return end(run=run)
     except AWAY:
         raise
     except Exception:
-        logger.exception("The lease of run %s of task %s could not be ended; the others are.", run.number, run.task_id)
+        logger.exception("Run %s of task %s could not be ended; the others are.", run.number, run.task_id)
         return False
 
 

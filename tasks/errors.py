@@ -23,18 +23,22 @@ __all__ = [
     "Contended",
     "CursorExpired",
     "DependencyCycle",
+    "DirectiveEnded",
     "DomainError",
     "IllegalTransition",
     "Invalid",
     "InvitationEnded",
     "LeaseLost",
     "MissingSkill",
+    "NoActiveRun",
     "NotAssignee",
     "NotAuthenticated",
     "NotFound",
     "NotPermitted",
     "NotReady",
     "PausedInProject",
+    "StopRequested",
+    "TooManyDirectives",
     "VersionMismatch",
     "nearest",
     "unknown_name",
@@ -160,6 +164,40 @@ class LeaseLost(DomainError):
             f"Stop working on it and write no results.{tail}",
             about=ref,
             reason=reason,
+        )
+
+
+class NoActiveRun(DomainError):
+    """An instruction or stop for a task that nobody is working on."""
+
+    code, status, title = "no_active_run", 409, "Nobody is working on it"
+
+
+class TooManyDirectives(DomainError):
+    code, status, title = "too_many_directives", 409, "Too many instructions"
+
+
+class DirectiveEnded(DomainError):
+    """An instruction or stop that is no longer as the caller wants to change it; ``state`` says what it is now."""
+
+    code, status, title = "directive_ended", 409, "Too late"
+
+
+class StopRequested(DomainError):
+    """The holder of the run was told to stop: it may only be ended. Nothing was changed; ``directives`` say why.
+
+    ``until``: when the run is revoked; None for a person's, which is not.
+    """
+
+    code, status, title = "stop_requested", 409, "Stop"
+
+    def __init__(self, ref: str, directives: list[dict[str, Any]], until: datetime | None) -> None:
+        super().__init__(
+            "You were told to stop working on {}.",
+            "Finish with release, fail or complete, and acknowledge.",
+            about=ref,
+            directives=directives,
+            lease_expires_at=until,
         )
 
 

@@ -173,6 +173,11 @@ def may_withdraw_question(actor: "User | None", question: Question) -> bool:
     return role is Role.MANAGER or question.run.agent.user_id == actor.pk
 
 
+def may_instruct(actor: "User | None", task: Task) -> bool:
+    """Whether ``actor`` may give the holder of a run of ``task`` instructions: people who may assign it."""
+    return actor is None or (not is_llm(actor) and may(actor, "assign", task))
+
+
 def require_in_project(actor: "User | None", verb: str, project: Project) -> None:
     if may_in_project(actor, verb, project):
         return

@@ -15,6 +15,7 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from tasks import clock
+from tasks.actions.directives import queue
 from tasks.actions.funnel import (
     Held,
     LostRace,
@@ -190,6 +191,8 @@ def _open_runs(
         source = AssignmentSource.PULL.value if task in pulled else None
         events.append(status_changed(task, moved, held=held, actor=actor, run=run, source=source))
     Run.objects.bulk_create(runs)
+    for task, run in zip(tasks, runs, strict=True):
+        queue.hand_over(task, run)
     record(*events, *moved.around)
     return runs
 
@@ -235,13 +238,16 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
 
 
 def _renew(run: Run, lease_seconds: int | None) -> None:
-    """Give the run the requested lease, if it has one. Raises ``LostRace`` if it has just ended."""
-    if not run.lease_seconds:
+    """Give the run the requested lease, if it has one and its holder was not told to stop.
+
+    Raises ``LostRace`` if it has just ended.
+    """
+    if not run.lease_seconds or run.stop_delivered_at is not None:
         return
     now = clock.now()
     run.lease_seconds = lease_seconds or run.lease_seconds
     run.lease_expires_at = now + timedelta(seconds=run.lease_seconds)
-    renewed = Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(
+    renewed = Run.objects.filter(pk=run.pk, ended_at__isnull=True, stop_delivered_at__isnull=True).update(
         lease_seconds=run.lease_seconds, lease_expires_at=run.lease_expires_at, last_heartbeat_at=now
     )
     if not renewed:

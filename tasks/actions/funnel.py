@@ -15,6 +15,7 @@ from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 from taskproject.errors import shortened
 from tasks import clock
 from tasks.actions.blockers import dependency_failed, shift_blockers
+from tasks.actions.directives import queue
 from tasks.errors import Contended, IllegalTransition, Invalid, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event
@@ -203,9 +204,12 @@ def move_all(
         later = When(start_after__gt=rest_until or now, then=F("start_after"))
         changes["deferred_until"] = Case(later, default=Value(rest_until, DateTimeField()))
     as_read = Q(pk__in=[task.pk for task in tasks])
+    keeping = [task for task in tasks if task.has_kept_directives]
     if settles_child(source) != settles_child(target):
         # The parent's counter changes too, so it must still be the parent.
         as_read = functools.reduce(operator.or_, (Q(pk=task.pk, parent=task.parent_id) for task in tasks))
+    if target in TERMINAL and not keeping:
+        as_read &= Q(has_kept_directives=False)
     changed = Task.objects.filter(as_read, status=source, **(still or {})).update(
         status=target, updated_at=now, version=F("version") + 1, **changes
     )
@@ -223,6 +227,8 @@ def move_all(
             ahead = [moment for moment in (task.start_after, rest_until) if moment is not None and moment > now]
             task.deferred_until = max(ahead, default=None)
     if target in TERMINAL:
+        for task in keeping:
+            queue.drop_kept(task, at=now)
         Assignment.objects.active().filter(task__in=tasks).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
     for task in tasks:
         if source in TERMINAL and target not in TERMINAL:
@@ -361,6 +367,9 @@ def _move_the_tasks_around(
 def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bool:
     """End an active run; False if it had already ended. The fence is the unique id and being active.
 
+    ``run`` is locked, and its ``task`` is the instance that the verb then moves: directives that its holder has not
+    acknowledged get their final state, or are kept for the task's next run.
+
     "Active" is tested through ``ended_at``: repeating the partial index's condition on ``status`` would make the
     planner walk that index's dead entries.
     """
@@ -369,6 +378,7 @@ def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bo
         run.status, run.ended_at = status, now
         for name, value in changes.items():
             setattr(run, name, value)
+        queue.end(run, at=now)
     return bool(ended)
 
 

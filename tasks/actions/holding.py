@@ -1,7 +1,8 @@
 """What every call of a run's holder begins with: the run is theirs and active, and the lease is renewed.
 
 Each write is one conditional UPDATE on the run's id and being active. If it changes no row, the lease is lost: nothing
-changes, the reason is returned, and the body of a late complete or fail is stored on the run.
+changes, the reason is returned, and the body of a late complete or fail is stored on the run. From the delivery of a
+stop on, every write is refused but those that end the run, and acknowledgement.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,11 @@ from django.db.models import F
 
 from tasks import clock
 from tasks.actions.artifacts import NewArtifact, store_artifacts
+from tasks.actions.directives import queue
+from tasks.actions.directives.delivery import deliver
+from tasks.actions.directives.instructions import instructions
 from tasks.actions.funnel import in_transaction
-from tasks.errors import LeaseLost, NotFound
+from tasks.errors import LeaseLost, NotFound, StopRequested
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, Run, RunStatus
@@ -36,10 +40,22 @@ class Fenced(Exception):
         self.run = run
 
 
-def load_run(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()) -> Run:
+class Stopped(Exception):
+    """The holder was told to stop before the write."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+
+#: What the holder may still do once it was told to stop.
+AFTER_A_STOP = frozenset({"complete", "fail", "release"})
+
+
+def load_run(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = (), acknowledges: bool = False) -> Run:
     """The caller's run with task, project and agent. Somebody else's run is not found: its id is a secret.
 
-    ``lock``: what is locked, in this order: ``self`` (the run) and ``task``.
+    ``lock``: what is locked, in this order: ``self`` (the run) and ``task``. ``acknowledges``: the call may do so after
+    a stop, when it may do nothing else. Raises ``Fenced``, ``Stopped``, ``NotFound``.
     """
     agent = agent_of(actor)
     runs = Run.objects.reached_by(actor).select_related("task__project", "agent__user").filter(pk=run_id, agent=agent)
@@ -51,6 +67,8 @@ def load_run(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()
     if run.ended_at is not None:
         raise Fenced(run)
     require(actor, verb, run.task, run=run)
+    if run.stop_delivered_at is not None and verb not in AFTER_A_STOP and not acknowledges:
+        raise Stopped(run)
     return run
 
 
@@ -61,6 +79,25 @@ def lease_lost(run: Run, *, late: dict[str, Any] | None = None, artifacts: Seque
         raise NotFound(NO_SUCH_RUN)
     kept = late is not None and current.status in LATE_IS_KEPT and _keep_late(current, late, run.agent, artifacts)
     return LeaseLost(current.task.ref, current.status, kept=kept)
+
+
+def stop_requested(run: Run) -> StopRequested | LeaseLost:
+    """The refusal of a write after a stop. It brings the directives, like any reply to the holder."""
+    brought = deliver([run], actor=run.agent.user)
+    current = Run.objects.select_related("task__project").get(pk=run.pk)
+    if current.ended_at is not None:
+        return LeaseLost(current.task.ref, current.status)
+    return StopRequested(current.task.ref, brought.get(run.pk, []), current.lease_expires_at)
+
+
+def take_acks(run: Run, ack: Sequence[str] | None, *, at: datetime, actor: "User", ends: bool = False) -> None:
+    """Acknowledge directives as part of a call on ``run``, which is locked; ``ends``: the holder then ends it, which
+    acknowledges the stop that it got. Raises ``Invalid`` for an unknown id.
+    """
+    if ack:
+        queue.acknowledge(run, ack, at=at, actor=actor)
+    if ends and run.stop_delivered_at is not None:
+        instructions.obey_stops(run, at=at, actor=actor)
 
 
 @in_transaction
@@ -103,9 +140,9 @@ def used(usage: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def write_run(run: Run, changes: dict[str, Any]) -> None:
-    """The conditional UPDATE of an active run. Raises ``Fenced`` if it has ended."""
-    if not Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(**changes):
-        raise Fenced(run)
+    """The conditional UPDATE of an active run. Raises ``Fenced`` if it has ended, ``Stopped`` after a stop."""
+    if not Run.objects.filter(pk=run.pk, ended_at__isnull=True, stop_delivered_at__isnull=True).update(**changes):
+        raise Stopped(run) if Run.objects.active().filter(pk=run.pk).exists() else Fenced(run)
     for name, value in changes.items():
         if not hasattr(value, "resolve_expression"):
             setattr(run, name, value)

@@ -55,8 +55,8 @@ def begin_tick() -> timedelta:
 
 def expired_runs(limit: int = BATCH) -> list[Run]:
     """Active runs whose lease has ended, the earliest first."""
-    runs = Run.objects.expired(timekeeping.ends_before(clock.now())).select_related("task__project", "agent__user")
-    return list(runs.order_by("lease_expires_at")[:limit])
+    runs = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(stop_delivered_at__isnull=True)
+    return list(runs.select_related("task__project", "agent__user").order_by("lease_expires_at")[:limit])
 
 
 @verb(catalogue.EXPIRE)
@@ -66,7 +66,7 @@ def expire_run(*, run: Run) -> bool:
     False if the holder renewed or another engine was faster: the row decides, not the clock.
     The fifth loss of a lease fails the task.
     """
-    over = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(pk=run.pk)
+    over = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(pk=run.pk, stop_delivered_at__isnull=True)
     locked = over.select_for_update(of=("self",), no_key=True).select_related("task__project", "agent__user").first()
     if locked is None:
         return False
@@ -85,6 +85,32 @@ def expire_run(*, run: Run) -> bool:
     else:
         moved = move(task, "expire", Status.FAILED, held=held, actor=None, **kept)
     outcome = RunStatus.EXPIRED.value
+    record(status_changed(task, moved, held=held, actor=None, run=run, outcome=outcome), *moved.around)
+    return True
+
+
+def unstopped_runs(limit: int = BATCH) -> list[Run]:
+    """Active runs whose holder was told to stop and has not ended them in time, the earliest first."""
+    over = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(stop_delivered_at__isnull=False)
+    return list(over.select_related("task__project", "agent__user").order_by("lease_expires_at")[:limit])
+
+
+@verb(catalogue.REVOKE)
+def revoke_run(*, run: Run) -> bool:
+    """End a run whose holder was told to stop and did not end it in time. Its task comes back at once, at no cost.
+
+    Who was assigned by hand stays assigned, as after a release. False if the holder or another engine was faster.
+    """
+    over = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(pk=run.pk, stop_delivered_at__isnull=False)
+    locked = over.select_for_update(of=("self",), no_key=True).select_related("task__project", "agent__user").first()
+    if locked is None:
+        return False
+    run, task = locked, locked.task
+    held = hold([task], Status.NOT_STARTED)
+    stop(run, RunStatus.REVOKED, held=held)
+    moved = move(task, "revoke", Status.NOT_STARTED, held=held, actor=None)
+    give_back_pulled(task, run.agent_id, now=held.at)
+    outcome = RunStatus.REVOKED.value
     record(status_changed(task, moved, held=held, actor=None, run=run, outcome=outcome), *moved.around)
     return True
 

@@ -50,6 +50,7 @@ EDITABLE_FIELDS = (
     "review_required",
     "lease_seconds",
     "stalled_after_seconds",
+    "stop_grace_seconds",
     "policy",
     "share_weight",
     "patience_minutes",

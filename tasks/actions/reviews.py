@@ -107,6 +107,8 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
         raise Invalid({"run": f"Run {run.number} of {task.ref} has no late result to adopt."})
     locked = lock_runs(Run.objects.filter(Q(pk=run.pk) | Q(task=task, ended_at__isnull=True)).select_related("agent"))
     active = next((each for each in locked if each.ended_at is None), None)
+    if active is not None:
+        active.task = task
     target = finishing_status(task)
     held = hold([task], target)
     stop(active, RunStatus.REVOKED, held=held)

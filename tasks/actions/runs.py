@@ -26,7 +26,17 @@ from tasks.actions.funnel import (
     status_changed,
     verb,
 )
-from tasks.actions.holding import Fenced, lease_lost, load_run, renewal, used, write_run
+from tasks.actions.holding import (
+    Fenced,
+    Stopped,
+    lease_lost,
+    load_run,
+    renewal,
+    stop_requested,
+    take_acks,
+    used,
+    write_run,
+)
 from tasks.actions.plans import changed_plan, plan_in_event
 from tasks.errors import DomainError, Invalid
 from tasks.events import kinds
@@ -53,22 +63,30 @@ class Finished:
 
 
 @in_transaction
-def _heartbeat(actor: "User", run_id: UUID, lease_seconds: int | None) -> Run:
-    run = load_run(actor, run_id, "heartbeat")
-    write_run(run, renewal(run, clock.now(), lease_seconds))
+def _heartbeat(actor: "User", run_id: UUID, lease_seconds: int | None, ack: Sequence[str] | None) -> Run:
+    run = load_run(actor, run_id, "heartbeat", lock=("self",) if ack else (), acknowledges=bool(ack))
+    now = clock.now()
+    take_acks(run, ack, at=now, actor=actor)
+    if run.stop_delivered_at is None:
+        write_run(run, renewal(run, now, lease_seconds))
     return run
 
 
 @verb(catalogue.HEARTBEAT, opens_transaction=False)
-def heartbeat_run(*, actor: "User", run_id: UUID, lease_seconds: int | None = None) -> Run:
+def heartbeat_run(
+    *, actor: "User", run_id: UUID, lease_seconds: int | None = None, ack: Sequence[str] | None = None
+) -> Run:
     """Say that the run is alive: renews its lease, for ``lease_seconds`` (30 to 14 400) if given.
 
-    Raises ``LeaseLost`` with the reason, ``NotFound`` for somebody else's run, ``Invalid``.
+    ``ack``: ids of directives that the holder has taken up. After a stop it only acknowledges.
+    Raises ``LeaseLost`` with the reason, ``StopRequested``, ``NotFound`` for somebody else's run, ``Invalid``.
     """
     try:
-        return _heartbeat(actor, run_id, lease_seconds)
+        return _heartbeat(actor, run_id, lease_seconds, ack)
     except Fenced as fenced:
         raise lease_lost(fenced.run) from None
+    except Stopped as stopped:
+        raise stop_requested(stopped.run) from None
 
 
 @in_transaction
@@ -81,9 +99,11 @@ def _progress(
     external_url: str | None,
     checkpoint: dict | None,
     usage: dict | None,
+    ack: Sequence[str] | None,
 ) -> Run:
     run = load_run(actor, run_id, "progress", lock=("self", "task"))
     now = clock.now()
+    take_acks(run, ack, at=now, actor=actor)
     reported: dict[str, Any] = {}
     if percent is not None and percent != run.progress_percent:
         reported["progress_percent"] = percent
@@ -135,17 +155,21 @@ def progress_run(
     external_url: str | None = None,
     checkpoint: dict[str, Any] | None = None,
     usage: dict | None = None,
+    ack: Sequence[str] | None = None,
 ) -> Run:
     """Report progress; only changes count as progress (``last_progress_at``).
 
     ``percent``: 0 to 100; ``plan``: the whole checklist, ``{"content", "status", "priority"?}`` a step, as in the Agent
     Client Protocol (*Agent Plan*); ``external_url``: the agent's own log; ``checkpoint``: what the next run needs;
-    ``usage`` since the last report. Raises ``LeaseLost``, ``NotFound``.
+    ``usage`` since the last report; ``ack`` as in ``heartbeat_run``.
+    Raises ``LeaseLost``, ``StopRequested``, ``NotFound``, ``Invalid``.
     """
     try:
-        return _progress(actor, run_id, percent, note, plan, external_url, checkpoint, usage)
+        return _progress(actor, run_id, percent, note, plan, external_url, checkpoint, usage, ack)
     except Fenced as fenced:
         raise lease_lost(fenced.run) from None
+    except Stopped as stopped:
+        raise stop_requested(stopped.run) from None
 
 
 @in_transaction
@@ -159,11 +183,13 @@ def _complete(
     plan: list[dict] | None,
     external_url: str | None,
     usage: dict | None,
+    ack: Sequence[str] | None,
 ) -> Finished:
     run = load_run(actor, run_id, "complete", lock=("self",))
     task = run.task
     target = finishing_status(task)
     held = hold([task], target)
+    take_acks(run, ack, at=held.at, actor=actor, ends=True)
     store_artifacts(run, artifacts, at=held.at)
     changes: dict[str, Any] = {
         "summary": summary,
@@ -222,6 +248,7 @@ def complete_run(
     plan: list[dict[str, Any]] | None = None,
     external_url: str | None = None,
     usage: dict | None = None,
+    ack: Sequence[str] | None = None,
 ) -> Finished:
     """Finish the run with a result; the task goes to review if it requires one, else it is completed.
 
@@ -232,7 +259,7 @@ def complete_run(
     """
     new = new_artifacts(artifacts)
     try:
-        return _complete(actor, run_id, summary, result, criteria, new, plan, external_url, usage)
+        return _complete(actor, run_id, summary, result, criteria, new, plan, external_url, usage, ack)
     except Fenced as fenced:
         late: dict[str, Any] = {"verb": "complete", "summary": summary, "result": result, "criteria": criteria or []}
         late |= {name: value for name, value in (("plan", plan), ("external_url", external_url)) if value is not None}
@@ -269,6 +296,7 @@ def _fail(
     retry_after_seconds: int | None,
     external_url: str | None,
     usage: dict | None,
+    ack: Sequence[str] | None,
 ) -> Task:
     if retry_after_seconds is not None and not retryable:
         raise Invalid({"retry_after_seconds": "Only a failure that is worth another attempt may have one."})
@@ -278,6 +306,7 @@ def _fail(
     again = retryable and attempts < task.max_attempts
     held = hold([task], Status.NOT_STARTED if again else Status.FAILED)
     now = held.at
+    take_acks(run, ack, at=now, actor=actor, ends=True)
     failure: dict[str, Any] = {"code": code, "detail": detail, "retryable": retryable}
     if retry_after_seconds is not None:
         failure["retry_after_seconds"] = retry_after_seconds
@@ -310,6 +339,7 @@ def fail_run(
     retry_after_seconds: int | None = None,
     external_url: str | None = None,
     usage: dict | None = None,
+    ack: Sequence[str] | None = None,
 ) -> Task:
     """Give up this attempt. If it is retryable and attempts are left, the task comes back after a delay.
 
@@ -318,7 +348,7 @@ def fail_run(
     Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``, ``Invalid``.
     """
     try:
-        return _fail(actor, run_id, code, detail, retryable, retry_after_seconds, external_url, usage)
+        return _fail(actor, run_id, code, detail, retryable, retry_after_seconds, external_url, usage, ack)
     except Fenced as fenced:
         late: dict[str, Any] = {"verb": "fail", "code": code, "detail": detail, "retryable": retryable}
         if retry_after_seconds is not None:
@@ -327,17 +357,21 @@ def fail_run(
 
 
 @in_transaction
-def _release(actor: "User", run_id: UUID, reason: str, checkpoint: dict | None) -> Task:
+def _release(actor: "User", run_id: UUID, reason: str, checkpoint: dict | None, ack: Sequence[str] | None) -> Task:
     run = load_run(actor, run_id, "release", lock=("self",))
-    return give_back(run, reason=reason, checkpoint=checkpoint, actor=actor)
+    return give_back(run, reason=reason, checkpoint=checkpoint, actor=actor, ack=ack)
 
 
-def give_back(run: Run, *, reason: str, checkpoint: dict | None, actor: "User | None") -> Task:
+def give_back(
+    run: Run, *, reason: str, checkpoint: dict | None, actor: "User | None", ack: Sequence[str] | None = None
+) -> Task:
     """End ``run``, which is locked, as released and return its task without using an attempt. Part of a running verb.
 
     Raises ``Fenced`` if the run has ended.
     """
     held = hold([run.task], Status.NOT_STARTED)
+    if actor is not None and actor.pk == run.agent.user_id:
+        take_acks(run, ack, at=held.at, actor=actor, ends=True)
     changes: dict[str, Any] = {"summary": reason}
     if checkpoint is not None:
         changes["checkpoint"] = checkpoint
@@ -351,12 +385,19 @@ def give_back(run: Run, *, reason: str, checkpoint: dict | None, actor: "User | 
 
 
 @verb(catalogue.GIVE_BACK, opens_transaction=False)
-def release_run(*, actor: "User", run_id: UUID, reason: str = "", checkpoint: dict[str, Any] | None = None) -> Task:
+def release_run(
+    *,
+    actor: "User",
+    run_id: UUID,
+    reason: str = "",
+    checkpoint: dict[str, Any] | None = None,
+    ack: Sequence[str] | None = None,
+) -> Task:
     """Return the task without a result; it costs no attempt, and ``checkpoint`` goes to the next holder.
 
     Raises ``LeaseLost``, ``NotFound``.
     """
     try:
-        return _release(actor, run_id, reason, checkpoint)
+        return _release(actor, run_id, reason, checkpoint, ack)
     except Fenced as fenced:
         raise lease_lost(fenced.run) from None

@@ -6,7 +6,7 @@ from uuid import UUID
 from tasks import clock
 from tasks.actions.artifacts import NewArtifact, store_artifacts
 from tasks.actions.funnel import in_transaction, verb
-from tasks.actions.holding import Fenced, lease_lost, load_run, renewal, write_run
+from tasks.actions.holding import Fenced, Stopped, lease_lost, load_run, renewal, stop_requested, write_run
 from tasks.contents import wrong_content
 from tasks.errors import Invalid
 from tasks.events import kinds
@@ -51,7 +51,7 @@ def add_artifact(
     """Add an artifact to the active run, or replace the one of this name; returns it, and whether anything changed.
 
     ``kind``: text, link, diff or file; ``content`` of a link is its address. Renews the lease. Raises ``LeaseLost``,
-    ``NotFound``, ``Invalid``.
+    ``StopRequested``, ``NotFound``, ``Invalid``.
     """
     if problem := wrong_content(kind, content):
         raise Invalid({"content": problem})
@@ -59,3 +59,5 @@ def add_artifact(
         return _add(actor, run_id, NewArtifact(name, kind, content, media_type))
     except Fenced as fenced:
         raise lease_lost(fenced.run) from None
+    except Stopped as stopped:
+        raise stop_requested(stopped.run) from None

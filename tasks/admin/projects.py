@@ -39,6 +39,7 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
         "review_required",
         "lease_seconds",
         "stalled_after_seconds",
+        "stop_grace_seconds",
     )
     assignment_rules = (
         "mode",

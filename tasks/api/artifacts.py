@@ -147,5 +147,5 @@ class AddArtifactView(View):
             values["name"] = ""
         artifact, is_new = add_artifact(actor=self.actor, run_id=id, content=content, **values)
         shown = ArtifactOutput(artifact).data
-        body = {"artifact": shown, "run": run_brief(artifact.run, unread=count_unread(self.actor))}
+        body = {"artifact": shown, "run": run_brief(artifact.run, holder=self.actor, unread=count_unread(self.actor))}
         return Response(body, status=201 if is_new else 200)

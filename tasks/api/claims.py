@@ -101,7 +101,9 @@ class ClaimNextView(View):
         reason = claimed.reason
         return Response(
             {
-                "runs": run_outputs(claimed.runs, unread=count_unread(self.actor)) if claimed.runs else [],
+                "runs": run_outputs(claimed.runs, holder=self.actor, unread=count_unread(self.actor))
+                if claimed.runs
+                else [],
                 "reason": reason,
                 "retry_after_seconds": RETRY_AFTER[reason] if reason else None,
             }

@@ -58,7 +58,7 @@ class MeView(View):
                 "agent": show_agent(agent, self.actor) if agent else None,
                 "username": self.actor.get_username(),
                 "projects": [{"key": m.project.key, "name": m.project.name, "role": m.role} for m in memberships],
-                "runs": run_outputs(runs, unread=unread),
+                "runs": run_outputs(runs, holder=self.actor, unread=unread, delivers=False),
                 "unread": unread,
                 "token": self._token(),
             }

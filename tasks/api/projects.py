@@ -20,7 +20,12 @@ from tasks.finding import find_project
 from tasks.matching import policies
 from tasks.models import AssignmentMode, Project, Role
 from tasks.permissions import may_in_project
-from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
+from tasks.verbs.catalogue import (
+    LEASE_SECONDS_MAX,
+    LEASE_SECONDS_MIN,
+    STOP_GRACE_SECONDS_MAX,
+    STOP_GRACE_SECONDS_MIN,
+)
 
 
 class MemberOutput(serializers.Serializer):
@@ -44,6 +49,7 @@ class ProjectOutput(serializers.Serializer):
     review_required = serializers.BooleanField()
     lease_seconds = serializers.IntegerField()
     stalled_after_seconds = serializers.IntegerField()
+    stop_grace_seconds = serializers.IntegerField()
     policy = serializers.CharField(help_text="The policy by which automatic assignment chooses.")
     share_weight = serializers.FloatField()
     patience_minutes = serializers.IntegerField()
@@ -88,6 +94,7 @@ class ProjectRules(StrictSerializer):
     review_required = Boolean(required=False)
     lease_seconds = Integer(min_value=LEASE_SECONDS_MIN, max_value=LEASE_SECONDS_MAX, required=False)
     stalled_after_seconds = Integer(min_value=30, max_value=7 * 24 * 3600, required=False)
+    stop_grace_seconds = Integer(min_value=STOP_GRACE_SECONDS_MIN, max_value=STOP_GRACE_SECONDS_MAX, required=False)
     policy = serializers.ChoiceField(policies.names(), required=False)
     share_weight = Decimals(min_value=0.01, max_value=100, required=False)
     patience_minutes = Integer(min_value=1, max_value=365 * 24 * 60, required=False)

@@ -1,8 +1,10 @@
 """Runs: what their holder sends and gets, and what all members see of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,6 +15,7 @@ from taskproject.api.problems import problem_of
 from taskproject.api.serializers import ListOf, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import reviews, runs
+from tasks.actions.directives import delivery
 from tasks.api.fields import AnyJSON
 from tasks.api.inputs import description_of, input_of, summary_of
 from tasks.api.tasks.output import (
@@ -27,7 +30,6 @@ from tasks.briefing import contexts_of
 from tasks.errors import DomainError, NotFound
 from tasks.finding import find_task
 from tasks.models import Run, RunStatus
-from tasks.replies import directives_for
 from tasks.verbs import catalogue
 from tasks.verbs.catalogue import STEP_STATUSES
 
@@ -70,13 +72,28 @@ class RunContext(serializers.Serializer):
     thread = serializers.ListField(child=serializers.DictField())
 
 
+class DirectiveOutput(serializers.Serializer):
+    """What the holder of a run is told. It comes with each reply until it is acknowledged."""
+
+    id = serializers.CharField(help_text="For `ack`.")
+    kind = serializers.CharField(help_text="`instruction`, `stop`, or `answer` to a question of the run.")
+    body = serializers.CharField()
+    authority = serializers.CharField(help_text="`staff`: a person who may assign the task has told you.")
+    sent_at = serializers.DateTimeField()
+    question = serializers.IntegerField(required=False, help_text="Of an answer: the id of the question.")
+    value = AnyJSON(required=False, help_text="Of an answer: the answer.")
+
+    def get_fields(self) -> Any:
+        return super().get_fields() | {"from": serializers.CharField(help_text="Slug or username.")}
+
+
 class RunBriefOutput(serializers.Serializer):
     """The answer to every call on a run."""
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(RunStatus.choices)
     lease_expires_at = serializers.DateTimeField(allow_null=True)
-    directives = serializers.ListField(child=serializers.DictField(), help_text="Obey these before you continue.")
+    directives = DirectiveOutput(many=True, help_text="Obey these before you continue, and acknowledge them.")
     unread = serializers.IntegerField(help_text="Your unread notifications, counted up to 1000.")
 
 
@@ -89,34 +106,37 @@ class RunOutput(RunBriefOutput):
     context = RunContext()  # type: ignore[assignment]  # DRF has a method of that name
 
 
-def run_brief(run: Run, *, unread: int) -> dict[str, Any]:
-    """The answer to every call on a run; ``unread``: how much the caller has not read."""
-    return _briefs([run], unread=unread)[0]
+def run_brief(run: Run, *, holder: User, unread: int) -> dict[str, Any]:
+    """The answer to every call on a run, which delivers its directives; ``unread``: what its holder has not read."""
+    return _briefs([run], delivery.deliver([run], actor=holder), unread=unread)[0]
 
 
-def _briefs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
-    directives = directives_for(runs)
+def _briefs(runs: Sequence[Run], directives: Mapping[UUID, Any], *, unread: int) -> list[dict[str, Any]]:
     return [
         {
             "id": str(run.pk),
             "status": run.status,
             "lease_expires_at": run.lease_expires_at,
-            "directives": directives[run.pk],
+            "directives": directives.get(run.pk, []),
             "unread": unread,
         }
         for run in runs
     ]
 
 
-def run_outputs(runs: Sequence[Run], *, unread: int) -> list[dict[str, Any]]:
-    """Runs for their holder, each with its task and what came before. By hand, as every claim shows one."""
+def run_outputs(runs: Sequence[Run], *, holder: User, unread: int, delivers: bool = True) -> list[dict[str, Any]]:
+    """Runs for their holder, each with its task and what came before. By hand, as every claim shows one.
+
+    ``delivers``: whether the answer delivers their directives; one that must change nothing only shows them.
+    """
     if not runs:
         return []
+    directives = delivery.deliver(runs, actor=holder) if delivers else delivery.shown(runs)
     contexts = contexts_of(runs)
     tasks = task_outputs([run.task for run in runs])
     return [
         {**brief, "task": task, "number": run.number, "started_at": run.started_at, "context": contexts[run.pk]}
-        for run, brief, task in zip(runs, _briefs(runs, unread=unread), tasks, strict=True)
+        for run, brief, task in zip(runs, _briefs(runs, directives, unread=unread), tasks, strict=True)
     ]
 
 

@@ -10,6 +10,7 @@ from tasks.api import (
     artifacts,
     assignment,
     claims,
+    directives,
     invitations,
     me,
     projects,
@@ -65,6 +66,8 @@ urlpatterns = [
     _path(f"tasks/{REF}/artifacts", artifacts.TaskArtifactsView, "task-artifacts"),
     _path(f"artifacts/{NUMBER}", artifacts.ArtifactView, "artifact"),
     _path(f"runs/{RUN}/artifacts", artifacts.AddArtifactView, "add-artifact"),
+    _path(rf"messages/{NUMBER}/ack", directives.AckView, "message-ack"),
+    _path(rf"messages/{NUMBER}/withdraw", directives.WithdrawView, "message-withdraw"),
     _path("runs/complete_many", runs.CompleteManyView, "complete-many"),
     *(_path(route.replace("REF", REF).replace("RUN", RUN), view, name) for route, view, name in verb_paths()),
 ]

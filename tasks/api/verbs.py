@@ -37,11 +37,11 @@ def _task(actor: User, result: Any) -> Response:
 
 
 def _run(actor: User, run: Any) -> Response:
-    return Response(run_outputs([run], unread=count_unread(actor))[0])
+    return Response(run_outputs([run], holder=actor, unread=count_unread(actor))[0])
 
 
 def _brief(actor: User, run: Any) -> Response:
-    return Response(run_brief(run, unread=count_unread(actor)))
+    return Response(run_brief(run, holder=actor, unread=count_unread(actor)))
 
 
 #: For each kind of answer: its serializer, how it is made from the verb's return value, and an example.

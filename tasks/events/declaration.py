@@ -94,6 +94,8 @@ class _Facts(Mapping[str, str]):
             case "changed":
                 fields = self._event.data.get("fields", [])
                 return ", ".join(_FIELD_LABELS.get(name, name.replace("_", " ")) for name in map(str, fields))
+            case "article":
+                return "an" if self._event.data.get("message_kind") == "instruction" else "a"
             case "because":
                 by = self._event.data.get("by")
                 return f" ({by})" if by else ""

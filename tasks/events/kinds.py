@@ -337,8 +337,9 @@ MESSAGE_POSTED = _kind(
         "in_reply_to": Datum(NUMBER, "The id of the message that it answers.", optional=True),
         "to": Datum(TEXT, "Slug or username of the other, if it is direct.", optional=True),
         "mentions": Datum(TEXTS, "Slugs or usernames of the members whom it mentions.", optional=True),
+        "run": Datum(NUMBER, "Of an instruction or a stop: the number of the run that it is for.", optional=True),
     },
-    says=Said("wrote a message", "message"),
+    says=phrases.says_posted,
     notifies={
         "mention": phrases.notice_mention,
         "direct_message": "{who} wrote you a message.",
@@ -381,6 +382,48 @@ MESSAGE_REACTED = _kind(
     says=lambda event: Said(
         "took {emoji} back from a message" if event.data.get("removed") else "reacted with {emoji} to a message", "edit"
     ),
+)
+_DIRECTED: Final = {
+    "message": Datum(NUMBER, "Its id."),
+    "message_kind": Datum(TEXT, "`instruction` or `stop`."),
+    "author": Datum(TEXT, "Slug or username of its sender."),
+}
+_FOR_RUN: Final = {**_DIRECTED, "run": _RUN}
+MESSAGE_DELIVERED = _kind(
+    "message.delivered",
+    "A reply with an instruction or a stop was made for the holder of the run.",
+    data=_FOR_RUN,
+    says=Said("got {article} {message_kind} of {author}", "check"),
+)
+MESSAGE_ACKNOWLEDGED = _kind(
+    "message.acknowledged",
+    "The holder of the run acknowledged an instruction or a stop.",
+    data={**_FOR_RUN, "note": _NOTE},
+    says=Said("acknowledged {article} {message_kind} of {author}", "check"),
+)
+MESSAGE_DECLINED = _kind(
+    "message.declined",
+    "The holder of the run declined an instruction.",
+    data={**_FOR_RUN, "note": _NOTE},
+    says=Said("declined {article} {message_kind} of {author}", "back"),
+)
+MESSAGE_WITHDRAWN = _kind(
+    "message.withdrawn",
+    "The sender took an instruction or a stop back, before it was delivered.",
+    data={**_DIRECTED, "run": Datum(NUMBER, "The number of the run that it was for, if any.", optional=True)},
+    says=Said("withdrew {article} {message_kind}", "back"),
+)
+MESSAGE_UNDELIVERED = _kind(
+    "message.undelivered",
+    "The run ended before its holder had acknowledged an instruction or a stop; or the task ended before a next run.",
+    data={**_DIRECTED, "run": Datum(NUMBER, "The number of the run; absent if there was none.", optional=True)},
+    says=phrases.says_undelivered,
+)
+MESSAGE_KEPT = _kind(
+    "message.kept",
+    "The run ended before its holder had acknowledged an instruction, which now waits for the next run.",
+    data=_FOR_RUN,
+    says=Said("The {message_kind} of {author} waits for the next run: run {run} has ended", "deferred"),
 )
 
 # Projects, their members, and agents

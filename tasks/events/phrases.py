@@ -17,6 +17,7 @@ _MOVES: Final = {
     "ask": Said("asked a question and parked run {run}", "waiting"),
     "answer": Said("let the task continue", "play"),
     "complete": Said("finished run {run}", "check"),
+    "revoke": Said("Run {run} was revoked: {agent} was told to stop and did not end it in time", "deferred"),
     "expire": Said("The lease of run {run}, held by {agent}, has expired", "deferred"),
     "approve": Said("approved the result", "check"),
     "request_changes": Said("requested changes", "back"),
@@ -80,6 +81,23 @@ def says_moved(event: "Event") -> Said:
             return Said("gave run {run}" + (" of {agent}" if by_other else "") + " back", "back")
         case verb:
             return _MOVES.get(verb) or Said(*(done_by(verb, "the task") or ("moved the task", "in_progress")))
+
+
+def says_posted(event: "Event") -> Said:
+    match event.data.get("message_kind"):
+        case "instruction" if event.agent_slug:
+            return Said("gave {agent} an instruction", "message")
+        case "instruction":
+            return Said("left an instruction for the next run", "message")
+        case "stop":
+            return Said("told {agent} to stop", "pause")
+    return Said("wrote a message", "message")
+
+
+def says_undelivered(event: "Event") -> Said:
+    if "run" in event.data:
+        return Said("Run {run} has ended without an answer to the {message_kind} of {author}", "alert")
+    return Said("The task has ended, and so no run gets the {message_kind} of {author}", "alert")
 
 
 def notice_completed(event: "Event") -> str:

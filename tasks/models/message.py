@@ -44,12 +44,17 @@ class DirectiveState(models.TextChoices):
     UNDELIVERED = "undelivered", "Undelivered"
 
 
+#: Not yet final.
+PENDING = (DirectiveState.QUEUED, DirectiveState.DELIVERED)
+
+
 class Message(models.Model):
     """Something said in a task's thread, in a project's channel (no ``task``, no ``to``), or to one member (``to``).
 
     A direct message belongs to a project that both are members of, like everything that credentials may be limited to.
-    Instructions and stops are about ``run``, the run that was active when they were sent; with ``keep``, one that was
-    not delivered goes to the task's next run. A comment has no state and no authority.
+    A comment has no state and no authority. An instruction or a stop is for ``run``, the one that was active when it
+    was sent. With ``keep``, an instruction waits for the next run (``run`` is empty), and is for that, if there was
+    none or it did not acknowledge it.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="messages")
@@ -90,6 +95,14 @@ class Message(models.Model):
                 | (~Q(kind=MessageKind.COMMENT) & Q(state__in=DirectiveState.values, task__isnull=False)),
             ),
             models.CheckConstraint(
+                name="message_ended_in_a_final_state",
+                condition=Q(state__in=["", *PENDING], ended_at__isnull=True)
+                | (Q(state__in=DirectiveState.values) & ~Q(state__in=PENDING) & Q(ended_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="message_stop_is_of_one_run", condition=~Q(kind=MessageKind.STOP) | Q(keep=False)
+            ),
+            models.CheckConstraint(
                 name="message_direct_or_in_a_task", condition=Q(task__isnull=True) | Q(to__isnull=True)
             ),
             models.CheckConstraint(name="message_not_to_oneself", condition=Q(to__isnull=True) | ~Q(to=F("author"))),
@@ -104,7 +117,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["to", "author", "id"], name="message_direct", condition=Q(to__isnull=False)),
             models.Index(fields=["author", "to", "id"], name="message_direct_sent", condition=Q(to__isnull=False)),
-            models.Index(fields=["task", "id"], name="message_pending", condition=Q(state__in=["queued", "delivered"])),
+            models.Index(fields=["task", "id"], name="message_pending", condition=Q(state__in=PENDING)),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,13 @@ from taskproject.texts import NameField
 from tasks.errors import unknown_name
 from tasks.matching.policies import DEFAULT, named, names
 from tasks.querysets import MembershipQuerySet, OfProjectQuerySet, ProjectQuerySet
-from tasks.verbs.catalogue import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN
+from tasks.verbs.catalogue import (
+    LEASE_SECONDS_MAX,
+    LEASE_SECONDS_MIN,
+    STOP_GRACE_SECONDS,
+    STOP_GRACE_SECONDS_MAX,
+    STOP_GRACE_SECONDS_MIN,
+)
 
 
 def validate_policy(name: str) -> None:
@@ -56,6 +62,12 @@ class Project(models.Model):
         default=10 * 60,
         validators=[MinValueValidator(30)],
         help_text="A run without progress for this long is stalled.",
+    )
+    stop_grace_seconds = models.PositiveIntegerField(
+        default=STOP_GRACE_SECONDS,
+        db_default=STOP_GRACE_SECONDS,
+        validators=[MinValueValidator(STOP_GRACE_SECONDS_MIN), MaxValueValidator(STOP_GRACE_SECONDS_MAX)],
+        help_text="How long an agent has to end a run that it was told to stop; then it is revoked (10 s to 1 h).",
     )
 
     policy = models.CharField(

@@ -42,6 +42,13 @@ class Run(models.Model):
     last_progress_at = models.DateTimeField()
     stalled_at = models.DateTimeField(null=True, blank=True)
 
+    has_directives = models.BooleanField(
+        default=False, db_default=False, help_text="Whether there may be any that are not acknowledged."
+    )
+    stop_delivered_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on it may only be ended; the lease is what it has left for that."
+    )
+
     progress_percent = models.PositiveSmallIntegerField(default=0)
     progress_note = models.CharField(max_length=1000, blank=True)
     plan = models.JSONField(null=True, blank=True, help_text="Its checklist: content, status, priority; untrusted.")

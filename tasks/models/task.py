@@ -72,6 +72,9 @@ class Task(models.Model):
         editable=False,
         help_text="Dependencies not completed and children not settled; `doctor` recounts them.",
     )
+    has_kept_directives = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Whether instructions wait for the next run."
+    )
     deferred_until = MomentField(
         null=True, blank=True, editable=False, help_text="The later of `start_after` and the delay after a failure."
     )

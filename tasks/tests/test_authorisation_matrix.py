@@ -47,6 +47,7 @@ LENDS = "401 404 200 403 403 403 403 403 200"
 ANSWERS = "401 404 403 404 200 404 404 404 403"
 ANSWERS_FOR_AGENT = "401 404 403 404 404 404 404 200 200"
 WITHDRAWS = "401 404 200 404 403 404 404 404 200"
+INSTRUCTS = "401 404 404 403 403 403 403 201 201"
 COMMENTS = "401 404 404 403 201 201 201 201 201"
 REACTS = "401 404 404 403 200 200 200 200 200"
 HOLDS = "401 404 404 404 404 200 404 404 404"
@@ -169,6 +170,10 @@ MATRIX = [
     ("api-members", "get", "/members?project=OPS", None, READS),
     ("api-task-messages", "get", "/tasks/OPS-2/messages", None, READS),
     ("api-task-messages", "post", "/tasks/OPS-2/messages", {"body": "x"}, COMMENTS),
+    ("api-task-messages", "post", "/tasks/OPS-2/messages", {"body": "x", "kind": "instruction"}, INSTRUCTS),
+    ("api-task-messages", "post", "/tasks/OPS-2/messages", {"body": "x", "kind": "stop"}, INSTRUCTS),
+    ("api-message-ack", "post", "/messages/{message}/ack", {}, "401 404 404 403 403 200 403 403 403"),
+    ("api-message-withdraw", "post", "/messages/{message}/withdraw", None, "401 404 404 403 403 403 403 200 403"),
     ("api-adopt", "post", "/tasks/OPS-5/runs/1/adopt", {}, MANAGES),
     ("api-task-events", "get", "/tasks/OPS-2/events", None, READS),
     ("api-events", "get", "/events", None, ANY_CALLER),
@@ -296,6 +301,7 @@ def scene(cast, new_task, let_lease_end):
     direct = post_direct(actor=cast.hugo.user, to=cast.atlas.user, body=SECRET)
     names |= {"comment": comment.pk, "direct": direct.pk}
     names["artifact"] = Artifact.objects.get().pk
+    names["message"] = post_message(actor=cast.ada.user, task=task["OPS-2"], body=SECRET, kind="instruction").pk
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
 

@@ -20,6 +20,7 @@ def test_engine_once_reports_what_it_did(cast, new_task, let_lease_end):
     call_command("engine", "--once", "--json", stdout=out)
     assert json.loads(out.getvalue()) == {
         "expired": 1,
+        "revoked": 0,
         "undeferred": 0,
         "stalled": 0,
         "due_soon": 0,
@@ -33,7 +34,10 @@ def test_engine_once_reports_what_it_did(cast, new_task, let_lease_end):
 def test_engine_once_without_work_says_zeros(cast):
     out = StringIO()
     call_command("engine", "--once", stdout=out)
-    assert out.getvalue() == "0 expired, 0 undeferred, 0 stalled, 0 due_soon, 0 overdue, 0 notifications, 0 offers\n"
+    assert (
+        out.getvalue()
+        == "0 expired, 0 revoked, 0 undeferred, 0 stalled, 0 due_soon, 0 overdue, 0 notifications, 0 offers\n"
+    )
 
 
 def test_run_reports_each_tick_until_it_is_stopped(cast, monkeypatch):

@@ -25,6 +25,7 @@ from tasks.verbs.fields import (
     Record,
     Records,
     Text,
+    Texts,
     Whole,
 )
 
@@ -51,6 +52,8 @@ def too_much(field: Field) -> list[object]:
             return [field.least - 1, field.most + 1, True, "1"]
         case Number():
             return [-1, field.most + 1, "1", float("nan"), 0.0000001]
+        case Texts():
+            return ["x", [7], [" "], ["x" * (field.longest + 1)], ["x"] * (field.most + 1)]
         case Flag():
             return ["yes", 1]
         case Json():

@@ -7,6 +7,7 @@ import pytest
 from django.urls import resolve, reverse
 
 from tasks.actions import claims, runs
+from tasks.actions.messages import post_message
 from tasks.tests.admin_pages import messages_of, signed_in
 from tasks.tests.api_client import client_of
 from tasks.using.forms import InputForm
@@ -41,9 +42,11 @@ def scene_of(cast, new_task):
         if verb in (catalogue.DECLINE, catalogue.REASSIGN):
             task = new_task(assignees=[cast.ada])
         run = None
-        if verb.on is On.RUN:
+        if verb.on in (On.RUN, On.MESSAGE):
             run = claims.start_task(actor=cast.ada.user, task=task)
-        elif "not_started" not in verb.statuses:
+        if verb.on is On.MESSAGE:
+            post_message(actor=cast.ada.user, task=task, body="x", kind="instruction")
+        if run is None and "not_started" not in verb.statuses:
             run = claims.claim_task(actor=cast.atlas.user, task=task)
         if verb.statuses == {"in_review"}:
             runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
@@ -72,6 +75,8 @@ IRREGULAR = {"post_message": "messages"}
 def api_path(verb, task, run) -> str:
     if verb.name in IRREGULAR:
         return f"/api/v1/tasks/{task.ref}/{IRREGULAR[verb.name]}"
+    if verb.on is On.MESSAGE:
+        return f"/api/v1/messages/{task.messages.get().pk}/{verb.name}"
     return f"/api/v1/runs/{run.pk}/{verb.name}" if verb.on is On.RUN else f"/api/v1/tasks/{task.ref}/{verb.name}"
 
 

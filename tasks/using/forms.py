@@ -8,7 +8,7 @@ from django import forms
 from tasks.errors import Invalid
 from tasks.models import Task
 from tasks.verbs import Verb
-from tasks.verbs.fields import Criteria, Field, Flag, Json, Person, Text, Unreadable, Whole
+from tasks.verbs.fields import Choice, Criteria, Field, Flag, Json, Person, Text, Unreadable, Whole
 
 
 def _widget(field: Field, task: Task, people: Sequence[str]) -> forms.Widget:
@@ -21,6 +21,8 @@ def _widget(field: Field, task: Task, people: Sequence[str]) -> forms.Widget:
             return forms.Textarea(attrs={"rows": field.lines, "maxlength": field.typed, "class": "mono"})
         case Whole():
             return forms.NumberInput(attrs={"min": field.least, "max": field.most, "step": 1, "inputmode": "numeric"})
+        case Choice():
+            return forms.Select(choices=[(choice, choice.capitalize()) for choice in field.choices])
         case Flag():
             return forms.CheckboxInput()
         case Criteria():
@@ -39,7 +41,7 @@ class InputField(forms.Field):
             label=declared.label,
             help_text=declared.help,
             required=declared.required,
-            initial=declared.default if isinstance(declared, Flag) else initial,
+            initial=declared.default if isinstance(declared, Flag | Choice) else initial,
             widget=_widget(declared, task, people),
         )
         self.declared = declared

@@ -17,6 +17,8 @@ class On(Enum):
     RUN = "run"
     #: A run that has ended, by its number.
     ENDED_RUN = "ended run"
+    #: An instruction or stop, by the id of the message.
+    MESSAGE = "message"
     #: Several tasks or runs together, because they affect each other.
     MANY = "many"
 

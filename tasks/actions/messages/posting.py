@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 from taskproject.errors import shortened
 from tasks import clock
-from tasks.actions.funnel import load_task, verb
+from tasks.actions.directives import queue
+from tasks.actions.directives.instructions import PENDING
+from tasks.actions.funnel import LostRace, active_run, load_task, verb
 from tasks.actions.messages.mentioning import set_mentions
-from tasks.errors import Invalid
+from tasks.errors import Invalid, NoActiveRun, NotPermitted, TooManyDirectives
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record
-from tasks.models import Message, MessageKind, Project, Task
-from tasks.permissions import require
+from tasks.models import DirectiveState, Message, MessageKind, Project, Task
+from tasks.permissions import may_instruct, require
+from tasks.transitions import TERMINAL, Status
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 #: How much of a message its event includes; the message has all of it.
 BODY_IN_EVENT = 500
+#: How many instructions of a task may wait for an answer: each reply to its holder brings all of them.
+MOST_PENDING = 50
 
 
 def write(
@@ -76,22 +81,75 @@ def write(
 
 
 @verb(catalogue.POST_MESSAGE)
-def post_message(*, actor: "User", task: Task, body: str, in_reply_to: int | None = None) -> Message:
+def post_message(
+    *,
+    actor: "User",
+    task: Task,
+    body: str,
+    kind: str = MessageKind.COMMENT.value,
+    in_reply_to: int | None = None,
+    keep: bool = False,
+) -> Message:
     """Write in the thread of ``task``; ``in_reply_to`` is the id of a message there.
 
-    Raises ``NotPermitted``, ``Invalid``.
+    An instruction or stop (``kind``) is for the holder of the active run; ``keep`` an instruction for the next run, if
+    this one does not acknowledge it or there is none.
+    Raises ``NotPermitted``, ``Invalid``, ``NoActiveRun``, ``TooManyDirectives``.
     """
+    said = MessageKind(kind)
+    if keep and said != MessageKind.INSTRUCTION:
+        raise Invalid({"keep": "Only an instruction can wait for the next run."})
     task = load_task(task)
-    require(actor, "comment", task)
+    directed: dict[str, Any] = {}
+    if said == MessageKind.COMMENT:
+        require(actor, "comment", task)
+    else:
+        if not may_instruct(actor, task):
+            raise NotPermitted("Only people who may assign {} give instructions.", "Write a comment.", about=task.ref)
+        run = active_run(task, lock=True)
+        task = run.task if run else _task_of_next_run(task, said, keep)
+        _require_room(task)
+        directed = {"state": DirectiveState.QUEUED, "run": run, "keep": keep}
     message, posted = write(
         actor=actor,
         project=task.project,
         task=task,
         body=body,
         in_reply_to=answered_in(Message.objects.filter(task=task), in_reply_to),
+        kind=said,
+        **directed,
     )
     record(posted)
+    if message.run is not None:
+        queue.added(message.run)
     return message
+
+
+def _task_of_next_run(task: Task, kind: MessageKind, keep: bool) -> Task:
+    """``task``, locked and marked as having something for its next run. Raises ``NoActiveRun`` where there is nothing
+    to wait for.
+    """
+    if not keep:
+        advice = "Write a comment, or keep it for the next run." if kind == MessageKind.INSTRUCTION else ""
+        what = "a stop" if kind == MessageKind.STOP else "an instruction"
+        raise NoActiveRun(f"Nobody is working on {{}}, and {what} starts no run.", advice, about=task.ref)
+    task = load_task(task, lock=True)
+    if task.status == Status.IN_PROGRESS:
+        raise LostRace
+    if task.status in TERMINAL:
+        raise NoActiveRun(
+            f"{{}} is {Status(task.status).label.lower()}: there is no next run.", "Reopen it first.", about=task.ref
+        )
+    Task.objects.filter(pk=task.pk).update(has_kept_directives=True)
+    return task
+
+
+def _require_room(task: Task) -> None:
+    """Raise ``TooManyDirectives`` if more would make a reply too large; its run or the task itself is locked."""
+    if Message.objects.filter(task=task, state__in=PENDING).count() >= MOST_PENDING:
+        raise TooManyDirectives(
+            f"{MOST_PENDING} instructions for {{}} are not acknowledged yet.", "Withdraw some, or wait.", about=task.ref
+        )
 
 
 def answered_in(conversation: Any, pk: int | None) -> Message | None:

@@ -19,12 +19,10 @@ VERBS: Final[dict[str, Verb]] = listed(
     verb for room in (working, assigning, deciding, talking) for verb in vars(room).values() if isinstance(verb, Verb)
 )
 
-#: Rows of the table without a verb of that name, and their words for "cannot be …": a run is revoked when its holder
-#: is taken off the task, and questions have no verbs yet.
+#: Rows of the table without a verb of that name, and their words for "cannot be …": questions have no verbs yet.
 WITHOUT_VERB: Final = {
     "ask": "asked about",
     "answer": "answered",
-    "revoke": "revoked",
 }
 
 assert {verb.row for verb in VERBS.values() if verb.row} | set(WITHOUT_VERB) == set(TRANSITIONS), (

@@ -20,6 +20,7 @@ from tasks.verbs.fields import (
     Record,
     Records,
     Text,
+    Texts,
     Url,
     Whole,
 )
@@ -67,6 +68,14 @@ _EXTERNAL_URL = Url(
     help="Where people can follow or read the work, such as the agent's own log; empty takes it back.",
 )
 _CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run needs.")
+_ACK = Texts(
+    name="ack",
+    label="Acknowledged",
+    help="Ids of `directives` that you have taken up; they come with each reply until you send this.",
+    most=100,
+    longest=30,
+    by_hand=False,
+)
 
 _ARTIFACT_NAME = Line(
     name="name",
@@ -166,7 +175,7 @@ HEARTBEAT = Verb(
     in_api="Renews the lease. Send it well before the lease ends; obey `directives`.",
     on=On.RUN,
     row="heartbeat",
-    fields=(_LEASE,),
+    fields=(_LEASE, _ACK),
     doors=frozenset({Door.API}),
     tag="work",
     answer=Answer.BRIEF,
@@ -187,6 +196,7 @@ PROGRESS = Verb(
         _EXTERNAL_URL,
         _CHECKPOINT,
         _USAGE,
+        _ACK,
     ),
     doors=frozenset({Door.API, Door.PAGE, Door.ADMIN}),
     standing=True,
@@ -238,6 +248,7 @@ COMPLETE = Verb(
         _PLAN,
         _EXTERNAL_URL,
         _USAGE,
+        _ACK,
     ),
     doors=BY_THE_HOLDER,
     primary=True,
@@ -284,6 +295,16 @@ COMPLETE_MANY = Verb(
     doors=frozenset({Door.API}),
     tag="work",
     regular=False,
+)
+REVOKE = Verb(
+    name="revoke",
+    label="Revoke",
+    doing="Revoke {}",
+    done="Revoked {}",
+    passive="revoked",
+    help="The holder was told to stop and has not ended the run in time: the task comes back. It costs no attempt.",
+    on=On.RUN,
+    row="revoke",
 )
 EXPIRE = Verb(
     name="expire",
@@ -333,6 +354,7 @@ FAIL = Verb(
         ),
         _EXTERNAL_URL,
         _USAGE,
+        _ACK,
     ),
     doors=BY_THE_HOLDER,
     danger=True,
@@ -352,7 +374,7 @@ GIVE_BACK = Verb(
     in_api="The checkpoint goes to whoever is next.",
     on=On.RUN,
     row="release",
-    fields=(Text(name="reason", label="Reason", default="", most=10_000, lines=2), _CHECKPOINT),
+    fields=(Text(name="reason", label="Reason", default="", most=10_000, lines=2), _CHECKPOINT, _ACK),
     doors=BY_THE_HOLDER,
     icon="back",
     tag="work",
