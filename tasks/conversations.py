@@ -63,7 +63,8 @@ def find_conversation(actor: "User", name: str) -> Conversation:
 
 def conversation_of(actor: "User", message: Message) -> Conversation:
     """The conversation that ``message`` is part of, for ``actor``, who may read it; read ``to_show``."""
-    if message.task_id is not None:
+    if message.task is not None:
+        message.task.project = message.project
         return Conversation(actor, task=message.task)
     if message.to_id is None:
         return Conversation(actor, channel=message.project)

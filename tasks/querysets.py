@@ -310,7 +310,7 @@ class MessageQuerySet(OfProjectQuerySet):
         long = ("task__description", "task__result", "task__summary", "task__criteria", "task__last_failure")
         return self.select_related("project", "task", "to__agent").defer(*long)
 
-    def of_channel(self, project: "Project | int") -> Self:
+    def of_channel(self, project: "Project | int | OuterRef") -> Self:
         """What was said in the project's channel."""
         return self.filter(project=project, task__isnull=True, to__isnull=True)
 

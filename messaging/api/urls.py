@@ -2,6 +2,7 @@
 
 from django.urls import re_path
 
+from messaging.api.conversations import ConversationsView, MessagesReadView
 from messaging.api.events import EventsView, TaskEventsView
 from messaging.api.notifications import NotificationsView, ReadView, UnreadView
 from messaging.api.preferences import PreferencesView
@@ -12,6 +13,8 @@ urlpatterns = [
     re_path(r"^events/?$", EventsView.as_view(), name="api-events"),
     re_path(rf"^tasks/(?P<ref>{PATTERN})/events/?$", TaskEventsView.as_view(), name="api-task-events"),
     re_path(rf"^tasks/(?P<ref>{PATTERN})/watch/?$", WatchView.as_view(), name="api-task-watch"),
+    re_path(r"^conversations/?$", ConversationsView.as_view(), name="api-conversations"),
+    re_path(r"^messages/read/?$", MessagesReadView.as_view(), name="api-messages-read"),
     re_path(r"^notifications/?$", NotificationsView.as_view(), name="api-notifications"),
     re_path(r"^notifications/unread/?$", UnreadView.as_view(), name="api-notifications-unread"),
     re_path(r"^notifications/read/?$", ReadView.as_view(), name="api-notifications-read"),

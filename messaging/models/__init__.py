@@ -9,6 +9,7 @@ from messaging.models.notifications import (
     NotificationKind,
     NotificationQuerySet,
 )
+from messaging.models.read_marks import ReadMark
 from messaging.models.watching import Watch
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "NotificationQuerySet",
+    "ReadMark",
     "Watch",
 ]

@@ -72,6 +72,10 @@ class MemberFoundOutput(serializers.Serializer):
     kind = serializers.ChoiceField(AgentKind.choices)
 
 
+class MembersFoundOutput(serializers.Serializer):
+    results = MemberFoundOutput(many=True)
+
+
 DETAIL_EXAMPLE = {
     **MESSAGE_EXAMPLE,
     "edited_at": "2026-11-22T10:01:00Z",
@@ -233,8 +237,8 @@ class MembersView(View):
             OpenApiParameter("q", OpenApiTypes.STR, description="How the name starts, in any case."),
             OpenApiParameter("project", OpenApiTypes.STR, description="Key of a project: only its members."),
         ],
-        responses=MemberFoundOutput(many=True),
-        response_example=[{"name": "atlas", "full_name": "Atlas", "kind": "llm"}],
+        responses=MembersFoundOutput,
+        response_example={"results": [{"name": "atlas", "full_name": "Atlas", "kind": "llm"}]},
     )
     def get(self, request: Request) -> Response:
         project = request.query_params.get("project")
@@ -243,7 +247,7 @@ class MembersView(View):
             request.query_params.get("q", ""),
             key=find_project(self.actor, project).key if project else None,
         )
-        return Response({"results": [_found(user) for user in users], "next": None, "previous": None})
+        return Response({"results": [_found(user) for user in users]})
 
 
 def members_starting(actor: User, start: str, *, key: str | None = None) -> list[User]:

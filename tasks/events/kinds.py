@@ -346,21 +346,6 @@ MESSAGE_POSTED = _kind(
         "message": "{who} wrote about {ref}.",
     },
 )
-
-# Who follows a task: only for themselves
-
-TASK_WATCHED = _kind(
-    "task.watched",
-    "Somebody chose to watch a task; only they see this event.",
-    data={},
-    says=Said("started to watch the task", "bell"),
-)
-TASK_UNWATCHED = _kind(
-    "task.unwatched",
-    "Somebody chose not to watch a task any more; only they see this event.",
-    data={},
-    says=Said("stopped watching the task", "bell"),
-)
 MESSAGE_EDITED = _kind(
     "message.edited",
     "The author of a message corrected it; what it said before stays readable.",
@@ -370,6 +355,7 @@ MESSAGE_EDITED = _kind(
         "mentions": Datum(TEXTS, "Slugs or usernames of the members whom no earlier version mentioned.", optional=True),
     },
     says=Said("edited a message", "edit"),
+    notifies={"mention": phrases.notice_mention},
 )
 MESSAGE_REACTED = _kind(
     "message.reacted",
@@ -424,6 +410,21 @@ MESSAGE_KEPT = _kind(
     "The run ended before its holder had acknowledged an instruction, which now waits for the next run.",
     data=_FOR_RUN,
     says=Said("The {message_kind} of {author} waits for the next run: run {run} has ended", "deferred"),
+)
+
+# Who follows a task: only for themselves
+
+TASK_WATCHED = _kind(
+    "task.watched",
+    "Somebody chose to watch a task; only they see this event.",
+    data={},
+    says=Said("started to watch the task", "bell"),
+)
+TASK_UNWATCHED = _kind(
+    "task.unwatched",
+    "Somebody chose not to watch a task any more; only they see this event.",
+    data={},
+    says=Said("stopped watching the task", "bell"),
 )
 
 # Projects, their members, and agents
