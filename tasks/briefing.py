@@ -8,11 +8,23 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Prefetch, Q, Window
+from django.db.models.functions import Coalesce, RowNumber
 
-from tasks.models import Artifact, Dependency, Review, ReviewComment, Run, RunStatus, Task, Verdict
+from tasks.models import (
+    Artifact,
+    Dependency,
+    Message,
+    MessageKind,
+    Review,
+    ReviewComment,
+    Run,
+    RunStatus,
+    Task,
+    Verdict,
+)
 from tasks.replies import answers_for
+from tasks.thread import message_outputs
 
 
 def contexts_of(runs: Iterable[Run]) -> dict[Any, dict[str, Any]]:
@@ -32,7 +44,31 @@ def contexts_of(runs: Iterable[Run]) -> dict[Any, dict[str, Any]]:
     }
     _add_earlier_runs([run for run in runs if run.number > 1], contexts)
     _add_dependencies(runs, contexts)
+    _add_threads(runs, contexts)
     return contexts
+
+
+#: How many messages of its task's thread a run gets.
+THREAD_SHOWN = 20
+
+
+def _add_threads(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> None:
+    """The last messages about each task, the oldest first; but no stop, which was about an earlier run alone."""
+    said = Message.objects.exclude(kind=MessageKind.STOP)
+    if len(runs) == 1:
+        latest = said.filter(task=runs[0].task_id).order_by("-pk")[:THREAD_SHOWN]
+    else:
+        place = Window(RowNumber(), partition_by="task", order_by="-pk")
+        ranked = said.filter(task__in=[run.task_id for run in runs]).annotate(place=place)
+        latest = ranked.filter(place__lte=THREAD_SHOWN)
+    # Mostly there is none: what is shown of other rows is read only then.
+    if not (ids := [message.pk for message in latest.only("pk")]):
+        return
+    rows = list(Message.objects.filter(pk__in=ids).to_show().order_by("pk"))
+    by_task = {run.task_id: run for run in runs}
+    for message, output in zip(rows, message_outputs(rows), strict=True):
+        assert message.task_id is not None
+        contexts[by_task[message.task_id].pk]["thread"].append(output)
 
 
 def _add_earlier_runs(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> None:

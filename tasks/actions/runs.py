@@ -63,26 +63,35 @@ class Finished:
 
 
 @in_transaction
-def _heartbeat(actor: "User", run_id: UUID, lease_seconds: int | None, ack: Sequence[str] | None) -> Run:
+def _heartbeat(
+    actor: "User", run_id: UUID, lease_seconds: int | None, ack: Sequence[str] | None, wait_seconds: int
+) -> Run:
     run = load_run(actor, run_id, "heartbeat", lock=("self",) if ack else (), acknowledges=bool(ack))
     now = clock.now()
     take_acks(run, ack, at=now, actor=actor)
     if run.stop_delivered_at is None:
-        write_run(run, renewal(run, now, lease_seconds))
+        waits_until = now + timedelta(seconds=wait_seconds) if wait_seconds else None
+        write_run(run, renewal(run, now, lease_seconds) | {"waits_until": waits_until})
     return run
 
 
 @verb(catalogue.HEARTBEAT, opens_transaction=False)
 def heartbeat_run(
-    *, actor: "User", run_id: UUID, lease_seconds: int | None = None, ack: Sequence[str] | None = None
+    *,
+    actor: "User",
+    run_id: UUID,
+    lease_seconds: int | None = None,
+    ack: Sequence[str] | None = None,
+    wait_seconds: int = 0,
 ) -> Run:
     """Say that the run is alive: renews its lease, for ``lease_seconds`` (30 to 14 400) if given.
 
-    ``ack``: ids of directives that the holder has taken up. After a stop it only acknowledges.
+    ``ack``: ids of directives that the holder has taken up. ``wait_seconds``: how long the holder then waits for the
+    next one; the door lets it. After a stop it only acknowledges.
     Raises ``LeaseLost`` with the reason, ``StopRequested``, ``NotFound`` for somebody else's run, ``Invalid``.
     """
     try:
-        return _heartbeat(actor, run_id, lease_seconds, ack)
+        return _heartbeat(actor, run_id, lease_seconds, ack, wait_seconds)
     except Fenced as fenced:
         raise lease_lost(fenced.run) from None
     except Stopped as stopped:

@@ -11,6 +11,7 @@ from tasks.api import (
     assignment,
     claims,
     directives,
+    heartbeat,
     invitations,
     me,
     projects,
@@ -68,6 +69,7 @@ urlpatterns = [
     _path(f"runs/{RUN}/artifacts", artifacts.AddArtifactView, "add-artifact"),
     _path(rf"messages/{NUMBER}/ack", directives.AckView, "message-ack"),
     _path(rf"messages/{NUMBER}/withdraw", directives.WithdrawView, "message-withdraw"),
+    _path(f"runs/{RUN}/heartbeat", heartbeat.HeartbeatView, "heartbeat"),
     _path("runs/complete_many", runs.CompleteManyView, "complete-many"),
     *(_path(route.replace("REF", REF).replace("RUN", RUN), view, name) for route, view, name in verb_paths()),
 ]

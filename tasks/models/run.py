@@ -39,6 +39,9 @@ class Run(models.Model):
     lease_seconds = models.PositiveIntegerField(null=True, blank=True, help_text="Empty for people: no lease.")
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     last_heartbeat_at = models.DateTimeField()
+    waits_until = models.DateTimeField(
+        null=True, blank=True, help_text="How long its holder waits for what it is told: that reaches it at once."
+    )
     last_progress_at = models.DateTimeField()
     stalled_at = models.DateTimeField(null=True, blank=True)
 

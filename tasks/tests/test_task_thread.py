@@ -2,8 +2,9 @@
 
 import pytest
 
+from tasks.actions import assignments, claims
 from tasks.actions.messages import post_message
-from tasks.models import Event, Message, Reaction
+from tasks.models import Event, Message, Reaction, Run
 
 pytestmark = pytest.mark.django_db
 
@@ -67,3 +68,20 @@ def test_thread_of_many_costs_as_many_queries_as_of_one(api, cast, new_task, dja
         with django_assert_num_queries(4):  # token, task, messages, reactions
             shown = api.atlas.get(path).json()["results"]
     assert shown[-1]["reactions"] == [{"emoji": "👍", "by": ["hugo"]}]
+
+
+def test_context_of_a_run_has_the_last_messages_and_no_stop(api, cast, new_task):
+    task, other = new_task(), new_task()
+    run = claims.claim_task(actor=cast.bert.user, task=task)
+    for number in range(25):
+        post_message(actor=cast.hugo.user, task=task, body=f"{number}")
+    post_message(actor=cast.ada.user, task=task, body="Stop at once.", kind="stop")
+    post_message(actor=cast.hugo.user, task=other, body="Other")
+    assignments.unassign_task(actor=cast.ada.user, task=task, agents=[cast.bert])
+    assert Run.objects.get(pk=run.pk).status == "revoked"
+    claimed = {each["task"]["ref"]: each for each in api.atlas.post("/tasks/claim_next", {"limit": 2}).json()["runs"]}
+    shown = claimed[task.ref]["context"]["thread"]
+    assert [message["body"] for message in shown] == [str(number) for number in range(5, 25)]
+    assert shown == api.vera.get(f"/tasks/{task.ref}/messages?limit=200").json()["results"][5:25]
+    assert [message["body"] for message in claimed[other.ref]["context"]["thread"]] == ["Other"]
+    assert api.atlas.post(f"/tasks/{task.ref}/claim").json()["context"]["thread"] == shown

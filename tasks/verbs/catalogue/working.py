@@ -172,13 +172,25 @@ HEARTBEAT = Verb(
     doing="Renew the lease on {}",
     done="Renewed the lease on {}",
     passive="kept alive",
-    in_api="Renews the lease. Send it well before the lease ends; obey `directives`.",
+    in_api=(
+        "Renews the lease. Send it well before the lease ends; obey `directives`. With `wait_seconds` the answer waits"
+        " for one, at most half the lease (without an `Idempotency-Key`). One caller may have 100 calls waiting; more"
+        " get 429. After a stop it only takes `ack`."
+    ),
     on=On.RUN,
     row="heartbeat",
-    fields=(_LEASE, _ACK),
+    fields=(
+        _LEASE,
+        _ACK,
+        Whole(
+            name="wait_seconds", label="Wait", help="How long the answer may wait for a directive.", default=0, most=30
+        ),
+    ),
     doors=frozenset({Door.API}),
     tag="work",
     answer=Answer.BRIEF,
+    regular=False,
+    example={"ack": ["m7"], "wait_seconds": 20},
 )
 PROGRESS = Verb(
     name="progress",
