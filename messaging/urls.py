@@ -3,6 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
+from messaging.mail.unsubscribing import unsubscribe
 from messaging.notifications.pages import notifications
 from messaging.notifications.settings_page import notification_settings
 from messaging.watching_page import watch
@@ -11,6 +12,7 @@ urlpatterns = [
     path("notifications/", notifications, name="notifications"),
     path("notifications/settings/", notification_settings, name="notification_settings"),
     path("notifications/settings", RedirectView.as_view(pattern_name="notification_settings", query_string=True)),
+    path("unsubscribe/<str:token>", unsubscribe, name="unsubscribe"),
     path("tasks/<slug:ref>/watch", watch, name="task_watch"),
     path("notifications", RedirectView.as_view(pattern_name="notifications", query_string=True)),
 ]

@@ -8,6 +8,7 @@ class TaskprojectConfig(AppConfig):
     def ready(self) -> None:
         from django.core.signals import request_finished, request_started
 
+        from messaging.mail.sending import mailer
         from messaging.notifications.making import follower
         from taskproject import (
             checks,  # noqa: F401 - importing registers them
@@ -18,6 +19,6 @@ class TaskprojectConfig(AppConfig):
 
         folding.register()
         # The engine belongs to tasks, which knows nothing about messaging; they are connected here.
-        engine.companions.append(follower)
+        engine.companions += [follower, mailer]
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")
         request_finished.connect(outages.end_request, dispatch_uid="taskproject.outages")

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from email.utils import parseaddr
 from typing import Any
 
 from django.apps import AppConfig
@@ -108,6 +109,31 @@ def check_debug(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -
             id="taskproject.W002",
         )
     ]
+
+
+@register()
+def check_mail(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Mails that leave the house need a sender that others accept, and the address that their links start with."""
+    if settings.EMAIL_BACKEND != "django.core.mail.backends.smtp.EmailBackend":
+        return []
+    messages: list[CheckMessage] = []
+    if not settings.PUBLIC_URL:
+        messages.append(
+            Warning(
+                "E-mails are sent, but without links: PUBLIC_URL is not set.",
+                hint="Set PUBLIC_URL to the address by which people reach the server, as https://tasks.example.org.",
+                id="taskproject.W005",
+            )
+        )
+    if is_local(parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]):
+        messages.append(
+            Warning(
+                f"E-mails are sent from {settings.DEFAULT_FROM_EMAIL}, which other mail servers may refuse.",
+                hint="Set DEFAULT_FROM_EMAIL to an address of your domain.",
+                id="taskproject.W006",
+            )
+        )
+    return messages
 
 
 @register(Tags.compatibility)

@@ -6,6 +6,7 @@ import secrets
 import sys
 import tempfile
 import warnings
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -129,6 +130,39 @@ def _redis_url() -> str:
     return url
 
 
+def _public_url() -> str:
+    url = (os.environ.get("PUBLIC_URL") or "").strip().rstrip("/")
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
+        raise ImproperlyConfigured(f"PUBLIC_URL must be an address such as https://tasks.example.org, not {url!r}.")
+    return url
+
+
+def _email() -> dict:
+    """Django's settings of e-mail, of EMAIL_URL; without it mails are printed."""
+    url = os.environ.get("EMAIL_URL") or "consolemail://"
+    schemes = sorted(environ.Env.EMAIL_SCHEMES)
+    if url.split("://", 1)[0] not in schemes:
+        raise ImproperlyConfigured(
+            "EMAIL_URL must start with smtp://, smtp+tls://, smtp+ssl:// or consolemail://, as in "
+            "smtp+tls://user:password@mail.example.org:587."
+        )
+    try:
+        return dict(environ.Env.email_url_config(url)) | {"EMAIL_TIMEOUT": 20}
+    except Exception as error:
+        raise ImproperlyConfigured(
+            "EMAIL_URL cannot be read; write smtp+tls://user:password@mail.example.org:587, with special characters "
+            "of the password as %40."
+        ) from error
+
+
+def _mail_sender() -> str:
+    sender = os.environ.get("DEFAULT_FROM_EMAIL") or "taskproject@localhost"
+    if "\n" in sender or "\r" in sender or "@" not in parseaddr(sender)[1]:
+        raise ImproperlyConfigured("DEFAULT_FROM_EMAIL must be an e-mail address, as in Tasks <tasks@example.org>.")
+    return sender
+
+
 DATA_DIR = _data_dir()
 DEBUG = _flag("DEBUG", default=False)
 SECRET_KEY = _secret_key()
@@ -139,6 +173,10 @@ for _host in ALLOWED_HOSTS:
         raise ImproperlyConfigured(
             f"ALLOWED_HOSTS: {_host!r} must be a name such as tasks.example.org, without https://."
         )
+# The address by which people reach the server: links in e-mails start with it. Without it they have none.
+PUBLIC_URL = _public_url()
+DEFAULT_FROM_EMAIL = _mail_sender()
+globals().update(_email())
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 for _origin in CSRF_TRUSTED_ORIGINS:
     if not _origin.startswith(("http://", "https://")):

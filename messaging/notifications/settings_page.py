@@ -94,6 +94,6 @@ def _time(data: QueryDict, name: str) -> time | None:
     if not text:
         return None
     try:
-        return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
+        return time.fromisoformat(text.zfill(len("08:00"))).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
         raise Invalid({name: "Must be a time such as 22:00."}) from None

@@ -1,4 +1,4 @@
-"""kill -9 of a follower at any moment, under load and beside another one: each notification exists exactly once."""
+"""kill -9 of a follower at any moment, under load and beside another one: each notification and mail exists once."""
 
 import random
 import subprocess
@@ -9,9 +9,11 @@ from collections import Counter
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connections
 
-from messaging.models import Notification
+from messaging.models import Email, Mail, Notification, NotificationKind
+from messaging.notifications.choices import Ways, change_choices
 from messaging.notifications.making import follower
 from tasks.actions import assignments
 from tasks.models import Event, Task
@@ -46,7 +48,9 @@ class Process:
             self.process.communicate(timeout=PATIENCE)
 
 
-def test_kill_of_followers_at_random_notifies_of_each_event_once(cast, new_task):
+def test_kill_of_followers_at_random_notifies_and_mails_of_each_event_once(cast, new_task):
+    User.objects.filter(pk=cast.hugo.user.pk).update(email="hugo@example.org")
+    change_choices(user=cast.hugo.user, ways={NotificationKind.ASSIGNED: Ways(email=Email.DAILY)})
     follower.catch_up()
     stop = threading.Event()
     assigned: list[int] = []
@@ -91,6 +95,8 @@ def test_kill_of_followers_at_random_notifies_of_each_event_once(cast, new_task)
     expected = {(pk, name, "assigned") for pk in assigned for name in ("hugo", "atlas")}
     assert set(notifications) == expected
     assert set(notifications.values()) == {1}
+    mails = Counter(Mail.objects.values_list("event__task", "recipient__username"))
+    assert mails == dict.fromkeys(((pk, "hugo") for pk in assigned), 1)
     recorded = Counter(Event.objects.filter(kind="notification.created").values_list("data__notification", flat=True))
     heads = dict(Notification.objects.heads().values_list("pk", "bundled"))
     assert heads.keys() <= recorded.keys()

@@ -5,6 +5,7 @@ from tasks.models.artifact import Artifact, ArtifactKind, ReviewComment
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.invitation import Invitation, InvitationEnd
+from tasks.models.link import QuestionLink
 from tasks.models.message import (
     DIRECTIVES,
     DirectiveState,
@@ -61,6 +62,7 @@ __all__ = [
     "Project",
     "Question",
     "QuestionKind",
+    "QuestionLink",
     "QuestionState",
     "Reaction",
     "RequiredSkill",

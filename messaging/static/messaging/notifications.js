@@ -4,6 +4,7 @@
 import { onEvents, onReset } from "../taskproject/live.js";
 import { paced } from "../taskproject/pace.js";
 import { refreshPage } from "../taskproject/refresh.js";
+import { alertOf } from "./alerts.js";
 import { isRefused, JSON_TYPE, request } from "../taskproject/request.js";
 
 const CONCERNS = ["notification.", "member."];
@@ -54,6 +55,7 @@ if (bell) {
   onEvents((events) => {
     const concerns = events.some((event) => CONCERNS.some((beginning) => event.kind.startsWith(beginning)));
     if (concerns) refreshes.forEach((refresh) => refresh());
+    alertOf(events).catch(() => {});
   });
   onReset(() => refreshes.forEach((refresh) => refresh()));
 }

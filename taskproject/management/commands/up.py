@@ -95,6 +95,8 @@ class Command(BaseCommand):
         if ":" in shown_host:
             shown_host = f"[{shown_host}]"
         url = f"http://{shown_host}:{port}"
+        # What the engine of this process mails leads back here, unless the server was told another address.
+        settings.PUBLIC_URL = settings.PUBLIC_URL or url
         fleet = None
         if tokens:
             quiet = [] if options["verbosity"] > 1 else ["--quiet"]
