@@ -6,7 +6,7 @@ from django.db.models import Q
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tasks", "0017_directives"),
+        ("tasks", "0018_holders_that_wait"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
