@@ -124,7 +124,7 @@ def shown_messages(
                 may_withdraw=is_mine and message.state == DirectiveState.QUEUED,
                 may_write=may_write,
                 is_new=read_up_to is not None and message.pk > read_up_to and not is_mine,
-                quote=_quote(quoted),
+                quote=preview(quoted) if quoted else "",
                 quoted_author=quoted.author_name if quoted else "",
                 reactions=[_reaction(each, own_name) for each in output["reactions"]],
             )
@@ -136,9 +136,8 @@ def _is_rewritable(message: Message) -> bool:
     return message.kind == MessageKind.COMMENT or message.state == DirectiveState.QUEUED
 
 
-def _quote(message: Message | None) -> str:
-    if message is None:
-        return ""
+def preview(message: Message) -> str:
+    """The start of ``message`` on one line; untrusted."""
     line = " ".join(message.body[: 4 * QUOTED].split())
     return line if len(line) <= QUOTED else line[: QUOTED - 1] + "…"
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from messaging.conversation.listing import KINDS, Listed, conversations_of, cursor_of, listed, place_of
+from messaging.conversation.listing import KINDS, Listed, conversations_of, cursor_of, listed, place_of, title_of
 from messaging.conversation.reading import read_conversation
 from messaging.notifications.reading import count_unread
 from taskproject.api.operations import operation
@@ -18,9 +18,7 @@ from taskproject.api.serializers import Integer, ListOf, PlainText, StrictSerial
 from taskproject.api.views import ListView, View
 from taskproject.errors import Invalid, shortened, unknown_choice
 from tasks.conversations import Conversation, conversation_of, find_conversation
-from tasks.events.recording import name_of
 from tasks.models import Message
-from tasks.permissions import agent_of
 
 TAG = "messages"
 #: How much of the last message the list shows.
@@ -185,14 +183,3 @@ def _shown(row: Listed) -> dict[str, Any]:
         "unread_since": row.first_unread and row.first_unread.at,
         "read_up_to": row.unread.read_up_to,
     }
-
-
-def title_of(row: Listed) -> str:
-    """The title of the task, the name of the project, or the full name of the other, if there is one."""
-    one = row.conversation
-    if one.task is not None:
-        return one.task.title
-    if one.channel is not None:
-        return one.channel.name
-    agent = agent_of(one.partner)
-    return (agent.name if agent else one.partner and one.partner.get_full_name()) or name_of(one.partner)

@@ -13,6 +13,7 @@ from messaging.conversation.marks import Unread, unread_of
 from messaging.models import Watch
 from taskproject.errors import Invalid
 from tasks.conversations import Conversation
+from tasks.events.recording import name_of
 from tasks.models import Assignment, Mention, Message, Project, Task
 from tasks.permissions import agent_of, memberships_of
 
@@ -144,3 +145,14 @@ def place_of(cursor: str) -> Place:
     except (ValueError, TypeError, binascii.Error):
         raise Invalid({"cursor": "It is not one of ours; follow `next` or start without one."}) from None
     return number, name
+
+
+def title_of(row: Listed) -> str:
+    """The title of the task, the name of the project, or the full name of the other, if there is one."""
+    one = row.conversation
+    if one.task is not None:
+        return one.task.title
+    if one.channel is not None:
+        return one.channel.name
+    agent = agent_of(one.partner)
+    return (agent.name if agent else one.partner and one.partner.get_full_name()) or name_of(one.partner)

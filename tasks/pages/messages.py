@@ -22,6 +22,7 @@ from tasks.actions.messages import (
     post_in_channel,
     react,
     take_back_reaction,
+    withdraw_message,
 )
 from tasks.conversations import find_conversation
 from tasks.errors import DomainError, Invalid, NotFound
@@ -91,10 +92,10 @@ def _values(request: HttpRequest) -> dict[str, Any]:
 
 
 def _message(user: User, pk: int) -> Message:
-    found = Message.objects.found_by(user).to_show().filter(pk=pk).first() if pk < 2**63 else None
-    if found is None:
+    message = Message.objects.found_by(user).to_show().filter(pk=pk).first() if pk < 2**63 else None
+    if message is None:
         raise NotFound("There is no message with this id that you may read.")
-    return found
+    return message
 
 
 def _edit(request: HttpRequest, user: User, pk: int) -> None:
@@ -110,6 +111,11 @@ def _react(request: HttpRequest, user: User, pk: int) -> None:
         react(actor=user, message=message, emoji=emoji)
 
 
+def _withdraw(request: HttpRequest, user: User, pk: int) -> None:
+    withdraw_message(actor=user, message=_message(user, pk))
+
+
 write_message = _button(_write)
 edit_message_view = _button(_edit)
 react_to_message = _button(_react)
+withdraw_message_view = _button(_withdraw)

@@ -18,13 +18,13 @@ from taskproject.strict_json import pretty
 from tasks import clock
 from tasks.assignment.decisions import decision_that_holds
 from tasks.briefing import with_comments
+from tasks.composing import composer_of
 from tasks.finding import task_named
 from tasks.flow import Show, read_flow
 from tasks.models import Artifact, Assignment, Priority, Run, RunStatus, Task
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
-from tasks.pages.composer import composer_of
 from tasks.permissions import may
 from tasks.transitions import Status, has_result
 from tasks.using.openness import Scene

@@ -39,6 +39,7 @@ function followTask(article) {
     if (event.project !== project) return isShown(event.task);
     return event.task === null || event.task === ref || RESHAPES.has(event.kind) || isShown(event.task);
   }, ask);
+  document.addEventListener("messages:sent", ask);
   setInterval(() => article.querySelector("[data-lease]") && ask(), LOOK_EVERY);
 }
 
