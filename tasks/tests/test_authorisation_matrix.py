@@ -25,7 +25,7 @@ from tasks.actions import assignments, claims, projects, runs
 from tasks.actions.agents import create_token
 from tasks.actions.messages import post_direct, post_message
 from tasks.errors import LeaseLost
-from tasks.models import AgentToken, Artifact, Event, Invitation, Project, Role, Task
+from tasks.models import AgentToken, Artifact, Event, FollowUp, Invitation, Project, Role, Task
 from tasks.tests.api_client import client_of
 from tasks.tests.cast import join, make_agent
 
@@ -276,7 +276,9 @@ def scene(cast, new_task, let_lease_end):
     runs.complete_run(
         run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-3"]).pk, artifacts=artifacts, **done
     )
-    runs.complete_run(run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-4"]).pk, **done)
+    runs.complete_run(
+        run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-4"]).pk, follow_ups=[{"title": SECRET}], **done
+    )
     late = claims.claim_task(actor=cast.atlas.user, task=task["OPS-5"])
     let_lease_end(late)
     engine.tick()
@@ -313,7 +315,7 @@ def scene(cast, new_task, let_lease_end):
     comment = post_message(actor=cast.hugo.user, task=task["OPS-1"], body=SECRET)
     direct = post_direct(actor=cast.hugo.user, to=cast.atlas.user, body=SECRET)
     names |= {"comment": comment.pk, "direct": direct.pk}
-    names["artifact"] = Artifact.objects.get().pk
+    names |= {"artifact": Artifact.objects.get().pk, "follow_up": FollowUp.objects.get().pk}
     names["message"] = post_message(actor=cast.ada.user, task=task["OPS-2"], body=SECRET, kind="instruction").pk
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
