@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0016_review_comments'),
+        ("tasks", "0017_directives"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
