@@ -206,6 +206,9 @@ MATRIX = [
     ),
     ("api-notifications-preferences", "get", "/notifications/preferences", None, ANY_CALLER),
     ("api-notifications-preferences", "patch", "/notifications/preferences", {"muted": []}, ANY_CALLER),
+    ("api-task-follow-ups", "get", "/tasks/OPS-4/follow_ups", None, READS),
+    ("api-accept-follow-up", "post", "/follow_ups/{follow_up}/accept", None, MANAGES),
+    ("api-dismiss-follow-up", "post", "/follow_ups/{follow_up}/dismiss", {"note": "no"}, MANAGES),
     ("api-task-artifacts", "get", "/tasks/OPS-3/artifacts", None, READS),
     ("api-artifact", "get", "/artifacts/{artifact}", None, READS),
     (
