@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("tasks", "0017_directives"),
+        ("tasks", "0019_question_links"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
