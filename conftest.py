@@ -29,9 +29,11 @@ def _no_counts() -> None:
 @pytest.fixture(autouse=True)
 def _no_place() -> None:
     """A follower keeps its place in memory too, and each test has a table of its own."""
-    from messaging.notifications.making import follower
+    from taskproject.watch.facts import FOLLOWERS
 
-    follower._place = None
+    for follower in FOLLOWERS:
+        follower._place = None
+        follower._store_at = 0.0
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from messaging.models import FollowerCursor, Notification
 from messaging.notifications.sentences import sentence
+from messaging.webhooks import admin as _webhooks  # noqa: F401 - importing registers them
 from taskproject.admin import ReadOnly
 from tasks.querysets import sees_all
 

@@ -1,4 +1,4 @@
-"""Followers of the stream whose effects happen exactly once: notifications today, perhaps webhooks later.
+"""Followers of the stream whose effects happen exactly once: notifications, and the deliveries of webhooks.
 
 A follower keeps its cursor in the database and moves it in the transaction of its effect, by an UPDATE conditional on
 the cursor still being the one read. So any number of engines may run each follower, and a process may be killed at any
@@ -41,15 +41,22 @@ class Follower:
     """Reads events of certain ``kinds`` in stream order and applies their effects exactly once.
 
     ``prepare`` gets events, outside any transaction, and returns their ``Effect``, or None. The effect must be quick:
-    events recorded after its own wait for its transaction.
+    events recorded after its own wait for its transaction. ``gathers``: also where nothing has an effect, events are
+    gathered before the next step, for a follower of kinds that happen all the time.
     """
 
     def __init__(
-        self, name: str, *, kinds: Collection[str], prepare: Callable[[Sequence[Event]], Effect | None]
+        self,
+        name: str,
+        *,
+        kinds: Collection[str],
+        prepare: Callable[[Sequence[Event]], Effect | None],
+        gathers: bool = False,
     ) -> None:
         self.name = name
         self.kinds = kinds
         self.prepare = prepare
+        self.gathers = gathers
         self._stored: Cursor | None = None
         self._place: Cursor | None = None
         self._store_at = 0.0
@@ -116,7 +123,7 @@ class Follower:
                 else:
                     if more:
                         continue
-                    if done:
+                    if done or self.gathers:
                         stop.wait(GATHER_SECONDS)
                     self._wait(ears, stop)
 

@@ -9,7 +9,9 @@ class TaskprojectConfig(AppConfig):
         from django.core.signals import request_finished, request_started
 
         from messaging.mail.sending import mailer
-        from messaging.notifications.making import follower
+        from messaging.notifications.making import follower as notifications
+        from messaging.webhooks.making import follower as webhooks
+        from messaging.webhooks.sending import sender
         from taskproject import (
             checks,  # noqa: F401 - importing registers them
             outages,
@@ -19,6 +21,6 @@ class TaskprojectConfig(AppConfig):
 
         folding.register()
         # The engine belongs to tasks, which knows nothing about messaging; they are connected here.
-        engine.companions += [follower, mailer]
+        engine.companions += [notifications, mailer, webhooks, sender]
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")
         request_finished.connect(outages.end_request, dispatch_uid="taskproject.outages")

@@ -1,6 +1,7 @@
 """Settings from the environment or ``.env``; a missing or invalid one aborts the start with one sentence."""
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import sys
@@ -87,6 +88,23 @@ def _secret_key() -> str:
     return key
 
 
+def _fallback_keys() -> list[str]:
+    keys = env.list("SECRET_KEY_FALLBACKS", default=[])
+    if any(len(key) < 32 for key in keys):
+        raise ImproperlyConfigured("Each of SECRET_KEY_FALLBACKS must have at least 32 characters.")
+    return keys
+
+
+def _networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    networks = []
+    for text in env.list(name, default=[]):
+        try:
+            networks.append(ipaddress.ip_network(text.strip()))
+        except ValueError:
+            raise ImproperlyConfigured(f"{name}: {text!r} must be a network such as 10.1.0.0/16.") from None
+    return networks
+
+
 def _database() -> dict:
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'taskproject.sqlite3'}"
     scheme = url.split(":", 1)[0]
@@ -166,6 +184,7 @@ def _mail_sender() -> str:
 DATA_DIR = _data_dir()
 DEBUG = _flag("DEBUG", default=False)
 SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = _fallback_keys()
 REDIS_URL = _redis_url()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 for _host in ALLOWED_HOSTS:
@@ -355,6 +374,11 @@ METRICS_DIR = _metrics_dir()
 # How many days of the stream are replayed from a cursor; the events themselves are kept.
 EVENT_RETENTION_DAYS = _whole_number("EVENT_RETENTION_DAYS", default=7)
 
+# The networks inside to which webhooks may lead, also over http; otherwise only https to the internet.
+WEBHOOK_PRIVATE_NETWORKS = _networks("WEBHOOK_PRIVATE_NETWORKS")
+# How many days a delivery is kept once it is over.
+WEBHOOK_RETENTION_DAYS = _whole_number("WEBHOOK_RETENTION_DAYS", default=30)
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "taskproject",
     "VERSION": "1",
@@ -377,6 +401,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "events", "description": "Everything that happened, in order."},
         {"name": "notifications", "description": "What concerns you, until you read it."},
         {"name": "team", "description": "Your account, projects, agents, tokens, skills."},
+        {"name": "webhooks", "description": "Events sent to addresses outside."},
         {"name": "reports", "description": "Figures on what was done."},
     ],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -7,7 +7,18 @@ from messaging.api.events import EventsView, TaskEventsView
 from messaging.api.notifications import NotificationsView, ReadView, UnreadView
 from messaging.api.preferences import PreferencesView
 from messaging.api.watching import WatchView
+from messaging.api.webhooks import (
+    DeliveriesView,
+    RedeliverView,
+    RotateView,
+    TestView,
+    WebhooksView,
+    WebhookView,
+)
 from tasks.refs import PATTERN
+
+NUMBER = "(?P<id>[0-9]{1,18})"
+OF_PROJECT = r"projects/(?P<key>[A-Za-z0-9]{1,12})/webhooks"
 
 urlpatterns = [
     re_path(r"^events/?$", EventsView.as_view(), name="api-events"),
@@ -19,4 +30,10 @@ urlpatterns = [
     re_path(r"^notifications/unread/?$", UnreadView.as_view(), name="api-notifications-unread"),
     re_path(r"^notifications/read/?$", ReadView.as_view(), name="api-notifications-read"),
     re_path(r"^notifications/preferences/?$", PreferencesView.as_view(), name="api-notifications-preferences"),
+    re_path(rf"^{OF_PROJECT}/?$", WebhooksView.as_view(), name="api-webhooks"),
+    re_path(rf"^{OF_PROJECT}/{NUMBER}/?$", WebhookView.as_view(), name="api-webhook"),
+    re_path(rf"^webhooks/{NUMBER}/rotate/?$", RotateView.as_view(), name="api-webhook-rotate"),
+    re_path(rf"^webhooks/{NUMBER}/test/?$", TestView.as_view(), name="api-webhook-test"),
+    re_path(rf"^webhooks/{NUMBER}/deliveries/?$", DeliveriesView.as_view(), name="api-deliveries"),
+    re_path(rf"^deliveries/{NUMBER}/redeliver/?$", RedeliverView.as_view(), name="api-redeliver"),
 ]

@@ -11,12 +11,16 @@ from messaging.models.notifications import (
 )
 from messaging.models.read_marks import ReadMark
 from messaging.models.watching import Watch
+from messaging.models.webhooks import DeliveryState, Disabled, Format, Webhook, WebhookDelivery, WebhookKey
 
 __all__ = [
     "MOST_REFS",
     "Delivery",
+    "DeliveryState",
+    "Disabled",
     "Email",
     "FollowerCursor",
+    "Format",
     "Grouped",
     "KindChoice",
     "Mail",
@@ -26,4 +30,7 @@ __all__ = [
     "NotificationQuerySet",
     "ReadMark",
     "Watch",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookKey",
 ]

@@ -35,6 +35,7 @@ class NotificationKind(models.TextChoices):
     DUE_SOON = "due_soon", "Due soon"
     OVERDUE = "overdue", "Overdue"
     INVITED = "invited", "Invited to a project"
+    WEBHOOK_DISABLED = "webhook_disabled", "Webhook disabled"
     MESSAGE = "message", "Message in a watched task"
     WATCHED_CHANGED = "watched_changed", "Watched task changed"
 

@@ -26,7 +26,13 @@ CLOSE: Final = timedelta(minutes=10)
 #: and so does what comes later than this after its first.
 SPAN: Final = timedelta(hours=1)
 ALONE: Final = frozenset(
-    {NotificationKind.INVITED, NotificationKind.QUESTION_FOR_ME, NotificationKind.MENTION, NotificationKind.UNDELIVERED}
+    {
+        NotificationKind.INVITED,
+        NotificationKind.QUESTION_FOR_ME,
+        NotificationKind.MENTION,
+        NotificationKind.UNDELIVERED,
+        NotificationKind.WEBHOOK_DISABLED,
+    }
 )
 
 

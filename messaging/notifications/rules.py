@@ -226,6 +226,11 @@ def invited(event: Event, scene: Scene) -> Users:
     return scene.answering(event)
 
 
+def webhook_disabled(event: Event, scene: Scene) -> Users:
+    """The managers, one of whom has to mend the receiver; whoever registered it is one of them, or is no longer."""
+    return scene.managers(event)
+
+
 def watched_changed(event: Event, scene: Scene) -> Users:
     """Those who watch the task, when its status changes."""
     moved = event.data.get("to") is not None and event.data.get("to") != event.data.get("from")
@@ -265,6 +270,7 @@ RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.DUE_SOON: due_soon,
     NotificationKind.OVERDUE: overdue,
     NotificationKind.INVITED: invited,
+    NotificationKind.WEBHOOK_DISABLED: webhook_disabled,
     NotificationKind.MENTION: mention,
     NotificationKind.DIRECT_MESSAGE: direct_message,
     NotificationKind.MESSAGE: message,

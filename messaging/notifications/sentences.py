@@ -20,6 +20,7 @@ ICONS = {
     NotificationKind.DUE_SOON: "due",
     NotificationKind.OVERDUE: "overdue",
     NotificationKind.INVITED: "person_add",
+    NotificationKind.WEBHOOK_DISABLED: "alert",
     NotificationKind.QUESTION_FOR_ME: "waiting",
     NotificationKind.QUESTION_ANSWERED: "check",
     NotificationKind.UNDELIVERED: "alert",

@@ -10,6 +10,7 @@ from django.db.models import F
 
 from messaging.models import Notification
 from messaging.notifications.making import prepare
+from messaging.tests.webhook_scene import receiver, scene, this_machine  # noqa: F401 - fixtures
 from tasks.actions import assignments
 from tasks.models import AgentKind, Event, Role, Task
 from tasks.tests.cast import join, make_agent

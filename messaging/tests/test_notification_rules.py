@@ -259,5 +259,6 @@ def test_each_kind_has_an_icon_and_each_of_its_sentences_names_the_task_or_proje
         )
         happened.project_key = "OPS"
         words = sentence(Notification(kind=name, event=happened))
-        assert ("to OPS" if name == NotificationKind.INVITED else "OPS-1") in words or name == "direct_message"
+        of_no_task = {NotificationKind.INVITED: "to OPS", NotificationKind.WEBHOOK_DISABLED: "of OPS"}
+        assert of_no_task.get(name, "OPS-1") in words or name == "direct_message"
         assert words != f"{NotificationKind(name).label}: OPS-1", f"{kind} has no words for {name}"

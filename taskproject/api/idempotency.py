@@ -28,6 +28,9 @@ NOT_STORED = (401, 413, 429)
 #: Headers that belong to the answer; the others are generated again.
 STORED_HEADERS = ("Content-Type", "ETag", "Location", "Retry-After")
 
+#: Members of an answer that are never stored.
+SHOWN_ONCE = ("token", "secret")
+
 View = Callable[..., HttpResponse]
 
 
@@ -133,10 +136,10 @@ def _answer_once(request: HttpRequest, user: Any, key: str, run: Callable[[], Ht
 
 
 def _without_secrets(response: HttpResponse) -> bytes:
-    """The answer as stored: a token that is shown once (``no-store``) is null when the answer is repeated."""
+    """The answer as stored: what is shown once (``no-store``), a token or key, is null when the answer is repeated."""
     data = getattr(response, "data", None)
-    if "no-store" in response.headers.get("Cache-Control", "") and isinstance(data, dict) and "token" in data:
-        return JSONRenderer().render({**data, "token": None})
+    if "no-store" in response.headers.get("Cache-Control", "") and isinstance(data, dict):
+        return JSONRenderer().render({**data, **{name: None for name in SHOWN_ONCE if name in data}})
     return response.content
 
 

@@ -11,9 +11,9 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from messaging.models import FollowerCursor
-from messaging.notifications import making as notifications
 from taskproject import diagnosis
 from taskproject.tests.redis_server import BadRedis
+from taskproject.watch.facts import FOLLOWERS
 from tasks import clock, engine
 from tasks.actions import claims, timekeeping
 from tasks.events import kinds
@@ -89,11 +89,15 @@ def test_doctor_counts_work_that_waits_for_an_engine(cast, new_task, let_lease_e
 def test_doctor_reports_how_far_a_follower_is_behind(cast, new_task):
     new_task(assignees=[cast.hugo])
     Event.objects.update(at=timezone.now() - timedelta(minutes=2))
-    FollowerCursor.objects.update_or_create(name="notifications", defaults={"event_id": 0, "moved_at": timezone.now()})
+    for follower in FOLLOWERS:
+        FollowerCursor.objects.update_or_create(
+            name=follower.name, defaults={"event_id": 0, "moved_at": timezone.now()}
+        )
     code, findings = doctor()
     assert (code, findings["followers"][0]) == (1, "problem")
     assert "behind by 0:02:0" in findings["followers"][1]
-    notifications.follower.catch_up()
+    for follower in FOLLOWERS:
+        follower.catch_up()
     assert doctor()[1]["followers"][0] == "ok"
 
 

@@ -12,6 +12,7 @@ from django.db.models import Count
 
 from messaging.followers import Follower
 from messaging.notifications import making as notifications
+from messaging.webhooks import making as webhooks
 from tasks import clock
 from tasks.actions import timekeeping
 from tasks.events.settled import settled
@@ -27,7 +28,7 @@ HELD_UP_AFTER_SECONDS = 10.0
 #: How far ready tasks are counted, and among how many that are not blocked: most of those may be deferred.
 COUNTED, LOOKED_AT = 10_000, 50_000
 
-FOLLOWERS: tuple[Follower, ...] = (notifications.follower,)
+FOLLOWERS: tuple[Follower, ...] = (notifications.follower, webhooks.follower)
 
 
 def _seconds_since(moment: datetime | None, now: datetime) -> float:

@@ -67,11 +67,7 @@ _FILE = {
 TASK_CREATED = _kind(
     "task.created",
     "A task was created.",
-    data={
-        "title": _TITLE,
-        "agents": Datum(TEXTS, f"{_AGENTS} were assigned to it at once.", optional=True),
-        "follows": Datum(TEXT, "Ref of the task with whose result it was named.", optional=True),
-    },
+    data={"title": _TITLE, "agents": Datum(TEXTS, f"{_AGENTS} were assigned to it at once.", optional=True)},
     says=phrases.says_created,
     notifies={"assigned": "{who} assigned {ref} to you."},
     brings_work=True,
@@ -208,7 +204,6 @@ TASK_STATUS_CHANGED = _kind(
         "retry_after_seconds": Datum(NUMBER, "The rest that the agent asked for.", optional=True),
         "artifacts": Datum(NUMBER, "How many artifacts came with the result.", optional=True),
         "comments": Datum(NUMBER, "How many lines of them a review commented on.", optional=True),
-        "follow_ups": Datum(NUMBER, "How many follow-ups came with the result.", optional=True),
     },
     says=phrases.says_moved,
     notifies={
@@ -248,17 +243,6 @@ RUN_LATE_RESULT_KEPT = _kind(
     "The holder of a run sent a result after the run had ended; it was stored for staff to adopt.",
     data={"run": _RUN, "verb": Datum(TEXT, "The verb that was refused: complete or fail.")},
     says=Said("sent a result of run {run} after losing its lease; it was stored", "alert"),
-)
-TASK_FOLLOW_UP_DECIDED = _kind(
-    "task.follow_up_decided",
-    "A manager made a task of what a run proposed, or dismissed it.",
-    data={
-        "title": Datum(TEXT, "What was proposed; untrusted."),
-        "decision": Datum(TEXT, "`accepted` or `dismissed`."),
-        "created": Datum(TEXT, "Ref of the new task.", optional=True),
-        "note": _NOTE,
-    },
-    says=phrases.says_follow_up_decided,
 )
 RUN_ARTIFACT_ADDED = _kind(
     "run.artifact_added",
@@ -576,6 +560,45 @@ NOTIFICATION_READ = _kind(
         "notifications": Datum(NUMBERS, "Ids of the first hundred of them."),
     },
     says=Said("read notifications", "check"),
+)
+
+# Webhooks. Their addresses are for managers alone: some contain a secret.
+
+_WEBHOOK = Datum(NUMBER, "Its id.")
+WEBHOOK_CREATED = _kind(
+    "webhook.created",
+    "A webhook was registered: events of the project are sent outside.",
+    data={"webhook": _WEBHOOK},
+    says=Said("registered webhook {webhook}", "plus"),
+)
+WEBHOOK_EDITED = _kind(
+    "webhook.edited",
+    "A webhook was changed.",
+    data={"webhook": _WEBHOOK, "fields": _FIELDS},
+    says=Said("changed {changed} of webhook {webhook}", "edit"),
+)
+WEBHOOK_KEY_ROTATED = _kind(
+    "webhook.key_rotated",
+    "A webhook got a new signing key.",
+    data={"webhook": _WEBHOOK},
+    says=Said("gave webhook {webhook} a new key", "edit"),
+)
+WEBHOOK_DISABLED = _kind(
+    "webhook.disabled",
+    "Nothing more is sent to a webhook, since it answered 410 Gone or failed at every attempt.",
+    data={
+        "webhook": _WEBHOOK,
+        "reason": Datum(TEXT, "`gone` or `exhausted`."),
+        "because": Datum(TEXT, "The same in words."),
+    },
+    says=Said("Webhook {webhook} was disabled: {because}", "alert"),
+    notifies={"webhook_disabled": "Webhook {webhook} of {project} was disabled: {because}."},
+)
+WEBHOOK_DELETED = _kind(
+    "webhook.deleted",
+    "A webhook was deleted.",
+    data={"webhook": _WEBHOOK},
+    says=Said("deleted webhook {webhook}", "cancelled"),
 )
 
 

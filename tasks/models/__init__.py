@@ -4,7 +4,6 @@ from tasks.models.agent import Agent, AgentKind, AgentSkill, AgentToken, Availab
 from tasks.models.artifact import Artifact, ArtifactKind, ReviewComment
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
-from tasks.models.follow_up import FollowUp, FollowUpState
 from tasks.models.invitation import Invitation, InvitationEnd
 from tasks.models.link import QuestionLink
 from tasks.models.message import (
@@ -50,8 +49,6 @@ __all__ = [
     "DirectiveState",
     "EngineState",
     "Event",
-    "FollowUp",
-    "FollowUpState",
     "Invitation",
     "InvitationEnd",
     "Label",

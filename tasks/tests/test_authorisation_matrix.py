@@ -25,7 +25,7 @@ from tasks.actions import assignments, claims, projects, runs
 from tasks.actions.agents import create_token
 from tasks.actions.messages import post_direct, post_message
 from tasks.errors import LeaseLost
-from tasks.models import AgentToken, Artifact, Event, FollowUp, Invitation, Project, Role, Task
+from tasks.models import AgentToken, Artifact, Event, Invitation, Project, Role, Task
 from tasks.tests.api_client import client_of
 from tasks.tests.cast import join, make_agent
 
@@ -206,9 +206,6 @@ MATRIX = [
     ),
     ("api-notifications-preferences", "get", "/notifications/preferences", None, ANY_CALLER),
     ("api-notifications-preferences", "patch", "/notifications/preferences", {"muted": []}, ANY_CALLER),
-    ("api-task-follow-ups", "get", "/tasks/OPS-4/follow_ups", None, READS),
-    ("api-accept-follow-up", "post", "/follow_ups/{follow_up}/accept", None, MANAGES),
-    ("api-dismiss-follow-up", "post", "/follow_ups/{follow_up}/dismiss", {"note": "no"}, MANAGES),
     ("api-task-artifacts", "get", "/tasks/OPS-3/artifacts", None, READS),
     ("api-artifact", "get", "/artifacts/{artifact}", None, READS),
     (
@@ -218,6 +215,21 @@ MATRIX = [
         "more",
         "401 404 404 404 404 201 404 404 404",
     ),
+    ("api-webhooks", "get", "/projects/OPS/webhooks", None, MANAGES),
+    (
+        "api-webhooks",
+        "post",
+        "/projects/OPS/webhooks",
+        {"url": "https://8.8.8.8/"},
+        "401 404 404 403 403 403 403 201 201",
+    ),
+    ("api-webhook", "get", "/projects/OPS/webhooks/{webhook}", None, MANAGES),
+    ("api-webhook", "patch", "/projects/OPS/webhooks/{webhook}", {"enabled": False}, MANAGES),
+    ("api-webhook", "delete", "/projects/OPS/webhooks/{webhook}", None, "401 404 404 403 403 403 403 204 204"),
+    ("api-webhook-rotate", "post", "/webhooks/{webhook}/rotate", {}, MANAGES),
+    ("api-webhook-test", "post", "/webhooks/{webhook}/test", None, "401 404 404 403 403 403 403 202 202"),
+    ("api-deliveries", "get", "/webhooks/{webhook}/deliveries", None, MANAGES),
+    ("api-redeliver", "post", "/deliveries/{delivery}/redeliver", None, "401 404 404 403 403 403 403 202 202"),
     ("api-complete-many", "post", "/runs/complete_many", {"runs": [{"id": "{run}", "summary": "x"}]}, ANY_CALLER),
     ("api-heartbeat", "post", "/runs/{run}/heartbeat", {}, HOLDS),
     ("api-progress", "post", "/runs/{run}/progress", {"percent": 5}, HOLDS),
@@ -279,9 +291,7 @@ def scene(cast, new_task, let_lease_end):
     runs.complete_run(
         run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-3"]).pk, artifacts=artifacts, **done
     )
-    runs.complete_run(
-        run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-4"]).pk, follow_ups=[{"title": SECRET}], **done
-    )
+    runs.complete_run(run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-4"]).pk, **done)
     late = claims.claim_task(actor=cast.atlas.user, task=task["OPS-5"])
     let_lease_end(late)
     engine.tick()
@@ -314,12 +324,19 @@ def scene(cast, new_task, let_lease_end):
         )
         for who in (cast.hugo, cast.atlas)
     )
+    webhook = apps.get_model("messaging.Webhook").objects.create(
+        project=cast.ops, url=f"https://8.8.8.8/{SECRET.replace(' ', '')}", description=SECRET, created_at=event.at
+    )
+    delivery = webhook.deliveries.create(
+        event=event, kind=event.kind, message_id="msg_1", created_at=event.at, due_at=event.at
+    )
     names = {"run": str(run.pk), "token": str(token.pk), "notification": notification.pk}
     comment = post_message(actor=cast.hugo.user, task=task["OPS-1"], body=SECRET)
     direct = post_direct(actor=cast.hugo.user, to=cast.atlas.user, body=SECRET)
     names |= {"comment": comment.pk, "direct": direct.pk}
-    names |= {"artifact": Artifact.objects.get().pk, "follow_up": FollowUp.objects.get().pk}
+    names["artifact"] = Artifact.objects.get().pk
     names["message"] = post_message(actor=cast.ada.user, task=task["OPS-2"], body=SECRET, kind="instruction").pk
+    names |= {"webhook": webhook.pk, "delivery": delivery.pk}
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
 
@@ -472,6 +489,8 @@ def page_paths(scene, cast) -> dict[str, str]:
         "task": task.pk,
         "agent": cast.atlas.pk,
         "user": cast.atlas.user_id,
+        "webhook": scene.names["webhook"],
+        "webhookdelivery": scene.names["delivery"],
     }
     ids = {"ref": task.ref, "agent_id": cast.atlas.pk, "token_id": token.pk, "slug": "completed", "name": "cancel"}
     ids |= {"app_label": "tasks", "url": "nothing", "content_type_id": 1}
@@ -521,4 +540,5 @@ def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
                 if answer.status_code >= 500 and not name.startswith("readyz "):
                     wrong.append(f"{method} {path} as {role}: {answer.status_code}")
     assert wrong == []
-    assert {"board", "task", "tasks_task_changelist", "tasks_task_change"} <= shown_to_ada, "the paths are real"
+    real = {"board", "task", "tasks_task_changelist", "tasks_task_change", "messaging_webhook_change"}
+    assert real <= shown_to_ada, "the paths are real"

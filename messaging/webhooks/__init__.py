@@ -1,0 +1,1 @@
+"""Webhooks: a project's events, signed and sent to addresses outside."""
