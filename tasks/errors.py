@@ -107,6 +107,16 @@ class AlreadyClaimed(DomainError):
         )
 
 
+class AlreadyDecided(DomainError):
+    """A follow-up became a task, was dismissed, or a later run named others in its place."""
+
+    code, status, title = "already_decided", 409, "Already decided"
+
+    def __init__(self, state: str, *, by: str = "") -> None:
+        who = f" by {by}" if by else ""
+        super().__init__(f"This follow-up was {state} already{who}.", "Look at the task again.", state=state)
+
+
 class InvitationEnded(DomainError):
     """An invitation was answered otherwise, was withdrawn, or its maker no longer manages the project."""
 

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from tasks.errors import Invalid, NotFound
-from tasks.models import Agent, Artifact, Invitation, Project, Task
+from tasks.models import Agent, Artifact, FollowUp, Invitation, Project, Task
 from tasks.permissions import speaks_for
 from tasks.querysets import TaskQuerySet, sees_all
 from tasks.refs import parse_ref
@@ -57,6 +57,14 @@ def find_artifact(actor: "User", pk: int) -> Artifact:
     if artifact is None:
         raise NotFound("There is no artifact with this id in the projects that you are a member of.")
     return artifact
+
+
+def find_follow_up(actor: "User", pk: int) -> FollowUp:
+    """The follow-up with this id, with its task. Raises ``NotFound``."""
+    follow_up = FollowUp.objects.visible_to(actor).select_related("task__project").filter(pk=pk).first()
+    if follow_up is None:
+        raise NotFound("There is no follow-up with this id in the projects that you are a member of.")
+    return follow_up
 
 
 def find_agent(actor: "User", slug: str) -> Agent:

@@ -22,6 +22,7 @@ _ROLE_FOR = {
     "comment": Role.WORKER,
     "assign": Role.MANAGER,
     "unassign": Role.MANAGER,
+    "decide_follow_up": Role.MANAGER,
     "delete": Role.MANAGER,
     "edit_project": Role.MANAGER,
     "manage_members": Role.MANAGER,

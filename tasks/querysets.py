@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Artifact,
         Assignment,
         Event,
+        FollowUp,
         Invitation,
         Membership,
         Message,
@@ -162,6 +163,20 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
     def listed(self) -> Self:
         """Without their content, which a list of them must not read."""
         return self.defer("content")
+
+
+class FollowUpQuerySet(models.QuerySet["FollowUp"]):
+    def visible_to(self, user: Any) -> Self:
+        """Those of the tasks that ``user`` sees."""
+        return self.filter(seen_by(user, "task__project__"))
+
+    def open(self) -> Self:
+        """Those that wait for a manager: the result that they came with counts."""
+        return self.filter(state="open")
+
+    def undecided(self) -> Self:
+        """These, and those that wait for a review."""
+        return self.filter(state__in=("held", "open"))
 
 
 class AgentQuerySet(models.QuerySet["Agent"]):

@@ -7,6 +7,8 @@ from django.db.models.functions import Coalesce
 
 from tasks.actions.artifacts import adopt_late_artifacts
 from tasks.actions.assignments import add_assignments
+from tasks.actions.dependencies import lock_graph
+from tasks.actions.follow_ups import let_follow_ups_go, lock_if_held, name_follow_ups
 from tasks.actions.funnel import (
     LostRace,
     hold,
@@ -54,6 +56,7 @@ def approve_task(
     require(actor, "approve", task, run=run)
     require_legal(catalogue.APPROVE, task)
     on_lines = comments_on(run, comments)
+    lock_if_held(task)
     held = hold([task], Status.COMPLETED)
     moved = move(task, "approve", Status.COMPLETED, held=held, actor=actor, completed_at=held.at)
     if run is not None:
@@ -61,6 +64,7 @@ def approve_task(
         store_comments(Review.objects.create(run=run, **verdict), on_lines)
     facts: dict[str, Any] = {"note": note, "comments": len(on_lines) or None}
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
+    let_follow_ups_go(task, at=held.at)
     return Finished(task, [other.ref for other in moved.unblocked])
 
 
@@ -105,6 +109,9 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     late = run.late_result
     if late is None or late.get("verb") != "complete" or run.adopted_at is not None:
         raise Invalid({"run": f"Run {run.number} of {task.ref} has no late result to adopt."})
+    follow_ups = late.get("follow_ups")
+    if follow_ups:
+        lock_graph(task.project_id)
     locked = lock_runs(Run.objects.filter(Q(pk=run.pk) | Q(task=task, ended_at__isnull=True)).select_related("agent"))
     active = next((each for each in locked if each.ended_at is None), None)
     if active is not None:
@@ -127,7 +134,13 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     facts: dict[str, Any] = {"summary": summary[:SUMMARY_IN_EVENT]}
     if artifacts:
         facts["artifacts"] = artifacts
+    if follow_ups:
+        facts["follow_ups"] = len(follow_ups)
     if active is not None:
         facts |= {"revoked_run": active.number, "taken_from": slugs([active.agent])}
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
+    if follow_ups is not None:
+        name_follow_ups(run, follow_ups, at=held.at)
+        if target == Status.COMPLETED:
+            let_follow_ups_go(task, at=held.at)
     return Finished(task, [other.ref for other in moved.unblocked])

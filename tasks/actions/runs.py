@@ -13,6 +13,13 @@ from django.db.models import F
 
 from tasks import clock
 from tasks.actions.artifacts import NewArtifact, new_artifacts, store_artifacts
+from tasks.actions.follow_ups import (
+    let_follow_ups_go,
+    lock_projects_of,
+    name_follow_ups,
+    open_follow_ups_if_done,
+    require_known_skills,
+)
 from tasks.actions.funnel import (
     Held,
     Moved,
@@ -189,11 +196,15 @@ def _complete(
     result: Any,
     criteria: list[dict] | None,
     artifacts: Sequence[NewArtifact],
+    follow_ups: list[dict] | None,
     plan: list[dict] | None,
     external_url: str | None,
     usage: dict | None,
     ack: Sequence[str] | None,
 ) -> Finished:
+    if follow_ups:
+        require_known_skills(follow_ups)
+        lock_projects_of(actor, [run_id])
     run = load_run(actor, run_id, "complete", lock=("self",))
     task = run.task
     target = finishing_status(task)
@@ -213,8 +224,16 @@ def _complete(
     facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_IN_EVENT]}
     if artifacts:
         facts["artifacts"] = len(artifacts)
+    if follow_ups:
+        facts["follow_ups"] = len(follow_ups)
     moved = bring_result(task, "complete", target, summary=summary, result=result, held=held, actor=actor)
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
+    if follow_ups is not None:
+        name_follow_ups(run, follow_ups, at=held.at)
+    if follow_ups and target == Status.COMPLETED:
+        let_follow_ups_go(task, at=held.at)
+    elif run.number > 1:
+        open_follow_ups_if_done(task)
     return Finished(task, [other.ref for other in moved.unblocked])
 
 
@@ -254,6 +273,7 @@ def complete_run(
     result: Any = None,
     criteria: list[dict[str, Any]] | None = None,
     artifacts: list[dict[str, Any]] | None = None,
+    follow_ups: list[dict[str, Any]] | None = None,
     plan: list[dict[str, Any]] | None = None,
     external_url: str | None = None,
     usage: dict | None = None,
@@ -262,16 +282,18 @@ def complete_run(
     """Finish the run with a result; the task goes to review if it requires one, else it is completed.
 
     ``criteria``: ``{"criterion", "met", "note"?}`` per criterion; ``artifacts``: ``{"name", "kind", "media_type"?}``
-    each, with its content as ``text``, ``url`` or ``base64``; ``plan`` and ``external_url`` as in ``progress_run``.
-    What waited for the task becomes ready at once.
-    Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``.
+    each, with its content as ``text``, ``url`` or ``base64``; ``follow_ups``: ``{"title", "description"?, "priority"?,
+    "required_skills"?}`` each, which become tasks or proposals once the result counts; ``plan`` and ``external_url`` as
+    in ``progress_run``. What waited for the task becomes ready at once.
+    Raises ``LeaseLost`` (the body is stored as the late result), ``NotFound``, ``Invalid``.
     """
     new = new_artifacts(artifacts)
     try:
-        return _complete(actor, run_id, summary, result, criteria, new, plan, external_url, usage, ack)
+        return _complete(actor, run_id, summary, result, criteria, new, follow_ups, plan, external_url, usage, ack)
     except Fenced as fenced:
         late: dict[str, Any] = {"verb": "complete", "summary": summary, "result": result, "criteria": criteria or []}
-        late |= {name: value for name, value in (("plan", plan), ("external_url", external_url)) if value is not None}
+        more = {"plan": plan, "external_url": external_url, "follow_ups": follow_ups}
+        late |= {name: value for name, value in more.items() if value is not None}
         raise lease_lost(fenced.run, late=late, artifacts=new) from None
 
 
@@ -281,7 +303,9 @@ def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Fin
 
     ``items``: the arguments of ``complete_run`` except ``actor``. Returns, in order, each outcome or refusal.
     """
-    # All runs, then all tasks: the lock order of every verb.
+    # Projects, all runs, then all tasks: the lock order of every verb.
+    if proposing := [item["run_id"] for item in items if item.get("follow_ups")]:
+        lock_projects_of(actor, proposing)
     own = Run.objects.active().filter(pk__in=[item["run_id"] for item in items], agent=agent_of(actor)).order_by("pk")
     tasks = list(own.select_for_update(no_key=True).values_list("task", flat=True))
     if tasks:

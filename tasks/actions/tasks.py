@@ -17,7 +17,7 @@ from tasks.actions.names import set_labels, set_required_skills
 from tasks.errors import Invalid, NotPermitted, VersionMismatch
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Agent, Dependency, Priority, Project, Role, Task
+from tasks.models import Agent, Dependency, Priority, Project, Role, Task, TaskLink
 from tasks.permissions import has_role, require, require_in_project
 from tasks.transitions import OPEN, Status, satisfies_dependency, settles_child
 from tasks.verbs import Verb, catalogue
@@ -64,6 +64,8 @@ class NewTask:
     review_required: bool | None = None
     max_attempts: int = 3
     external_id: str | None = None
+    #: The task with whose result it was named.
+    follows: Task | None = None
 
 
 def next_number(project: Project, count: int = 1) -> int:
@@ -128,6 +130,9 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
     set_labels(task, new.labels)
     set_required_skills(task, new.required_skills)
     facts: dict[str, Any] = {"title": task.title}
+    if new.follows is not None:
+        TaskLink.objects.create(task=task, target=new.follows, kind="discovered-from")
+        facts["follows"] = new.follows.ref
     around = []
     if new.parent is not None:
         around = change_parent(task, new.parent, now=now, actor=actor).events

@@ -67,7 +67,11 @@ _FILE = {
 TASK_CREATED = _kind(
     "task.created",
     "A task was created.",
-    data={"title": _TITLE, "agents": Datum(TEXTS, f"{_AGENTS} were assigned to it at once.", optional=True)},
+    data={
+        "title": _TITLE,
+        "agents": Datum(TEXTS, f"{_AGENTS} were assigned to it at once.", optional=True),
+        "follows": Datum(TEXT, "Ref of the task with whose result it was named.", optional=True),
+    },
     says=phrases.says_created,
     notifies={"assigned": "{who} assigned {ref} to you."},
     brings_work=True,
@@ -204,6 +208,7 @@ TASK_STATUS_CHANGED = _kind(
         "retry_after_seconds": Datum(NUMBER, "The rest that the agent asked for.", optional=True),
         "artifacts": Datum(NUMBER, "How many artifacts came with the result.", optional=True),
         "comments": Datum(NUMBER, "How many lines of them a review commented on.", optional=True),
+        "follow_ups": Datum(NUMBER, "How many follow-ups came with the result.", optional=True),
     },
     says=phrases.says_moved,
     notifies={
@@ -243,6 +248,17 @@ RUN_LATE_RESULT_KEPT = _kind(
     "The holder of a run sent a result after the run had ended; it was stored for staff to adopt.",
     data={"run": _RUN, "verb": Datum(TEXT, "The verb that was refused: complete or fail.")},
     says=Said("sent a result of run {run} after losing its lease; it was stored", "alert"),
+)
+TASK_FOLLOW_UP_DECIDED = _kind(
+    "task.follow_up_decided",
+    "A manager made a task of what a run proposed, or dismissed it.",
+    data={
+        "title": Datum(TEXT, "What was proposed; untrusted."),
+        "decision": Datum(TEXT, "`accepted` or `dismissed`."),
+        "created": Datum(TEXT, "Ref of the new task.", optional=True),
+        "note": _NOTE,
+    },
+    says=phrases.says_follow_up_decided,
 )
 RUN_ARTIFACT_ADDED = _kind(
     "run.artifact_added",

@@ -26,13 +26,20 @@ _MOVES: Final = {
 
 
 def says_created(event: "Event") -> Said:
-    return Said("created the task" + (" and assigned {agents}" if event.data.get("agents") else ""), "plus")
+    after = " as a follow-up of {follows}" if event.data.get("follows") else ""
+    return Said(f"created the task{after}" + (" and assigned {agents}" if event.data.get("agents") else ""), "plus")
 
 
 def says_imported(event: "Event") -> Said:
     if "fields" in event.data:
         return Said("An import from {source} changed {changed}", "edit")
     return Said("Imported from {source}" + (" and assigned to {agents}" if event.data.get("agents") else ""), "plus")
+
+
+def says_follow_up_decided(event: "Event") -> Said:
+    if event.data.get("decision") == "accepted":
+        return Said("made {created} of the follow-up “{title}”", "plus")
+    return Said("dismissed the follow-up “{title}”", "cancelled")
 
 
 def says_assigned(event: "Event") -> Said:

@@ -4,6 +4,7 @@ from tasks.models.agent import Agent, AgentKind, AgentSkill, AgentToken, Availab
 from tasks.models.artifact import Artifact, ArtifactKind, ReviewComment
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
+from tasks.models.follow_up import FollowUp, FollowUpState
 from tasks.models.invitation import Invitation, InvitationEnd
 from tasks.models.link import QuestionLink
 from tasks.models.message import (
@@ -49,6 +50,8 @@ __all__ = [
     "DirectiveState",
     "EngineState",
     "Event",
+    "FollowUp",
+    "FollowUpState",
     "Invitation",
     "InvitationEnd",
     "Label",

@@ -21,7 +21,7 @@ from tasks.briefing import with_comments
 from tasks.composing import composer_of
 from tasks.finding import task_named
 from tasks.flow import Show, read_flow
-from tasks.models import Artifact, Assignment, Priority, Run, RunStatus, Task
+from tasks.models import Artifact, Assignment, FollowUp, FollowUpState, Priority, Run, RunStatus, Task
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
@@ -32,6 +32,7 @@ from tasks.verbs import catalogue
 
 NEIGHBOURS = 50
 RUNS = 20
+FOLLOW_UPS = 50
 RESULT_SHOWN = 20_000
 SHOWS = ((Show.ALL, "All"), (Show.CONVERSATION, "Conversation"), (Show.ACTIVITY, "History"))
 
@@ -220,6 +221,14 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "failure": failure_to_show(task),
         "rests_until": task.ready_at(now) if task.is_resting(now) else None,
         "next_attempt": task.attempts + 1,
+        "follow_ups": list(
+            FollowUp.objects.filter(task=task)
+            .exclude(state=FollowUpState.REPLACED)
+            .select_related("run__agent", "created__project", "decided_by__agent")[:FOLLOW_UPS]
+        )
+        if runs
+        else [],
+        "decides_follow_ups": scene.is_permitted(catalogue.ACCEPT_FOLLOW_UP),
         "offers": verbs.offers_of(scene, refused),
         "judged": scene.judged,
         "is_refused": refused is not None,

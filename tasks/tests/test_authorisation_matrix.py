@@ -25,7 +25,7 @@ from tasks.actions import assignments, claims, projects, runs
 from tasks.actions.agents import create_token
 from tasks.actions.messages import post_direct, post_message
 from tasks.errors import LeaseLost
-from tasks.models import AgentToken, Artifact, Event, Invitation, Project, Role, Task
+from tasks.models import AgentToken, Artifact, Event, FollowUp, Invitation, Project, Role, Task
 from tasks.tests.api_client import client_of
 from tasks.tests.cast import join, make_agent
 
@@ -206,6 +206,9 @@ MATRIX = [
     ),
     ("api-notifications-preferences", "get", "/notifications/preferences", None, ANY_CALLER),
     ("api-notifications-preferences", "patch", "/notifications/preferences", {"muted": []}, ANY_CALLER),
+    ("api-task-follow-ups", "get", "/tasks/OPS-4/follow_ups", None, READS),
+    ("api-accept-follow-up", "post", "/follow_ups/{follow_up}/accept", None, MANAGES),
+    ("api-dismiss-follow-up", "post", "/follow_ups/{follow_up}/dismiss", {"note": "no"}, MANAGES),
     ("api-task-artifacts", "get", "/tasks/OPS-3/artifacts", None, READS),
     ("api-artifact", "get", "/artifacts/{artifact}", None, READS),
     (
@@ -291,7 +294,9 @@ def scene(cast, new_task, let_lease_end):
     runs.complete_run(
         run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-3"]).pk, artifacts=artifacts, **done
     )
-    runs.complete_run(run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-4"]).pk, **done)
+    runs.complete_run(
+        run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-4"]).pk, follow_ups=[{"title": SECRET}], **done
+    )
     late = claims.claim_task(actor=cast.atlas.user, task=task["OPS-5"])
     let_lease_end(late)
     engine.tick()
@@ -334,7 +339,7 @@ def scene(cast, new_task, let_lease_end):
     comment = post_message(actor=cast.hugo.user, task=task["OPS-1"], body=SECRET)
     direct = post_direct(actor=cast.hugo.user, to=cast.atlas.user, body=SECRET)
     names |= {"comment": comment.pk, "direct": direct.pk}
-    names["artifact"] = Artifact.objects.get().pk
+    names |= {"artifact": Artifact.objects.get().pk, "follow_up": FollowUp.objects.get().pk}
     names["message"] = post_message(actor=cast.ada.user, task=task["OPS-2"], body=SECRET, kind="instruction").pk
     names |= {"webhook": webhook.pk, "delivery": delivery.pk}
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}

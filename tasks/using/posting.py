@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskproject.strict_json import DECODER
 from tasks.errors import DomainError, Invalid
-from tasks.models import Run, Task
+from tasks.models import FollowUp, Run, Task
 from tasks.permissions import agent_of
 from tasks.using.calling import outcome, use
 from tasks.using.forms import InputForm
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def posted_verb(door: Door, name: str, data: Any) -> Verb | None:
     """The verb of ``door`` with this name; if two share it, the one on a run if the form names a run."""
     of_run = bool(data.get("run"))
-    candidates = [verb for verb in at(door, On.TASK, On.RUN, On.ENDED_RUN) if verb.name == name]
+    candidates = [verb for verb in at(door, On.TASK, On.RUN, On.ENDED_RUN, On.FOLLOW_UP) if verb.name == name]
     return next(iter(sorted(candidates, key=lambda verb: (verb.on is On.TASK) is of_run)), None)
 
 
@@ -32,6 +32,8 @@ def press(verb: Verb | None, *, actor: "User", task: Task, data: Any) -> str:
         used_on: dict[str, Any] = {"run_id": _own_run(actor, task, data.get("run", "")).pk}
     elif verb.on is On.ENDED_RUN:
         used_on = {"run": _run(task, data.get("run", ""))}
+    elif verb.on is On.FOLLOW_UP:
+        used_on = {"follow_up": _follow_up(task, data.get("follow_up", ""))}
     else:
         used_on = {"task": task}
     return outcome(verb, task.ref, use(verb, actor=actor, values=values, **used_on))
@@ -69,6 +71,15 @@ def _run(task: Task, number: str) -> Run:
     if run is None:
         raise Invalid({"run": f"{task.ref} has no such run."})
     return run
+
+
+def _follow_up(task: Task, number: str) -> FollowUp:
+    """The follow-up that the page showed."""
+    is_number = number.isascii() and number.isdecimal() and len(number) < 16
+    follow_up = FollowUp.objects.filter(task=task, pk=int(number)).first() if is_number else None
+    if follow_up is None:
+        raise Invalid({"follow_up": f"{task.ref} has no such follow-up."})
+    return follow_up
 
 
 def _own_run(actor: "User", task: Task, number: str) -> Run:

@@ -19,6 +19,8 @@ class On(Enum):
     ENDED_RUN = "ended run"
     #: An instruction or stop, by the id of the message.
     MESSAGE = "message"
+    #: A follow-up that a run proposed, by its id.
+    FOLLOW_UP = "proposal"
     #: Several tasks or runs together, because they affect each other.
     MANY = "many"
 

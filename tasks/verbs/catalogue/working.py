@@ -99,6 +99,29 @@ _ARTIFACTS = Artifacts(
         Text(name="base64", label="Content", help="Of a file.", most=MOST_BYTES * 3 // 2),
     ),
 )
+_FOLLOW_UPS = Records(
+    name="follow_ups",
+    label="Follow-ups",
+    help="Work that was found and not done. With the result approved, they become tasks if you may create tasks in the"
+    " project, else proposals to its managers. Those of an earlier run that wait for a review are replaced; left out,"
+    " they stay.",
+    by_hand=False,
+    most=20,
+    parts=(
+        Text(name="title", label="Title", required=True, missing="Give it a title.", most=300),
+        Text(name="description", label="Description", most=20_000),
+        Choice(name="priority", label="Priority", default="normal", choices=("low", "normal", "high", "urgent")),
+        Records(
+            name="required_skills",
+            label="Required skills",
+            most=20,
+            parts=(
+                Text(name="skill", label="Skill", required=True, missing="Name the skill.", most=60),
+                Whole(name="min_level", label="Level", required=True, missing="Say which level.", least=1, most=5),
+            ),
+        ),
+    ),
+)
 
 CLAIM = Verb(
     name="claim",
@@ -257,6 +280,7 @@ COMPLETE = Verb(
             ),
         ),
         _ARTIFACTS,
+        _FOLLOW_UPS,
         _PLAN,
         _EXTERNAL_URL,
         _USAGE,
@@ -270,6 +294,7 @@ COMPLETE = Verb(
         "summary": "Rotated; old keys are refused",
         "result": {"key": "2026-11"},
         "artifacts": [{"name": "rotation.md", "kind": "text", "text": "1. New keys made\n2. Old keys refused\n"}],
+        "follow_ups": [{"title": "Rotate the backup keys as well", "priority": "high"}],
     },
 )
 ADD_ARTIFACT = Verb(
