@@ -28,6 +28,10 @@ class Addition:
         """How many items of its kind ``user`` has not read."""
         return 0
 
+    def listens(self, user: "User") -> bool:
+        """Whether ``user`` follows the stream now, in any process; for pages that say when somebody will know."""
+        return False
+
     def answers(self, runs: "Sequence[Run]") -> Mapping[UUID, Notes]:
         """Answers to agents' questions about the task, for the context of the run: by run id, in order, as JSON values.
 
@@ -42,6 +46,11 @@ additions: list[Addition] = []
 def count_unread(user: "User") -> int:
     """How much ``user`` has not read."""
     return sum(addition.count_unread(user) for addition in additions)
+
+
+def listens(user: "User") -> bool:
+    """Whether ``user`` follows the stream now, as far as is known."""
+    return any(addition.listens(user) for addition in additions)
 
 
 def answers_for(runs: "Sequence[Run]") -> Mapping[UUID, Notes]:

@@ -63,6 +63,7 @@ urlpatterns = [
     _path(f"tasks/{REF}/decisions", assignment.DecisionsView, "decisions"),
     _path(f"tasks/{REF}/dependencies", dependencies.DependenciesView, "dependencies"),
     _path(f"tasks/{REF}/messages", messages.TaskMessagesView, "task-messages"),
+    _path(f"tasks/{REF}/outlook", directives.OutlookView, "outlook"),
     _path(f"tasks/{REF}/runs", runs.TaskRunsView, "task-runs"),
     _path(rf"tasks/{REF}/runs/(?P<number>[0-9]{{1,6}})/adopt", runs.AdoptView, "adopt"),
     _path(f"tasks/{REF}/artifacts", artifacts.TaskArtifactsView, "task-artifacts"),

@@ -185,6 +185,7 @@ MATRIX = [
     ("api-task-messages", "post", "/tasks/OPS-2/messages", {"body": "x"}, COMMENTS),
     ("api-task-messages", "post", "/tasks/OPS-2/messages", {"body": "x", "kind": "instruction"}, INSTRUCTS),
     ("api-task-messages", "post", "/tasks/OPS-2/messages", {"body": "x", "kind": "stop"}, INSTRUCTS),
+    ("api-outlook", "get", "/tasks/OPS-2/outlook", None, READS),
     ("api-message-ack", "post", "/messages/{message}/ack", {}, "401 404 404 403 403 200 403 403 403"),
     ("api-message-withdraw", "post", "/messages/{message}/withdraw", None, "401 404 404 403 403 403 403 200 403"),
     ("api-adopt", "post", "/tasks/OPS-5/runs/1/adopt", {}, MANAGES),
