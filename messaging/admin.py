@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from messaging.models import FollowerCursor, Notification
+from messaging.models import FollowerCursor, Mail, Notification
 from messaging.notifications.sentences import sentence
 from messaging.webhooks import admin as _webhooks  # noqa: F401 - importing registers them
 from taskproject.admin import ReadOnly
@@ -44,6 +44,22 @@ class NotificationAdmin(RecordAdmin):
     @admin.display(description="What")
     def what(self, notification: Notification) -> str:
         return sentence(notification)
+
+
+@admin.register(Mail)
+class MailAdmin(RecordAdmin):
+    """What was mailed to whom, or why not; for superusers only, like notifications."""
+
+    list_display = ("created_at", "recipient", "kind", "state", "due_at", "ended_at", "attempts", "reason")
+    list_filter = ("state", "kind")
+    search_fields = ("=recipient__username", "=event__task_ref")
+    search_help_text = "A username, or a task's ref as in OPS-42."
+    list_per_page = 100
+    list_max_show_all = 0
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mail]:
+        return super().get_queryset(request).select_related("recipient")
 
 
 @admin.register(FollowerCursor)

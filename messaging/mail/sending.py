@@ -79,14 +79,14 @@ def send_due() -> int:
 
 def _send(mark: UUID) -> int:
     mails = list(Mail.objects.filter(claim=mark).select_related("recipient", "event__task").order_by("event"))
-    told, dropped = relevant(mails)
+    kept, dropped = relevant(mails)
     for reason, rows in dropped.items():
         _end(mark, rows, MailState.DROPPED, reason)
-    if not told:
+    if not kept:
         return 0
-    here = [each.mail for each in told]
+    here = [each.mail for each in kept]
     try:
-        _deliver(told)
+        _deliver(kept)
     except (smtplib.SMTPException, OSError, ValueError) as error:
         _try_again(mark, here, error)
         return 0
@@ -94,9 +94,9 @@ def _send(mark: UUID) -> int:
     return 1
 
 
-def _deliver(told: Sequence[Relevant]) -> None:
-    notices = [notice_of(each.mail, each.questions) for each in told[:MOST_NOTICES]]
-    message = message_of([each.mail for each in told], notices, more=len(told) - len(notices))
+def _deliver(kept: Sequence[Relevant]) -> None:
+    notices = [notice_of(each.mail, each.questions) for each in kept[:MOST_NOTICES]]
+    message = message_of([each.mail for each in kept], notices, more=len(kept) - len(notices))
     with closing(get_connection()) as server:
         message.connection = server
         message.send()

@@ -8,7 +8,7 @@ from django.db.models import Count, F, Max, Q
 KINDS = [
     ("question_for_me", "Question for me"),
     ("question_answered", "Question answered"),
-    ("undelivered", "Instruction not delivered"),
+    ("undelivered", "Instruction not followed"),
     ("mention", "Mentioned"),
     ("direct_message", "Message to me"),
     ("assigned", "Assigned to me"),

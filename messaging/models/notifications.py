@@ -19,7 +19,7 @@ class NotificationKind(models.TextChoices):
 
     QUESTION_FOR_ME = "question_for_me", "Question for me"
     QUESTION_ANSWERED = "question_answered", "Question answered"
-    UNDELIVERED = "undelivered", "Instruction not delivered"
+    UNDELIVERED = "undelivered", "Instruction not followed"
     MENTION = "mention", "Mentioned"
     DIRECT_MESSAGE = "direct_message", "Message to me"
     ASSIGNED = "assigned", "Assigned to me"

@@ -22,6 +22,8 @@ from tasks.transitions import Status
 
 #: The members of an event's data that name agents.
 NAMING = ("agents", "taken_from")
+#: Those that name people, one or several.
+PEOPLE = ("mentions", "author")
 #: Ids of users.
 Users = Iterable[int | None]
 
@@ -113,13 +115,13 @@ class Scene:
 
     @cached_property
     def _people(self) -> dict[str, int]:
-        names = {name for event in self.events for name in event.data.get("mentions", ())}
+        names = {name for event in self.events for key in PEOPLE for name in _listed(event.data.get(key))}
         rows = User.objects.filter(Q(agent__slug__in=names) | Q(agent=None, username__in=names))
         return {slug or name: pk for pk, slug, name in rows.values_list("pk", "agent__slug", "username")}
 
     def people(self, event: Event, name: str) -> list[int | None]:
-        """The users whose slugs or usernames are in the event's data under ``name``."""
-        return [self._people.get(known) for known in event.data.get(name, ())]
+        """The users whose slugs or usernames are in the event's data under ``name``, one of ``PEOPLE``."""
+        return [self._people.get(known) for known in _listed(event.data.get(name))]
 
     @cached_property
     def _authors(self) -> dict[int, int | None]:
@@ -140,6 +142,11 @@ class Scene:
     def caretakers(self, event: Event) -> list[int | None]:
         """Those who decide when a task is in trouble: its creator and the managers."""
         return [self.creator(event), *self.managers(event)]
+
+
+def _listed(names: object) -> Sequence[str]:
+    """A member of an event's data that is a name, names, or absent."""
+    return [names] if isinstance(names, str) else names if isinstance(names, list) else []
 
 
 def _leads_to(event: Event, status: Status) -> bool:
@@ -237,6 +244,11 @@ def watched_changed(event: Event, scene: Scene) -> Users:
     return scene.watchers(event) if moved else []
 
 
+def undelivered(event: Event, scene: Scene) -> Users:
+    """Who gave the instruction that was declined, or that its holder never got or acknowledged."""
+    return scene.people(event, "author")
+
+
 def mention(event: Event, scene: Scene) -> Users:
     """The members whom a message names."""
     return scene.people(event, "mentions")
@@ -271,6 +283,7 @@ RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.OVERDUE: overdue,
     NotificationKind.INVITED: invited,
     NotificationKind.WEBHOOK_DISABLED: webhook_disabled,
+    NotificationKind.UNDELIVERED: undelivered,
     NotificationKind.MENTION: mention,
     NotificationKind.DIRECT_MESSAGE: direct_message,
     NotificationKind.MESSAGE: message,

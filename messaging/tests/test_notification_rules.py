@@ -8,7 +8,7 @@ from messaging.models import Notification, NotificationKind
 from messaging.notifications import rules
 from messaging.notifications.choices import mute_kinds
 from messaging.notifications.rules import RULES
-from messaging.notifications.sentences import ICONS, sentence
+from messaging.notifications.sentences import ICONS, note, sentence
 from tasks import clock, engine
 from tasks.actions import assignments, claims, lifecycle, offering, projects, reviews, runs
 from tasks.actions.tasks import delete_task
@@ -241,6 +241,32 @@ def test_nobody_found_notifies_creator_and_managers(cast, new_task, notified):
     notified()
     record(event(kinds.TASK_NOBODY_FOUND, at=clock.now(), actor=None, task=task, note="Nobody has the skill."))
     assert notified() == {("ada", "nobody_found"), ("mia", "nobody_found")}
+
+
+def test_instruction_that_is_declined_or_not_delivered_comes_back_to_its_sender(cast, new_task, notified):
+    task = new_task()
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    notified()
+    data = {"message": 1, "message_kind": "instruction", "author": "ada"}
+    for kind in (kinds.MESSAGE_DECLINED, kinds.MESSAGE_UNDELIVERED):
+        record(event(kind, at=clock.now(), actor=cast.atlas.user, task=task, run=run, agent=run.agent, **data))
+        assert notified() == {("ada", "undelivered")}
+
+
+def test_member_who_is_mentioned_is_told_of_that_and_the_other_alone_of_what_is_direct(cast, new_task, notified):
+    task = new_task()
+    notified()
+    data = {"message": 1, "message_kind": "comment", "body": "@vera @hugo look", "mentions": ["vera", "hugo"]}
+    record(event(kinds.MESSAGE_POSTED, at=clock.now(), actor=cast.ada.user, task=task, **data))
+    assert notified() == {("vera", "mention"), ("hugo", "mention")}
+    private = {"message": 2, "message_kind": "comment", "body": "psst", "to": "hugo"}
+    direct = event(
+        kinds.MESSAGE_POSTED, at=clock.now(), actor=cast.ada.user, project=cast.ops, recipient=cast.hugo.user, **private
+    )
+    record(direct)
+    assert notified() == {("hugo", "direct_message")}
+    row = Notification.objects.latest("pk")
+    assert (sentence(row), note(row)) == ("ada wrote you a message.", "psst")
 
 
 def test_each_kind_has_an_icon_and_each_of_its_sentences_names_the_task_or_project(cast, new_task):

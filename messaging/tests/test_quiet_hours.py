@@ -37,8 +37,8 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_quiet_until(at, start, end, until):
-    found = quiet_until(utc(at), VIENNA, time.fromisoformat(start), time.fromisoformat(end))
-    assert found == (utc(until) if until else None)
+    got = quiet_until(utc(at), VIENNA, time.fromisoformat(start), time.fromisoformat(end))
+    assert got == (utc(until) if until else None)
 
 
 def test_without_quiet_hours_it_never_is():

@@ -74,6 +74,23 @@ def test_debug_with_public_hosts_is_a_warning(settings, debug, hosts, expected):
 
 
 @pytest.mark.parametrize(
+    ("backend", "url", "sender", "expected"),
+    [
+        ("console", "", "taskproject@localhost", []),
+        ("smtp", "https://tasks.example.org", "tasks@example.org", []),
+        ("smtp", "", "Tasks <tasks@example.org>", ["taskproject.W005"]),
+        ("smtp", "https://tasks.example.org", "taskproject@localhost", ["taskproject.W006"]),
+    ],
+)
+def test_mails_without_links_or_with_a_sender_that_others_refuse_are_a_warning(
+    settings, backend, url, sender, expected
+):
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    settings.PUBLIC_URL, settings.DEFAULT_FROM_EMAIL = url, sender
+    assert ids(checks.check_mail()) == expected
+
+
+@pytest.mark.parametrize(
     ("engine", "layer", "expected"),
     [
         ("django.db.backends.postgresql", checks.IN_MEMORY_LAYER, ["taskproject.I003"]),

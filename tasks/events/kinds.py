@@ -408,6 +408,7 @@ MESSAGE_DECLINED = _kind(
     "The holder of the run declined an instruction.",
     data={**_FOR_RUN, "note": _NOTE},
     says=Said("declined {article} {message_kind} of {author}", "back"),
+    notifies={"undelivered": "{agent} declined your {message_kind} about {ref}."},
 )
 MESSAGE_WITHDRAWN = _kind(
     "message.withdrawn",
@@ -420,6 +421,7 @@ MESSAGE_UNDELIVERED = _kind(
     "The run ended before its holder had acknowledged an instruction or a stop; or the task ended before a next run.",
     data={**_DIRECTED, "run": Datum(NUMBER, "The number of the run; absent if there was none.", optional=True)},
     says=phrases.says_undelivered,
+    notifies={"undelivered": "Your {message_kind} about {ref} was not delivered: its run has ended."},
 )
 MESSAGE_KEPT = _kind(
     "message.kept",
