@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 SBOM ?= sbom.json
-# Processes that run tests in parallel; 0 runs them in this one: make test WORKERS=0 ARGS='-k claim --pdb'.
-WORKERS ?= 2
+# Processes that run tests in parallel, for two cores: many tests wait for processes of their own. 0 runs them in this
+# one: make test WORKERS=0 ARGS='-k claim --pdb'.
+WORKERS ?= 3
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts

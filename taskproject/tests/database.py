@@ -4,11 +4,21 @@ Without pytest-xdist, pytest-django creates the only database. With it the contr
 a copy of it (PostgreSQL: ``CREATE DATABASE … TEMPLATE``, SQLite: a copy of the file).
 """
 
+import os
+import shutil
 from collections.abc import Callable, Generator
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+
+
+def _memory() -> str | None:
+    """A file system in memory with room for the databases, where SQLite waits for no disk; None if there is none."""
+    place = Path("/dev/shm")
+    has_room = place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > 1_000_000_000
+    return str(place) if has_room else None
 
 
 def _keep_sqlite_in_a_file(folder: str) -> None:
@@ -26,7 +36,7 @@ class MigratedOnce:
         from django.db import connection
         from django.test.utils import setup_databases
 
-        self._folder = TemporaryDirectory(prefix="taskproject-test-")
+        self._folder = TemporaryDirectory(prefix="taskproject-test-", dir=_memory())
         _keep_sqlite_in_a_file(self._folder.name)
         self._before = setup_databases(verbosity=0, interactive=False)
         self._creation = connection.creation

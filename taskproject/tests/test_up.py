@@ -13,10 +13,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from taskproject.tests.workers import made_once
 from tasks.tests.server_process import said_by_itself
 
 pytestmark = pytest.mark.server
@@ -140,16 +142,24 @@ class Uvicorn(Up):
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
     """A folder in which ``up`` was started for the first time and stopped, and what it printed."""
-    folder = tmp_path_factory.mktemp("first")
-    up = Up(folder, "--agents", "2")
-    workers = children_of(up.process.pid)
-    claimed = subprocess.run(
-        [*shlex.split(up.greeting["claim"]), "-s"], capture_output=True, text=True, timeout=PATIENCE
-    )
-    page = httpx.get(f"{up.url}/admin/login/")
-    up.claimed, up.workers, up.login_page = claimed, workers, page
-    up.ended = up.end(signal.SIGINT)
-    return folder, up
+
+    def start(folder):
+        up = Up(folder, "--agents", "2")
+        workers = children_of(up.process.pid)
+        claimed = subprocess.run(
+            [*shlex.split(up.greeting["claim"]), "-s"], capture_output=True, text=True, timeout=PATIENCE
+        )
+        page = httpx.get(f"{up.url}/admin/login/")
+        return {
+            "greeting": up.greeting,
+            "workers": workers,
+            "claimed": claimed.stdout,
+            "login_page": page.status_code,
+            "ended": up.end(signal.SIGINT),
+        }
+
+    folder, first = made_once(tmp_path_factory, "first", start)
+    return folder, SimpleNamespace(**first)
 
 
 @pytest.fixture
@@ -172,16 +182,16 @@ def test_first_start_makes_secret_login_demo_and_a_claim_that_works(started):
     assert stat.S_IMODE((folder / "secret_key").stat().st_mode) == 0o600
     assert up.greeting["login"] == "admin"
     assert len(up.greeting["password"]) >= 12
-    run = json.loads(up.claimed.stdout)["runs"][0]
+    run = json.loads(up.claimed)["runs"][0]
     assert run["task"]["assignees"] == ["guest"]
-    assert up.login_page.status_code == 200
+    assert up.login_page == 200
     assert rows(folder, "SELECT count(*) FROM tasks_task")[0][0] >= 15
     assert rows(folder, "SELECT username, is_superuser FROM auth_user WHERE is_superuser") == [("admin", 1)]
 
 
 def test_interrupt_ends_server_and_agents_without_a_word(started):
     _, up = started
-    assert up.ended == (0, "")
+    assert up.ended == [0, ""]
     assert len(up.workers) == 2
     assert not any(alive(pid) for pid in up.workers)
 

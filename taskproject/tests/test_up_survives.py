@@ -5,6 +5,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,30 +13,47 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from taskproject.tests.test_up import MANAGE, ROOT, Up, environment, rows, wait_for
+from taskproject.tests.test_up import ROOT, Up, environment, rows, wait_for
+from taskproject.tests.workers import made_once
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 WRITERS = 4
 
 
+#: One process for all commands, which cost far less than its start.
+PREPARE = """
+import json
+from io import StringIO
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("add_project", "OPS", "--name", "Operations", "--workers-create", stdout=StringIO())
+tokens = []
+for number in range(%d):
+    call_command("add_agent", f"w{number}", "--project", "OPS", "--json", stdout=(printed := StringIO()))
+    tokens.append(json.loads(printed.getvalue())["token"])
+print(json.dumps(tokens))
+"""
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """A folder with an empty project, and tokens of four agents in it, which may create tasks."""
-    folder = tmp_path_factory.mktemp("prepared")
 
-    def run(*args):
+    def prepare(folder):
         ended = subprocess.run(
-            [*MANAGE, *args], env=environment(folder), capture_output=True, text=True, cwd=ROOT, check=True
+            [sys.executable, "-c", PREPARE % WRITERS],
+            env=environment(folder, DJANGO_SETTINGS_MODULE="taskproject.settings"),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
         )
-        return ended.stdout
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
 
-    run("migrate", "-v0")
-    run("add_project", "OPS", "--name", "Operations", "--workers-create")
-    tokens = [
-        json.loads(run("add_agent", f"w{number}", "--project", "OPS", "--json"))["token"] for number in range(WRITERS)
-    ]
-    return folder, tokens
+    return made_once(tmp_path_factory, "prepared", prepare)
 
 
 @pytest.fixture

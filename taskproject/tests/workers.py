@@ -1,7 +1,10 @@
-"""Keeps workers of pytest-xdist from sharing Redis, as a pytest plugin. Databases: ``taskproject.tests.database``."""
+"""What workers of pytest-xdist share and what they must not, as a pytest plugin; databases: ``tests.database``."""
 
+import json
 import os
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,3 +28,36 @@ def _no_server_of_the_environment() -> Generator[None, None, None]:
         patch.delenv("DATABASE_URL", raising=False)
         patch.delenv("REDIS_URL", raising=False)
         yield
+
+
+#: Seconds for another worker to make what is shared; far more than a quiet machine needs.
+PATIENCE = 600
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> tuple[Path, Any]:
+    """A folder called ``name`` and what ``make(folder)`` returned as JSON keeps it; one worker makes them for all.
+
+    Whoever uses the folder copies it. Where making it failed, each worker that asks for it fails.
+    """
+    base = factory.getbasetemp()
+    # Each worker has a folder of its own in that of the run.
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / f"shared-{name}"
+    result = folder.with_suffix(".json")
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        until = time.monotonic() + PATIENCE
+        while not result.exists():
+            assert time.monotonic() < until, f"no worker has made {name}"
+            time.sleep(0.1)
+    else:
+        made = {"failed": f"another worker could not make {name}"}
+        try:
+            made = {"made": make(folder)}
+        finally:
+            draft = result.with_suffix(".draft")
+            draft.write_text(json.dumps(made))
+            draft.rename(result)
+    kept = json.loads(result.read_text())
+    assert "made" in kept, kept["failed"]
+    return folder, kept["made"]

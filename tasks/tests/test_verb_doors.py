@@ -31,6 +31,19 @@ def ada(cast):
     return signed_in(cast.ada.user)
 
 
+DESCRIBED = pytest.StashKey[dict]()
+
+
+@pytest.fixture
+def described(request, cast) -> dict:
+    """The API's description, asked for once: it takes long to make, and says the same to all tests."""
+    stash = request.session.stash
+    if DESCRIBED not in stash:
+        answer = client_of(cast.ada.user).get("/api/v1/schema", HTTP_ACCEPT="application/json")
+        stash[DESCRIBED] = answer.json()
+    return stash[DESCRIBED]
+
+
 @pytest.fixture
 def scene_of(cast, new_task):
     """``scene_of(verb)`` → a task of OPS on which ada may use it, and her run of it where it is used on one."""
@@ -156,8 +169,7 @@ def test_verb_of_the_list_is_an_action_with_a_page_of_its_own(scene_of, ada, ver
 
 
 @pytest.mark.parametrize("verb", at(Door.API), ids=lambda verb: verb.key)
-def test_verb_of_the_api_has_a_path_and_stands_in_its_description(cast, scene_of, verb):
-    described = client_of(cast.ada.user).get("/api/v1/schema", HTTP_ACCEPT="application/json").json()
+def test_verb_of_the_api_has_a_path_and_stands_in_its_description(described, verb):
     operations = {
         operation["operationId"]: operation for path in described["paths"].values() for operation in path.values()
     }
