@@ -17,34 +17,45 @@ def test_test_that_commits_leaves_the_database_as_migrated(request, turn):
     assert not Project.objects.exists()
     assert not Event.objects.exists()
     assert Permission.objects.exists()
-    [migrated] = FollowerCursor.objects.values()
+    migrated = list(FollowerCursor.objects.order_by("pk").values())
+    assert migrated
     assert request.session.stash.setdefault(MIGRATED, migrated) == migrated
     request.getfixturevalue("new_task")("Left behind")
     FollowerCursor.objects.update(event_id=Event.objects.get().pk)
+    FollowerCursor.objects.first().delete()
 
 
-MIGRATED = pytest.StashKey[dict]()
+MIGRATED = pytest.StashKey[list]()
 
 
-def test_second_run_leaves_out_only_what_passed_and_uses_no_database(tmp_path):
+def test_second_run_leaves_out_only_what_passed_and_is_alike_on_all_databases(tmp_path):
     passed = tmp_path / "passed"
-    passed.write_text("pure\nwith_fixture\nwith_mark")
+    passed.write_text("pure\nwith_fixture\nwith_mark\npages\npages_of_a_process")
 
-    def item(name, fixtures=(), mark=None):
-        return SimpleNamespace(nodeid=name, fixturenames=fixtures, get_closest_marker=lambda _: mark)
+    def item(name, fixtures=(), marks=()):
+        return SimpleNamespace(nodeid=name, fixturenames=fixtures, get_closest_marker={m: m for m in marks}.get)
 
     items = [
         item("pure"),
         item("pure_that_failed"),
         item("with_fixture", ("db", "django_db_setup")),
-        item("with_mark", mark="django_db"),
+        item("with_mark", marks=["django_db"]),
+        item("pages", marks=["django_db", "browser"]),
+        item("pages_of_a_process", marks=["django_db", "browser", "server"]),
+        item("pages_that_failed", marks=["django_db", "browser"]),
     ]
     left_out = []
     hook = SimpleNamespace(pytest_deselected=lambda items: left_out.extend(items))
     config = SimpleNamespace(getoption=lambda name: passed, hook=hook)
     once.pytest_collection_modifyitems(config, items)
-    assert [each.nodeid for each in left_out] == ["pure"]
-    assert [each.nodeid for each in items] == ["pure_that_failed", "with_fixture", "with_mark"]
+    assert [each.nodeid for each in left_out] == ["pure", "pages"]
+    assert [each.nodeid for each in items] == [
+        "pure_that_failed",
+        "with_fixture",
+        "with_mark",
+        "pages_of_a_process",
+        "pages_that_failed",
+    ]
 
 
 def test_sentence_of_a_server_that_was_away_is_expected_and_no_other(tmp_path):
