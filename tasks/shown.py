@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from tasks.events.recording import name_of
 from tasks.models import DirectiveState, Message, MessageKind
-from tasks.models.message import EDITABLE
+from tasks.models.message import EDITABLE, PENDING
 from tasks.thread import message_outputs
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class ShownMessage:
     is_mine: bool = False
     may_edit: bool = False
     may_withdraw: bool = False
+    may_ack: bool = False
     may_write: bool = False
     is_new: bool = False
     quote: str = ""
@@ -109,6 +110,7 @@ def shown_messages(
     messages = list(messages)
     prefetch_related_objects(messages, "author__agent")
     prefetch_related_objects([message for message in messages if message.edited_at], "edits")
+    prefetch_related_objects([message for message in messages if message.state in PENDING], "run__agent")
     own_name = name_of(reader)
     answered = Message.objects.in_bulk({message.in_reply_to_id for message in messages if message.in_reply_to_id})
     shown = []
@@ -122,6 +124,7 @@ def shown_messages(
                 is_mine=is_mine,
                 may_edit=is_mine and may_write and now - message.at < EDITABLE and _is_rewritable(message),
                 may_withdraw=is_mine and message.state == DirectiveState.QUEUED,
+                may_ack=message.state in PENDING and _holds(reader, message),
                 may_write=may_write,
                 is_new=read_up_to is not None and message.pk > read_up_to and not is_mine,
                 quote=preview(quoted) if quoted else "",
@@ -130,6 +133,11 @@ def shown_messages(
             )
         )
     return shown
+
+
+def _holds(reader: "User", message: Message) -> bool:
+    """Whether ``reader`` holds the run that an instruction or stop is for."""
+    return message.run is not None and message.run.ended_at is None and message.run.agent.user_id == reader.pk
 
 
 def _is_rewritable(message: Message) -> bool:

@@ -30,6 +30,7 @@ from tasks import clock
 from tasks.composing import Composer, composer_of
 from tasks.conversations import Conversation, find_conversation, find_partner
 from tasks.errors import NotFound
+from tasks.models import Run
 from tasks.permissions import may_in_project
 from tasks.shown import ShownMessage, preview, shown_messages
 
@@ -182,7 +183,8 @@ def _mark_first_new(history: History) -> None:
 
 def _composer(user: User, current: Conversation) -> Composer | None:
     if current.task is not None:
-        return composer_of(current.task, user, now=clock.now())
+        run = Run.objects.active().select_related("agent__user").filter(task=current.task).first()
+        return composer_of(current.task, user, run=run, now=clock.now())
     if current.channel is not None:
         if not may_in_project(user, "comment", current.channel):
             return None

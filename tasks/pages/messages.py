@@ -22,13 +22,12 @@ from tasks.actions.messages import (
     post_in_channel,
     react,
     take_back_reaction,
-    withdraw_message,
 )
 from tasks.conversations import find_conversation
 from tasks.errors import DomainError, Invalid, NotFound
-from tasks.models import Message
+from tasks.models import Message, MessageKind
 from tasks.using.calling import use
-from tasks.verbs.catalogue import POST_MESSAGE
+from tasks.verbs.catalogue import ACK, POST_MESSAGE, WITHDRAW_MESSAGE
 
 FETCHED = "fetch"
 
@@ -83,10 +82,12 @@ def _values(request: HttpRequest) -> dict[str, Any]:
     answered = request.POST.get("in_reply_to", "")
     if answered and not (answered.isascii() and answered.isdecimal() and len(answered) < 19):
         raise Invalid({"in_reply_to": "Must be the id of a message."})
+    kind = request.POST.get("kind", "")
     return {
         "body": request.POST.get("body", "").replace("\r\n", "\n"),
-        "kind": request.POST.get("kind") or None,
-        "keep": True if request.POST.get("keep") else None,
+        "kind": kind or None,
+        # The box is hidden unless the message is an instruction.
+        "keep": True if kind == MessageKind.INSTRUCTION and request.POST.get("keep") else None,
         "in_reply_to": int(answered) if answered else None,
     }
 
@@ -111,11 +112,17 @@ def _react(request: HttpRequest, user: User, pk: int) -> None:
         react(actor=user, message=message, emoji=emoji)
 
 
+def _ack(request: HttpRequest, user: User, pk: int) -> None:
+    values = {"outcome": request.POST.get("outcome") or None, "note": request.POST.get("note") or None}
+    use(ACK, actor=user, message=_message(user, pk), values=values)
+
+
 def _withdraw(request: HttpRequest, user: User, pk: int) -> None:
-    withdraw_message(actor=user, message=_message(user, pk))
+    use(WITHDRAW_MESSAGE, actor=user, message=_message(user, pk), values={})
 
 
 write_message = _button(_write)
 edit_message_view = _button(_edit)
 react_to_message = _button(_react)
+ack_message_view = _button(_ack)
 withdraw_message_view = _button(_withdraw)

@@ -197,7 +197,7 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
     before = before if before.isascii() and before.isdecimal() and len(before) < 17 else ""
     wanted = request.GET.get("show", "")
     show = Show(wanted) if wanted in set(Show) else Show.ALL
-    composer = composer_of(task, user, now=now)
+    composer = composer_of(task, user, run=active, now=now)
     return {
         "task": task,
         "now": now,

@@ -10,7 +10,13 @@ from tasks.pages.artifact import artifact
 from tasks.pages.board import board, board_changes
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
-from tasks.pages.messages import edit_message_view, react_to_message, withdraw_message_view, write_message
+from tasks.pages.messages import (
+    ack_message_view,
+    edit_message_view,
+    react_to_message,
+    withdraw_message_view,
+    write_message,
+)
 from tasks.pages.moves import moves
 from tasks.pages.policies import compare_policies
 from tasks.pages.task import task
@@ -26,6 +32,7 @@ urlpatterns = [
     path("messages/<str:name>/write", write_message, name="write_message"),
     path("messages/<int:name>/edit", edit_message_view, name="edit_message"),
     path("messages/<int:name>/withdraw", withdraw_message_view, name="withdraw_message"),
+    path("messages/<int:name>/ack", ack_message_view, name="ack_message"),
     path("messages/<int:name>/react", react_to_message, name="react_to_message"),
     path("agents/", agents, name="agents"),
     path("agents/<str:slug>", agent, name="agent"),

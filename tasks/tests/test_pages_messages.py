@@ -2,6 +2,7 @@
 
 import pytest
 
+from tasks.actions import claims
 from tasks.actions.messages import post_direct, post_message, react
 from tasks.models import Message, Reaction
 
@@ -105,3 +106,49 @@ def test_task_page_shows_a_message_with_its_trace_quote_and_reactions(client, pr
     assert "An answer" in page
     for hidden in ("data-composer", "/edit", "/react"):
         assert hidden not in page
+
+
+def test_staff_instruct_and_stop_from_the_composer_and_others_cannot(client, press, cast, new_task):
+    task = new_task()
+    client.force_login(cast.ada.user)
+    page = client.get(f"/tasks/{task.ref}").content.decode()
+    assert "Starts no run; whoever works on it next gets it first." in page
+    assert "there is nothing to stop" in page
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    page = client.get(f"/tasks/{task.ref}").content.decode()
+    assert "Reaches atlas with its next report" in page
+    assert "after 2 min the run is revoked" in page
+    path = f"/messages/{task.ref}/write"
+    # The box of the hidden field may be checked: only an instruction is kept.
+    assert press(cast.ada, path, BACKGROUND, body="Stop", kind="stop", keep="true").status_code == 204
+    assert press(cast.ada, path, BACKGROUND, body="Do", kind="instruction", keep="true").status_code == 204
+    stop, instruction = Message.objects.order_by("pk")
+    assert (stop.kind, stop.keep, stop.state, stop.run) == ("stop", False, "queued", run)
+    assert (instruction.kind, instruction.keep) == ("instruction", True)
+    assert press(cast.rita, path, BACKGROUND, body="Do", kind="instruction").status_code == 403
+    assert press(cast.ada, path, BACKGROUND, body="Do", kind="order").status_code == 400
+    assert press(cast.rita, f"/messages/{stop.pk}/withdraw", BACKGROUND).status_code == 403
+    assert press(cast.ada, f"/messages/{stop.pk}/withdraw", BACKGROUND).status_code == 204
+    page = client.get(f"/tasks/{task.ref}").content.decode()
+    assert "Waits for the next reply, or the next run" in page
+    assert "Withdrawn" in page
+    client.force_login(cast.rita.user)
+    assert 'name="kind"' not in client.get(f"/tasks/{task.ref}").content.decode()
+
+
+def test_person_who_holds_the_run_answers_an_instruction_on_the_page(client, press, cast, new_task):
+    task = new_task()
+    claims.start_task(actor=cast.hugo.user, task=task)
+    press(cast.ada, f"/messages/{task.ref}/write", body="Use the new key", kind="instruction")
+    message = Message.objects.get()
+    client.force_login(cast.ada.user)
+    assert f"/messages/{message.pk}/ack" not in client.get(f"/tasks/{task.ref}").content.decode()
+    client.force_login(cast.hugo.user)
+    assert f"/messages/{message.pk}/ack" in client.get(f"/tasks/{task.ref}").content.decode()
+    path = f"/messages/{message.pk}/ack"
+    assert press(cast.ada, path, BACKGROUND, outcome="acknowledged").status_code == 403
+    assert press(cast.hugo, path, BACKGROUND, outcome="declined", note="It is <b>gone</b>").status_code == 204
+    client.force_login(cast.ada.user)
+    page = client.get(f"/tasks/{task.ref}").content.decode()
+    assert "Declined" in page
+    assert "It is &lt;b&gt;gone&lt;/b&gt;" in page
