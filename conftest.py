@@ -27,6 +27,15 @@ def _no_counts() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _people_wait_for_their_flush() -> None:
+    """Who has a page open is written when a test says so: another thread would not see the test's rows."""
+    from messaging.conversation.here import people
+
+    people.writes_behind = False
+    people.forget()
+
+
+@pytest.fixture(autouse=True)
 def _no_place() -> None:
     """A follower keeps its place in memory too, and each test has a table of its own."""
     from taskproject.watch.facts import FOLLOWERS

@@ -9,7 +9,7 @@ import atexit
 import contextlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -33,7 +33,10 @@ BATCH = 200
 class Presence:
     """What this process has noted and not yet written. Starts its thread with the first note, after any fork."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[Mapping[int, datetime]], None], *, name: str) -> None:
+        #: Writes when each of a batch was seen, by id.
+        self._write = write
+        self._name = name
         #: False in tests, whose rows another thread may not see.
         self.writes_behind = True
         self._noted: dict[int, datetime] = {}
@@ -45,15 +48,15 @@ class Presence:
         self._thread: threading.Thread | None = None
 
     def note(self, seen: Mapping[int, datetime]) -> None:
-        """The agents of these valid tokens (ids) were here at these times. Quick, and without the database."""
+        """These were here at these times, by id. Quick, and without the database."""
         with self._lock:
             news = {
                 pk: at for pk, at in seen.items() if pk not in self._written or at - self._written[pk] >= SEEN_EVERY
             }
             if not news:
                 return
-            for token, at in news.items():
-                self._noted[token] = max(at, self._noted.get(token, at))
+            for pk, at in news.items():
+                self._noted[pk] = max(at, self._noted.get(pk, at))
             if self.writes_behind and (self._thread is None or not self._thread.is_alive()):
                 self._start()
         self._has_news.set()
@@ -65,9 +68,9 @@ class Presence:
         written: dict[int, datetime] = {}
         try:
             while batch := dict(list(noted.items())[:BATCH]):
-                _write(batch)
+                self._write(batch)
                 written |= batch
-                noted = {token: at for token, at in noted.items() if token not in batch}
+                noted = {pk: at for pk, at in noted.items() if pk not in batch}
         finally:
             with self._lock:
                 self._noted = noted | self._noted
@@ -90,7 +93,7 @@ class Presence:
     def _start(self) -> None:
         if self._thread is None:
             atexit.register(self.close)
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -139,4 +142,5 @@ def _of(times: Mapping[int, datetime]) -> Case | None:
     return Case(*cases, output_field=DateTimeField()) if cases else None
 
 
-presence = Presence()
+#: The agents of valid tokens, by the ids of the tokens.
+presence = Presence(write=_write, name="presence")

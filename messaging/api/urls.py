@@ -6,6 +6,7 @@ from messaging.api.conversations import ConversationsView, MessagesReadView
 from messaging.api.events import EventsView, TaskEventsView
 from messaging.api.notifications import NotificationsView, ReadView, UnreadView
 from messaging.api.preferences import PreferencesView
+from messaging.api.presence import PresenceView
 from messaging.api.watching import WatchView
 from messaging.api.webhooks import (
     DeliveriesView,
@@ -26,6 +27,7 @@ urlpatterns = [
     re_path(rf"^tasks/(?P<ref>{PATTERN})/watch/?$", WatchView.as_view(), name="api-task-watch"),
     re_path(r"^conversations/?$", ConversationsView.as_view(), name="api-conversations"),
     re_path(r"^messages/read/?$", MessagesReadView.as_view(), name="api-messages-read"),
+    re_path(r"^projects/(?P<key>[A-Za-z0-9]{1,12})/presence/?$", PresenceView.as_view(), name="api-presence"),
     re_path(r"^notifications/?$", NotificationsView.as_view(), name="api-notifications"),
     re_path(r"^notifications/unread/?$", UnreadView.as_view(), name="api-notifications-unread"),
     re_path(r"^notifications/read/?$", ReadView.as_view(), name="api-notifications-read"),

@@ -10,6 +10,7 @@ from messaging.models.notifications import (
     NotificationQuerySet,
 )
 from messaging.models.read_marks import ReadMark
+from messaging.models.seen import Seen
 from messaging.models.watching import Watch
 from messaging.models.webhooks import DeliveryState, Disabled, Format, Webhook, WebhookDelivery, WebhookKey
 
@@ -29,6 +30,7 @@ __all__ = [
     "NotificationKind",
     "NotificationQuerySet",
     "ReadMark",
+    "Seen",
     "Watch",
     "Webhook",
     "WebhookDelivery",

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from messaging.stream.hub import Follower
+from messaging.stream.signals import SIGNALS
 from messaging.stream.visitors import admit, user_of
-from taskproject.errors import Invalid, unknown_name
+from taskproject.errors import Invalid, unknown_choice, unknown_name
 from tasks.events.narrowing import narrowing_of
 from tasks.events.reading import Cursor, first_kept, require_kept
 
 QUERY_NAMES = ("after", "project", "task", "kinds")
+#: A socket alone passes signals on.
+SOCKET_QUERY_NAMES = (*QUERY_NAMES, "signals")
 
 
 def admit_follower(
@@ -24,13 +27,18 @@ def admit_follower(
     """
     visitor = admit(headers, address=address)
     params = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    known = QUERY_NAMES if replay else SOCKET_QUERY_NAMES
     for name in params:
-        if name not in QUERY_NAMES:
-            raise Invalid({name: unknown_name(name, QUERY_NAMES, what="parameter")})
+        if name not in known:
+            raise Invalid({name: unknown_name(name, known, what="parameter")})
+    signals = frozenset(filter(None, (name.strip() for name in params.get("signals", "").split(","))))
+    for name in sorted(signals):
+        if name not in SIGNALS:
+            raise Invalid({"signals": unknown_choice(name, SIGNALS, what="signal")})
     narrowing = narrowing_of(
         user_of(visitor), project=params.get("project"), task=params.get("task"), kinds=params.get("kinds", "")
     )
-    follower = Follower(visitor, narrowing)
+    follower = Follower(visitor, narrowing, signals)
     text = headers.get("last-event-id") or params.get("after")
     if text == "now" or (not text and not replay):
         return follower, None

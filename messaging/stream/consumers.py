@@ -1,7 +1,8 @@
-"""``/ws/events``: the stream over a websocket. Only the server sends; clients write over HTTP."""
+"""``/ws/events``: the stream over a websocket. Clients write over HTTP; here they only signal that they are typing."""
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http.request import validate_host
 
 from messaging.stream.admission import admit_follower
-from messaging.stream.hub import Follower, hub
+from messaging.stream.hub import Follower, Passing, hub
 from taskproject.errors import TooManyRequests
 from taskproject.guessing import address_of
 from tasks.errors import CursorExpired, DomainError, NotAuthenticated, NotFound
@@ -82,7 +83,12 @@ class EventsConsumer(AsyncConsumer):
             self.feeding = asyncio.create_task(self._feed(follower, after))
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        """Messages from clients are ignored."""
+        """Signals are passed on; everything else from clients is ignored."""
+        if self.follower is None:
+            return
+        # A signal is not worth a word.
+        with suppress(DatabaseError, InterfaceError):
+            await hub.signals.receive(self.follower, message.get("text"))
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         if self.feeding is not None:
@@ -101,7 +107,7 @@ class EventsConsumer(AsyncConsumer):
                     greeted = True
                     first = after if after is not None else batch.cursor
                     await self.send({"type": "websocket.send", "text": f'{{"type":"hello","cursor":"{first}"}}'})
-                if batch.events:
+                if batch.events or isinstance(batch, Passing):
                     await self.send({"type": "websocket.send", "text": batch.frame()})
             reason = follower.ended or "stopping"
             if reason == "membership_ended":

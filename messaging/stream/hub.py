@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
+from messaging.stream.signals import Signals, Typing
 from messaging.stream.visitors import Visitor, audit, standing, user_of
 from taskproject.api.waiting import RETRY_AFTER_SECONDS
 from taskproject.errors import TooManyRequests
@@ -35,6 +36,8 @@ RETRY_SECONDS = 1.0
 #: How much may wait for a follower that does not read.
 MOST_WAITING_BYTES = 1024 * 1024
 MOST_WAITING_FRAMES = 1000
+#: Signals are dropped beyond this.
+MOST_SIGNALS_WAITING = 50
 #: Larger batches are split: each socket copies the frame that it is writing.
 MOST_FRAME_BYTES = 256 * 1024
 #: Sockets and event streams of one caller in this process: pages, agents and scripts together.
@@ -68,12 +71,32 @@ class Batch:
         return self._frame
 
 
+class Passing(Batch):
+    """A signal among the batches: a frame that is no event, and has no place in their order."""
+
+    __slots__ = ()
+
+    def __init__(self, frame: str) -> None:
+        super().__init__((), Cursor(0))
+        self._frame, self.size = frame, len(frame)
+
+    def behind(self, place: Cursor) -> Batch | None:
+        return self
+
+
 @dataclass(eq=False)
 class Follower:
-    """One open stream. Batches wait here until its writer takes them; a stream that reads too slowly is given up."""
+    """One open stream. Batches wait here until its writer takes them; a stream that reads too slowly is given up.
+
+    ``signals``: which signals it asked for. ``told``: who is there, as it was last told, by project. ``typing``: what
+    it signals by typing in a conversation, and until when that is kept.
+    """
 
     visitor: Visitor
     narrowing: Narrowing
+    signals: frozenset[str] = frozenset()
+    told: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    typing: dict[str, tuple[float, Typing | None]] = field(default_factory=dict)
     waiting: deque[Batch] = field(default_factory=deque)
     waiting_bytes: int = 0
     ended: str | None = None
@@ -88,6 +111,13 @@ class Follower:
         self.waiting.extend(batches)
         self.waiting_bytes += sum(batch.size for batch in batches)
         self.woken.set()
+
+    def pass_on(self, frame: str) -> None:
+        """Accept a signal, unless anything much waits: it is not worth a stream."""
+        if not self.ended and len(self.waiting) < MOST_SIGNALS_WAITING:
+            self.waiting.append(Passing(frame))
+            self.waiting_bytes += self.waiting[-1].size
+            self.woken.set()
 
     def see_as(self, visitor: Visitor | None) -> None:
         """Continue with the visitor's current rights. One that lost a project must reload, since it shows too much."""
@@ -152,6 +182,7 @@ class Hub:
         self.followers: set[Follower] = set()
         self._streams: dict[tuple[int, int | None], set[Follower]] = {}
         self.cursor: Cursor | None = None
+        self.signals = Signals(self)
         self._reader: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
 
@@ -196,6 +227,7 @@ class Hub:
             # The last of the others may have left, and with it the reader.
             self._require_running()
         self.followers.add(follower)
+        self.signals.joined(follower)
         return self.cursor
 
     def leave(self, follower: Follower) -> None:
@@ -204,6 +236,7 @@ class Hub:
         streams.discard(follower)
         if not streams:
             self._streams.pop(follower.visitor.caller, None)
+            self.signals.forget(follower.visitor.caller)
         if not self.followers:
             self.stop()
 
@@ -211,6 +244,7 @@ class Hub:
         """End the reader; the next follower starts another."""
         if self._reader is not None:
             self._reader.cancel()
+        self.signals.stop()
         self._reader = None
         self.cursor = None
         self._thread.submit(connections.close_all)
@@ -224,7 +258,9 @@ class Hub:
     def _require_running(self) -> None:
         if self._reader is None or self._reader.done():
             self.cursor = None
+            self.signals.stop()
             self._reader = asyncio.get_running_loop().create_task(self._run())
+            self.signals.start()
 
     async def _run(self) -> None:
         """Hand out what is heard. If that fails, every follower is sent away, to come back with its cursor."""

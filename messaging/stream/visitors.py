@@ -12,6 +12,7 @@ from django.contrib.sessions.models import Session
 from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
 
+from messaging.conversation.here import people
 from taskproject.errors import NotAuthenticated
 from taskproject.reach import FULL, Reach, limited, reach_of
 from tasks import clock
@@ -123,8 +124,10 @@ def standing(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
 
 
 def audit(visitors: Iterable[Visitor]) -> dict[Visitor, Visitor | None]:
-    """``standing`` of the followers; also notes that agents among them are here, even if they only listen."""
+    """``standing`` of the followers; also notes that they are here, even if they only listen."""
     stand = standing(visitors)
     now = clock.now()
-    presence.note({visitor.token_id: now for visitor in stand.values() if visitor and visitor.token_id is not None})
+    there = [visitor for visitor in stand.values() if visitor]
+    presence.note({visitor.token_id: now for visitor in there if visitor.token_id is not None})
+    people.note({visitor.user_id: now for visitor in there if visitor.token_id is None})
     return stand

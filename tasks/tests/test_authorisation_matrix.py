@@ -179,6 +179,7 @@ MATRIX = [
     ("api-messages-read", "post", "/messages/read", {"conversation": "OPS-1"}, READS),
     ("api-messages-read", "post", "/messages/read", {"ids": ["{direct}"]}, "401 400 400 400 200 200 400 400 400"),
     ("api-messages-read", "post", "/messages/read", {"ids": ["{comment}"]}, "401 400 400 200 200 200 200 200 200"),
+    ("api-presence", "get", "/projects/OPS/presence", None, READS),
     ("api-members", "get", "/members?q=h", None, ANY_CALLER),
     ("api-members", "get", "/members?project=OPS", None, READS),
     ("api-task-messages", "get", "/tasks/OPS-2/messages", None, READS),
