@@ -55,6 +55,7 @@ _FILE = {
     "fingerprint": Datum(
         TEXT, "A digest of what the file said about the task: if it is the same again, nothing changes."
     ),
+    "comments": Datum(NUMBER, "How many comments came into its thread.", optional=True),
     "started_at": Datum(MOMENT, "When the task was first started, here or elsewhere.", optional=True),
     "completed_at": Datum(MOMENT, "When the task was completed, here or elsewhere.", optional=True),
     "agents": Datum(TEXTS, f"{_AGENTS} got the task.", optional=True),
@@ -104,6 +105,15 @@ TASK_REIMPORTED = _kind(
     notifies=_TELLS_IMPORTED,
     brings_work=True,
     wakes_matching=True,
+)
+TASK_COMMENTS_IMPORTED = _kind(
+    "task.comments_imported",
+    "An import brought comments into the thread of a task and changed nothing else of it.",
+    data={
+        "source": Datum(TEXT, "The format of the file."),
+        "comments": Datum(NUMBER, "How many."),
+    },
+    says=Said("An import from {source} brought comments: {comments}", "edit"),
 )
 TASK_EDITED = _kind(
     "task.edited",

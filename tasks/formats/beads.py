@@ -54,7 +54,7 @@ SILENT = frozenset(
 USED = frozenset(
     {"id", "title", "description", "status", "priority", "issue_type", "labels", "dependencies", "assignee", "due_at"}
     | {"defer_until", "estimated_minutes", "acceptance_criteria", "close_reason", *PARTS}
-    | {"created_at", "updated_at", "started_at", "closed_at"}
+    | {"created_at", "updated_at", "started_at", "closed_at", "comments"}
 )
 #: Go's zero time stands for "none".
 NO_TIME = "0001-01-01T00:00:00Z"
@@ -175,6 +175,8 @@ class Issues:
             "updated_at": _time(issue.get("updated_at")),
             "started_at": _time(issue.get("started_at")),
         }
+        if issue.get("comments"):
+            fields["comments"] = issue["comments"]
         if status == "completed":
             fields["completed_at"] = _time(issue.get("closed_at"))
             fields["summary"] = issue.get("close_reason")

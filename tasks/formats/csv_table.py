@@ -146,7 +146,7 @@ def _value(column: str, cell: str) -> Any:
         return int(text)
     if column in BOOLEANS:
         return FLAGS.get(text.lower(), text)
-    if column == "result":
+    if column in ("result", "comments"):
         try:
             return DECODER.decode(text)
         except NotAllowed as error:

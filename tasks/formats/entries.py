@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tasks.actions.imports import Plan, PlannedTask, Problem
+from tasks.formats.comments import read_comments
 from tasks.formats.fields import CONVERTERS, EMPTY, WORDS, Wrong, spelled
 from tasks.transitions import Status
 
@@ -56,10 +57,14 @@ class Entries:
         if "title" not in values and "title" not in refused:
             self.refuse(*places.get("title", (line, "title")), "Is missing; every task needs a title.")
         key = values.pop("key", None)
+        said = values.pop("comments", None)
         external_id = values.pop("external_id", None) or key or self._from_title(values.get("title", ""))
         planned = PlannedTask(line=line, item=self.item, external_id=external_id, key=key, values=values, places=places)
         if names is None and (word := spelled(given.get("status"))) in WORDS and "status" in values:
             planned.notes.append(planned.note("status", counts_as(word, values["status"])))
+        if said is not None:
+            planned.comments, notes = read_comments(said)
+            planned.notes += [planned.note("comments", note) for note in notes]
         self.plan.tasks.append(planned)
         return planned
 

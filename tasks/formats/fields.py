@@ -230,6 +230,8 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "updated_at": moment,
     "started_at": moment,
     "completed_at": moment,
+    # Each is read by itself: see ``comments.read_comments``.
+    "comments": lambda value: value,
 }
 
 #: What an empty value means for the fields where it means something; for the others it counts as not given.

@@ -195,7 +195,7 @@ def test_import_beads_texts_find_their_place(cast):
             labels=["ui", "ui"],
             issue_type="bug",
             estimated_minutes=30,
-            comments=[{"text": "x"}],
+            comments=[{"text": "x", "created_at": "2026-05-01T08:00:00Z"}],
             external_ref="gh-9",
             assignee="",
         ),
@@ -213,7 +213,7 @@ def test_import_beads_texts_find_their_place(cast):
     assert imported.created == 3
     assert labels("b-4") == set()
     assert [str(note) for note in imported.notes] == [
-        "Left out, because a task has no such field: comments (1), external_ref (1).",
+        "Left out, because a task has no such field: external_ref (1).",
         "Left out: lines of type memory (1), which are not issues.",
         "Left out: removed issues, or tombstones (1).",
     ]

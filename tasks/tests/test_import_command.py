@@ -59,6 +59,7 @@ def test_import_tasks_as_json_for_programs(run):
         "created": 2,
         "updated": 0,
         "unchanged": 0,
+        "comments": 0,
         "left_alone": [],
         "older": [],
         "skills_created": [],

@@ -62,7 +62,7 @@ def test_what_could_not_be_written_is_kept(tokens, monkeypatch):
     now = clock.now()
     presence.note({tokens[0]: now})
     with monkeypatch.context() as patch:
-        patch.setattr(presences, "_write", be_locked)
+        patch.setattr(presence, "_write", be_locked)
         with pytest.raises(OperationalError):
             presence.flush()
     presence.note({tokens[1]: now})
@@ -79,7 +79,7 @@ def test_token_that_is_gone_disturbs_nobody(tokens):
 
 
 def test_what_is_noted_during_the_last_write_is_written_too(monkeypatch):
-    written, keeper, now = [], Presence(), datetime.now(UTC)
+    written, now = [], datetime.now(UTC)
 
     def write(noted):
         if not written:
@@ -87,7 +87,7 @@ def test_what_is_noted_during_the_last_write_is_written_too(monkeypatch):
             keeper._closing.set()
         written.append(dict(noted))
 
-    monkeypatch.setattr(presences, "_write", write)
+    keeper = Presence(write=write, name="test")
     monkeypatch.setattr(presences, "WRITE_EVERY_SECONDS", 0.01)
     monkeypatch.setattr(presences.connection, "close", lambda: None)
     keeper.note({1: now})
@@ -105,11 +105,10 @@ def test_thread_writes_what_is_noted_tries_again_and_writes_once_more_at_the_end
         written.append(dict(noted))
         done.set()
 
-    monkeypatch.setattr(presences, "_write", write)
     monkeypatch.setattr(presences, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(presences, "WRITE_EVERY_SECONDS", 0.01)
     monkeypatch.setattr(presences.connection, "close", lambda: None)
-    keeper, now = Presence(), datetime.now(UTC)
+    keeper, now = Presence(write=write, name="test"), datetime.now(UTC)
     keeper.note({1: now})
     assert done.wait(30)
     monkeypatch.setattr(presences, "WRITE_EVERY_SECONDS", 1000)

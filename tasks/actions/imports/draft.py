@@ -8,6 +8,7 @@ from django.db import connection
 
 from tasks import clock
 from tasks.actions.funnel import lock_tasks
+from tasks.actions.imports.comments import find_new_comments
 from tasks.actions.imports.cycles import settle_cycles
 from tasks.actions.imports.node import Fate, Node, Present
 from tasks.actions.imports.plan import Note, Plan, Problem, held, in_the_file, shown
@@ -41,6 +42,11 @@ def _is_older(node: Node) -> bool:
     return said is not None and known is not None and said < known
 
 
+def _is_of_new(note: Note, node: Node) -> bool:
+    """Whether it is about comments, some of which come in even if the task stays as it is."""
+    return note.field == "comments" and bool(node.comments)
+
+
 class Draft:
     """``plan`` compared with ``project`` at ``now``; ``problems`` lists everything that prevents writing it.
 
@@ -65,13 +71,14 @@ class Draft:
         self._check_times()
         settle_cycles(self)
         self._compare()
+        find_new_comments(self.nodes)
 
     def with_fate(self, fate: Fate) -> list[Node]:
         return [node for node in self.nodes if node.fate == fate]
 
     def notes(self) -> list[Note]:
         """What the file has and these tasks do not take as it stands, in the file's order."""
-        of_tasks = (note for node in self.nodes if node.writes for note in node.entry.notes)
+        of_tasks = (note for node in self.nodes for note in node.entry.notes if node.writes or _is_of_new(note, node))
         return sorted([*self.plan.notes, *of_tasks], key=in_the_file)
 
     def _refuse(self, node: Node, of: str, detail: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from tasks.actions.imports.plan import PlannedTask
+from tasks.actions.imports.plan import PlannedComment, PlannedTask
 from tasks.batches import batches
 from tasks.models import Agent, Assignment, Dependency, RequiredSkill, Task, TaskLink
 from tasks.transitions import Status
@@ -62,6 +62,8 @@ class Node:
     parent: "Node | None" = None
     parent_is_implied: bool = False
     changed: list[str] = field(default_factory=list)
+    #: The comments of the file that the thread does not have.
+    comments: list[PlannedComment] = field(default_factory=list)
 
     @classmethod
     def of(cls, planned: PlannedTask) -> "Node":

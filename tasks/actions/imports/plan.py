@@ -63,6 +63,16 @@ def in_the_file(problem: Problem) -> tuple[int, int, str, str]:
     return problem.line, problem.item, problem.field, problem.detail
 
 
+@dataclass(frozen=True)
+class PlannedComment:
+    """What somebody said about a task in the source; ``author`` is a name, ``at`` None if the file does not say."""
+
+    external_id: str
+    author: str
+    at: datetime | None
+    body: str
+
+
 @dataclass(eq=False)
 class PlannedTask:
     """One task of a file.
@@ -85,6 +95,8 @@ class PlannedTask:
     implied_parents: list[str] = field(default_factory=list)
     #: Put off in the source: on hold here, unless ``start_after`` lies ahead when it is written.
     deferred: bool = False
+    #: Those that the task's thread does not have come in, whatever becomes of the task.
+    comments: list[PlannedComment] = field(default_factory=list)
     #: What the reader took differently; reported if the task is written.
     notes: list[Note] = field(default_factory=list)
 
@@ -177,6 +189,7 @@ class Imported:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    comments: int = 0
     left_alone: list[LeftAlone] = field(default_factory=list)
     older: list[LeftAlone] = field(default_factory=list)
     skills_created: list[str] = field(default_factory=list)

@@ -9,6 +9,7 @@ from django.db.models import F, Model
 
 from taskproject.sqlite.inserting import Rows, insert_many, insert_values
 from tasks.actions.blockers import dependency_failed, shift_blockers
+from tasks.actions.imports.comments import messages_of
 from tasks.actions.imports.draft import Draft
 from tasks.actions.imports.graph import in_order
 from tasks.actions.imports.node import COLUMNS, Fate, Node, count_blockers
@@ -113,6 +114,7 @@ class Writer:
         insert(self._assignments)
         self._connect([*self.new, *self.changed])
         self._link([*self.new, *self.changed])
+        insert(messages_of(self.draft.nodes, self.project, self.now))
         self._note_newer_sources()
         self._recount()
         self._find_failed_dependencies()
@@ -144,7 +146,7 @@ class Writer:
             waiting = sum(not satisfies_dependency(other.status) for other in node.depends_on or ())
             waiting += sum(not settles_child(child.status) for child in children.get(node, ()))
             node.task = self._new_task(node, open_blockers=waiting)
-            self.facts[node] = {"to": str(node.status)}
+            self.facts[node] = {"to": str(node.status), **_commented(node)}
 
     def _insert_tasks(self) -> None:
         if not self.new:
@@ -233,7 +235,23 @@ class Writer:
         for node, foreseen in self._foreseen.items():
             foreseen.__dict__["task_id"], foreseen.task_ref = node.row.pk, node.row.ref
         events = [self._event_of(node) for node in self.facts if node not in self._foreseen]
+        for node in self.draft.nodes:
+            if node.comments and node not in self.facts:
+                self._tell_of_comments(node)
         record(*events, *self.around.values(), ready=self._event_rows)
+
+    def _tell_of_comments(self, node: Node) -> None:
+        """Of a task that is otherwise left as it is. What its dependencies did to it is an event of its own already."""
+        told = self.around.get(node.row.pk)
+        if told is None:
+            self.around[node.row.pk] = event(
+                kinds.TASK_COMMENTS_IMPORTED,
+                at=self.now,
+                actor=self.actor,
+                task=node.row,
+                source=self.draft.plan.source,
+                comments=len(node.comments),
+            )
 
     def _event_of(self, node: Node) -> Event:
         task, facts = node.row, self.facts[node]
@@ -298,7 +316,7 @@ class Writer:
         if "required_skills" in node.changed:
             set_required_skills(task, values["required_skills"])
         self.concerned.add(task.pk)
-        self.facts[node] = {"fields": node.changed}
+        self.facts[node] = {"fields": node.changed, **_commented(node)}
         if "status" in columns:
             self.facts[node] |= {"from": source.value, "to": node.status.value}
         if "status" in columns:
@@ -407,6 +425,10 @@ class Writer:
                 elif written[pk].status not in TERMINAL and ref not in self.facts[written[pk]].get(status, ()):
                     self.facts[written[pk]].setdefault(status, []).append(ref)
         self.around |= dependency_failed(failed, now=self.now, actor=self.actor)
+
+
+def _commented(node: Node) -> dict[str, Any]:
+    return {"comments": len(node.comments)} if node.comments else {}
 
 
 def _failing(node: Node) -> bool:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from tqdm import tqdm
 
+from taskproject.texts import counted
 from tasks.actions.imports import Imported, LeftAlone, Plan, PlanRefused, import_plan, shown, summary_of
 from tasks.formats import READERS, Unreadable, decoded, foreign, reader_for
 from tasks.formats.fields import CONVERTERS
@@ -75,6 +76,8 @@ class Command(BaseCommand):
 
     def _report(self, imported: Imported) -> None:
         counts = f"{imported.created} created, {imported.updated} updated, {imported.unchanged} unchanged"
+        if imported.comments:
+            counts += f", {counted(imported.comments, 'comment')}"
         start = "Dry run, nothing was written. Without it:" if imported.dry_run else f"{imported.project}:"
         self.say(f"{start} {counts}.")
         self._report_skipped("it has started here", imported.left_alone)
