@@ -397,6 +397,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "work", "description": "Claim, renew the lease, report, finish."},
         {"name": "tasks", "description": "What there is to do."},
+        {"name": "questions", "description": "What runs need to know from people, and the answers."},
         {"name": "review", "description": "Judge results."},
         {"name": "events", "description": "Everything that happened, in order."},
         {"name": "notifications", "description": "What concerns you, until you read it."},

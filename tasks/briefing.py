@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Prefetch, Q, Window
 from django.db.models.functions import Coalesce, RowNumber
 
+from tasks.asked import answers_for
 from tasks.models import (
     Artifact,
     Dependency,
@@ -23,7 +24,6 @@ from tasks.models import (
     Task,
     Verdict,
 )
-from tasks.replies import answers_for
 from tasks.thread import message_outputs
 
 

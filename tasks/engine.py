@@ -14,7 +14,7 @@ from typing import Protocol
 from django.db import connection
 
 from taskproject.models import IdempotencyKey, KeptCount
-from tasks.actions import passing_time
+from tasks.actions import passing_time, questions
 from tasks.models import Run
 from tasks.outage import AWAY, Outage
 
@@ -36,6 +36,7 @@ class Ticked:
     stalled: int = 0
     due_soon: int = 0
     overdue: int = 0
+    unanswered: int = 0
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
@@ -65,6 +66,11 @@ def tick() -> Ticked:
     if done.expired:
         passing_time.count_lost_leases(done.expired)
     done.revoked = _end_all(passing_time.unstopped_runs, passing_time.revoke_run)
+    while ids := questions.expiring_questions():
+        ended = sum(_give_up_on(pk) for pk in ids)
+        done.unanswered += ended
+        if not ended:
+            break
     done.undeferred = _until_few(passing_time.wake_deferred)
     done.stalled = _until_few(passing_time.report_stalled)
     done.due_soon = _until_few(passing_time.report_due_soon)
@@ -91,6 +97,17 @@ def _end(run: Run, end: Callable[..., bool]) -> bool:
         raise
     except Exception:
         logger.exception("Run %s of task %s could not be ended; the others are.", run.number, run.task_id)
+        return False
+
+
+def _give_up_on(question: int) -> bool:
+    """The same for questions that nobody answered."""
+    try:
+        return questions.expire_question(question)
+    except AWAY:
+        raise
+    except Exception:
+        logger.exception("Question %s could not be ended at its expiry; the others are.", question)
         return False
 
 

@@ -18,6 +18,7 @@ from taskproject.texts import counted
 
 __all__ = [
     "ANOTHER",
+    "AlreadyAnswered",
     "AlreadyClaimed",
     "AtCapacity",
     "Contended",
@@ -37,7 +38,9 @@ __all__ = [
     "NotPermitted",
     "NotReady",
     "PausedInProject",
+    "QuestionEnded",
     "StopRequested",
+    "Superseded",
     "TooManyDirectives",
     "VersionMismatch",
     "nearest",
@@ -115,6 +118,28 @@ class AlreadyDecided(DomainError):
     def __init__(self, state: str, *, by: str = "") -> None:
         who = f" by {by}" if by else ""
         super().__init__(f"This follow-up was {state} already{who}.", "Look at the task again.", state=state)
+
+
+class AlreadyAnswered(DomainError):
+    """Somebody else was faster, or the caller gives another answer than before; ``answered_by`` None: its default."""
+
+    code, status, title = "already_answered", 409, "Already answered"
+
+    def __init__(self, *, answered_by: str | None, shown: str, value: Any, answered_at: datetime | None) -> None:
+        who = f"{answered_by} answered this question" if answered_by else "Its default has answered this question"
+        super().__init__(f"{who}: {shown}", "", answered_by=answered_by, value=value, answered_at=answered_at)
+
+
+class Superseded(DomainError):
+    """What the question is about has changed since it was asked."""
+
+    code, status, title = "superseded", 409, "Superseded"
+
+
+class QuestionEnded(DomainError):
+    """The question was withdrawn, or its time is over: it has no answer and needs none."""
+
+    code, status, title = "question_ended", 409, "The question has ended"
 
 
 class InvitationEnded(DomainError):

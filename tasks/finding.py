@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from tasks.errors import Invalid, NotFound
-from tasks.models import Agent, Artifact, FollowUp, Invitation, Project, Task
+from tasks.models import Agent, Artifact, FollowUp, Invitation, Project, Question, Task
 from tasks.permissions import speaks_for
 from tasks.querysets import TaskQuerySet, sees_all
 from tasks.refs import parse_ref
@@ -101,3 +101,12 @@ def find_invitation(actor: "User", pk: int) -> Invitation:
     if invitation is None:
         raise NotFound("There is no invitation with this id that you may answer or withdraw.")
     return invitation
+
+
+def find_question(actor: "User | None", pk: int) -> Question:
+    """The question with this id, with all that shows and judges it loaded; for the engine any. Raises ``NotFound``."""
+    rows = Question.objects.to_show().filter(pk=pk)
+    question: Question | None = (rows if actor is None else rows.found_by(actor)).first()
+    if question is None:
+        raise NotFound(f"There is no question {pk} in the projects that you are a member of.")
+    return question

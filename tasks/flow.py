@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 
+from tasks.events import kinds
 from tasks.events.words import Entry, in_words
 from tasks.models import Event, Message, Task
 from tasks.shown import ShownMessage, shown_messages
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 SHOWN = 100
 #: What a message went through is shown with it, not beside it.
-_OF_MESSAGES = "message."
-_OF_QUESTIONS = "question."
+_OF_MESSAGES = f"{kinds.MESSAGE_POSTED.partition('.')[0]}."
+_OF_QUESTIONS = f"{kinds.QUESTION_ASKED.partition('.')[0]}."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -272,6 +272,12 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 class QuestionQuerySet(OfProjectQuerySet):
     """Questions, visible to the members of their projects."""
 
+    def to_show(self) -> Self:
+        """With everything that ``asked.question_outputs`` and ``permissions.may_answer_question`` read."""
+        return self.select_related(
+            "project", "task__project", "run__agent__user", "to_user__agent", "answered_by__agent"
+        )
+
     def open(self) -> Self:
         return self.filter(ended_at__isnull=True)
 

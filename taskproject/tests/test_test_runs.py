@@ -62,7 +62,7 @@ def test_sentence_of_a_server_that_was_away_is_expected_and_no_other(tmp_path):
     errors = tmp_path / "stderr"
     away = (
         "2026-11-26 21:01:46,554 WARNING tasks.actions.timekeeping: "
-        "No server could answer for 57 s; 2 leases and offers continue.\n"
+        "No server could answer for 57 s; 2 leases, offers and questions continue.\n"
     )
     other = "2026-11-26 21:01:47,001 WARNING taskproject.watch.pulse: What nobody expects.\n"
     errors.write_text(away + other)

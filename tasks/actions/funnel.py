@@ -16,6 +16,7 @@ from taskproject.errors import shortened
 from tasks import clock
 from tasks.actions.blockers import dependency_failed, shift_blockers
 from tasks.actions.directives import queue
+from tasks.actions.unanswered import withdraw_all
 from tasks.errors import Contended, IllegalTransition, Invalid, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event
@@ -147,6 +148,8 @@ class Moved:
 
 #: Nobody works on a task of these statuses, and there is no result either.
 _WITHOUT_PROGRESS = (Status.NOT_STARTED, Status.FAILED, Status.CANCELLED)
+#: Of these statuses nobody needs an answer any more.
+_WITHOUT_QUESTIONS = TERMINAL | {Status.IN_REVIEW}
 #: How much of what went wrong the task has; the run has all of it.
 DETAIL_ON_TASK = 500
 
@@ -197,6 +200,14 @@ def move_all(
     for task in tasks:
         if task.status != source or not is_legal(verb, task.status, target):
             raise illegal(passive_of(verb), task)
+    over: list[int] = []
+    if target in _WITHOUT_QUESTIONS:
+        [unanswered] = {task.open_questions for task in tasks}
+        # None was asked since they were counted.
+        still = (still or {}) | {"open_questions": unanswered}
+        if unanswered:
+            over = withdraw_all([task.pk for task in tasks], now)
+            changes["open_questions"] = 0
     rest_until = None
     if target == Status.NOT_STARTED:
         rest_until = changes.get("deferred_until")
@@ -218,6 +229,8 @@ def move_all(
     if source == Status.NOT_STARTED:
         end_records_of_nobody([task.pk for task in tasks], now)
     moved = Moved({"verb": verb, "from": source.value, "to": target.value})
+    if over:
+        moved.facts["questions"] = over
     for task in tasks:
         task.status, task.updated_at, task.version = target, now, task.version + 1
         for name, value in changes.items():

@@ -5,9 +5,10 @@ The lock order is that of all verbs: the agent, then the tasks by id, then what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tasks import clock
@@ -25,8 +26,10 @@ from tasks.actions.timekeeping import ends_before
 from tasks.errors import NotAssignee, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record
+from tasks.matching.working_hours import after_working, parse, zone_named
 from tasks.models import (
     Agent,
+    AgentKind,
     Assignment,
     AssignmentDecision,
     AssignmentEnd,
@@ -34,6 +37,7 @@ from tasks.models import (
     Availability,
     Event,
     Membership,
+    Project,
     Run,
     Task,
 )
@@ -121,6 +125,15 @@ def _still_waiting(ids: Sequence[int], now: datetime) -> dict[int, Task]:
     """Which of these locked tasks, by id, still need an agent."""
     ready = Task.objects.ready(now).unassigned().filter(pk__in=ids)
     return {task.pk: task for task in ready.select_related("project")}
+
+
+def accept_by(agent: Agent, project: Project, now: datetime) -> datetime:
+    """Until when an offer stands that is made to ``agent`` now; for people only working time counts."""
+    if agent.kind != AgentKind.HUMAN:
+        return now + timedelta(seconds=project.accept_within_llm_seconds)
+    zone = zone_named(agent.time_zone, default=settings.TIME_ZONE)
+    within = float(project.accept_within_human_seconds)
+    return after_working(parse(agent.working_hours), zone, now, within).astimezone(UTC)
 
 
 def _stands_until(offer: Offer, now: datetime) -> datetime:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, QuerySet, When
 
 from tasks import clock
 from tasks.actions import timekeeping
@@ -21,7 +21,7 @@ from tasks.actions.funnel import (
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.events.settled import settled
-from tasks.models import EngineState, Run, RunStatus, Task
+from tasks.models import EngineState, Question, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
 from tasks.verbs import catalogue
 
@@ -124,16 +124,22 @@ def count_lost_leases(count: int) -> None:
 def report_stalled(limit: int = BATCH) -> int:
     """Mark runs that are alive but made no progress within their project's limit; each is reported once per stall."""
     today = clock.now()
-    allowance = Case(
+    since = Case(
         *(
             When(task__project__stalled_after_seconds=seconds, then=today - timedelta(seconds=seconds))
             for seconds in _stall_limits()
         ),
         default=today - timedelta(days=3650),
+        output_field=DateTimeField(),
+    )
+    # Whoever waits for people, or did until shortly, does not stall.
+    asked = Question.objects.filter(run=OuterRef("pk")).filter(
+        Q(ended_at__isnull=True) | Q(ended_at__gt=OuterRef("since"))
     )
     alive = (
         Run.objects.active()
-        .filter(lease_seconds__isnull=False, stalled_at__isnull=True, last_progress_at__lt=allowance)
+        .annotate(since=since)
+        .filter(~Exists(asked), lease_seconds__isnull=False, stalled_at__isnull=True, last_progress_at__lt=F("since"))
         .select_related("task__project", "agent__user")
         .order_by("last_progress_at")
         .select_for_update(skip_locked=True, of=("self", "task"), no_key=True)[:limit]

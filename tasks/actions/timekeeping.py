@@ -18,7 +18,7 @@ from django.db.models.functions import Greatest
 
 from tasks import clock
 from tasks.actions.funnel import in_transaction, lock_runs
-from tasks.models import Agent, AgentToken, Assignment, EngineState, Run, ServerState, Task
+from tasks.models import Agent, AgentToken, Assignment, EngineState, Question, Run, ServerState, Task
 from tasks.transitions import Status
 
 logger = logging.getLogger(__name__)
@@ -86,9 +86,13 @@ def _end_outage(last: datetime, now: datetime) -> bool:
     offers = Assignment.objects.active().filter(accept_by__gt=last)
     kept += offers.filter(created_at__lte=last).update(accept_by=F("accept_by") + (now - last))
     kept += offers.filter(created_at__gt=last).update(accept_by=F("accept_by") + (Value(now) - F("created_at")))
+    # Who could not be reached could not answer either.
+    questions = Question.objects.open().filter(expired_at__isnull=True, expires_at__gt=last)
+    kept += questions.filter(asked_at__lte=last).update(expires_at=F("expires_at") + (now - last))
+    kept += questions.filter(asked_at__gt=last).update(expires_at=F("expires_at") + (Value(now) - F("asked_at")))
     if kept:
         away = (now - last).total_seconds()
-        logger.warning("No server could answer for %.0f s; %d leases and offers continue.", away, kept)
+        logger.warning("No server could answer for %.0f s; %d leases, offers and questions continue.", away, kept)
     return True
 
 
@@ -150,6 +154,9 @@ def set_right(by: timedelta, *, last: datetime, now: datetime) -> None:
     )
     Assignment.objects.active().filter(accept_by__gt=now, created_at__gt=now).update(
         accept_by=F("accept_by") - by, created_at=F("created_at") - by
+    )
+    Question.objects.open().filter(expired_at__isnull=True, asked_at__gt=now).update(
+        expires_at=F("expires_at") - by, asked_at=F("asked_at") - by
     )
     watch.was_set_forward = False
     logger.warning("The database's clock was set back by %.0f s; leases, offers and rests too.", by.total_seconds())

@@ -10,9 +10,11 @@ from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.views import View
+from tasks.actions.questions import Asked
 from tasks.actions.runs import Finished
 from tasks.api.assignment import DecisionOutput, decision_output
 from tasks.api.inputs import description_of, input_of, summary_of
+from tasks.api.questions import QUESTION_EXAMPLE, QuestionOutput
 from tasks.api.runs import (
     BRIEF_EXAMPLE,
     FINISHED_EXAMPLE,
@@ -25,6 +27,7 @@ from tasks.api.runs import (
     run_outputs,
 )
 from tasks.api.tasks.output import TaskOutput, task_response
+from tasks.asked import question_output, question_outputs
 from tasks.finding import find_task
 from tasks.replies import count_unread
 from tasks.using.calling import use
@@ -44,12 +47,35 @@ def _brief(actor: User, run: Any) -> Response:
     return Response(run_brief(run, holder=actor, unread=count_unread(actor)))
 
 
+class AskedOutput(serializers.Serializer):
+    """The questions, and the run in brief, which may have parked."""
+
+    questions = QuestionOutput(many=True)
+    run = RunBriefOutput()
+
+
+ASKED_EXAMPLE = {
+    "questions": [
+        {**QUESTION_EXAMPLE, "state": "open", "value": None, "note": "", "answered_by": None}
+        | {"answered_at": None, "ended_at": None}
+    ],
+    "run": {**BRIEF_EXAMPLE, "status": "parked"},
+}
+
+
+def _asked(actor: User, asked: Asked) -> Response:
+    brief = run_brief(asked.run, holder=actor, unread=count_unread(actor))
+    return Response({"questions": question_outputs(asked.questions), "run": brief})
+
+
 #: For each kind of answer: its serializer, how it is made from the verb's return value, and an example.
 ANSWERS: dict[Answer, tuple[type[serializers.Serializer], Callable[[User, Any], Response], Any]] = {
     Answer.TASK: (TaskOutput, _task, None),
     Answer.FINISHED: (FinishedOutput, lambda actor, finished: finished_response(finished), FINISHED_EXAMPLE),
     Answer.RUN: (RunOutput, _run, RUN_EXAMPLE),
     Answer.BRIEF: (RunBriefOutput, _brief, BRIEF_EXAMPLE),
+    Answer.ASKED: (AskedOutput, _asked, ASKED_EXAMPLE),
+    Answer.QUESTION: (QuestionOutput, lambda actor, question: Response(question_output(question)), QUESTION_EXAMPLE),
     Answer.DECISION: (DecisionOutput, lambda actor, decision: Response(decision_output(decision)), None),
 }
 

@@ -10,18 +10,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from django.conf import settings
-
 from tasks import clock
-from tasks.actions.offering import Offer, offer_tasks, record_nobody
-from tasks.assignment.candidates import accept_within, read_snapshot
+from tasks.actions.offering import Offer, accept_by, offer_tasks, record_nobody
+from tasks.assignment.candidates import read_snapshot
 from tasks.assignment.experience import Experience
 from tasks.matching import words
 from tasks.matching.facts import AgentFacts
 from tasks.matching.matching import Matching, match
 from tasks.matching.policies import DEFAULT, Policy, named
 from tasks.matching.records import record_of, verdict_of
-from tasks.matching.working_hours import after_working, parse, zone_named
 from tasks.models import (
     Agent,
     AgentKind,
@@ -152,14 +149,8 @@ def offer(
 
 
 def _accept_by(project: Project, facts: AgentFacts, now: datetime) -> datetime:
-    kind = AgentKind.HUMAN if facts.is_human else AgentKind.LLM
-    within = accept_within(project, kind)
-    if not facts.is_human:
-        return now + within
-    hours, zone = Agent.objects.values_list("working_hours", "time_zone").get(pk=facts.id)
-    return after_working(
-        parse(hours), zone_named(zone, default=settings.TIME_ZONE), now, within.total_seconds()
-    ).astimezone(UTC)
+    agent = Agent.objects.get(pk=facts.id) if facts.is_human else Agent(pk=facts.id, kind=AgentKind.LLM)
+    return accept_by(agent, project, now)
 
 
 def decision_of(matching: Matching, task: int, mode: DecisionMode) -> AssignmentDecision:

@@ -219,6 +219,7 @@ TASK_STATUS_CHANGED = _kind(
         "artifacts": Datum(NUMBER, "How many artifacts came with the result.", optional=True),
         "comments": Datum(NUMBER, "How many lines of them a review commented on.", optional=True),
         "follow_ups": Datum(NUMBER, "How many follow-ups came with the result.", optional=True),
+        "questions": Datum(NUMBERS, "Ids of open questions about the task that ended with this.", optional=True),
     },
     says=phrases.says_moved,
     notifies={
@@ -281,6 +282,76 @@ RUN_ARTIFACT_ADDED = _kind(
         "size": Datum(NUMBER, "In bytes."),
     },
     says=Said("added the artifact {name}", "link"),
+)
+
+# What a run asks people
+
+_QUESTION: Final = {
+    "question": Datum(NUMBER, "Its id."),
+    "prompt": Datum(TEXT, "The start of what was asked; untrusted."),
+    "run": _RUN,
+}
+_CONTINUED: Final = {
+    "verb": Datum(TEXT, "Of the table of transitions, if the task moved by it.", optional=True),
+    "from": Datum(STATUS, "The status before, if it moved.", optional=True),
+    "to": Datum(STATUS, "The status after, if it moved.", optional=True),
+}
+QUESTION_ASKED = _kind(
+    "question.asked",
+    "A run asked people; each question is answered by its id.",
+    data={
+        "questions": Datum(NUMBERS, "Ids of the questions."),
+        "prompt": Datum(TEXT, "The start of the first; untrusted."),
+        "run": _RUN,
+        "urgency": Datum(TEXT, "The highest of them: `low`, `normal`, `high` or `urgent`."),
+        "asks": Datum(TEXTS, "Slugs, usernames and roles that they are for; absent: everyone.", optional=True),
+        "outcome": Datum(TEXT, "`parked`, if the run ended to wait.", optional=True),
+        **_CONTINUED,
+    },
+    says=phrases.says_asked,
+    wakes_matching=lambda data: "to" in data,
+)
+QUESTION_ANSWERED = _kind(
+    "question.answered",
+    "A question has its answer: the first, or at its expiry the default.",
+    data={
+        **_QUESTION,
+        "value": Datum(TEXT, "The start of the answer, as text; untrusted."),
+        "note": _NOTE,
+        "by_default": Datum(FLAG, "True if nobody answered in time.", optional=True),
+        **_CONTINUED,
+    },
+    says=phrases.says_answered,
+    brings_work=lambda data: "to" in data,
+    wakes_matching=lambda data: "to" in data,
+)
+QUESTION_WITHDRAWN = _kind(
+    "question.withdrawn",
+    "Whoever asked, or a manager, took a question back.",
+    data={**_QUESTION, "note": _NOTE, **_CONTINUED},
+    says=Said("withdrew a question of {agent}", "back"),
+    brings_work=lambda data: "to" in data,
+    wakes_matching=lambda data: "to" in data,
+)
+QUESTION_SUPERSEDED = _kind(
+    "question.superseded",
+    "What a question was about has changed: its answer was refused.",
+    data={**_QUESTION, "note": Datum(TEXT, "What has changed."), **_CONTINUED},
+    says=Said("A question of {agent} is about something that has changed", "alert"),
+    brings_work=lambda data: "to" in data,
+    wakes_matching=lambda data: "to" in data,
+)
+QUESTION_EXPIRED = _kind(
+    "question.expired",
+    "Nobody answered a question in time: it stays open, or is over because its run has ended otherwise.",
+    data={**_QUESTION, "on_expiry": Datum(TEXT, "`keep` or `fail`.")},
+    says=phrases.says_question_expired,
+)
+QUESTION_ESCALATED = _kind(
+    "question.escalated",
+    "Nobody answered a question in time, so it goes to the managers; who could answer it still can.",
+    data=_QUESTION,
+    says=Said("A question of {agent} was not answered in time and goes to the managers", "alert"),
 )
 # What a task waits for
 

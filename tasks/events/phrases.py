@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 #: Where the timeline says more than that the verb was used on the task.
 _MOVES: Final = {
-    "ask": Said("asked a question and parked run {run}", "waiting"),
-    "answer": Said("let the task continue", "play"),
     "complete": Said("finished run {run}", "check"),
     "revoke": Said("Run {run} was revoked: {agent} was told to stop and did not end it in time", "deferred"),
     "expire": Said("The lease of run {run}, held by {agent}, has expired", "deferred"),
@@ -23,6 +21,38 @@ _MOVES: Final = {
     "request_changes": Said("requested changes", "back"),
     "adopt": Said("adopted the late result of run {run}", "check"),
 }
+
+
+#: The code of a failure because nobody answered in time.
+QUESTION_EXPIRED: Final = "question_expired"
+
+
+def says_asked(event: "Event") -> Said:
+    several = len(event.data["questions"])
+    what = f"asked {several} questions" if several > 1 else "asked a question"
+    return Said(what + (" and parked run {run}" if event.data.get("to") else ""), "waiting")
+
+
+def notice_asked(event: "Event") -> str:
+    several = len(event.data["questions"])
+    return f"{{agent}} asks {f'{several} questions' if several > 1 else 'you'} about {{ref}}."
+
+
+def says_answered(event: "Event") -> Said:
+    if event.data.get("by_default"):
+        return Said("Nobody answered a question of {agent} in time; its default is the answer", "deferred")
+    return Said("answered a question of {agent}", "check")
+
+
+def notice_answered(event: "Event") -> str:
+    if event.data.get("by_default"):
+        return "Your question about {ref} got its default as the answer."
+    return "{who} answered your question about {ref}."
+
+
+def says_question_expired(event: "Event") -> Said:
+    ends = "; it is over" if event.data["on_expiry"] == "fail" else " and stays open"
+    return Said(f"A question of {{agent}} was not answered in time{ends}", "deferred")
 
 
 def says_created(event: "Event") -> Said:
@@ -84,6 +114,8 @@ def says_moved(event: "Event") -> Said:
             code = " with {code}" if data.get("code") else ""
             again = "" if data.get("retryable", True) else ", not to be retried"
             return Said(f"failed run {{run}}{code}{again}", "failed")
+        case "expire" if data.get("code") == QUESTION_EXPIRED:
+            return Said("Nobody answered a question of run {run}, by {agent}, in time; the attempt failed", "failed")
         case "release":
             return Said("gave run {run}" + (" of {agent}" if by_other else "") + " back", "back")
         case verb:

@@ -12,7 +12,7 @@ from tasks.transitions import Status
 #: Long texts are cut to this length if an event is shown as one sentence; elsewhere they are shown in full.
 CUT = 300
 #: Members of an event's data that contain what somebody wrote.
-_QUOTED = ("note", "summary", "detail")
+_QUOTED = ("value", "note", "summary", "detail", "prompt")
 
 
 @dataclass

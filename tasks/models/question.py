@@ -116,3 +116,8 @@ class Question(models.Model):
 
     def __str__(self) -> str:
         return f"question {self.pk} of task {self.task_id}"
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is about one version of something that may change."""
+        return self.bound_version is not None or bool(self.bound_hash)

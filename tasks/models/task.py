@@ -75,6 +75,9 @@ class Task(models.Model):
     has_kept_directives = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="Whether instructions wait for the next run."
     )
+    open_questions = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text="Questions about it that wait for an answer."
+    )
     deferred_until = MomentField(
         null=True, blank=True, editable=False, help_text="The later of `start_after` and the delay after a failure."
     )

@@ -1,12 +1,12 @@
 """What must hold whatever happened: the promises of the domain, checked against the rows."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime
 
 from django.db.models import Count, Q
 
 from tasks.events import kinds
-from tasks.models import Agent, Assignment, Dependency, Event, Run, RunStatus, Task
+from tasks.models import Agent, Assignment, Dependency, Event, Question, Run, RunStatus, Task
 from tasks.transitions import TERMINAL, TRANSITIONS, Status
 
 
@@ -18,6 +18,7 @@ def assert_invariants() -> None:
     _no_cycle(tasks)
     _assignments_fit_the_status(tasks)
     _capacity_is_kept()
+    _questions_fit_the_status(tasks)
     _events_tell_the_same_story(tasks)
 
 
@@ -73,6 +74,17 @@ def _assignments_fit_the_status(tasks: dict[int, Task]) -> None:
         assert run.agent_id in assigned[run.task_id], (
             f"{run.agent} holds {tasks[run.task_id].ref} and is not assigned to it"
         )
+
+
+def _questions_fit_the_status(tasks: dict[int, Task]) -> None:
+    waiting = Counter(Question.objects.open().values_list("task_id", flat=True))
+    for task in tasks.values():
+        assert task.open_questions == waiting[task.pk], (
+            f"{task.ref} counts {task.open_questions} open questions, there are {waiting[task.pk]}"
+        )
+        assert task.status != Status.WAITING or waiting[task.pk], f"{task.ref} waits for no answer"
+        over = task.status in TERMINAL or task.status == Status.IN_REVIEW
+        assert not (over and waiting[task.pk]), f"{task.ref} is {task.status} and has open questions"
 
 
 def _capacity_is_kept() -> None:

@@ -13,6 +13,10 @@ LEASE_LOSS_LIMIT = 5
 LATE_IS_KEPT_AFTER = ("expired", "revoked", "cancelled", "released")
 
 
+#: An assignment that lapses: staff make it theirs, and nobody gets it back when the task is reopened.
+OFFER = "offer"
+
+
 class Refused(Exception):
     """A verb was refused with this code and, if it matters, this reason."""
 
@@ -63,11 +67,26 @@ class Task:
     percent: int = 0
     waits_for: set[int] = field(default_factory=set)
     parent: int | None = None
-    #: Assignee → whether they pulled the task themselves.
-    assignees: dict[str, bool] = field(default_factory=dict)
+    #: Assignee → whether they pulled the task themselves; ``OFFER``: it is kept for them after an answer.
+    assignees: dict[str, bool | str] = field(default_factory=dict)
     #: Assignments that ended with the task, in the order in which they were made.
-    closed: list[tuple[str, bool]] = field(default_factory=list)
+    closed: list[tuple[str, bool | str]] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Question:
+    key: int
+    task: int
+    run: int
+    asker: str
+    to: str | None = None
+    on_expiry: str = "keep"
+    parked: bool = False
+    over: bool = False
+    told: bool = False
+    state: str = "open"
+    answer: tuple[str, str] | None = None
 
 
 @dataclass
@@ -78,6 +97,7 @@ class World:
     pull: bool = True
     tasks: dict[int, Task] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)
+    questions: dict[int, Question] = field(default_factory=dict)
     results: int = 0
 
     # -- what is derived ----------------------------------------------------------------------------------------------
@@ -92,6 +112,9 @@ class World:
 
     def active_run(self, task: Task) -> Run | None:
         return next((run for run in self.runs.values() if run.task == task.key and run.status == "active"), None)
+
+    def unanswered(self, task: Task) -> list[Question]:
+        return [each for each in self.questions.values() if each.task == task.key and each.state == "open"]
 
     def free(self, agent: Agent) -> int:
         return agent.capacity - sum(run.agent == agent.name and run.status == "active" for run in self.runs.values())
@@ -130,13 +153,16 @@ class World:
         task.statuses.append(status)
         if status in ("not_started", "failed", "cancelled"):
             task.percent = 0
+        if status in ENDED or status == "in_review":
+            for question in self.unanswered(task):
+                question.state = "withdrawn"
         if status in ENDED:
             task.closed += task.assignees.items()
             task.assignees = {}
         elif before in ENDED:
             for number in range(len(task.closed) - 1, -1, -1):
                 agent, pulled = task.closed[number]
-                if agent not in task.assignees:
+                if agent not in task.assignees and pulled != OFFER:
                     task.assignees[agent] = pulled
                     del task.closed[number]
 
@@ -205,6 +231,7 @@ class World:
         self._require(self.tasks[key].status != "in_progress", "illegal_transition")
         del self.tasks[key]
         self.runs = {number: run for number, run in self.runs.items() if run.task != key}
+        self.questions = {number: each for number, each in self.questions.items() if each.task != key}
         for task in self.tasks.values():
             task.waits_for.discard(key)
             task.parent = None if task.parent == key else task.parent
@@ -215,8 +242,13 @@ class World:
         task = self.tasks[key]
         self._require_status(task, *OPEN)
         self._require(all(self.agents[name].may("worker") for name in agents), "validation_error")
+        self._assign(task, agents)
+
+    def _assign(self, task: Task, agents: list[str]) -> None:
         for name in agents:
-            task.assignees.setdefault(name, False)
+            if task.assignees.get(name, OFFER) == OFFER:
+                task.assignees.pop(name, None)
+                task.assignees[name] = False
 
     def unassign(self, by: str, key: int, agents: list[str]) -> None:
         self._require(bool(agents), "validation_error")
@@ -231,8 +263,7 @@ class World:
         self._require_status(task, *OPEN)
         self._require(all(self.agents[name].may("worker") for name in agents), "validation_error")
         self._take_from(task, [name for name in task.assignees if name not in agents])
-        for name in agents:
-            task.assignees.setdefault(name, False)
+        self._assign(task, agents)
 
     def _take_from(self, task: Task, agents: list[str]) -> None:
         run = self.active_run(task)
@@ -280,7 +311,7 @@ class World:
         self._require_status(task, "in_review")
         self._move(task, "not_started")
         if author is not None:
-            task.assignees.setdefault(author, False)
+            self._assign(task, [author])
 
     def adopt(self, by: str, run_key: int) -> None:
         run = self.runs[run_key]
@@ -395,10 +426,83 @@ class World:
         self._move(task, "not_started")
         self._give_back_pulled(task, run.agent)
 
+    # -- questions ----------------------------------------------------------------------------------------------------
+
+    def ask(self, by: str, run_key: int, keys: list[int], *, park: bool, to: str | None, on_expiry: str) -> None:
+        run, task = self._held(by, run_key)
+        self._require(to != by and (to is None or self.agents[to].may("worker")), "validation_error")
+        for key in keys:
+            self.questions[key] = Question(key, task.key, run_key, by, to, on_expiry)
+        if park:
+            run.status = "parked"
+            for question in self.unanswered(task):
+                question.parked = True
+            self._move(task, "waiting")
+
+    def answer(self, by: str, key: int, value: str) -> None:
+        question = self.questions[key]
+        self._require(self.agents[by].role is not None, "not_found")
+        self._require(self._may_answer(self.agents[by], question), "permission_denied")
+        if question.answer == (by, value):
+            return
+        self._require(question.state not in ("answered", "defaulted"), "already_answered")
+        self._require(question.state == "open", "question_ended")
+        question.state, question.answer = "answered", (by, value)
+        self._go_on(question)
+
+    def _may_answer(self, agent: Agent, question: Question) -> bool:
+        if agent.name == question.asker or not agent.may("worker"):
+            return False
+        if question.to == agent.name:
+            return True
+        return agent.human and (question.to is None or agent.may("manager"))
+
+    def withdraw(self, by: str, key: int) -> None:
+        question, agent = self.questions[key], self.agents[by]
+        self._require(agent.role is not None, "not_found")
+        self._require(agent.may("manager") or question.asker == by, "permission_denied")
+        if question.state == "withdrawn":
+            return
+        self._require(question.state not in ("answered", "defaulted"), "already_answered")
+        self._require(question.state == "open", "question_ended")
+        question.state = "withdrawn"
+        self._go_on(question)
+
+    def _go_on(self, question: Question) -> None:
+        """With its last open question a waiting task is there for the same agent first."""
+        task = self.tasks[question.task]
+        if task.status == "waiting" and not self.unanswered(task):
+            self._move(task, "not_started")
+            if task.assignees.get(question.asker):
+                task.assignees[question.asker] = OFFER
+
+    def _expire(self, question: Question) -> None:
+        task = self.tasks[question.task]
+        if question.on_expiry in ("keep", "escalate"):
+            question.told = True
+        elif question.on_expiry == "default":
+            question.state = "defaulted"
+            self._go_on(question)
+        else:
+            question.state = "failed"
+            run = self.runs[question.run]
+            if task.status == "waiting" or run.status == "active":
+                run.status = "failed" if run.status == "active" else run.status
+                task.attempts += 1
+                if task.attempts < task.max_attempts:
+                    task.resting = True
+                    self._move(task, "not_started")
+                    self._give_back_pulled(task, run.agent)
+                else:
+                    self._move(task, "failed")
+
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def lease_ends(self, run_key: int) -> None:
         self.runs[run_key].lease_over = True
+
+    def question_is_over(self, key: int) -> None:
+        self.questions[key].over = True
 
     def rest_is_over(self, key: int) -> None:
         self.tasks[key].resting = False
@@ -416,4 +520,7 @@ class World:
                 self._give_back_pulled(task, run.agent)
             else:
                 self._move(task, "failed")
+        for key in sorted(key for key, each in self.questions.items() if each.over and not each.told):
+            if self.questions[key].state == "open":
+                self._expire(self.questions[key])
         return len(over)

@@ -18,7 +18,7 @@ PATIENCE = 120
 #: What a server says that was kept from working or not running for long, as on a busy machine; the number is seconds.
 KEPT_AWAY = re.compile(
     r"^\S+ \S+ WARNING tasks\.actions\.timekeeping: "
-    r"No server could answer for (\d+) s; \d+ leases and offers continue\.\n",
+    r"No server could answer for (\d+) s; \d+ leases, offers and questions continue\.\n",
     re.MULTILINE,
 )
 

@@ -24,6 +24,7 @@ from tasks import engine
 from tasks.actions import assignments, claims, projects, runs
 from tasks.actions.agents import create_token
 from tasks.actions.messages import post_direct, post_message
+from tasks.actions.questions import ask_run
 from tasks.errors import LeaseLost
 from tasks.models import AgentToken, Artifact, Event, FollowUp, Invitation, Project, Role, Task
 from tasks.tests.api_client import client_of
@@ -50,6 +51,9 @@ WITHDRAWS = "401 404 200 404 403 404 404 404 200"
 INSTRUCTS = "401 404 404 403 403 403 403 201 201"
 COMMENTS = "401 404 404 403 201 201 201 201 201"
 REACTS = "401 404 404 403 200 200 200 200 200"
+#: What atlas asked: of everyone, or of rita alone; managers may answer and take back everything.
+ANSWERS_QUESTION = "401 404 404 403 200 403 200 200 200"
+TAKES_BACK = "401 404 404 403 403 200 403 200 200"
 HOLDS = "401 404 404 404 404 200 404 404 404"
 ADDS = "401 404 404 404 404 201 404 404 404"
 ANY_CALLER = "401 200 200 200 200 200 200 200 200"
@@ -241,6 +245,22 @@ MATRIX = [
     ("api-complete", "post", "/runs/{run}/complete", {"summary": "x"}, HOLDS),
     ("api-fail", "post", "/runs/{run}/fail", {"code": "x", "detail": "y"}, HOLDS),
     ("api-release", "post", "/runs/{run}/release", {}, HOLDS),
+    ("api-ask", "post", "/runs/{run}/ask", {"prompt": "x"}, HOLDS),
+    ("api-questions", "get", "/questions", None, ANY_CALLER),
+    ("api-questions", "get", "/questions?mine=to_me", None, ANY_CALLER),
+    ("api-questions", "get", "/questions?project=OPS", None, READS),
+    ("api-questions", "get", "/questions?task=OPS-2&mine=asked&state=open", None, READS),
+    ("api-question", "get", "/questions/{question}", None, READS),
+    ("api-question-answer", "post", "/questions/{question}/answer", {"value": "x"}, ANSWERS_QUESTION),
+    ("api-question-answer", "post", "/questions/{question_to_rita}/answer", {"value": "x"}, REVIEWS),
+    ("api-question-withdraw", "post", "/questions/{question}/withdraw", {}, TAKES_BACK),
+    (
+        "api-answer-many",
+        "post",
+        "/questions/answer_many",
+        {"answers": [{"id": "{question}", "value": "x"}]},
+        ANY_CALLER,
+    ),
     ("report-list", "get", "/reports", None, ANY_CALLER),
     ("report-detail", "get", "/reports/completed", None, ANY_CALLER),
     ("report-detail", "get", "/reports/completed?project=OPS", None, READS),
@@ -292,6 +312,8 @@ def scene(cast, new_task, let_lease_end):
     assignments.assign_task(actor=None, task=task["CREW-2"], agents=[cast.atlas])
     done = {"actor": cast.atlas.user, "summary": "done"}
     run = claims.claim_task(actor=cast.atlas.user, task=task["OPS-2"])
+    parts = [{"prompt": SECRET}, {"prompt": SECRET, "to": "rita"}]
+    asked, to_rita = ask_run(actor=cast.atlas.user, run_id=run.pk, questions=parts).questions
     artifacts = [{"name": "report.md", "kind": "text", "text": SECRET}]
     runs.complete_run(
         run_id=claims.claim_task(actor=cast.atlas.user, task=task["OPS-3"]).pk, artifacts=artifacts, **done
@@ -344,6 +366,7 @@ def scene(cast, new_task, let_lease_end):
     names |= {"artifact": Artifact.objects.get().pk, "follow_up": FollowUp.objects.get().pk}
     names["message"] = post_message(actor=cast.ada.user, task=task["OPS-2"], body=SECRET, kind="instruction").pk
     names |= {"webhook": webhook.pk, "delivery": delivery.pk}
+    names |= {"question": asked.pk, "question_to_rita": to_rita.pk}
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
 

@@ -6,20 +6,18 @@ from datetime import timedelta
 import pytest
 
 from tasks import clock
-from tasks.actions import assignments, claims, lifecycle, passing_time, reviews, runs
-from tasks.errors import AlreadyClaimed, DomainError, IllegalTransition, LeaseLost
-from tasks.events import kinds
-from tasks.events.recording import event, record
-from tasks.models import Event, Run, RunStatus, Task
+from tasks.actions import assignments, claims, lifecycle, passing_time, questions, reviews, runs
+from tasks.errors import AlreadyClaimed, DomainError, IllegalTransition, LeaseLost, NotFound
+from tasks.models import Event, OnExpiry, Question, Run, Task
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.one_event import one_event_for_each_task
 from tasks.transitions import OPEN, TERMINAL, TRANSITIONS, Status, allowed, is_legal
 
-#: Verbs that only the table knows so far, since questions do not exist yet.
-NOT_YET_VERBS = {"ask", "answer"}
-VERBS = sorted(set(TRANSITIONS) - NOT_YET_VERBS)
+VERBS = sorted(TRANSITIONS)
 #: Verbs of a run: if it has ended, they are refused as a lost lease, which says more than the task's status.
-OF_A_RUN = {"heartbeat", "progress", "complete", "fail"}
+OF_A_RUN = {"heartbeat", "progress", "ask", "complete", "fail"}
+#: Verbs of a question: they move a task only while it waits for one, and here only then there is one.
+OF_A_QUESTION = {"answer", "withdraw"}
 
 
 @pytest.fixture
@@ -48,7 +46,9 @@ class Stage:
             case Status.NOT_STARTED:
                 runs.release_run(**holder)
             case Status.WAITING:
-                self._park(task)
+                questions.ask_run(
+                    **holder, prompt="Which?", park=True, expires_in_seconds=60, on_expiry=OnExpiry.FAIL.value
+                )
             case Status.IN_REVIEW | Status.COMPLETED:
                 runs.complete_run(**holder, summary="done")
             case Status.FAILED:
@@ -59,14 +59,9 @@ class Stage:
         assert task.status == status
         return task
 
-    def _park(self, task):
-        """What ``ask`` with ``park`` leaves behind."""
-        now = clock.now()
-        Run.objects.filter(pk=self.run.pk).update(status=RunStatus.PARKED, ended_at=now)
-        Task.objects.filter(pk=task.pk).update(status=Status.WAITING)
-        about = {"at": now, "actor": self.cast.atlas.user, "task": task, "run": self.run}
-        moved = {"verb": "ask", "from": "in_progress", "to": "waiting", "outcome": "parked"}
-        record(event(kinds.TASK_STATUS_CHANGED, **about, **moved))
+    def _question(self, task):
+        """The id of the question that ``task`` waits for; 0 if it waits for none."""
+        return Question.objects.filter(task=task).values_list("pk", flat=True).first() or 0
 
     def use(self, verb, task, target=None):
         """Use ``verb`` on ``task``, in the way that leads to ``target`` if there is a choice."""
@@ -80,6 +75,12 @@ class Stage:
                 return runs.heartbeat_run(**run)
             case "progress":
                 return runs.progress_run(**run, percent=50)
+            case "ask":
+                return questions.ask_run(**run, prompt="Which?", park=target == Status.WAITING)
+            case "answer":
+                return questions.answer_question(actor=cast.hugo.user, question_id=self._question(task), value="This")
+            case "withdraw":
+                return questions.withdraw_question(actor=cast.ada.user, question_id=self._question(task))
             case "complete":
                 return runs.complete_run(**run, summary="done")
             case "fail":
@@ -88,6 +89,9 @@ class Stage:
                 return lifecycle.release_task(actor=cast.ada.user, task=task)
             case "revoke":
                 return assignments.unassign_task(actor=cast.ada.user, task=task, agents=[cast.atlas])
+            case "expire" if task.status == Status.WAITING:
+                Question.objects.filter(task=task).update(expires_at=clock.now() - timedelta(seconds=1))
+                return questions.expire_question(self._question(task))
             case "expire":
                 Run.objects.active().filter(pk=self.run.pk).update(lease_expires_at=clock.now() - timedelta(seconds=1))
                 return passing_time.expire_run(run=self.run)
@@ -118,14 +122,15 @@ def test_each_legal_edge_leads_where_the_table_says(stage, verb, source, target)
     task = stage.task_in(source)
     needs_review = target == Status.IN_REVIEW
     last_loss = passing_time.LEASE_LOSS_LIMIT - 1 if target == Status.FAILED else 0
-    Task.objects.filter(pk=task.pk).update(review_required=needs_review, lease_losses=last_loss)
+    last_attempt = task.max_attempts - 1 if target == Status.FAILED else 0
+    Task.objects.filter(pk=task.pk).update(review_required=needs_review, lease_losses=last_loss, attempts=last_attempt)
     before = Event.objects.filter(task=task, data__has_key="to").count()
     with one_event_for_each_task():
         stage.use(verb, task, target)
     task.refresh_from_db()
     assert task.status == target
     moved = list(Event.objects.filter(task=task, data__has_key="to").in_order())[before:]
-    if verb not in ("heartbeat", "progress"):
+    if source != target:
         assert [(e.data["from"], e.data["to"], e.data["verb"]) for e in moved] == [(source, target, verb)]
     else:
         assert moved == []
@@ -164,6 +169,8 @@ def _assert_reason(error, stage, verb, status):
     if verb in OF_A_RUN:
         assert isinstance(error, LeaseLost)
         assert error.data["reason"] == Run.objects.get(pk=stage.run.pk).status
+    elif verb in OF_A_QUESTION:
+        assert isinstance(error, NotFound)
     elif verb in ("claim", "start") and status == Status.IN_PROGRESS:
         assert isinstance(error, AlreadyClaimed)
         assert error.data["holder"] == "atlas"

@@ -25,6 +25,7 @@ def test_engine_once_reports_what_it_did(cast, new_task, let_lease_end):
         "stalled": 0,
         "due_soon": 0,
         "overdue": 0,
+        "unanswered": 0,
         "offers": 0,
         "notifications": 2,
         "mails": 0,
@@ -37,7 +38,9 @@ def test_engine_once_reports_what_it_did(cast, new_task, let_lease_end):
 def test_engine_once_without_work_says_zeros(cast):
     out = StringIO()
     call_command("engine", "--once", stdout=out)
-    names = "expired revoked undeferred stalled due_soon overdue notifications mails webhooks deliveries offers"
+    names = (
+        "expired revoked undeferred stalled due_soon overdue unanswered notifications mails webhooks deliveries offers"
+    )
     assert out.getvalue() == ", ".join(f"0 {name}" for name in names.split()) + "\n"
 
 

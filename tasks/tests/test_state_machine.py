@@ -3,7 +3,7 @@
 On each push the same walks; at full size new ones each time.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import transaction
@@ -18,10 +18,10 @@ from hypothesis.stateful import (
 )
 
 from tasks import engine
-from tasks.actions import agents, assignments, claims, dependencies, lifecycle, projects, reviews, runs
+from tasks.actions import agents, assignments, claims, dependencies, lifecycle, projects, questions, reviews, runs
 from tasks.actions import tasks as verbs
 from tasks.errors import DomainError
-from tasks.models import Assignment, Availability, Dependency, Event, Run, Task
+from tasks.models import Assignment, Availability, Dependency, Event, Question, Run, Task
 from tasks.tests import model
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.sizes import THOROUGH, WALK_STEPS, WALKS
@@ -54,6 +54,10 @@ def has_tasks(machine):
 
 def has_runs(machine):
     return bool(machine.world.runs)
+
+
+def has_questions(machine):
+    return bool(machine.world.questions)
 
 
 class TaskLives(RuleBasedStateMachine):
@@ -404,6 +408,64 @@ class TaskLives(RuleBasedStateMachine):
             lambda _: self.world.release(by, key),
         )
 
+    # -- questions ----------------------------------------------------------------------------------------------------
+
+    def question(self, place):
+        keys = sorted(self.world.questions)
+        return keys[-1 - place % len(keys)]
+
+    @precondition(has_runs)
+    @rule(
+        place=places,
+        count=strategies.integers(1, 2),
+        park=yes_or_no,
+        to=strategies.sampled_from([None, None, None, "hugo", "bert", "rita", "zed"]),
+        on_expiry=strategies.sampled_from(["keep", "default", "escalate", "fail", "fail"]),
+    )
+    def ask(self, place, count, park, to, on_expiry):
+        key = self.run_key(place)
+        by = self.holder(key, False)
+        parts = [{"prompt": "Which?", "default": "d", **({"to": to} if to else {})} for _ in range(count)]
+        self.both(
+            lambda: questions.ask_run(
+                actor=self.user(by),
+                run_id=self.run_ids[key],
+                questions=parts,
+                park=park,
+                on_expiry=on_expiry,
+                expires_in_seconds=10**6,
+            ),
+            lambda asked: self.world.ask(
+                by, key, [each.pk for each in asked.questions] if asked else [-1], park=park, to=to, on_expiry=on_expiry
+            ),
+        )
+
+    @precondition(has_questions)
+    @rule(by=anyone, place=places, value=strategies.sampled_from(["this", "that"]))
+    def answer(self, by, place, value):
+        key = self.question(place)
+        self.both(
+            lambda: questions.answer_question(actor=self.user(by), question_id=key, value=value),
+            lambda _: self.world.answer(by, key, value),
+        )
+
+    @precondition(has_questions)
+    @rule(by=anyone, place=places)
+    def withdraw(self, by, place):
+        key = self.question(place)
+        self.both(
+            lambda: questions.withdraw_question(actor=self.user(by), question_id=key),
+            lambda _: self.world.withdraw(by, key),
+        )
+
+    @precondition(has_questions)
+    @rule(place=places)
+    def question_is_over(self, place):
+        key = self.question(place)
+        # One after the other, in the order of their ids.
+        Question.objects.filter(pk=key).update(expires_at=LONG_AGO + timedelta(seconds=key % 10**6))
+        self.world.question_is_over(key)
+
     # -- time ---------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: any(run.status == "active" and run.leased for run in self.world.runs.values()))
@@ -449,6 +511,7 @@ class TaskLives(RuleBasedStateMachine):
             assert (held[key].agent.slug if key in held else None) == (run.agent if run else None)
         self._assignees_and_dependencies_are_the_same()
         self._runs_are_the_same()
+        self._questions_are_the_same()
         self._events_tell_each_status()
 
     def _assignees_and_dependencies_are_the_same(self):
@@ -465,6 +528,10 @@ class TaskLives(RuleBasedStateMachine):
             assert run.status == expected.status
             assert (run.late_result or {}).get("verb") == expected.late
             assert (run.adopted_at is not None) == expected.adopted
+
+    def _questions_are_the_same(self):
+        stored = dict(Question.objects.values_list("pk", "state"))
+        assert stored == {key: each.state for key, each in self.world.questions.items()}
 
     def _events_tell_each_status(self):
         moves = {key: [] for key in self.world.tasks}
@@ -484,6 +551,7 @@ class TaskLives(RuleBasedStateMachine):
                 task.parent_id,
                 task.priority,
                 task.review_required,
+                task.open_questions,
                 sorted(a.agent_id for a in task.assignments.all() if a.counts),
                 sorted(edge.depends_on_id for edge in task.dependencies.all()),
             )

@@ -8,6 +8,7 @@ from django.urls import resolve, reverse
 
 from tasks.actions import claims, runs
 from tasks.actions.messages import post_message
+from tasks.actions.questions import ask_run
 from tasks.tests.admin_pages import messages_of, signed_in
 from tasks.tests.api_client import client_of
 from tasks.using.forms import InputForm
@@ -61,6 +62,8 @@ def scene_of(cast, new_task):
             post_message(actor=cast.ada.user, task=task, body="x", kind="instruction")
         if run is None and "not_started" not in verb.statuses:
             run = claims.claim_task(actor=cast.atlas.user, task=task)
+        if verb.on is On.QUESTION:
+            ask_run(actor=cast.atlas.user, run_id=run.pk, prompt="Which key?", park=True)
         if verb.statuses == {"in_review"}:
             runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
         if verb is catalogue.REOPEN:

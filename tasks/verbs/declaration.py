@@ -21,6 +21,8 @@ class On(Enum):
     MESSAGE = "message"
     #: A follow-up that a run proposed, by its id.
     FOLLOW_UP = "proposal"
+    #: A question, by its id.
+    QUESTION = "question"
     #: Several tasks or runs together, because they affect each other.
     MANY = "many"
 
@@ -50,13 +52,17 @@ class Need(Enum):
 
 
 class Answer(Enum):
-    """What the API returns: the task, the task with what became ready, the run, the run in brief, the decision."""
+    """What the API returns: the task, the task with what became ready, the run, the run in brief, the decision, the
+    questions asked with the run in brief, the question.
+    """
 
     TASK = "task"
     FINISHED = "finished"
     RUN = "run"
     BRIEF = "brief"
     DECISION = "decision"
+    ASKED = "asked"
+    QUESTION = "question"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from tasks.actions.directives.answers import answers
 from tasks.actions.directives.instructions import instructions
 from tasks.actions.directives.source import Directive, Source
 from tasks.errors import Invalid
@@ -20,7 +21,7 @@ from tasks.models import Run, Task
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-SOURCES: Final[tuple[Source, ...]] = (instructions,)
+SOURCES: Final[tuple[Source, ...]] = (instructions, answers)
 _BY_NAME: Final = {source.name: source for source in SOURCES}
 _ID: Final = re.compile(r"([a-z])([0-9]{1,18})")
 

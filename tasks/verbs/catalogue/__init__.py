@@ -6,7 +6,8 @@ If several lead to the same column of the board, the first one is used.
 from typing import Final
 
 from tasks.transitions import TRANSITIONS
-from tasks.verbs.catalogue import assigning, deciding, talking, working
+from tasks.verbs.catalogue import asking, assigning, deciding, talking, working
+from tasks.verbs.catalogue.asking import *  # noqa: F403
 from tasks.verbs.catalogue.assigning import *  # noqa: F403 - catalogue.APPROVE is how a verb is named
 from tasks.verbs.catalogue.deciding import *  # noqa: F403
 from tasks.verbs.catalogue.talking import *  # noqa: F403
@@ -16,16 +17,14 @@ from tasks.verbs.declaration import Door, On, Verb, listed
 
 #: Every verb by its key, in the order of the rooms and of their lines.
 VERBS: Final[dict[str, Verb]] = listed(
-    verb for room in (working, assigning, deciding, talking) for verb in vars(room).values() if isinstance(verb, Verb)
+    verb
+    for room in (working, asking, assigning, deciding, talking)
+    for verb in vars(room).values()
+    if isinstance(verb, Verb)
 )
 
-#: Rows of the table without a verb of that name, and their words for "cannot be …": questions have no verbs yet.
-WITHOUT_VERB: Final = {
-    "ask": "asked about",
-    "answer": "answered",
-}
 
-assert {verb.row for verb in VERBS.values() if verb.row} | set(WITHOUT_VERB) == set(TRANSITIONS), (
+assert {verb.row for verb in VERBS.values() if verb.row} == set(TRANSITIONS), (
     "The table and the catalogue name different verbs."
 )
 
@@ -46,7 +45,7 @@ def _by_name(name: str) -> Verb | None:
 def passive_of(name: str) -> str:
     """The words for "cannot be …" of a verb, by its name or its row in the table."""
     verb = _by_name(name)
-    return verb.passive if verb else WITHOUT_VERB.get(name, name.replace("_", " "))
+    return verb.passive if verb else name.replace("_", " ")
 
 
 def doing_of(name: str, what: str) -> str:

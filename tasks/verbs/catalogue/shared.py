@@ -1,7 +1,7 @@
 """Words, doors and fields that several declarations share."""
 
 from tasks.verbs.declaration import Door
-from tasks.verbs.fields import LineComments, Text, Whole
+from tasks.verbs.fields import LineComments, Text, Texts, Whole
 
 EVERYWHERE = frozenset({Door.API, Door.PAGE, Door.BOARD, Door.ADMIN, Door.BULK})
 BY_THE_HOLDER = EVERYWHERE - {Door.BULK}
@@ -19,6 +19,16 @@ LINE_COMMENTS = LineComments(
         Whole(name="line", label="Line", required=True, missing="Say which line.", least=1),
         Text(name="body", label="Comment", required=True, missing="Write something.", most=10_000, lines=3),
     ),
+)
+
+#: Taken by every call on a run.
+ACKNOWLEDGED = Texts(
+    name="ack",
+    label="Acknowledged",
+    help="Ids of `directives` that you have taken up; they come with each reply until you send this.",
+    most=100,
+    longest=30,
+    by_hand=False,
 )
 
 

@@ -3,7 +3,7 @@
 from taskproject.texts import LONGEST_URL
 from tasks.contents import KINDS, MOST_BYTES
 from tasks.transitions import Status
-from tasks.verbs.catalogue.shared import BY_THE_HOLDER
+from tasks.verbs.catalogue.shared import ACKNOWLEDGED, BY_THE_HOLDER
 from tasks.verbs.declaration import Answer, Door, Need, On, Verb
 from tasks.verbs.fields import (
     Artifacts,
@@ -20,7 +20,6 @@ from tasks.verbs.fields import (
     Record,
     Records,
     Text,
-    Texts,
     Url,
     Whole,
 )
@@ -68,14 +67,6 @@ _EXTERNAL_URL = Url(
     help="Where people can follow or read the work, such as the agent's own log; empty takes it back.",
 )
 _CHECKPOINT = JsonObject(name="checkpoint", label="Checkpoint", help="What the next run needs.")
-_ACK = Texts(
-    name="ack",
-    label="Acknowledged",
-    help="Ids of `directives` that you have taken up; they come with each reply until you send this.",
-    most=100,
-    longest=30,
-    by_hand=False,
-)
 
 _ARTIFACT_NAME = Line(
     name="name",
@@ -204,7 +195,7 @@ HEARTBEAT = Verb(
     row="heartbeat",
     fields=(
         _LEASE,
-        _ACK,
+        ACKNOWLEDGED,
         Whole(
             name="wait_seconds", label="Wait", help="How long the answer may wait for a directive.", default=0, most=30
         ),
@@ -231,7 +222,7 @@ PROGRESS = Verb(
         _EXTERNAL_URL,
         _CHECKPOINT,
         _USAGE,
-        _ACK,
+        ACKNOWLEDGED,
     ),
     doors=frozenset({Door.API, Door.PAGE, Door.ADMIN}),
     standing=True,
@@ -284,7 +275,7 @@ COMPLETE = Verb(
         _PLAN,
         _EXTERNAL_URL,
         _USAGE,
-        _ACK,
+        ACKNOWLEDGED,
     ),
     doors=BY_THE_HOLDER,
     primary=True,
@@ -391,7 +382,7 @@ FAIL = Verb(
         ),
         _EXTERNAL_URL,
         _USAGE,
-        _ACK,
+        ACKNOWLEDGED,
     ),
     doors=BY_THE_HOLDER,
     danger=True,
@@ -411,7 +402,7 @@ GIVE_BACK = Verb(
     in_api="The checkpoint goes to whoever is next.",
     on=On.RUN,
     row="release",
-    fields=(Text(name="reason", label="Reason", default="", most=10_000, lines=2), _CHECKPOINT, _ACK),
+    fields=(Text(name="reason", label="Reason", default="", most=10_000, lines=2), _CHECKPOINT, ACKNOWLEDGED),
     doors=BY_THE_HOLDER,
     icon="back",
     tag="work",
