@@ -30,7 +30,7 @@ from tasks import clock
 from tasks.composing import Composer, composer_of
 from tasks.conversations import Conversation, find_conversation, find_partner
 from tasks.errors import NotFound
-from tasks.models import Run
+from tasks.models import Project, Run
 from tasks.permissions import may_in_project
 from tasks.shown import ShownMessage, preview, shown_messages
 
@@ -134,6 +134,7 @@ def _shown(request: HttpRequest, user: User, current: Conversation) -> dict[str,
     return {
         "current": current,
         "title": title_of(row),
+        "home": home.key if (home := _home(current)) else "",
         "history": history,
         "unread": row.unread,
         "composer": composer,
@@ -172,6 +173,11 @@ def read_history(
         newer = before
     shown = shown_messages(page, current.reader, now=clock.now(), may_write=may_write, read_up_to=read_up_to)
     return History(shown, older, newer)
+
+
+def _home(current: Conversation) -> Project | None:
+    """The project of a thread or channel: who of it is there now is shown."""
+    return current.task.project if current.task is not None else current.channel
 
 
 def _mark_first_new(history: History) -> None:

@@ -1,6 +1,6 @@
 // The page of messages follows what is written, keeps its place at the end, and notes what has been read.
 
-import { onEvents, onReset } from "../taskproject/live.js";
+import { onEvents, onReset, onSignal } from "../taskproject/live.js";
 import { paced } from "../taskproject/pace.js";
 import { refreshPage } from "../taskproject/refresh.js";
 import { JSON_TYPE, request } from "../taskproject/request.js";
@@ -100,6 +100,35 @@ if (conversation) {
   lookSoon();
   window.addEventListener("scroll", lookSoon, { passive: true });
   document.addEventListener("visibilitychange", lookSoon);
+}
+
+// --- who is there
+
+const MOST_NAMED = 4;
+const hereIn = new Map();
+
+function showPresence() {
+  const place = conversation.querySelector("[data-presence]");
+  const { home, conversation: name } = conversation.dataset;
+  let words = "";
+  if (name.startsWith("@")) {
+    words = [...hereIn.values()].some((names) => names.includes(name.slice(1))) ? "Here now" : "";
+  } else {
+    const names = hereIn.get(home) ?? [];
+    const more = names.length - MOST_NAMED;
+    words = names.slice(0, MOST_NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
+    if (words) words = `Here now: ${words}`;
+  }
+  place.textContent = words;
+  place.hidden = !words;
+  place.classList.toggle("is-here", Boolean(words));
+}
+
+if (conversation) {
+  onSignal("presence", ({ project, here: names }) => {
+    hereIn.set(project, names);
+    showPresence();
+  });
 }
 
 // --- the names of those to whom one may write

@@ -3,6 +3,8 @@
 //
 //   onEvents((events) => …)  events in order, each once
 //   onReset(() => …)         what was missed is no longer replayed: reload what you show
+//   onSignal("typing", …)    what passes by and is stored nowhere; only over a socket
+//   signal({ … })            the same from here
 
 import { backoff, isRefused, JSON_TYPE, request } from "./request.js";
 
@@ -25,6 +27,8 @@ const SIGNED_OUT = 4401;
 const BAD_CURSOR = 4400;
 
 const subscribers = { events: new Set(), reset: new Set() };
+// The server sends only the signals that the page asks for.
+const signals = new Map();
 const badge = document.querySelector("[data-live-state]");
 
 let cursor = document.body.dataset.cursor || "";
@@ -47,6 +51,14 @@ function subscribe(kind, callback) {
 
 export const onEvents = (callback) => subscribe("events", callback);
 export const onReset = (callback) => subscribe("reset", callback);
+
+export function onSignal(type, callback) {
+  signals.set(type, callback);
+}
+
+export function signal(frame) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+}
 
 function notify(kind, ...args) {
   for (const callback of subscribers[kind]) {
@@ -89,6 +101,8 @@ function hear(frame) {
     reach(frame.cursor, frame.events);
   } else if (frame.type === "reset") {
     cursor = "";
+  } else {
+    signals.get(frame.type)?.(frame);
   }
 }
 
@@ -122,10 +136,12 @@ function closed(code) {
 function openSocket() {
   triedSocketAt = Date.now();
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const query = cursor ? `?after=${encodeURIComponent(cursor)}` : "";
+  const query = new URLSearchParams();
+  if (cursor) query.set("after", cursor);
+  if (signals.size) query.set("signals", [...signals.keys()].join(","));
   let mine;
   try {
-    mine = new WebSocket(`${scheme}://${location.host}/ws/events${query}`);
+    mine = new WebSocket(`${scheme}://${location.host}/ws/events?${query}`);
   } catch {
     return closed(0);
   }

@@ -1,11 +1,13 @@
 // Writing and reacting without leaving the page: the composer, replies, mentions, the buttons of a message.
 // Every form also works by itself; here it is sent in the background, and a refusal is shown where it was typed.
 
+import { onEvents, onSignal, signal } from "../taskproject/live.js";
 import { JSON_TYPE, request } from "../taskproject/request.js";
 
 const DRAFT = "draft ";
 const LOOK_UP_AFTER = 120;
 const MOST_SHOWN = 8;
+const SAY_TYPING_EVERY = 3_000;
 const MENTION = /(?:^|[\s(])@([\p{L}\p{N}_.-]*)$/u;
 
 // Tells the page that something was sent; whoever follows the page then refreshes it.
@@ -151,6 +153,40 @@ if (composer) {
     else if (target.closest?.("[data-reply-cancel]")) replyTo(composer, null);
   });
   completeMentions(composer);
+  showTyping(composer);
+}
+
+// --- who is typing, which others see for some seconds
+
+function showTyping(form) {
+  const place = form.querySelector("[data-typing]");
+  const { composer: conversation } = form.dataset;
+  const until = new Map();
+  let said = 0;
+
+  function show() {
+    const now = Date.now();
+    for (const [who, end] of until) if (end <= now) until.delete(who);
+    const names = [...until.keys()];
+    const words = names.length > 3 ? "Several people are" : `${names.join(", ")} ${names.length > 1 ? "are" : "is"}`;
+    place.textContent = names.length ? `${words} typing…` : "";
+    if (names.length) setTimeout(show, 1_000);
+  }
+
+  field(form).addEventListener("input", () => {
+    if (!field(form).value || Date.now() - said < SAY_TYPING_EVERY) return;
+    said = Date.now();
+    signal({ type: "typing", conversation });
+  });
+  onSignal("typing", (frame) => {
+    if (frame.conversation !== conversation) return;
+    until.set(frame.who, Date.now() + 1_000 * frame.seconds);
+    show();
+  });
+  // Whoever has sent it is no longer typing it.
+  onEvents((events) => {
+    for (const event of events) if (event.kind === "message.posted" && until.delete(event.actor)) show();
+  });
 }
 
 // --- mentions: a list of members below the field while "@…" is being typed
