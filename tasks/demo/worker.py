@@ -21,12 +21,15 @@ from types import FrameType
 from typing import Any
 
 from tasks.demo.client import Client, Refused, Unreachable
+from tasks.demo.handover import artifacts_of, follow_up, plan_of
 from tasks.demo.lines import FAILURES, FOLLOW_UPS, NOTES, OUTCOMES
 
 LEASE_SECONDS = 30
 WAIT_SECONDS = 10
 #: Pause between two tasks that an idle agent creates.
 FOLLOW_UP_SECONDS = 8.0
+#: How often a demo agent finds further work.
+FINDS_WORK = 0.15
 FORCED_END_SECONDS = 4.0
 STANDARD_INPUT = 0
 
@@ -89,6 +92,7 @@ class Worker:
         silences: float = 0.04,
         follow_ups: int = 0,
         until_idle: float | None = None,
+        site: str = "",
     ) -> None:
         self.client = client
         self.report = report
@@ -98,6 +102,8 @@ class Worker:
         self.silences = silences
         self.follow_ups = follow_ups
         self.until_idle = until_idle
+        #: Where people read: these agents keep no log but the timeline.
+        self.site = site.rstrip("/")
         self.name = ""
         self.projects: list[str] = []
         self.run_id: str | None = None
@@ -181,7 +187,9 @@ class Worker:
                 self.report("released", task=task["ref"])
                 return False
             percent = round(100 * (step + 1) / (steps + 1))
-            body = {"percent": percent, "note": notes[step], "usage": usage(fate)}
+            body = {"percent": percent, "note": notes[step], "usage": usage(fate), "plan": plan_of(notes, step + 1)}
+            if self.site and step == 0:
+                body["external_url"] = f"{self.site}/tasks/{task['ref']}#timeline"
             self.post(lease, run, "progress", body)
             self.report("progressed", task=task["ref"], percent=percent, note=notes[step])
         self.pause(fate.uniform(0.5, 1.5), lease)
@@ -190,7 +198,11 @@ class Worker:
             "result": {"checks": fate.randint(3, 30), "changed_files": fate.randint(1, 9)},
             "criteria": [{"criterion": text, "met": True} for text in task.get("criteria") or []],
             "usage": usage(fate),
+            "artifacts": artifacts_of(run, notes, fate),
         }
+        if self.follow_ups and fresh and fate.random() < FINDS_WORK:
+            done["follow_ups"] = [follow_up(self.follow_ups)]
+            self.follow_ups -= 1
         answer = self.post(lease, run, "complete", done)
         self.report("completed", task=task["ref"], unblocked=answer.get("unblocked", []))
         return False
@@ -332,6 +344,7 @@ def _live(options: argparse.Namespace, token: str) -> int:
         silences=options.silences,
         follow_ups=options.follow_ups,
         until_idle=options.until_idle,
+        site=options.url,
     )
     try:
         if options.lifeline:

@@ -7,7 +7,9 @@ import pytest
 
 from tasks.demo import worker as demo_worker
 from tasks.demo.client import Refused
+from tasks.demo.handover import follow_up
 from tasks.demo.worker import Lease, Stopped, Worker, make_reporter
+from tasks.verbs import catalogue
 
 
 class API:
@@ -180,3 +182,21 @@ def test_printed_json_is_one_object_a_line(capsys):
 
 def test_usage_is_never_negative():
     assert all(value > 0 for value in demo_worker.usage(random.Random(1)).values())
+
+
+def test_run_shows_its_plan_and_hands_over_what_the_api_takes(reported):
+    comment = {"artifact": "report.md", "line": 3, "body": "Say more."}
+    api = API("DEMO-1")
+    api.waiting[0]["context"] = {"feedback": [{"note": "x", "comments": [comment]}]}
+    worker_for(api, reported, site="http://127.0.0.1:1/", follow_ups=3).live()
+    plans = [body["plan"] for path, body in api.posted if path.endswith("progress")]
+    assert [sum(step["status"] == "completed" for step in plan) for plan in plans] == list(range(1, len(plans) + 1))
+    first = next(body for path, body in api.posted if path.endswith("progress"))
+    assert catalogue.PROGRESS.problems(first) == {}
+    assert first["external_url"] == "http://127.0.0.1:1/tasks/DEMO-1#timeline"
+    done = next(body for path, body in api.posted if path == "runs/run-1/complete")
+    assert catalogue.COMPLETE.problems(done) == {}
+    assert "Line 3 of report.md" in done["artifacts"][0]["text"]
+    assert (
+        catalogue.COMPLETE.problems({"summary": "x", "follow_ups": [follow_up(number) for number in range(16)]}) == {}
+    )
