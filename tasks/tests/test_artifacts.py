@@ -273,3 +273,23 @@ def test_lists_and_pages_never_read_the_content(api, cast, new_task, client):
     for name in ("report.md", "change.diff", "picture.png"):
         assert name in page
     assert f'href="{LINK["url"]}" rel="nofollow noopener noreferrer"' in page
+
+
+def test_task_page_reads_everything_of_its_runs_in_as_many_queries_as_of_one(cast, new_task, client):
+    client.force_login(cast.rita.user)
+
+    def queries(rounds: int) -> int:
+        task = new_task(review_required=True)
+        for number in range(rounds):
+            run = claims.claim_task(actor=cast.atlas.user, task=task)
+            more = {"artifacts": [TEXT, LINK, DIFF][: number + 1], "follow_ups": [{"title": "x"}] * (number + 1)}
+            runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done", **more)
+            first = run.artifacts.first().pk
+            comments = [{"artifact": first, "line": line, "body": "x"} for line in (1, 2)][: number + 1]
+            reviews.request_changes(actor=cast.rita.user, task=task, note="again", comments=comments)
+        client.get(f"/tasks/{task.ref}")
+        with CaptureQueriesContext(connection) as captured:
+            client.get(f"/tasks/{task.ref}")
+        return len(captured)
+
+    assert queries(1) == queries(3)
