@@ -73,7 +73,7 @@ class Finished:
 def _heartbeat(
     actor: "User", run_id: UUID, lease_seconds: int | None, ack: Sequence[str] | None, wait_seconds: int
 ) -> Run:
-    run = load_run(actor, run_id, "heartbeat", lock=("self",) if ack else (), acknowledges=bool(ack))
+    run = load_run(actor, run_id, "heartbeat", lock=("self", "task") if ack else (), acknowledges=bool(ack))
     now = clock.now()
     take_acks(run, ack, at=now, actor=actor)
     if run.stop_delivered_at is None:

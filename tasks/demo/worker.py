@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,8 @@ from tasks.demo.lines import FAILURES, FOLLOW_UPS, NOTES, OUTCOMES
 
 LEASE_SECONDS = 30
 WAIT_SECONDS = 10
+#: How long after its claim an agent begins to wait for directives.
+FIRST_BEAT_SECONDS = 3.0
 #: Pause between two tasks that an idle agent creates.
 FOLLOW_UP_SECONDS = 8.0
 #: How often a demo agent finds further work.
@@ -43,14 +46,29 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """Renews a run's lease from a thread, with a heartbeat every third of it, until the block ends or it is lost."""
+    """Renews a run's lease from a thread, with a heartbeat every third of it, until the block ends or it is lost.
 
-    def __init__(self, client: Client, run: dict[str, Any], lease_seconds: float = LEASE_SECONDS) -> None:
+    Each heartbeat waits for directives in between. ``report`` is called with each when it comes first; the next call
+    acknowledges it.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        run: dict[str, Any],
+        lease_seconds: float = LEASE_SECONDS,
+        report: Callable[[dict[str, Any]], None] = lambda directive: None,
+    ) -> None:
         self.client = client
+        self.report = report
         self.path = f"runs/{run['id']}/heartbeat"
         self.every = lease_seconds / 3
         self.lost: str | None = None
         self.stop_requested = False
+        #: Ids of the directives that came and are not acknowledged yet, and of all that came.
+        self.acks: list[str] = []
+        self._seen: set[str] = set()
+        self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -64,18 +82,40 @@ class Lease:
     def heed(self, reply: Any) -> None:
         """Read what comes back with every call on a run."""
         directives = reply.get("directives") if isinstance(reply, dict) else None
-        if any(isinstance(directive, dict) and directive.get("kind") == "stop" for directive in directives or ()):
+        came = {str(each.get("id")): each for each in directives or () if isinstance(each, dict)}
+        with self._lock:
+            self.acks = [name for name, each in came.items() if "id" in each]
+            new = [each for name, each in came.items() if name not in self._seen]
+            self._seen.update(came)
+        for directive in new:
+            self.report(directive)
+        if any(each.get("kind") == "stop" for each in came.values()):
             self.stop_requested = True
 
+    def with_acks(self, body: dict[str, Any]) -> dict[str, Any]:
+        """``body`` with the acknowledgement of what came."""
+        with self._lock:
+            return {**body, "ack": self.acks} if self.acks else body
+
     def _beat(self) -> None:
-        while not self._over.wait(self.every):
+        pause = min(self.every, FIRST_BEAT_SECONDS)
+        while not self._over.wait(pause):
+            began = time.monotonic()
+            body = self.with_acks({"wait_seconds": int(self.every)})
             try:
-                self.heed(self.client.post(self.path, {}, once=False, give_up_after=self.every))
+                reply = self.client.post(self.path, body, wait=self.every, once=False, give_up_after=self.every)
             except Refused as refused:
-                self.lost = str(refused)
+                if refused.code == "stop_requested":
+                    self.heed(refused.problem)
+                else:
+                    self.lost = str(refused)
                 return
             except Unreachable:
+                pause = self.every
                 continue  # the next beat may come through before the lease ends
+            self.heed(reply)
+            # What came is acknowledged at once; a server that does not let calls wait is not asked more often.
+            pause = 0 if self.acks else max(0.0, self.every - (time.monotonic() - began))
 
 
 class Worker:
@@ -145,7 +185,7 @@ class Worker:
         self.run_id = run["id"]
         self.report("claimed", task=task["ref"], number=run["number"], title=task["title"])
         try:
-            with Lease(self.client, run) as lease:
+            with Lease(self.client, run, report=partial(self.tell, task["ref"])) as lease:
                 left_silently = self.go_through(run, fate, lease)
             if left_silently:
                 self.be_silent(run)
@@ -158,6 +198,12 @@ class Worker:
                 "lease_lost" if refused.code == "lease_lost" else "refused", task=task["ref"], detail=str(refused)
             )
         self.run_id = None
+
+    def tell(self, ref: str, directive: dict[str, Any]) -> None:
+        """Report what staff say about a task."""
+        self.report(
+            "told", task=ref, kind=directive.get("kind"), by=directive.get("from"), body=str(directive.get("body", ""))
+        )
 
     def fate_of(self, task: dict[str, Any], number: int) -> random.Random:
         """The same seed, agent, task and run number always have the same fate."""
@@ -183,14 +229,14 @@ class Worker:
                 return False
             self.pause(fate.uniform(1.5, 4.0), lease)
             if lease.stop_requested:
-                self.post(lease, run, "release", {"reason": "Asked to stop."})
-                self.report("released", task=task["ref"])
-                return False
+                return self.obey_stop(lease, run)
             percent = round(100 * (step + 1) / (steps + 1))
             body = {"percent": percent, "note": notes[step], "usage": usage(fate), "plan": plan_of(notes, step + 1)}
             if self.site and step == 0:
                 body["external_url"] = f"{self.site}/tasks/{task['ref']}#timeline"
             self.post(lease, run, "progress", body)
+            if lease.stop_requested:
+                return self.obey_stop(lease, run)
             self.report("progressed", task=task["ref"], percent=percent, note=notes[step])
         self.pause(fate.uniform(0.5, 1.5), lease)
         done = {
@@ -207,10 +253,22 @@ class Worker:
         self.report("completed", task=task["ref"], unblocked=answer.get("unblocked", []))
         return False
 
+    def obey_stop(self, lease: Lease, run: dict[str, Any]) -> bool:
+        """End the run, with which the stop is acknowledged; False, as the agent is not silent."""
+        self.post(lease, run, "release", {"reason": "Asked to stop."})
+        self.report("released", task=run["task"]["ref"])
+        return False
+
     def post(self, lease: Lease, run: dict[str, Any], verb: str, body: dict[str, Any]) -> Any:
+        """A call on the run, with the acknowledgement of what came before; heeds what its reply brings."""
         if lease.lost:
             raise LeaseLost(lease.lost)
-        reply = self.client.post(f"runs/{run['id']}/{verb}", body)
+        try:
+            reply = self.client.post(f"runs/{run['id']}/{verb}", lease.with_acks(body))
+        except Refused as refused:
+            if refused.code != "stop_requested":
+                raise
+            reply = refused.problem
         lease.heed(reply)
         return reply
 

@@ -145,6 +145,28 @@ def test_stop_directive_releases_the_task(reported):
     assert api.verbs()[:3] == ["claim_next", "progress", "release"]
 
 
+def test_refusal_after_a_stop_releases_the_task_and_acknowledges_it(reported):
+    stop = {"id": "m3", "kind": "stop", "from": "ada", "body": "Wrong branch."}
+    refused = Refused(409, {"code": "stop_requested", "detail": "Stop.", "directives": [stop]})
+    api = API("DEMO-1", refusals={"progress": refused})
+    worker_for(api, reported).live()
+    assert api.posted[2] == ("runs/run-1/release", {"reason": "Asked to stop.", "ack": ["m3"]})
+    told = {"task": "DEMO-1", "kind": "stop", "by": "ada", "body": "Wrong branch."}
+    assert [event for event in reported if event[0] in ("told", "released", "progressed")] == [
+        ("told", told),
+        ("released", {"task": "DEMO-1"}),
+    ]
+
+
+def test_instruction_is_told_once_and_acknowledged_with_the_next_call(reported):
+    said = {"id": "m4", "kind": "instruction", "from": "ada", "body": "Use the staging keys."}
+    api = API("DEMO-1", replies={"progress": {"directives": [said]}})
+    worker_for(api, reported).live()
+    bodies = [body for path, body in api.posted if path.startswith("runs/")]
+    assert [body.get("ack") for body in bodies] == [None, *[["m4"]] * (len(bodies) - 1)]
+    assert [data["body"] for event, data in reported if event == "told"] == ["Use the staging keys."]
+
+
 def test_token_that_is_refused_ends_the_agent(reported):
     api = API("DEMO-1", refusals={"progress": Refused(401, {"code": "not_authenticated", "detail": "Revoked."})})
     with pytest.raises(Refused, match="Revoked"):

@@ -7,7 +7,7 @@ from uuid import UUID
 from tasks import clock
 from tasks.actions.directives import queue
 from tasks.actions.directives.source import Directive
-from tasks.actions.funnel import in_transaction, lock_runs
+from tasks.actions.funnel import in_transaction, lock_runs, lock_tasks
 from tasks.models import Run
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def deliver(runs: Sequence[Run], *, actor: "User") -> dict[UUID, Outputs]:
 def _deliver(runs: Sequence[Run], actor: "User") -> dict[UUID, Outputs]:
     active = Run.objects.active().filter(pk__in=[run.pk for run in runs])
     locked = {run.pk: run for run in lock_runs(active.select_related("task__project", "agent__user"))}
+    # Also the tasks, so that their events stand in the order of their times.
+    lock_tasks(run.task_id for run in locked.values())
     now = clock.now()
     for run in locked.values():
         for source in queue.SOURCES:

@@ -10,6 +10,7 @@ from tasks.actions.directives.source import Directive, Source
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import DirectiveState, Message, MessageKind, Run, Task
+from tasks.querysets import MessageQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -87,7 +88,7 @@ class Instructions(Source):
             self.settle(run, pk, DirectiveState.ACKNOWLEDGED, at=at, actor=actor)
 
     def end(self, run: Run, *, at: datetime) -> None:
-        left = list(Message.objects.filter(run=run, state__in=PENDING))
+        left = _locked(Message.objects.filter(run=run, state__in=PENDING))
         kept = [message for message in left if message.keep]
         if kept:
             Message.objects.filter(pk__in=[message.pk for message in kept]).update(
@@ -102,7 +103,7 @@ class Instructions(Source):
         return bool(Message.objects.filter(task=task, run=None, state=QUEUED).update(run=run))
 
     def drop_kept(self, task: Task, *, at: datetime) -> None:
-        self._undelivered(list(Message.objects.filter(task=task, run=None, state=QUEUED)), task, None, at)
+        self._undelivered(_locked(Message.objects.filter(task=task, run=None, state=QUEUED)), task, None, at)
 
     def _undelivered(self, messages: Sequence[Message], task: Task, run: Run | None, at: datetime) -> None:
         Message.objects.filter(pk__in=[message.pk for message in messages]).update(
@@ -130,6 +131,11 @@ class Instructions(Source):
             author=message.author_name,
             **said,
         )
+
+
+def _locked(messages: MessageQuerySet) -> list[Message]:
+    """These, locked: a sender who withdraws one needs neither the run nor the task for that."""
+    return list(messages.select_for_update(of=("self",), no_key=True).order_by("pk"))
 
 
 def _begin_to_stop(run: Run, at: datetime) -> None:

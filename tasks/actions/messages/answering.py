@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tasks import clock
 from tasks.actions.directives.instructions import PENDING, Instructions, instructions
-from tasks.actions.funnel import verb
+from tasks.actions.funnel import lock_runs, lock_tasks, verb
 from tasks.errors import DirectiveEnded, Invalid, LeaseLost, NotFound, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import record
@@ -29,7 +29,7 @@ def ack_message(
     if message.run_id is None:
         raise NotPermitted("It waits for the task's next run.", "Its holder answers it.")
     runs = Run.objects.select_related("task__project", "agent__user").filter(pk=message.run_id)
-    run = runs.select_for_update(of=("self",), no_key=True).first()
+    run = runs.select_for_update(of=("self", "task"), no_key=True).first()
     if run is None or run.agent != agent_of(actor):
         raise NotPermitted("Only the holder of the run answers it.")
     state = DirectiveState(outcome)
@@ -55,6 +55,10 @@ def withdraw_message(*, actor: "User", message: Message) -> Message:
     message = _load(message)
     if message.author_id != actor.pk:
         raise NotPermitted("Only its sender may withdraw it.")
+    if message.run_id is not None:
+        lock_runs(Run.objects.filter(pk=message.run_id))
+    if message.task_id is not None:
+        lock_tasks([message.task_id])
     now = clock.now()
     queued = Message.objects.filter(pk=message.pk, state=DirectiveState.QUEUED)
     if queued.update(state=DirectiveState.WITHDRAWN, ended_at=now):

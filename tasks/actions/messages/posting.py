@@ -6,7 +6,7 @@ from taskproject.errors import shortened
 from tasks import clock
 from tasks.actions.directives import queue
 from tasks.actions.directives.instructions import PENDING
-from tasks.actions.funnel import LostRace, active_run, load_task, verb
+from tasks.actions.funnel import LostRace, active_run, load_task, lock_tasks, verb
 from tasks.actions.messages.mentioning import set_mentions
 from tasks.errors import Invalid, NoActiveRun, NotPermitted, TooManyDirectives
 from tasks.events import kinds
@@ -107,7 +107,10 @@ def post_message(
         if not may_instruct(actor, task):
             raise NotPermitted("Only people who may assign {} give instructions.", "Write a comment.", about=task.ref)
         run = active_run(task, lock=True)
-        task = run.task if run else _task_of_next_run(task, said, keep)
+        if run is None:
+            task = _task_of_next_run(task, said, keep)
+        else:
+            lock_tasks([task.pk])
         _require_room(task)
         directed = {"state": DirectiveState.QUEUED, "run": run, "keep": keep}
     message, posted = write(
