@@ -45,7 +45,7 @@ release_at_signals = True
 def release() -> None:
     """Answer the waiting calls and close the streams: the server is about to stop. Runs in the loop's thread."""
     threaded_wsgi.stop_waiting()
-    hub.close()
+    hub.close_for_good()
 
 
 def _release_at_signals(loop: asyncio.AbstractEventLoop) -> None:

@@ -183,6 +183,8 @@ class Hub:
         self._streams: dict[tuple[int, int | None], set[Follower]] = {}
         self.cursor: Cursor | None = None
         self.signals = Signals(self)
+        #: Whether the server is stopping: whoever enters now is sent away at once.
+        self.is_stopping = False
         self._reader: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
 
@@ -218,6 +220,8 @@ class Hub:
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         streams.add(follower)
+        if self.is_stopping:
+            follower.end("stopping")
 
     async def follow(self, follower: Follower) -> Cursor:
         """Hand ``follower`` every event from now on; returns the position from which it does."""
@@ -250,10 +254,15 @@ class Hub:
         self._thread.submit(connections.close_all)
 
     def close(self) -> None:
-        """The server is stopping: every follower is sent away."""
-        for follower in list(self.followers):
+        """Send everybody away who has entered, even those whose stream has yet to begin."""
+        for follower in [follower for streams in self._streams.values() for follower in streams]:
             follower.end("stopping")
         self.stop()
+
+    def close_for_good(self) -> None:
+        """The server is stopping: whoever is just being let in is sent away too."""
+        self.is_stopping = True
+        self.close()
 
     def _require_running(self) -> None:
         if self._reader is None or self._reader.done():

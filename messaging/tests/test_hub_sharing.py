@@ -1,8 +1,10 @@
 """Followers that may see the same events share one batch, even if somebody else gets a private event."""
 
+import asyncio
+
 import pytest
 
-from messaging.stream.hub import Follower, Hub
+from messaging.stream.hub import Batch, Follower, Hub
 from messaging.stream.visitors import Visitor
 from tasks import clock
 from tasks.events import kinds
@@ -29,3 +31,20 @@ def test_private_event_costs_its_recipient_alone_a_batch(cast):
     batches = {name: follower.waiting[0] for name, follower in followers.items()}
     assert batches["atlas"] is batches["bert"]
     assert [len(batches[name].events) for name in ("hugo", "atlas")] == [2, 1]
+
+
+def test_stream_that_is_just_being_let_in_ends_with_the_server_too(cast):
+    hub = Hub()
+    visitor = Visitor(cast.atlas.user_id, frozenset({cast.ops.pk}))
+    entered, comes = Follower(visitor, Narrowing()), Follower(visitor, Narrowing())
+    hub.enter(entered)
+    hub.close_for_good()
+    hub.enter(comes)
+
+    async def batches() -> list[Batch]:
+        return [batch for follower in (entered, comes) async for batch in hub.stream(follower, None)]
+
+    assert asyncio.run(batches()) == []
+    assert (entered.ended, comes.ended) == ("stopping", "stopping")
+    hub.leave(entered)
+    hub.leave(comes)
