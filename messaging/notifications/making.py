@@ -11,6 +11,7 @@ from messaging.models import Email, Mail, Notification, NotificationKind
 from messaging.notifications import rules
 from messaging.notifications.choices import Choices
 from messaging.notifications.grouping import group
+from messaging.notifications.settling import ENDING, moot_questions, read_by_themselves
 from tasks import clock
 from tasks.events import kinds
 from tasks.events.recording import event, record
@@ -59,10 +60,18 @@ def wanted(events: Sequence[Event]) -> Wanted:
     ids = {notice.event.pk for notice in concerned}
     present = set(Notification.objects.filter(event__in=ids).values_list("event", "recipient"))
     mailed = set(Mail.objects.filter(event__in=ids).values_list("event", "recipient"))
-    return _by_ways(_invited_once(concerned), present, mailed)
+    urgent = {
+        notice.event.pk
+        for notice in concerned
+        if notice.kind == NotificationKind.QUESTION_FOR_ME
+        and any(question.urgency == Priority.URGENT for question in scene.questions(notice.event))
+    }
+    return _by_ways(_invited_once(concerned), present, mailed, urgent)
 
 
-def _by_ways(notices: Sequence[Notice], present: set[tuple[int, int]], mailed: set[tuple[int, int]]) -> Wanted:
+def _by_ways(
+    notices: Sequence[Notice], present: set[tuple[int, int]], mailed: set[tuple[int, int]], urgent: set[int]
+) -> Wanted:
     users = {notice.user for notice in notices}
     choices = Choices(users)
     reachable = set(User.objects.filter(pk__in=users).exclude(email="").values_list("pk", flat=True))
@@ -72,7 +81,7 @@ def _by_ways(notices: Sequence[Notice], present: set[tuple[int, int]], mailed: s
         event, kind, user = notice
         ways, times = choices.ways(user, kind), choices.times(user)
         key = (event.pk, user)
-        quiet_end = times.quiet_end(now, urgent=_is_urgent(notice))
+        quiet_end = times.quiet_end(now, urgent=event.pk in urgent)
         if ways.page and key not in present:
             made.notifications.append(
                 Notification(
@@ -103,12 +112,6 @@ def _by_ways(notices: Sequence[Notice], present: set[tuple[int, int]], mailed: s
                 )
             )
     return made
-
-
-def _is_urgent(notice: Notice) -> bool:
-    """Whether it is a question that cannot wait."""
-    urgency = notice.event.data.get("urgency")
-    return notice.kind == NotificationKind.QUESTION_FOR_ME and urgency == Priority.URGENT.name.lower()
 
 
 def _invited_once(notices: Sequence[Notice]) -> list[Notice]:
@@ -155,7 +158,8 @@ def prepare(events: Sequence[Event]) -> Effect | None:
     group, that its recipient alone sees.
     """
     new, mails, alerts = wanted(events)
-    if not new and not mails:
+    moot = moot_questions(events)
+    if not new and not mails and not moot:
         return None
     recipients = User.objects.in_bulk({notification.recipient_id for notification in new})
     tasks = Task.objects.select_related("project").in_bulk(
@@ -164,6 +168,7 @@ def prepare(events: Sequence[Event]) -> Effect | None:
 
     def store() -> int:
         now = clock.now()
+        read_by_themselves(moot, now)
         Mail.objects.bulk_create(mails, batch_size=500)
         Notification.objects.bulk_create(new, batch_size=500)
         grown = group(new)
@@ -205,4 +210,4 @@ def prepare(events: Sequence[Event]) -> Effect | None:
     return store
 
 
-follower = Follower("notifications", kinds=kinds.NOTIFYING, prepare=prepare)
+follower = Follower("notifications", kinds=kinds.NOTIFYING | ENDING, prepare=prepare)

@@ -104,7 +104,7 @@ def read_notifications(
         for start in range(0, len(unread), AT_ONCE):
             here = [pk for pk, _ in unread[start : start + AT_ONCE]]
             Notification.objects.unread().filter(Q(pk__in=here) | Q(head__in=here)).update(read_at=now)
-        _record_read(user, unread, now)
+        record_read(user, unread, now)
     return len(unread)
 
 
@@ -113,7 +113,7 @@ def _unknown(ids: list[int]) -> str:
     return f"{shown} {'is not a notification' if len(ids) == 1 else 'are not notifications'} of yours."
 
 
-def _record_read(user: User, read: Iterable[tuple[int, int]], now: datetime) -> None:
+def record_read(user: User, read: Iterable[tuple[int, int]], now: datetime) -> None:
     """Record an event in each project, so that the user's other pages know."""
     by_project: dict[int, list[int]] = defaultdict(list)
     for pk, project_id in read:

@@ -15,7 +15,19 @@ from django.db.models import Q
 from messaging.models import NotificationKind
 from messaging.watching import watchers_of
 from tasks.events import kinds
-from tasks.models import Agent, AgentKind, Assignment, Event, Invitation, Membership, Message, Role, Task
+from tasks.models import (
+    Agent,
+    AgentKind,
+    Assignment,
+    Event,
+    Invitation,
+    Membership,
+    Message,
+    OnExpiry,
+    Question,
+    Role,
+    Task,
+)
 from tasks.permissions import agent_of
 from tasks.querysets import SEES_ALL
 from tasks.transitions import Status
@@ -124,6 +136,37 @@ class Scene:
         return [self._people.get(known) for known in _listed(event.data.get(name))]
 
     @cached_property
+    def _open_questions(self) -> dict[int, Question]:
+        ids = {pk for event in self.events for pk in questions_of(event)}
+        return Question.objects.open().in_bulk(ids)
+
+    def questions(self, event: Event) -> list[Question]:
+        """The questions that the event is about, and that are still open."""
+        return [self._open_questions[pk] for pk in questions_of(event) if pk in self._open_questions]
+
+    @cached_property
+    def _people_at_work(self) -> dict[int, list[tuple[int, Role]]]:
+        by_project: dict[int, list[tuple[int, Role]]] = defaultdict(list)
+        projects = {question.project_id for question in self._open_questions.values()}
+        rows = Membership.objects.working().filter(project__in=projects).exclude(user__agent__kind=AgentKind.LLM)
+        for project, user, role in rows.values_list("project", "user", "role"):
+            by_project[project].append((user, Role(role)))
+        return by_project
+
+    def addressees(self, event: Event) -> list[int]:
+        """Whom the event's open questions are for: a member by name, the people of a role or, asked of everyone, all
+        people who work in the project.
+        """
+        users: list[int] = []
+        for question in self.questions(event):
+            if question.to_user_id is not None:
+                users.append(question.to_user_id)
+                continue
+            least = Role(question.to_role or Role.WORKER)
+            users += [user for user, role in self._people_at_work[question.project_id] if role.includes(least)]
+        return users
+
+    @cached_property
     def _authors(self) -> dict[int, int | None]:
         ids = {event.data["in_reply_to"] for event in self.events if "in_reply_to" in event.data}
         return dict(Message.objects.filter(pk__in=ids).values_list("pk", "author"))
@@ -142,6 +185,12 @@ class Scene:
     def caretakers(self, event: Event) -> list[int | None]:
         """Those who decide when a task is in trouble: its creator and the managers."""
         return [self.creator(event), *self.managers(event)]
+
+
+def questions_of(event: Event) -> list[int]:
+    """The ids of the questions that an event is about."""
+    data = event.data
+    return [*data.get("questions", ()), *([data["question"]] if isinstance(data.get("question"), int) else ())]
 
 
 def _listed(names: object) -> Sequence[str]:
@@ -244,6 +293,21 @@ def watched_changed(event: Event, scene: Scene) -> Users:
     return scene.watchers(event) if moved else []
 
 
+def question_for_me(event: Event, scene: Scene) -> Users:
+    """Those whom an open question is for, each time it opens or is not answered in time; then the managers too, if it
+    goes to them.
+    """
+    if event.kind == kinds.QUESTION_EXPIRED and event.data.get("on_expiry") != OnExpiry.KEEP:
+        return []
+    users = set(scene.addressees(event))
+    return users | set(scene.managers(event)) if event.kind == kinds.QUESTION_ESCALATED else users
+
+
+def question_answered(event: Event, scene: Scene) -> Users:
+    """The agent that asked."""
+    return [scene.agent(event)]
+
+
 def undelivered(event: Event, scene: Scene) -> Users:
     """Who gave the instruction that was declined, or that its holder never got or acknowledged."""
     return scene.people(event, "author")
@@ -283,6 +347,8 @@ RULES: dict[NotificationKind, Callable[[Event, Scene], Users]] = {
     NotificationKind.OVERDUE: overdue,
     NotificationKind.INVITED: invited,
     NotificationKind.WEBHOOK_DISABLED: webhook_disabled,
+    NotificationKind.QUESTION_FOR_ME: question_for_me,
+    NotificationKind.QUESTION_ANSWERED: question_answered,
     NotificationKind.UNDELIVERED: undelivered,
     NotificationKind.MENTION: mention,
     NotificationKind.DIRECT_MESSAGE: direct_message,

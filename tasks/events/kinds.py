@@ -309,6 +309,7 @@ QUESTION_ASKED = _kind(
         **_CONTINUED,
     },
     says=phrases.says_asked,
+    notifies={"question_for_me": phrases.notice_asked, "watched_changed": phrases.notice_watched},
     wakes_matching=lambda data: "to" in data,
 )
 QUESTION_ANSWERED = _kind(
@@ -322,6 +323,7 @@ QUESTION_ANSWERED = _kind(
         **_CONTINUED,
     },
     says=phrases.says_answered,
+    notifies={"question_answered": phrases.notice_answered, "watched_changed": phrases.notice_watched},
     brings_work=lambda data: "to" in data,
     wakes_matching=lambda data: "to" in data,
 )
@@ -346,12 +348,14 @@ QUESTION_EXPIRED = _kind(
     "Nobody answered a question in time: it stays open, or is over because its run has ended otherwise.",
     data={**_QUESTION, "on_expiry": Datum(TEXT, "`keep` or `fail`.")},
     says=phrases.says_question_expired,
+    notifies={"question_for_me": "A question of {agent} about {ref} is late, and still open."},
 )
 QUESTION_ESCALATED = _kind(
     "question.escalated",
     "Nobody answered a question in time, so it goes to the managers; who could answer it still can.",
     data=_QUESTION,
     says=Said("A question of {agent} was not answered in time and goes to the managers", "alert"),
+    notifies={"question_for_me": "Nobody answered {agent} about {ref} in time; the question goes to the managers."},
 )
 # What a task waits for
 
