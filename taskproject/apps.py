@@ -11,7 +11,7 @@ class TaskprojectConfig(AppConfig):
         from messaging.mail.sending import mailer
         from messaging.notifications.making import follower as notifications
         from messaging.webhooks.making import follower as webhooks
-        from messaging.webhooks.sending import sender
+        from messaging.webhooks.sending import counters, sender
         from taskproject import (
             checks,  # noqa: F401 - importing registers them
             outages,
@@ -22,5 +22,13 @@ class TaskprojectConfig(AppConfig):
         folding.register()
         # The engine belongs to tasks, which knows nothing about messaging; they are connected here.
         engine.companions += [notifications, mailer, webhooks, sender]
+        counters.append(_count_delivery)
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")
         request_finished.connect(outages.end_request, dispatch_uid="taskproject.outages")
+
+
+def _count_delivery(outcome: str) -> None:
+    # Imported by whoever sends, not by every command.
+    from taskproject.watch.metrics import count_delivery
+
+    count_delivery(outcome)

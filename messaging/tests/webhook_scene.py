@@ -4,6 +4,7 @@ import ipaddress
 from types import SimpleNamespace
 
 import pytest
+from django.db.models import F
 
 from messaging.models import Webhook, WebhookDelivery
 from messaging.tests.receiver import receiving
@@ -43,6 +44,5 @@ def make_due(*deliveries: WebhookDelivery) -> None:
     rows = WebhookDelivery.objects.pending()
     if deliveries:
         rows = rows.filter(pk__in=[delivery.pk for delivery in deliveries])
-    for row in rows:
-        WebhookDelivery.objects.filter(pk=row.pk).update(due_at=row.created_at)
+    rows.update(due_at=F("created_at"))
     Webhook.objects.update(rests_until=None)

@@ -34,6 +34,9 @@ CALL_SECONDS = Histogram(
     buckets=BUCKETS,
     registry=_own,
 )
+DELIVERIES = Counter(
+    "taskproject_webhook_attempts", "Attempts to send something to a webhook, by outcome.", ["outcome"], registry=_own
+)
 STREAMS = Gauge(
     "taskproject_sockets_open", "Open sockets and event streams.", multiprocess_mode="livesum", registry=_own
 )
@@ -49,6 +52,11 @@ def time_call(route_name: str, seconds: float) -> None:
     """Count the time of a call if its route is one of ``TIMED``."""
     if (call := TIMED.get(route_name)) is not None:
         CALL_SECONDS.labels(call).observe(seconds)
+
+
+def count_delivery(outcome: str) -> None:
+    """``outcome``: delivered, retried, failed, or overtaken."""
+    DELIVERIES.labels(outcome).inc()
 
 
 def sample() -> None:

@@ -24,9 +24,10 @@ WALKS = _size(12, 1000)
 WALK_STEPS = _size(40, 80)
 #: Examples that schemathesis makes up for each operation of the API.
 FUZZ_EXAMPLES = _size(3, 40)
-#: How often a server and a follower with effects are killed.
+#: How often a server, a follower with effects and a sender of webhooks are killed.
 SERVER_KILLS = _size(2, 20)
 FOLLOWER_KILLS = _size(8, 100)
+WEBHOOK_KILLS = _size(3, 100)
 #: Live followers, how often each leaves, and the events that they must all have.
 LIVE_FOLLOWERS = _size(16, 200)
 LIVE_LEAVES = _size(5, 50)
