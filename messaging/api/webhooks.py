@@ -180,8 +180,8 @@ class WebhooksView(ListView):
         "15 seconds; anything else, redirects included, is tried again ten times within four days, later if you send "
         "`Retry-After`. After 410, or if all attempts of an event failed and nothing else was accepted meanwhile, the "
         "webhook is disabled and the managers are notified. An event may come more than once (with the same "
-        "`webhook-id`) and in any order. Of an event of more than 20 kB the body has no `data`, but the path from "
-        "which to fetch it (`url`; as CloudEvent: `dataref`).",
+        "`webhook-id`) and in any order. Of an event of more than 20 kB the body has no `data`, but the address "
+        "from which to fetch it (`url`; as CloudEvent: `dataref`).",
         request=WebhookInput,
         responses={201: NewWebhookOutput},
         request_example={"url": EXAMPLE["url"], "kinds": EXAMPLE["kinds"]},

@@ -110,7 +110,8 @@ def test_plain_body_is_type_timestamp_and_the_event_as_the_api_shows_it(cast, ne
 
 
 @pytest.mark.django_db
-def test_cloudevent_has_the_attributes_of_version_1(cast, new_task, webhook, api):
+def test_cloudevent_has_the_attributes_of_version_1(cast, new_task, webhook, api, settings):
+    settings.PUBLIC_URL = "https://tasks.example.org"
     webhook.format = Format.CLOUDEVENTS
     webhook.save()
     task = new_task()
@@ -121,7 +122,7 @@ def test_cloudevent_has_the_attributes_of_version_1(cast, new_task, webhook, api
     assert json.loads(message.body) == {
         "specversion": "1.0",
         "id": str(event.pk),
-        "source": "/projects/OPS",
+        "source": "https://tasks.example.org/projects/OPS",
         "type": "task.created",
         "time": shown["at"],
         "subject": task.ref,
@@ -137,7 +138,8 @@ def test_cloudevent_has_the_attributes_of_version_1(cast, new_task, webhook, api
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("form", Format.values)
-def test_of_a_larger_event_the_body_says_where_to_fetch_it(cast, new_task, webhook, api, form):
+def test_of_a_larger_event_the_body_says_where_to_fetch_it(cast, new_task, webhook, api, form, settings):
+    settings.PUBLIC_URL = "https://tasks.example.org"
     webhook.format = form
     webhook.save()
     task = new_task()
@@ -156,7 +158,7 @@ def test_of_a_larger_event_the_body_says_where_to_fetch_it(cast, new_task, webho
         else:
             url = body["dataref"]
             assert "data" not in body
-        (fetched,) = api.ada.get(url.removeprefix("/api/v1")).json()["events"]
+        (fetched,) = api.ada.get(url.removeprefix("https://tasks.example.org/api/v1")).json()["events"]
         assert (fetched["id"], fetched["data"]) == (str(large.pk), {"note": "ä" * 15_000})
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.conf import settings
 from standardwebhooks import Webhook as Signer
 
 from messaging.models import Format, WebhookDelivery
@@ -53,7 +54,7 @@ def _body(delivery: WebhookDelivery, form: Format, *, whole: bool) -> dict[str, 
         envelope = {
             "specversion": "1.0",
             "id": event_id,
-            "source": f"/projects/{delivery.webhook.project.key}",
+            "source": f"{settings.PUBLIC_URL}/projects/{delivery.webhook.project.key}",
             "type": delivery.kind,
             "time": at,
             **({"subject": task} if task else {}),
@@ -65,11 +66,14 @@ def _body(delivery: WebhookDelivery, form: Format, *, whole: bool) -> dict[str, 
 
 
 def url_of(event: Event) -> str:
-    """The path of the API that returns ``event`` alone, in a page of one. Of a task's events none is ever too old."""
+    """Where the API returns ``event`` alone, in a page of one; without ``PUBLIC_URL`` only the path.
+
+    Of a task's events none is ever too old.
+    """
     query = f"after={Cursor(event.pk - 1)}&limit=1"
     if event.task_ref and event.task_id:
-        return f"/api/v1/tasks/{event.task_ref}/events?{query}"
-    return f"/api/v1/events?{query}&project={event.project_key}"
+        return f"{settings.PUBLIC_URL}/api/v1/tasks/{event.task_ref}/events?{query}"
+    return f"{settings.PUBLIC_URL}/api/v1/events?{query}&project={event.project_key}"
 
 
 def headers_of(message: Message, secrets: Sequence[str], at: datetime) -> dict[str, str]:
