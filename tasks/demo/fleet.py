@@ -34,26 +34,33 @@ RESTART_SECONDS = 5.0
 class Fleet:
     """A worker process for each token, all with the same ``options`` (arguments of ``tasks.demo.worker``).
 
-    ``first_options`` are for the first worker only, and not for one that takes its place. Tokens travel through the
+    ``first_options`` are for the first worker only, and ``own_options`` for each by its place; not for one that takes
+    its place. Tokens travel through the
     workers' standard input, which stays open as a lifeline: however this process dies, the workers see their input end
     and stop.
     """
 
     def __init__(
-        self, url: str, tokens: Sequence[str], options: Sequence[str] = (), *, first_options: Sequence[str] = ()
+        self,
+        url: str,
+        tokens: Sequence[str],
+        options: Sequence[str] = (),
+        *,
+        first_options: Sequence[str] = (),
+        own_options: Sequence[Sequence[str]] = (),
     ) -> None:
         self.url = url
         self.tokens = list(tokens)
         self.options = list(options)
-        self.first_options = list(first_options)
+        self.own_options = [list(own) for own in own_options] + [[]] * (len(tokens) - len(own_options))
+        if self.own_options:
+            self.own_options[0] = [*first_options, *self.own_options[0]]
         self._workers: list[subprocess.Popen[bytes]] = []
         self._restart_at: dict[int, float] = {}
         self._stopping = False
 
     def start(self) -> None:
-        self._workers = [
-            self._start(index, self.first_options if index == 0 else ()) for index in range(len(self.tokens))
-        ]
+        self._workers = [self._start(index, self.own_options[index]) for index in range(len(self.tokens))]
 
     def _start(self, index: int, extra: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tasks.demo.worker", "--url", self.url, "--lifeline", *self.options, *extra]

@@ -47,3 +47,28 @@ FOLLOW_UPS = [
     ("Try the booking on a small screen", "testing"),
     ("Sort the open support questions by topic", None),
 ]
+
+#: What agents ask people: how, and the fields of an ask. Nobody has to answer: the default is the answer after a while.
+QUESTIONS = {
+    "parked": {
+        "prompt": "May I write to the guests of last season about this, or is it for new ones only?",
+        "kind": "choice",
+        "options": [
+            {"label": "New guests only", "description": "Nobody gets a mail.", "recommended": True},
+            {"label": "Both", "description": "About 1,200 people get a mail."},
+        ],
+        "default": "New guests only",
+        "urgency": "high",
+        "expires_in_seconds": 300,
+        "on_expiry": "default",
+        "park": True,
+        "checkpoint": {"step": "asked"},
+    },
+    "running": {
+        "prompt": "Shall I mention the rainy-day programme, too? I go on meanwhile.",
+        "kind": "confirm",
+        "default": False,
+        "expires_in_seconds": 120,
+        "on_expiry": "default",
+    },
+}

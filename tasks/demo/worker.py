@@ -23,7 +23,7 @@ from typing import Any
 
 from tasks.demo.client import Client, Refused, Unreachable
 from tasks.demo.handover import artifacts_of, follow_up, plan_of
-from tasks.demo.lines import FAILURES, FOLLOW_UPS, NOTES, OUTCOMES
+from tasks.demo.lines import FAILURES, FOLLOW_UPS, NOTES, OUTCOMES, QUESTIONS
 
 LEASE_SECONDS = 30
 WAIT_SECONDS = 10
@@ -69,6 +69,8 @@ class Lease:
         self.acks: list[str] = []
         self._seen: set[str] = set()
         self._lock = threading.Lock()
+        #: The answers that came, by question.
+        self.answers: dict[int, Any] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -81,12 +83,14 @@ class Lease:
 
     def heed(self, reply: Any) -> None:
         """Read what comes back with every call on a run."""
-        directives = reply.get("directives") if isinstance(reply, dict) else None
+        brief = reply.get("run", reply) if isinstance(reply, dict) else {}
+        directives = brief.get("directives")
         came = {str(each.get("id")): each for each in directives or () if isinstance(each, dict)}
         with self._lock:
             self.acks = [name for name, each in came.items() if "id" in each]
             new = [each for name, each in came.items() if name not in self._seen]
             self._seen.update(came)
+        self.answers |= {each["question"]: each["value"] for each in new if each.get("kind") == "answer"}
         for directive in new:
             self.report(directive)
         if any(each.get("kind") == "stop" for each in came.values()):
@@ -131,6 +135,7 @@ class Worker:
         failures: float = 0.08,
         silences: float = 0.04,
         follow_ups: int = 0,
+        asks: str = "",
         until_idle: float | None = None,
         site: str = "",
     ) -> None:
@@ -141,6 +146,7 @@ class Worker:
         self.failures = failures
         self.silences = silences
         self.follow_ups = follow_ups
+        self.asks = asks
         self.until_idle = until_idle
         #: Where people read: these agents keep no log but the timeline.
         self.site = site.rstrip("/")
@@ -218,6 +224,8 @@ class Worker:
         fresh = run["number"] == 1
         fails, silent = fresh and roll < self.failures, fresh and 1 - roll <= self.silences
         notes = fate.sample(NOTES, steps)
+        self.read_answers(run)
+        asked: int | None = None
         for step in range(steps):
             if (fails or silent) and step == breaks_at:
                 if silent:
@@ -238,6 +246,13 @@ class Worker:
             if lease.stop_requested:
                 return self.obey_stop(lease, run)
             self.report("progressed", task=task["ref"], percent=percent, note=notes[step])
+            if self.asks and fresh and step == 0:
+                how, self.asks = self.asks, ""
+                asked = self.ask(lease, run, how)
+                if how == "parked":
+                    return False
+        if asked is not None and not self.hear(lease, task["ref"], asked):
+            return self.obey_stop(lease, run)
         self.pause(fate.uniform(0.5, 1.5), lease)
         done = {
             "summary": f"{fate.choice(OUTCOMES)} ({task['title']})",
@@ -258,6 +273,29 @@ class Worker:
         self.post(lease, run, "release", {"reason": "Asked to stop."})
         self.report("released", task=run["task"]["ref"])
         return False
+
+    def ask(self, lease: Lease, run: dict[str, Any], how: str) -> int:
+        """Ask people, and go on (``running``) or end the run for the answer (``parked``); returns the question's id."""
+        asked = self.post(lease, run, "ask", {**QUESTIONS[how], "dedupe_key": "demo"})
+        question = asked["questions"][0]
+        self.report("asked", task=run["task"]["ref"], question=question["prompt"], how=how)
+        number: int = question["id"]
+        return number
+
+    def hear(self, lease: Lease, ref: str, question: int) -> bool:
+        """Wait for the answer, which comes with a heartbeat; False if the agent is to stop."""
+        while question not in lease.answers and not lease.stop_requested:
+            if lease.lost:
+                raise LeaseLost(lease.lost)
+            time.sleep(0.25)
+        if question in lease.answers:
+            self.report("answered", task=ref, value=lease.answers[question])
+        return question in lease.answers
+
+    def read_answers(self, run: dict[str, Any]) -> None:
+        """What was asked in an earlier run is in the context of this one."""
+        for answer in run.get("context", {}).get("answers", ()):
+            self.report("answered", task=run["task"]["ref"], value=answer.get("value"))
 
     def post(self, lease: Lease, run: dict[str, Any], verb: str, body: dict[str, Any]) -> Any:
         """A call on the run, with the acknowledgement of what came before; heeds what its reply brings."""
@@ -373,6 +411,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--failures", type=float, default=0.08)
     options.add_argument("--silences", type=float, default=0.04)
     options.add_argument("--follow-ups", type=int, default=0)
+    options.add_argument("--asks", choices=["", *QUESTIONS], default="")
     options.add_argument("--until-idle", type=float)
     options.add_argument("--lifeline", action="store_true")
     options.add_argument("--json", action="store_true")
@@ -401,6 +440,7 @@ def _live(options: argparse.Namespace, token: str) -> int:
         failures=options.failures,
         silences=options.silences,
         follow_ups=options.follow_ups,
+        asks=options.asks,
         until_idle=options.until_idle,
         site=options.url,
     )

@@ -2,13 +2,16 @@
 
 import random
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from tasks.demo import worker as demo_worker
 from tasks.demo.client import Refused
 from tasks.demo.handover import follow_up
+from tasks.demo.lines import QUESTIONS
 from tasks.demo.worker import Lease, Stopped, Worker, make_reporter
+from tasks.questions import problem_of, problems_of_shape
 from tasks.verbs import catalogue
 
 
@@ -222,3 +225,36 @@ def test_run_shows_its_plan_and_hands_over_what_the_api_takes(reported):
     assert (
         catalogue.COMPLETE.problems({"summary": "x", "follow_ups": [follow_up(number) for number in range(16)]}) == {}
     )
+
+
+ASKED = {"questions": [{"id": 7, "prompt": "Shall I?"}], "run": {"directives": []}}
+
+
+def test_worker_that_asks_parked_leaves_the_run_and_goes_on_with_the_answer(reported):
+    api = API("DEMO-1", replies={"ask": ASKED})
+    again = {"id": "run-2", "number": 2, "task": {"ref": "DEMO-1", "title": "x"}}
+    api.waiting.append(again | {"context": {"answers": [{"question": 7, "value": "Both"}]}})
+    worker_for(api, reported, asks="parked").live()
+    assert re.fullmatch(
+        "claim_next progress ask claim_next (progress ){3,5}complete (claim_next ?)+", " ".join(api.verbs())
+    )
+    asked = next(body for path, body in api.posted if path == "runs/run-1/ask")
+    assert (asked["park"], asked["default"]) == (True, "New guests only")
+    assert ("answered", {"task": "DEMO-1", "value": "Both"}) in reported
+
+
+def test_worker_that_asks_running_on_hears_the_answer_and_acknowledges_it(reported):
+    answer = {"id": "q7", "kind": "answer", "question": 7, "value": True}
+    api = API("DEMO-1", replies={"ask": ASKED, "progress": {"directives": [answer]}})
+    worker_for(api, reported, asks="running").live()
+    assert "complete" in api.verbs()
+    assert ("answered", {"task": "DEMO-1", "value": True}) in reported
+    assert any(body.get("ack") == ["q7"] for _, body in api.posted)
+
+
+def test_questions_of_the_demo_are_valid():
+    for how, fields in QUESTIONS.items():
+        question = SimpleNamespace(**{"options": [], "multi": False, "strict": False, "schema": None} | fields)
+        assert problems_of_shape(question) == {}, how
+        assert problem_of(question, fields["default"]) is None
+        assert not catalogue.ASK.problems(fields)

@@ -103,7 +103,9 @@ class Command(BaseCommand):
             plain = [secret for _, secret in tokens]
             # After its plan the demo adds each idea once, at the first start; then it rests.
             follow_ups = len(FOLLOW_UPS) if prepared.guest_token else 0
-            fleet = Fleet(url, plain, quiet, first_options=[f"--follow-ups={follow_ups}"])
+            # At the first start each asks people once: one parks for the answer, the others run on.
+            asks = [["--asks=parked"], *[["--asks=running"]] * (len(plain) - 1)] if prepared.guest_token else []
+            fleet = Fleet(url, plain, quiet, first_options=[f"--follow-ups={follow_ups}"], own_options=asks)
         server = EmbeddedServer(
             fleet=fleet,
             on_ready=lambda: self._greet(url, prepared, len(tokens), options),
@@ -164,6 +166,8 @@ class Command(BaseCommand):
         if agents:
             ready = "at work; see" if prepared.guest_token else "waiting for tasks; see"
             lines += ["", f"{agents} demo agent{'s' if agents > 1 else ''} {ready} {url}/"]
+            if prepared.guest_token:
+                lines += [f"They ask you things meanwhile; answer at {url}/inbox/"]
         public = host not in ("127.0.0.1", "localhost", "::1")
         if public and set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
             lines += ["", "Other machines reach it only by a name in ALLOWED_HOSTS; set that to this machine's name."]
