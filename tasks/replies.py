@@ -22,7 +22,7 @@ class Addition:
         return 0
 
     def listens(self, user: "User") -> bool:
-        """Whether ``user`` follows the stream now, in any process; for pages that say when somebody will know."""
+        """Whether ``user`` follows the stream now, as far as is known; for pages that say when somebody will know."""
         return False
 
 

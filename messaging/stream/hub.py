@@ -234,6 +234,11 @@ class Hub:
         self.signals.joined(follower)
         return self.cursor
 
+    def has(self, user_id: int) -> bool:
+        """Whether this user follows the stream here, in this process; from any thread."""
+        # A copy, which Python makes in one step: the event loop changes the set.
+        return any(follower.visitor.user_id == user_id for follower in list(self.followers))
+
     def leave(self, follower: Follower) -> None:
         self.followers.discard(follower)
         streams = self._streams.get(follower.visitor.caller, set())
