@@ -301,17 +301,6 @@ def test_counters_hear_of_each_outcome(scene, receiver, new_task, monkeypatch):
     assert heard == ["retried", "delivered"]
 
 
-def test_metrics_count_attempts_by_outcome(scene, receiver, new_task):
-    from taskproject.watch.metrics import DELIVERIES
-
-    counter = DELIVERIES.labels("delivered")
-    before = counter._value.get()
-    new_task()
-    scene.follow()
-    scene.send()
-    assert counter._value.get() == before + 1
-
-
 def test_follower_and_sender_are_companions_of_the_engine():
     from messaging.webhooks.making import follower
     from tasks import engine
