@@ -14,12 +14,13 @@ from tasks.actions import (
     lifecycle,
     passing_time,
     projects,
+    questions,
     reviews,
     runs,
 )
 from tasks.actions import tasks as verbs
 from tasks.errors import DependencyCycle, DomainError, LeaseLost, NotFound
-from tasks.models import Assignment, Dependency, Event, Role, Run, Task
+from tasks.models import Assignment, Dependency, Event, Question, Role, Run, Task
 from tasks.tests.cast import join, make_agent
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.racing import at_once
@@ -393,6 +394,31 @@ class Mischief:
         if run := self._run():
             runs.progress_run(actor=run.agent.user, run_id=run.pk, percent=self.dice.randrange(100))
 
+    def ask(self):
+        if run := self._run():
+            questions.ask_run(
+                actor=run.agent.user,
+                run_id=run.pk,
+                questions=[{"prompt": "Which?", "default": "any"}] * self.dice.choice((1, 2)),
+                park=self.dice.random() < 0.7,
+                expires_in_seconds=60,
+                on_expiry=self.dice.choice(("keep", "default", "escalate", "fail")),
+            )
+
+    def _question(self):
+        open_ones = Question.objects.open().order_by("-pk").values_list("pk", flat=True)[:20]
+        return self.dice.choice([0, *open_ones])
+
+    def answer(self):
+        questions.answer_question(actor=self.cast.rita.user, question_id=self._question(), value="This")
+
+    def withdraw(self):
+        questions.withdraw_question(actor=self.cast.ada.user, question_id=self._question())
+
+    def expire_question(self):
+        Question.objects.open().filter(pk=self._question()).update(expires_at=clock.now() - timedelta(seconds=1))
+        engine.tick()
+
     def release(self):
         lifecycle.release_task(actor=self.cast.ada.user, task=self._task())
 
@@ -450,7 +476,7 @@ class Mischief:
     verbs = (
         create, claim, claim_next, claim_next, claim_next, complete, complete, complete, fail, progress, release,
         expire, assign, unassign, reassign, approve, request_changes, adopt, cancel, reopen, reopen, connect,
-        disconnect, hang, delete, leave_and_join,
+        disconnect, hang, delete, leave_and_join, ask, ask, answer, answer, answer, withdraw, expire_question,
     )  # fmt: skip
 
 

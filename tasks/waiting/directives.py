@@ -4,7 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from tasks.events.kinds import MESSAGE_POSTED, TASK_ASSIGNED, TASK_STATUS_CHANGED, TASK_UNASSIGNED
+from tasks.events.kinds import (
+    MESSAGE_POSTED,
+    QUESTION_ANSWERED,
+    QUESTION_SUPERSEDED,
+    QUESTION_WITHDRAWN,
+    TASK_ASSIGNED,
+    TASK_STATUS_CHANGED,
+    TASK_UNASSIGNED,
+)
 from tasks.models import Event
 from tasks.waiting.room import Room, Seat
 
@@ -17,7 +25,17 @@ class HolderSeat(Seat):
 
 
 class HoldersRoom(Room[HolderSeat]):
-    kinds = frozenset({MESSAGE_POSTED, TASK_ASSIGNED, TASK_STATUS_CHANGED, TASK_UNASSIGNED})
+    kinds = frozenset(
+        {
+            MESSAGE_POSTED,
+            QUESTION_ANSWERED,
+            QUESTION_SUPERSEDED,
+            QUESTION_WITHDRAWN,
+            TASK_ASSIGNED,
+            TASK_STATUS_CHANGED,
+            TASK_UNASSIGNED,
+        }
+    )
 
     def seat(self, run_id: UUID, kept: HolderSeat | None = None) -> HolderSeat:
         """The seat of a call, taken before it looks; ``kept`` is its seat from earlier looks."""
