@@ -400,6 +400,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "questions", "description": "What runs need to know from people, and the answers."},
         {"name": "review", "description": "Judge results."},
         {"name": "events", "description": "Everything that happened, in order."},
+        {"name": "inbox", "description": "What needs you, until it is done."},
         {"name": "notifications", "description": "What concerns you, until you read it."},
         {"name": "team", "description": "Your account, projects, agents, tokens, skills."},
         {"name": "webhooks", "description": "Events sent to addresses outside."},

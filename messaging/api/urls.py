@@ -1,9 +1,10 @@
-"""Paths of the API of events and notifications; every one works with and without a trailing slash."""
+"""Paths of the API of events, notifications and the inbox; every one works with and without a trailing slash."""
 
 from django.urls import re_path
 
 from messaging.api.conversations import ConversationsView, MessagesReadView
 from messaging.api.events import EventsView, TaskEventsView
+from messaging.api.inbox import ArchiveView, InboxCountView, InboxView, SnoozeView
 from messaging.api.notifications import NotificationsView, ReadView, UnreadView
 from messaging.api.preferences import PreferencesView
 from messaging.api.presence import PresenceView
@@ -20,8 +21,14 @@ from tasks.refs import PATTERN
 
 NUMBER = "(?P<id>[0-9]{1,18})"
 OF_PROJECT = r"projects/(?P<key>[A-Za-z0-9]{1,12})/webhooks"
+#: An item's id, as in review-OPS-3.
+ITEM = r"(?P<name>[a-z_]+-[^/?]{1,120})"
 
 urlpatterns = [
+    re_path(r"^inbox/?$", InboxView.as_view(), name="api-inbox"),
+    re_path(r"^inbox/count/?$", InboxCountView.as_view(), name="api-inbox-count"),
+    re_path(rf"^inbox/{ITEM}/snooze/?$", SnoozeView.as_view(), name="api-inbox-snooze"),
+    re_path(rf"^inbox/{ITEM}/archive/?$", ArchiveView.as_view(), name="api-inbox-archive"),
     re_path(r"^events/?$", EventsView.as_view(), name="api-events"),
     re_path(rf"^tasks/(?P<ref>{PATTERN})/events/?$", TaskEventsView.as_view(), name="api-task-events"),
     re_path(rf"^tasks/(?P<ref>{PATTERN})/watch/?$", WatchView.as_view(), name="api-task-watch"),

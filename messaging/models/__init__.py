@@ -2,6 +2,7 @@
 
 from messaging.models.delivery import Delivery, Email, KindChoice, Mail, MailState
 from messaging.models.following import FollowerCursor
+from messaging.models.inbox import PutAside
 from messaging.models.notifications import (
     MOST_REFS,
     Grouped,
@@ -29,6 +30,7 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "NotificationQuerySet",
+    "PutAside",
     "ReadMark",
     "Seen",
     "Watch",

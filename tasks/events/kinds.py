@@ -704,6 +704,18 @@ WEBHOOK_DELETED = _kind(
     says=Said("deleted webhook {webhook}", "cancelled"),
 )
 
+# The inbox: only for its reader
+
+INBOX_CHANGED = _kind(
+    "inbox.changed",
+    "Somebody snoozed, archived or restored an item of their inbox; only they see this event.",
+    data={
+        "item": Datum(TEXT, "The item's id, as in `question-7`."),
+        "state": Datum(TEXT, "`active`, `snoozed` or `archived`."),
+    },
+    says=Said("put {item} aside", "check"),
+)
+
 
 def kind_named(name: str) -> Kind:
     """The declaration of the kind ``name``. Raises ``UndeclaredEvent`` with the nearest declared name."""

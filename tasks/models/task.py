@@ -158,6 +158,11 @@ class Task(models.Model):
                 condition=Q(status__in=sorted(OPEN), due_at__isnull=False, overdue_since__isnull=True),
             ),
             models.Index(
+                fields=["project", "status", "due_at"],
+                name="task_overdue",
+                condition=Q(overdue_since__isnull=False),
+            ),
+            models.Index(
                 fields=["due_at"],
                 name="task_due_soon",
                 condition=Q(status__in=sorted(OPEN), due_at__isnull=False, due_soon_since__isnull=True),
@@ -247,6 +252,7 @@ class Assignment(models.Model):
                 name="assignment_offer",
                 condition=Q(ended_at__isnull=True, accept_by__isnull=False),
             ),
+            models.Index(fields=["task"], name="assignment_declined", condition=Q(end_reason=AssignmentEnd.DECLINED)),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from tasks.actions.invitations import accept_invitation, decline_invitation, wit
 from tasks.errors import DomainError, Invalid
 from tasks.finding import find_invitation
 from tasks.models import Invitation
+from tasks.pages.returning import way_back
 from tasks.permissions import is_staff_somewhere
 
 SHOWN = 200
@@ -36,7 +37,7 @@ def invitations(request: HttpRequest) -> HttpResponse:
             messages.success(request, _do(user, request.POST.get("do", ""), request.POST.get("id", "")))
         except DomainError as error:
             messages.error(request, error.detail)
-        return HttpResponseRedirect(reverse("invitations"))
+        return HttpResponseRedirect(way_back(request) or reverse("invitations"))
     standing = Invitation.objects.standing().select_related("project", "invited_by__agent").order_by("-pk")
     context: dict[str, Any] = {
         "to_answer": standing.answered_by(user)[:SHOWN],

@@ -12,7 +12,6 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from taskproject.api.throttling import require_pace
@@ -26,6 +25,7 @@ from tasks.actions.messages import (
 from tasks.conversations import find_conversation
 from tasks.errors import DomainError, Invalid, NotFound
 from tasks.models import Message, MessageKind
+from tasks.pages.returning import way_back
 from tasks.using.calling import use
 from tasks.verbs.catalogue import ACK, POST_MESSAGE, WITHDRAW_MESSAGE
 
@@ -57,10 +57,7 @@ def _button(do: Callable[[HttpRequest, User, Any], None]) -> Callable[..., HttpR
 
 def _back(request: HttpRequest) -> str:
     """The page that the form was on, if it is one of this site."""
-    path = request.POST.get("next", "")
-    if path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None):
-        return path
-    return reverse("board")
+    return way_back(request) or reverse("board")
 
 
 def _write(request: HttpRequest, user: User, name: str) -> None:

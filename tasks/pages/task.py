@@ -25,6 +25,8 @@ from tasks.models import Artifact, Assignment, FollowUp, FollowUpState, Priority
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
+from tasks.pages.questions import controls_of
+from tasks.pages.returning import way_back
 from tasks.permissions import may
 from tasks.transitions import Status, has_result
 from tasks.using.openness import Scene
@@ -198,6 +200,7 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
     wanted = request.GET.get("show", "")
     show = Show(wanted) if wanted in set(Show) else Show.ALL
     composer = composer_of(task, user, run=active, now=now)
+    questions, answered = controls_of(task, user)
     return {
         "task": task,
         "now": now,
@@ -239,6 +242,8 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "shows": SHOWS,
         "here": request.get_full_path(),
         "composer": composer,
+        "questions": questions,
+        "answered": answered,
         "is_older_page": bool(before),
         "may_edit": user.is_staff and may(user, "edit", task),
     }
@@ -256,4 +261,4 @@ def task(request: HttpRequest, ref: str) -> HttpResponse:
         context = _context(request, find_task(request, ref), refused=request.POST)
         return render(request, "tasks/task.html", context | {"problem": sentence}, status=409)
     messages.success(request, sentence)
-    return HttpResponseRedirect(reverse("task", args=[shown.ref]))
+    return HttpResponseRedirect(way_back(request) or reverse("task", args=[shown.ref]))

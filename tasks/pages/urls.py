@@ -7,6 +7,7 @@ from tasks.pages.agent import agent
 from tasks.pages.agent_projects import agent_project
 from tasks.pages.agents import agents
 from tasks.pages.artifact import artifact
+from tasks.pages.assigning import assign_task
 from tasks.pages.board import board, board_changes
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
@@ -19,6 +20,7 @@ from tasks.pages.messages import (
 )
 from tasks.pages.moves import moves
 from tasks.pages.policies import compare_policies
+from tasks.pages.questions import answer_question, question, questions_of_task
 from tasks.pages.task import task
 from tasks.pages.tokens import tokens
 
@@ -28,6 +30,10 @@ urlpatterns = [
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),
     path("tasks/<slug:ref>/moves", moves, name="task_moves"),
+    path("tasks/<slug:ref>/assign", assign_task, name="assign_task"),
+    path("tasks/<slug:ref>/questions", questions_of_task, name="task_questions"),
+    path("questions/<int:pk>", question, name="question"),
+    path("questions/<int:pk>/answer", answer_question, name="answer_question"),
     path("tasks/<slug:ref>/", RedirectView.as_view(pattern_name="task", query_string=True)),
     path("messages/<str:name>/write", write_message, name="write_message"),
     path("messages/<int:name>/edit", edit_message_view, name="edit_message"),

@@ -22,10 +22,11 @@ class Offer:
     verb: Verb
     form: InputForm
     is_refused: bool = False
+    of_run: bool = False
 
     @property
     def is_of_run(self) -> bool:
-        return self.verb.on is On.RUN
+        return self.of_run or self.verb.on is On.RUN
 
     @property
     def takes_comments(self) -> bool:

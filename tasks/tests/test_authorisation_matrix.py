@@ -54,6 +54,8 @@ REACTS = "401 404 404 403 200 200 200 200 200"
 #: What atlas asked: of everyone, or of rita alone; managers may answer and take back everything.
 ANSWERS_QUESTION = "401 404 404 403 200 403 200 200 200"
 TAKES_BACK = "401 404 404 403 403 200 403 200 200"
+#: Of an inbox: only who may review finds the review there.
+NEEDS = "401 404 404 404 404 404 200 200 200"
 HOLDS = "401 404 404 404 404 200 404 404 404"
 ADDS = "401 404 404 404 404 201 404 404 404"
 ANY_CALLER = "401 200 200 200 200 200 200 200 200"
@@ -239,6 +241,12 @@ MATRIX = [
     ("api-webhook-test", "post", "/webhooks/{webhook}/test", None, "401 404 404 403 403 403 403 202 202"),
     ("api-deliveries", "get", "/webhooks/{webhook}/deliveries", None, MANAGES),
     ("api-redeliver", "post", "/deliveries/{delivery}/redeliver", None, "401 404 404 403 403 403 403 202 202"),
+    ("api-inbox", "get", "/inbox", None, ANY_CALLER),
+    ("api-inbox-count", "get", "/inbox/count", None, ANY_CALLER),
+    ("api-inbox-snooze", "post", "/inbox/review-OPS-3/snooze", {"seconds": 60}, NEEDS),
+    ("api-inbox-snooze", "delete", "/inbox/review-OPS-3/snooze", None, NEEDS),
+    ("api-inbox-archive", "post", "/inbox/review-OPS-3/archive", None, NEEDS),
+    ("api-inbox-archive", "delete", "/inbox/review-OPS-3/archive", None, NEEDS),
     ("api-complete-many", "post", "/runs/complete_many", {"runs": [{"id": "{run}", "summary": "x"}]}, ANY_CALLER),
     ("api-heartbeat", "post", "/runs/{run}/heartbeat", {}, HOLDS),
     ("api-progress", "post", "/runs/{run}/progress", {"percent": 5}, HOLDS),

@@ -13,7 +13,8 @@ function isChanged(field) {
   return field.type !== "hidden" && field.defaultValue !== undefined && field.value !== field.defaultValue;
 }
 
-function isWriting(region) {
+// Whether the reader is typing in the region, or has changed one of its fields.
+export function isWriting(region) {
   if (region.dataset.hold !== undefined) return true;
   const active = document.activeElement;
   if (active && region.contains(active) && active.matches("input:not([type=hidden]), textarea, select")) return true;

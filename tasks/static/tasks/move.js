@@ -3,30 +3,19 @@
 // the move is done, as if somebody else had made it.
 
 import { readPage, request } from "../taskproject/request.js";
+import { say, send as sendForm } from "../taskproject/sending.js";
 
-const FORGET = 8_000;
 const PATIENCE = 15_000;
 const UNREACHED = "The server did not answer. Check the card before you try again.";
 
 let moved = () => {};
 let dragged = null;
-let toastTimer = 0;
 
 const region = () => document.querySelector("[data-live='board']");
 const menu = () => document.querySelector("[data-move-menu]");
 const dialog = () => document.querySelector("[data-move-dialog]");
 const cardOf = (ref) => region().querySelector(`.card[data-ref="${CSS.escape(ref)}"]`);
 const linkOf = (ref) => cardOf(ref)?.querySelector(".card-link");
-
-function say(sentence, { refusal = false } = {}) {
-  const toast = document.querySelector("[data-toast]");
-  clearTimeout(toastTimer);
-  toast.textContent = sentence;
-  toast.classList.toggle("is-refusal", refusal);
-  toastTimer = setTimeout(() => {
-    toast.textContent = "";
-  }, FORGET);
-}
 
 // For each column a <form> that leads there or a <p> that says why not; null if the server does not answer.
 async function movesOf(ref) {
@@ -39,18 +28,7 @@ async function movesOf(ref) {
   }
 }
 
-// The outcome: whether it was done, and the server's sentence.
-async function send(form) {
-  try {
-    const answer = await request(form.action, { method: "POST", body: new FormData(form), patience: PATIENCE });
-    const page = await readPage(answer);
-    const notice = page.querySelector(answer.ok ? ".notices .notice" : ".task-problem, .center-card p:not(.ref)");
-    const otherwise = answer.ok ? "Done." : "The server refused this.";
-    return { done: answer.ok, sentence: notice?.textContent.trim() || otherwise };
-  } catch {
-    return { done: false, sentence: UNREACHED };
-  }
-}
+const send = (form) => sendForm(form, null, UNREACHED);
 
 async function carryOut(ref, move) {
   cardOf(ref)?.classList.add("is-pending");

@@ -1,0 +1,1 @@
+"""The inbox: what needs a reader, most urgent first, read from where it is written."""

@@ -1,0 +1,86 @@
+"""Who reads an inbox: their roles, and with them the rows that they can do something about."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+
+from taskproject.reach import caller_of, reach_of
+from tasks.models import Agent, AgentKind, Membership, Role
+from tasks.permissions import agent_of, memberships_of
+from tasks.querysets import is_superuser, sees_all
+
+
+@dataclass(frozen=True)
+class Reader:
+    """``user`` as the caller whose credentials they are; everything is as of ``now``.
+
+    ``joined``: for the count at the top of every page, roles and time are read by the same statement as the rows.
+    """
+
+    user: User
+    now: datetime
+    joined: bool = False
+
+    @property
+    def moment(self) -> Any:
+        """The present time in SQL."""
+        return Now() if self.joined else self.now
+
+    @cached_property
+    def agent(self) -> Agent | None:
+        return agent_of(self.user)
+
+    @property
+    def is_person(self) -> bool:
+        return self.agent is None or self.agent.kind == AgentKind.HUMAN
+
+    @property
+    def callers(self) -> list[int]:
+        """The accounts that answer for the call: what one of them did, this reader may not judge."""
+        return [pk for pk in caller_of(self.user) if pk is not None]
+
+    @cached_property
+    def roles(self) -> dict[int, Role]:
+        """The role in each project (by id) in which the reader is a member, as far as their credentials reach."""
+        rows = memberships_of(self.user).values_list("project", "role")
+        return {project: Role(role) for project, role in rows.order_by()}
+
+    def where(self, least: Role, project: str = "project") -> Q:
+        """Rows of the projects in which the reader has at least this role. ``project``: how a row names its project."""
+        if sees_all(self.user):
+            return Q()
+        if is_superuser(self.user):
+            return Q(**{f"{project}__in": sorted(reach_of(self.user).projects or ())})
+        return self.as_role(*(role for role in Role if role.includes(least)), project=project)
+
+    def as_role(self, *roles: Role, project: str = "project") -> Q:
+        """Rows of the projects in which the reader is a member with one of these roles."""
+        if self.joined:
+            mine = memberships_of(self.user).filter(role__in=roles).order_by().values("project")
+            return Q(**{f"{project}__in": mine})
+        # A list: given the few ids, the planner walks the index in order.
+        return Q(**{f"{project}__in": sorted(pk for pk, role in self.roles.items() if role in roles)})
+
+    def includes(self, project_id: int, least: Role) -> bool:
+        """Whether the reader has at least this role in the project."""
+        if is_superuser(self.user):
+            return reach_of(self.user).includes(project_id)
+        role = self.roles.get(project_id)
+        return role is not None and role.includes(least)
+
+    def leads(self, task: str = "") -> Q:
+        """Rows whose trouble is the reader's before other managers': they created the task, or nobody who did manages
+        the project. ``task``: how a row refers to the task, as in ``task__``.
+        """
+        creators = Membership.objects.filter(
+            project=OuterRef(f"{task}project"),
+            user=OuterRef(f"{task}created_by"),
+            role=Role.MANAGER,
+            user__is_active=True,
+        )
+        return Q(**{f"{task}created_by": self.user}) | ~Q(Exists(creators))
