@@ -154,9 +154,9 @@ def test_refusal_after_a_stop_releases_the_task_and_acknowledges_it(reported):
     api = API("DEMO-1", refusals={"progress": refused})
     worker_for(api, reported).live()
     assert api.posted[2] == ("runs/run-1/release", {"reason": "Asked to stop.", "ack": ["m3"]})
-    told = {"task": "DEMO-1", "kind": "stop", "by": "ada", "body": "Wrong branch."}
+    stopped = {"task": "DEMO-1", "kind": "stop", "by": "ada", "body": "Wrong branch."}
     assert [event for event in reported if event[0] in ("told", "released", "progressed")] == [
-        ("told", told),
+        ("told", stopped),
         ("released", {"task": "DEMO-1"}),
     ]
 

@@ -14,8 +14,9 @@ from tasks import clock
 from tasks.actions import assignments, claims, lifecycle, passing_time, runs
 from tasks.actions.directives import delivery
 from tasks.actions.messages import ack_message, post_message, withdraw_message
+from tasks.actions.questions import answer_question, ask_run
 from tasks.errors import DirectiveEnded, LeaseLost, NoActiveRun, NotPermitted, StopRequested
-from tasks.models import Event, Message, Run, Task
+from tasks.models import Event, Message, Question, Run, Task
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.sizes import THOROUGH
 
@@ -191,6 +192,10 @@ class Directives(RuleBasedStateMachine):
         assert "stop secret" not in str(contexts_of([run]))
 
     def reopen(self):
+        if self.status == "waiting":
+            for question in Question.objects.filter(task=self.task, ended_at=None):
+                answer_question(actor=self.cast.ada.user, question_id=question.pk, value="Yes.")
+            self.status = Task.objects.get(pk=self.task.pk).status
         if self.status in TERMINAL:
             lifecycle.reopen_task(actor=self.cast.ada.user, task=self.task)
             self.status = "not_started"
@@ -277,11 +282,16 @@ class Directives(RuleBasedStateMachine):
     @precondition(is_held)
     @rule(
         how=strategies.sampled_from(
-            ["complete", "fail", "fail for good", "release", "give back", "cancel", "unassign", "expire"]
+            ["complete", "fail", "fail for good", "release", "give back", "cancel", "unassign", "expire", "park"]
         ),
         dies=killed,
     )
     def end(self, how, dies):
+        if how == "park" and self.is_stopped:
+            with pytest.raises(StopRequested):
+                ask_run(**self.on_run(), prompt="May I?", park=True)
+            self.delivered()
+            return
         ada, bystander = self.cast.ada.user, getattr(self.cast, self.holder)
         calls = {
             "complete": lambda: runs.complete_run(**self.on_run(), summary="done") and True,
@@ -292,6 +302,7 @@ class Directives(RuleBasedStateMachine):
             "cancel": lambda: lifecycle.cancel_task(actor=ada, task=self.task),
             "unassign": lambda: assignments.unassign_task(actor=ada, task=self.task, agents=[bystander]),
             "expire": self.let_time_pass,
+            "park": lambda: ask_run(**self.on_run(), prompt="May I?", park=True),
         }
         if self.do(dies, calls[how]) is not None:
             status = Task.objects.get(pk=self.task.pk).status
@@ -325,15 +336,15 @@ class Directives(RuleBasedStateMachine):
 
     @invariant()
     def each_ends_once_and_each_delivery_is_told(self):
-        told = {each.pk: [] for each in self.sent}
+        became = {each.pk: [] for each in self.sent}
         rows = Event.objects.filter(kind__startswith="message.").exclude(kind="message.posted").order_by("pk")
         for event in rows:
-            told[event.data["message"]].append((event.kind.removeprefix("message."), event.data.get("run")))
+            became[event.data["message"]].append((event.kind.removeprefix("message."), event.data.get("run")))
         for each in self.sent:
-            kinds = [kind for kind, _ in told[each.pk]]
+            kinds = [kind for kind, _ in became[each.pk]]
             assert [kind for kind in kinds if kind in FINAL] == ([each.state] if each.state in FINAL else [])
             assert not kinds or each.state not in FINAL or kinds[-1] == each.state
-            assert [number for kind, number in told[each.pk] if kind == "delivered"] == each.reached
+            assert [number for kind, number in became[each.pk] if kind == "delivered"] == each.reached
 
 
 @pytest.mark.slow
