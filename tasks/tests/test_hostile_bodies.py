@@ -22,13 +22,13 @@ PATHS = {
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
-    """Every operation of the API with a body: its method, path and the properties of the body."""
+    """Every operation of the API with a JSON body: its method, path and the properties of the body."""
     schema = SchemaGenerator().get_schema(request=None, public=True)
     described_bodies = []
     for path, methods in schema["paths"].items():
         for method, described in methods.items():
-            if content := described.get("requestBody", {}).get("content"):
-                body = _resolved(schema, content["application/json"]["schema"])
+            if content := described.get("requestBody", {}).get("content", {}).get("application/json"):
+                body = _resolved(schema, content["schema"])
                 described_bodies.append((method, path.removeprefix("/api/v1"), _properties(schema, body)))
     return described_bodies
 
