@@ -24,6 +24,7 @@ from taskproject.watch import facts
 from tasks import clock
 from tasks.actions import timekeeping
 from tasks.actions.tasks import recount_blockers, repair_blockers
+from tasks.actions.unanswered import recount_questions, repair_questions
 from tasks.events.settled import ids_at_a_time
 from tasks.models import Run, Task
 from tasks.transitions import Status
@@ -238,16 +239,19 @@ def _followers() -> Iterator[Finding]:
 
 
 def _counters(fix: bool) -> Iterator[Finding]:
-    wrong = recount_blockers()
+    yield _recounted("counters", "blocker counts", recount_blockers(), repair_blockers if fix else None)
+    yield _recounted("questions", "counts of open questions", recount_questions(), repair_questions if fix else None)
+
+
+def _recounted(
+    name: str, what: str, wrong: dict[str, tuple[int, int]], repair: Callable[[], list[str]] | None
+) -> Finding:
+    """What a recount found, and ``repair`` corrected."""
     if not wrong:
-        yield Finding("counters", Level.OK, "The blocker counts of all open tasks are correct.")
-        return
+        return Finding(name, Level.OK, f"The {what} of all open tasks are correct.")
     shown = ", ".join(f"{ref} ({stored}, is {right})" for ref, (stored, right) in list(wrong.items())[:SHOWN_REFS])
     more = f" and {len(wrong) - SHOWN_REFS} more" if len(wrong) > SHOWN_REFS else ""
-    if fix:
-        repaired = repair_blockers()
-        detail = f"Corrected the blocker counts of {counted(len(repaired), 'task')}: {shown}{more}."
-        yield Finding("counters", Level.NOTE, detail)
-    else:
-        detail = f"Wrong blocker counts: {shown}{more}; run `python manage.py doctor --fix`."
-        yield Finding("counters", Level.PROBLEM, detail)
+    if repair is not None:
+        corrected = counted(len(repair()), "task")
+        return Finding(name, Level.NOTE, f"Corrected the {what} of {corrected}: {shown}{more}.")
+    return Finding(name, Level.PROBLEM, f"Wrong {what}: {shown}{more}; run `python manage.py doctor --fix`.")

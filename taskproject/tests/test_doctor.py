@@ -52,7 +52,7 @@ def test_doctor_of_a_running_installation_finds_all_well(cast):
     code, findings = doctor()
     assert code == 0
     examined = ["configuration", "channels", "limits", "database", "migrations"]
-    names = [*examined, "servers", "engine", "stream", "followers", "counters"]
+    names = [*examined, "servers", "engine", "stream", "followers", "counters", "questions"]
     assert {name: level for name, (level, _) in findings.items()} == dict.fromkeys(names, "ok")
 
 
@@ -119,6 +119,17 @@ def test_doctor_names_wrong_counters_and_repairs_them_on_request(cast, new_task)
         (free.ref, "task.unblocked"),
     }
     assert doctor()[1]["counters"][0] == "ok"
+
+
+def test_doctor_recounts_open_questions(cast, new_task):
+    task = new_task()
+    Task.objects.filter(pk=task.pk).update(open_questions=2)
+    code, findings = doctor()
+    assert (code, findings["questions"][0]) == (1, "problem")
+    assert f"{task.ref} (2, is 0)" in findings["questions"][1]
+    assert doctor("--fix")[1]["questions"][0] == "note"
+    assert Task.objects.get(pk=task.pk).open_questions == 0
+    assert doctor()[1]["questions"][0] == "ok"
 
 
 def test_doctor_without_a_database_says_so_in_one_line(monkeypatch):
