@@ -9,13 +9,16 @@ import hmac
 import re
 import secrets
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.urls import reverse
 
 from tasks import clock
 from tasks.models import Question, QuestionLink
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 _TOKEN = re.compile(r"([0-9]{1,18})-([0-9a-f]{64})", re.ASCII)
 _PURPOSE: Final = b"tasks.links.question"
@@ -51,7 +54,7 @@ def read_link(token: str) -> QuestionLink | None:
         return None
     link = (
         QuestionLink.objects.filter(pk=int(match[1]), revoked_at=None)
-        .select_related("user__agent", "question__run__agent", "question__task__project")
+        .select_related("user__agent", "question__run__agent", "question__task__project", "question__project")
         .first()
     )
     if link is None or not hmac.compare_digest(_code(link.pk, link.nonce), match[2]):
@@ -65,6 +68,11 @@ def use_link(link: QuestionLink, *, at: datetime) -> bool:
     return unused.update(used_at=at) == 1
 
 
+def open_links(user: int) -> "QuerySet[QuestionLink]":
+    """The links of ``user`` that still answer something."""
+    return QuestionLink.objects.filter(user=user, used_at=None, revoked_at=None, question__ended_at=None)
+
+
 def revoke_links(user: int) -> int:
-    """Revoke the links of ``user`` that were not used; returns how many."""
-    return QuestionLink.objects.filter(user=user, used_at=None, revoked_at=None).update(revoked_at=clock.now())
+    """Revoke those; returns how many."""
+    return open_links(user).update(revoked_at=clock.now())

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from messaging.models import Email, NotificationKind
 from messaging.notifications.choices import Ways, change_choices, read_zone, times_of, ways_of
 from taskproject.errors import DomainError, Invalid
+from tasks.links import open_links, revoke_links
 
 
 @dataclass
@@ -35,6 +36,8 @@ def notification_settings(request: HttpRequest) -> HttpResponse:
     assert isinstance(user, User)
     if request.method != "POST":
         return render(request, "messaging/settings.html", _context(user, ways_of(user), _times_shown(user)))
+    if request.POST.get("do") == "revoke":
+        return _revoked(request, user)
     ways = _posted_ways(request.POST)
     try:
         change_choices(user=user, ways=ways, times=_posted_times(request.POST))
@@ -43,6 +46,12 @@ def notification_settings(request: HttpRequest) -> HttpResponse:
         context = _context(user, ways, shown | {"urgent_anyway": "urgent_anyway" in request.POST})
         return render(request, "messaging/settings.html", context | {"problem": error.detail}, status=400)
     messages.success(request, "Saved. It counts from now on; what you were told before stays.")
+    return HttpResponseRedirect(reverse("notification_settings"))
+
+
+def _revoked(request: HttpRequest, user: User) -> HttpResponse:
+    revoke_links(user.pk)
+    messages.success(request, "The links to questions in the e-mails that you have are no longer valid.")
     return HttpResponseRedirect(reverse("notification_settings"))
 
 
@@ -56,6 +65,7 @@ def _context(user: User, ways: dict[NotificationKind, Ways], times: dict[str, An
         "zones": sorted(available_timezones()),
         "server_zone": settings.TIME_ZONE,
         "address": user.email,
+        "has_links": open_links(user.pk).exists(),
         "times": times,
     }
 

@@ -15,7 +15,8 @@ from messaging.mail.addresses import EVERYTHING, read_unsubscribe, unsubscribe_p
 from messaging.models import Email, Mail, Notification, NotificationKind
 from messaging.notifications.choices import DEFAULTS, Ways, change_choices, ways_of
 from messaging.notifications.reading import read_notifications
-from tasks.actions import assignments, projects
+from tasks.actions import assignments, claims, projects
+from tasks.actions.questions import answer_question, ask_run
 from tasks.actions.tasks import delete_task
 from tasks.tests.fake_clock import fake_clock  # noqa: F401 - a fixture
 from tasks.tests.test_markdown import HOSTILE
@@ -182,6 +183,32 @@ def test_address_with_a_line_break_makes_no_further_recipient(assign, hugo, cast
     assign()
     assert sending.send_due() == 0
     assert (states(), outbox.outbox) == (["dropped"], [])
+
+
+def test_mail_of_a_question_answers_it_by_its_link_and_comes_only_while_it_is_open(cast, hugo, new_task, notified):
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task("Rotate the keys"))
+    notified()
+
+    def ask(prompt):
+        (question,) = ask_run(actor=cast.atlas.user, run_id=run.pk, prompt=prompt, to="hugo").questions
+        notified()
+        return question
+
+    question = ask("Which <b>key</b>?\r\nBcc: all@example.org\r\nhttps://evil.example/")
+    assert sending.send_due() == 1
+    sent = parsed()
+    assert (sent["Subject"], sent["Bcc"]) == ("atlas asks you about OPS-1.", None)
+    text, html = (part.get_content() for part in sent.iter_parts())
+    assert "Which &lt;b&gt;key&lt;/b&gt;?" in html
+    assert "https://evil" not in text + html
+    [address] = re.findall(r"https://tasks\.example\.org(/q/\S+)", text)
+    assert f'href="https://tasks.example.org{address}"' in html
+    assert Client(enforce_csrf_checks=True).post(address, {"value": "The old one"}).status_code == 200
+    question.refresh_from_db()
+    assert (question.value, question.answered_by) == ("The old one", hugo)
+    answer_question(actor=cast.ada.user, question_id=ask("And this?").pk, value="x")
+    assert sending.send_due() == 0
+    assert Mail.objects.filter(state="dropped").get().reason.startswith("The question is no longer open")
 
 
 # -- what is dropped --------------------------------------------------------------------------------------------------

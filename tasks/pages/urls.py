@@ -20,6 +20,7 @@ from tasks.pages.messages import (
 )
 from tasks.pages.moves import moves
 from tasks.pages.policies import compare_policies
+from tasks.pages.question_link import question_link
 from tasks.pages.questions import answer_question, question, questions_of_task
 from tasks.pages.task import task
 from tasks.pages.tokens import tokens
@@ -46,6 +47,7 @@ urlpatterns = [
     path("invitations/", invitations, name="invitations"),
     path("agents/<str:slug>/tokens", tokens, name="agent_tokens"),
     path("agents/<str:slug>/sign_in_link", sign_in_link, name="sign_in_link"),
+    path("q/<str:token>", question_link, name="question_link"),
     path("first_sign_in/<str:uid>/<str:token>", first_sign_in, name="first_sign_in"),
     path("assignment/", compare_policies, name="compare_policies"),
     path("login/", LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True), name="login"),
