@@ -150,15 +150,18 @@ class MessagesReadView(View):
             wanted = self._by_ids(given["ids"])
         else:
             wanted = [(find_conversation(self.actor, given["conversation"]), given.get("up_to"))]
-        read = [{"conversation": one.name, "read_up_to": read_conversation(one, up_to=up_to)} for one, up_to in wanted]
+        read = [
+            {"conversation": conversation.name, "read_up_to": read_conversation(conversation, up_to=up_to)}
+            for conversation, up_to in wanted
+        ]
         return Response({"read": read, "unread": count_unread(self.actor)})
 
     def _by_ids(self, ids: list[int]) -> list[tuple[Conversation, int]]:
-        found = Message.objects.found_by(self.actor).to_show().in_bulk(set(ids))
-        if unknown := sorted(set(ids) - found.keys()):
+        messages = Message.objects.found_by(self.actor).to_show().in_bulk(set(ids))
+        if unknown := sorted(set(ids) - messages.keys()):
             shown = ", ".join(map(str, unknown[:10])) + (" and more" if len(unknown) > 10 else "")
             raise Invalid({"ids": f"There is no message {shown} that you may read."})
-        last = {conversation_of(self.actor, found[pk]): pk for pk in sorted(found)}
+        last = {conversation_of(self.actor, messages[pk]): pk for pk in sorted(messages)}
         return list(last.items())
 
 
@@ -171,10 +174,10 @@ def _limit(text: str | None) -> int:
 
 
 def _shown(row: Listed) -> dict[str, Any]:
-    one, last = row.conversation, row.last
+    conversation, last = row.conversation, row.last
     return {
-        "conversation": one.name,
-        "kind": "task" if one.task else "channel" if one.channel else "direct",
+        "conversation": conversation.name,
+        "kind": "task" if conversation.task else "channel" if conversation.channel else "direct",
         "title": title_of(row),
         "last": last
         and {"id": last.pk, "at": last.at, "author": last.author_name, "body": shortened(last.body, BODY_SHOWN)},

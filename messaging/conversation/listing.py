@@ -48,14 +48,14 @@ def conversations_of(
     it, and if there is any message; the channels of their projects; and everybody with whom they exchanged direct
     messages. The number of queries is fixed.
     """
-    found: list[_Found] = []
+    entries: list[_Found] = []
     if "task" in kinds:
-        found += _threads(user, after, limit + 1)
+        entries += _threads(user, after, limit + 1)
     if "channel" in kinds:
-        found += _channels(user)
+        entries += _channels(user)
     if "direct" in kinds:
-        found += _direct(user)
-    rest = sorted(one for one in found if after is None or one.place > after)
+        entries += _direct(user)
+    rest = sorted(entry for entry in entries if after is None or entry.place > after)
     page = rest[:limit]
     return _listed(user, page), page[-1].place if len(rest) > limit else None
 
@@ -106,9 +106,9 @@ def _direct(user: User) -> Iterable[_Found]:
     return [_Found((-last, f"@{partner}"), "direct", partner) for partner, last in newest.items()]
 
 
-def _listed(user: User, found: Sequence[_Found]) -> list[Listed]:
+def _listed(user: User, entries: Sequence[_Found]) -> list[Listed]:
     def keys(kind: str) -> list[int]:
-        return [one.key for one in found if one.kind == kind]
+        return [entry.key for entry in entries if entry.kind == kind]
 
     long = ("description", "result", "summary", "criteria", "last_failure")
     tasks = Task.objects.select_related("project").defer(*long).in_bulk(keys("task")) if keys("task") else {}
@@ -117,18 +117,18 @@ def _listed(user: User, found: Sequence[_Found]) -> list[Listed]:
     conversations = [
         Conversation(
             user,
-            task=tasks[one.key] if one.kind == "task" else None,
-            channel=channels[one.key] if one.kind == "channel" else None,
-            partner=partners[one.key] if one.kind == "direct" else None,
+            task=tasks[entry.key] if entry.kind == "task" else None,
+            channel=channels[entry.key] if entry.kind == "channel" else None,
+            partner=partners[entry.key] if entry.kind == "direct" else None,
         )
-        for one in found
+        for entry in entries
     ]
     unread = unread_of(user, conversations)
-    ids = {-one.place[0] for one in found} | {each.first for each in unread if each.first}
+    ids = {-entry.place[0] for entry in entries} | {each.first for each in unread if each.first}
     messages = Message.objects.to_show().in_bulk(ids)
     return [
-        Listed(conversation, messages.get(-one.place[0]), left, messages.get(left.first or 0))
-        for one, conversation, left in zip(found, conversations, unread, strict=True)
+        Listed(conversation, messages.get(-entry.place[0]), left, messages.get(left.first or 0))
+        for entry, conversation, left in zip(entries, conversations, unread, strict=True)
     ]
 
 
@@ -149,10 +149,12 @@ def place_of(cursor: str) -> Place:
 
 def title_of(row: Listed) -> str:
     """The title of the task, the name of the project, or the full name of the other, if there is one."""
-    one = row.conversation
-    if one.task is not None:
-        return one.task.title
-    if one.channel is not None:
-        return one.channel.name
-    agent = agent_of(one.partner)
-    return (agent.name if agent else one.partner and one.partner.get_full_name()) or name_of(one.partner)
+    conversation = row.conversation
+    if conversation.task is not None:
+        return conversation.task.title
+    if conversation.channel is not None:
+        return conversation.channel.name
+    agent = agent_of(conversation.partner)
+    return (agent.name if agent else conversation.partner and conversation.partner.get_full_name()) or name_of(
+        conversation.partner
+    )

@@ -73,8 +73,11 @@ def unread_of(user: User, conversations: Sequence[Conversation]) -> list[Unread]
     if not conversations:
         return []
     marks = _marks_of(user, conversations)
-    joined = _joined(user, [one.channel for one in conversations if one.channel and one not in marks])
-    projects = _projects_of(user) if any(one.partner for one in conversations) else None
+    joined = _joined(
+        user,
+        [conversation.channel for conversation in conversations if conversation.channel and conversation not in marks],
+    )
+    projects = _projects_of(user) if any(conversation.partner for conversation in conversations) else None
     parts, values = [], []
     for place, conversation in enumerate(conversations):
         where, params = _where(conversation, projects, joined)
@@ -83,7 +86,7 @@ def unread_of(user: User, conversations: Sequence[Conversation]) -> list[Unread]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts), values)
         counted = {place: (count, first) for place, count, first in cursor.fetchall()}
-    return [Unread(marks.get(one), *counted[place]) for place, one in enumerate(conversations)]
+    return [Unread(marks.get(conversation), *counted[place]) for place, conversation in enumerate(conversations)]
 
 
 def _where(
@@ -111,18 +114,18 @@ def _projects_of(user: User) -> list[int] | None:
 
 def _marks_of(user: User, conversations: Sequence[Conversation]) -> dict[Conversation, int]:
     """Up to which message ``user`` has read each of ``conversations``."""
-    tasks = [one.task.pk for one in conversations if one.task]
-    channels = [one.channel.pk for one in conversations if one.channel]
-    partners = [one.partner.pk for one in conversations if one.partner]
+    tasks = [conversation.task.pk for conversation in conversations if conversation.task]
+    channels = [conversation.channel.pk for conversation in conversations if conversation.channel]
+    partners = [conversation.partner.pk for conversation in conversations if conversation.partner]
     of_these = Q(task__in=tasks) | Q(channel__in=channels) | Q(partner__in=partners)
     rows = ReadMark.objects.filter(of_these, user=user).order_by()
     marks = {row[:3]: row[3] for row in rows.values_list("task", "channel", "partner", "up_to")}
-    found = {}
-    for one in conversations:
-        key = tuple(part and part.pk for part in (one.task, one.channel, one.partner))
+    marked = {}
+    for conversation in conversations:
+        key = tuple(part and part.pk for part in (conversation.task, conversation.channel, conversation.partner))
         if key in marks:
-            found[one] = marks[key]
-    return found
+            marked[conversation] = marks[key]
+    return marked
 
 
 def _joined(user: User, channels: Sequence[Project]) -> dict[int, datetime]:

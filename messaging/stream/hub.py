@@ -88,14 +88,14 @@ class Passing(Batch):
 class Follower:
     """One open stream. Batches wait here until its writer takes them; a stream that reads too slowly is given up.
 
-    ``signals``: which signals it asked for. ``told``: who is there, as it was last told, by project. ``typing``: what
+    ``signals``: which signals it asked for. ``here``: who is there, as it last heard, by project. ``typing``: what
     it signals by typing in a conversation, and until when that is kept.
     """
 
     visitor: Visitor
     narrowing: Narrowing
     signals: frozenset[str] = frozenset()
-    told: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    here: dict[int, tuple[str, ...]] = field(default_factory=dict)
     typing: dict[str, tuple[float, Typing | None]] = field(default_factory=dict)
     waiting: deque[Batch] = field(default_factory=deque)
     waiting_bytes: int = 0

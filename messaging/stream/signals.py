@@ -36,7 +36,7 @@ SIGNALS: Final = ("presence", "typing")
 GROUP: Final = "signals"
 #: How long a client shows that somebody is typing, after the last signal.
 TYPING_SECONDS: Final = 6
-#: Longer frames are not looked at, nor are more than these of one caller: at most so many at once, and then per second.
+#: Longer frames are not looked at, nor are more than these of one caller: this many at once, and then per second.
 MOST_CHARACTERS: Final = 500
 BURST: Final = 5
 PER_SECOND: Final = 2.0
@@ -220,11 +220,11 @@ class Signals:
             with suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), PRESENCE_SECONDS)
             wake.clear()
-            askers = [one for one in self._hub.followers if "presence" in one.signals]
+            askers = [follower for follower in self._hub.followers if "presence" in follower.signals]
             if not askers:
                 continue
             try:
-                keys, here = await self._hub.in_thread(_who_is_where, [one.visitor for one in askers])
+                keys, here = await self._hub.in_thread(_who_is_where, [follower.visitor for follower in askers])
             except (DatabaseError, InterfaceError):
                 # The listener reports an outage.
                 continue
@@ -250,6 +250,6 @@ def _tell(follower: "Follower", keys: dict[int, dict[int, str]], here: dict[int,
     for project, key in keys.get(visitor.user_id, {}).items():
         if (visitor.projects is not None and project not in visitor.projects) or wanted not in (None, key):
             continue
-        if follower.told.get(project) != here[project]:
-            follower.told[project] = here[project]
+        if follower.here.get(project) != here[project]:
+            follower.here[project] = here[project]
             follower.pass_on(dumps({"type": "presence", "project": key, "here": here[project]}).decode())

@@ -216,3 +216,15 @@ def test_list_of_ten_thousand_messages_in_a_thousand_conversations_is_bounded(ap
     assert [row["unread"] for row in answer["results"][:101]] == [10] * 100 + [100]
     assert answer["results"][150]["unread"] in (8, 9)
     assert not Mention.objects.exists()
+
+
+def test_names_that_no_database_takes_are_refused(api, cast, subtests):
+    for path in (
+        "/messages?with=%00",
+        "/conversations?conversation=@%00",
+        "/members?q=%00",
+        "/tasks?project=OPS&project=%00",
+        "/events?project=%00",
+    ):
+        with subtests.test(path=path):
+            assert api.hugo.get(path).status_code == 400

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from taskproject.api.pagination import CursorPagination
 from taskproject.errors import Invalid, NotPermitted, unknown_name
 from taskproject.reach import reach_of
+from taskproject.strict_json import unstorable
 
 LIST_QUERY_NAMES = ("limit", "cursor", "ordering")
 
@@ -40,6 +41,9 @@ class View(GenericAPIView):
         for name in request.query_params:
             if name not in self.query_names:
                 raise Invalid({name: unknown_name(name, sorted(self.query_names), what="parameter")})
+            for value in request.query_params.getlist(name):
+                if problem := unstorable(value):
+                    raise Invalid({name: problem})
 
     def read(self, serializer: type[serializers.Serializer]) -> Any:
         """The body, validated by ``serializer``. Raises DRF's ``ValidationError`` with the fields."""

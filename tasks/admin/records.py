@@ -1,4 +1,4 @@
-"""Runs, reviews and events as read-only lists; the verbs write them, and nobody edits them."""
+"""Runs, reviews, messages and events as read-only lists; the verbs write them, and nobody edits them."""
 
 from typing import Any
 
@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from taskproject.errors import shortened
 from tasks.admin.columns import progress_bar, when
 from tasks.admin.filters import NameFilter, ProjectFilter
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import PUBLIC, ReadOnlyAdmin, managed_agents, managed_projects
 from tasks.events.kinds import CATALOGUE
 from tasks.events.words import sentence
-from tasks.models import Event, Project, Review, Run, RunStatus, Task, Verdict
+from tasks.models import Event, Message, Project, Review, Run, RunStatus, Task, Verdict
 from tasks.refs import parse_ref, ref_of
 
 
@@ -215,3 +216,35 @@ class EventAdmin(RecordAdmin):
     @admin.display(description="By")
     def by(self, event: Event) -> str:
         return event.actor_name or "the engine"
+
+
+@admin.register(Message)
+class MessageAdmin(RecordAdmin):
+    """What was said in threads and channels. Direct messages are for their two participants alone: nobody else reads
+    them, superusers included.
+    """
+
+    ordering = ("-id",)
+    list_filter = (ProjectFilter,)
+    list_display = ("at_", "where", "author_name", "kind", "state", "said")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(to__isnull=True).select_related("project", "task")
+
+    def of_task(self, queryset: QuerySet[Any], project: Project, number: int) -> QuerySet[Any]:
+        return queryset.filter(task__project=project, task__number=number)
+
+    @admin.display(description="At")
+    def at_(self, message: Message) -> SafeString | str:
+        return when(message.at)
+
+    @admin.display(description="In")
+    def where(self, message: Message) -> SafeString | str:
+        if message.task is None:
+            return message.project.key
+        message.task.project = message.project
+        return link_to_task(message.task)
+
+    @admin.display(description="Message")
+    def said(self, message: Message) -> str:
+        return shortened(message.body, 200)

@@ -22,7 +22,7 @@ def read_comments(value: Any) -> tuple[list[PlannedComment], list[str]]:
     if not isinstance(value, list):
         return [], ["Left out: must be a list of objects with author, at and body."]
     notes: dict[str, None] = {}
-    found: dict[str, PlannedComment] = {}
+    comments: dict[str, PlannedComment] = {}
     if len(value) > MOST:
         notes[f"Left out: all after the first {MOST:,} comments."] = None
     for item in value[:MOST]:
@@ -31,9 +31,9 @@ def read_comments(value: Any) -> tuple[list[PlannedComment], list[str]]:
         except Wrong as error:
             notes[f"Left out a comment: {error}"] = None
         else:
-            found.setdefault(comment.external_id, comment)
+            comments.setdefault(comment.external_id, comment)
     # Stable: what has no time, or the same, stays in the order of the file.
-    return sorted(found.values(), key=lambda comment: comment.at.timestamp() if comment.at else 0.0), list(notes)
+    return sorted(comments.values(), key=lambda comment: comment.at.timestamp() if comment.at else 0.0), list(notes)
 
 
 def _read(item: Any, notes: dict[str, None]) -> PlannedComment:
@@ -55,7 +55,7 @@ def _read(item: Any, notes: dict[str, None]) -> PlannedComment:
         at = None
     if at is None:
         notes["A comment without a time counts as written now."] = None
-    # Not by the source's id: some trackers number comments anew in each copy.
+    # Not by the source's id: some trackers give comments new numbers in each copy.
     digest = hashlib.sha256(f"{author}\0{at.isoformat() if at else ''}\0{body}".encode()).hexdigest()[:32]
     if len(body) > BODY_LENGTH:
         notes[f"A comment of more than {BODY_LENGTH:,} characters is cut."] = None

@@ -53,8 +53,8 @@ def test_import_again_brings_only_new_comments_whatever_became_of_the_task(cast)
     assert (thread(), Event.objects.count()) == (["1"], events)
     post_message(actor=cast.ada.user, task=Task.objects.get(), body="ours")
     assert load(cast, said("1"), said("2", at="2026-05-03T10:00:00Z")).comments == 1
-    told = Event.objects.order_by("-pk")[0]
-    assert (told.kind, told.data) == ("task.comments_imported", {"source": "beads", "comments": 1})
+    event = Event.objects.order_by("-pk")[0]
+    assert (event.kind, event.data) == ("task.comments_imported", {"source": "beads", "comments": 1})
     # Changed here, so the file no longer does; what was said there comes in all the same.
     Task.objects.update(status="cancelled")
     report = load(cast, said("1"), said("3", at="2026-05-04T10:00:00Z"), title="Another")
@@ -67,8 +67,8 @@ def test_import_again_brings_only_new_comments_whatever_became_of_the_task(cast)
 def test_changed_task_has_one_event_that_counts_its_new_comments(cast):
     load(cast, said("1"))
     load(cast, said("1"), said("2"), title="Another")
-    told = Event.objects.order_by("-pk")[0]
-    assert (told.kind, told.data["fields"], told.data["comments"]) == ("task.reimported", ["title"], 1)
+    event = Event.objects.order_by("-pk")[0]
+    assert (event.kind, event.data["fields"], event.data["comments"]) == ("task.reimported", ["title"], 1)
 
 
 def test_dry_run_counts_and_writes_nothing(cast):

@@ -107,12 +107,15 @@ def test_direct_message_is_for_the_two_alone_in_every_place(api, cast, client):
         ):
             assert getattr(calls, method)(path, body).status_code == 404
     for user in (cast.ada.user, cast.atlas.user):
-        told = [event for event in read_events(user=user, limit=1000)[0] if event.kind == "message.posted"]
-        assert [event.data["body"] for event in told] == ["Between us", "Yes"]
+        posted = [event for event in read_events(user=user, limit=1000)[0] if event.kind == "message.posted"]
+        assert [event.data["body"] for event in posted] == ["Between us", "Yes"]
     assert all(event.recipient_id for event in events if event.kind == "message.posted")
-    client.force_login(cast.root)
-    for path in ("/admin/tasks/event/", "/admin/tasks/message/"):
-        assert b"Between us" not in client.get(path).content
+    post_in_channel(actor=cast.ada.user, project=cast.ops, body="For all")
+    for user, shown in ((cast.root, True), (cast.ada.user, True), (cast.mona.user, False)):
+        client.force_login(user)
+        for path in ("/admin/tasks/event/", "/admin/tasks/message/"):
+            assert b"Between us" not in client.get(path).content
+        assert (b"For all" in client.get("/admin/tasks/message/").content) is shown
 
 
 def test_direct_message_needs_a_shared_project_and_another_account(api, cast, subtests):
@@ -227,12 +230,12 @@ def test_edit_is_refused_to_others_late_too_often_and_of_what_was_delivered(api,
     late = api.hugo.patch(path, {"body": "late"})
     assert (late.status_code, late.json()["code"]) == (409, "too_late_to_edit")
     assert Message.objects.get().body == f"edit {MOST_EDITS - 1}"
-    told = post_message(actor=cast.hugo.user, task=new_task(), body="queued")
-    Message.objects.filter(pk=told.pk).update(kind="instruction", state="queued")
-    assert api.hugo.patch(f"/messages/{told.pk}", {"body": "still queued"}).status_code == 200
-    Message.objects.filter(pk=told.pk).update(state="delivered")
-    assert api.hugo.patch(f"/messages/{told.pk}", {"body": "x"}).json()["code"] == "too_late_to_edit"
-    assert Message.objects.get(pk=told.pk).body == "still queued"
+    instruction = post_message(actor=cast.hugo.user, task=new_task(), body="queued")
+    Message.objects.filter(pk=instruction.pk).update(kind="instruction", state="queued")
+    assert api.hugo.patch(f"/messages/{instruction.pk}", {"body": "still queued"}).status_code == 200
+    Message.objects.filter(pk=instruction.pk).update(state="delivered")
+    assert api.hugo.patch(f"/messages/{instruction.pk}", {"body": "x"}).json()["code"] == "too_late_to_edit"
+    assert Message.objects.get(pk=instruction.pk).body == "still queued"
 
 
 def test_reaction_is_one_emoji_once_and_can_be_taken_back(api, cast, subtests):
@@ -283,7 +286,7 @@ def test_mentions_are_members_of_the_project_outside_of_code(api, cast, new_task
 
 def test_members_are_offered_by_how_their_names_start(api, cast):
     def names(query, who="hugo"):
-        return [found["name"] for found in getattr(api, who).get(f"/members{query}").json()["results"]]
+        return [member["name"] for member in getattr(api, who).get(f"/members{query}").json()["results"]]
 
     assert names("") == ["ada", "atlas", "bert", "rita", "vera"]
     assert names("?q=A") == ["ada", "atlas"]

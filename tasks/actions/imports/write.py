@@ -242,8 +242,8 @@ class Writer:
 
     def _tell_of_comments(self, node: Node) -> None:
         """Of a task that is otherwise left as it is. What its dependencies did to it is an event of its own already."""
-        told = self.around.get(node.row.pk)
-        if told is None:
+        known = self.around.get(node.row.pk)
+        if known is None:
             self.around[node.row.pk] = event(
                 kinds.TASK_COMMENTS_IMPORTED,
                 at=self.now,

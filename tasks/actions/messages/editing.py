@@ -54,8 +54,8 @@ def edit_message(*, actor: "User", message: Message, body: str) -> Message:
         raise TooLateToEdit("It has been delivered.", "Write another one.")
     MessageEdit.objects.create(message=message, body=message.body, at=now)
     message.body, message.edited_at = body, now
-    told = set_mentions(message, by=actor, before=before)
-    mentions: dict[str, Any] = {"mentions": told} if told else {}
+    new_names = set_mentions(message, by=actor, before=before)
+    mentions: dict[str, Any] = {"mentions": new_names} if new_names else {}
     record(_event_of(kinds.MESSAGE_EDITED, message, actor, now, body=shortened(body, BODY_IN_EVENT), **mentions))
     return message
 

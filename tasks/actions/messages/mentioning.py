@@ -22,8 +22,8 @@ def members_named(project: Project, text: str) -> "dict[int, User]":
     members = Membership.objects.filter(project=project, user__is_active=True).select_related("user__agent")
     by_slug = Q(user__agent__slug__in=names)
     by_username = Q(user__agent__isnull=True, username__in=names)
-    found = members.annotate(username=Lower("user__username")).filter(by_slug | by_username)
-    by_name = {name_of(membership.user).lower(): membership.user for membership in found}
+    memberships = members.annotate(username=Lower("user__username")).filter(by_slug | by_username)
+    by_name = {name_of(membership.user).lower(): membership.user for membership in memberships}
     named = (next((by_name[name] for name in mark if name in by_name), None) for mark in marks)
     return {user.pk: user for user in named if user is not None}
 
