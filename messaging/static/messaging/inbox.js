@@ -114,7 +114,8 @@ setInterval(() => document.hidden || ask(), LOOK_EVERY);
 onSent((result, form) => {
   const item = form.closest("[data-item]");
   if (!result.done) return;
-  if (form.dataset.aside !== undefined) undoable.push(item.dataset.item);
+  // By its id: the item may have gone meanwhile.
+  if (form.dataset.aside !== undefined) undoable.push(form.elements.namedItem("id").value);
   form.reset();
   for (const details of item?.querySelectorAll("details[open]") ?? []) details.open = false;
   if (item && item.contains(document.activeElement)) item.focus({ preventScroll: true });
