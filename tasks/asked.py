@@ -87,14 +87,14 @@ def answers_for(runs: Sequence[Run]) -> Mapping[UUID, list[dict[str, Any]]]:
 
     One query for all of them, and none for what a first run starts with.
     """
-    found: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    by_run: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
     by_task = {run.task_id: run for run in runs if _may_have_asked(run)}
     if not by_task:
-        return found
+        return by_run
     rows = Question.objects.to_show().filter(task__in=by_task, state__in=ANSWERED).order_by("ended_at", "pk")
     for question in rows:
-        found[by_task[question.task_id].pk].append(answer_in_context(question))
-    return defaultdict(list, {pk: answers[-ANSWERS_SHOWN:] for pk, answers in found.items()})
+        by_run[by_task[question.task_id].pk].append(answer_in_context(question))
+    return defaultdict(list, {pk: answers[-ANSWERS_SHOWN:] for pk, answers in by_run.items()})
 
 
 def _may_have_asked(run: Run) -> bool:

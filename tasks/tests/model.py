@@ -84,7 +84,7 @@ class Question:
     on_expiry: str = "keep"
     parked: bool = False
     over: bool = False
-    told: bool = False
+    is_told: bool = False
     state: str = "open"
     answer: tuple[str, str] | None = None
 
@@ -479,7 +479,7 @@ class World:
     def _expire(self, question: Question) -> None:
         task = self.tasks[question.task]
         if question.on_expiry in ("keep", "escalate"):
-            question.told = True
+            question.is_told = True
         elif question.on_expiry == "default":
             question.state = "defaulted"
             self._go_on(question)
@@ -520,7 +520,7 @@ class World:
                 self._give_back_pulled(task, run.agent)
             else:
                 self._move(task, "failed")
-        for key in sorted(key for key, each in self.questions.items() if each.over and not each.told):
+        for key in sorted(key for key, each in self.questions.items() if each.over and not each.is_told):
             if self.questions[key].state == "open":
                 self._expire(self.questions[key])
         return len(over)

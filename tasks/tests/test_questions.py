@@ -162,8 +162,8 @@ def test_end_without_an_answer_is_told_unless_the_run_took_it_back(cast, held):
     mine, theirs = ask(run, questions=[{"prompt": "One?"}, {"prompt": "Two?"}])
     withdraw_question(actor=cast.atlas.user, question_id=mine.pk)
     withdraw_question(actor=cast.ada.user, question_id=theirs.pk, note="No need.")
-    [one] = told(run)
-    assert (one["question"], one["state"], one["value"], one["body"]) == (theirs.pk, "withdrawn", None, "No need.")
+    [only] = told(run)
+    assert (only["question"], only["state"], only["value"], only["body"]) == (theirs.pk, "withdrawn", None, "No need.")
 
 
 def test_ask_after_a_stop_is_refused(cast, held):
@@ -194,13 +194,13 @@ def test_answer_after_the_run_ended_is_in_the_next_runs_context(cast, held):
 def test_waiting_task_goes_on_with_its_last_answer_only(cast, held):
     run = held()
     [before] = ask(run)
-    one, two = ask(run, questions=[{"prompt": "One?"}, {"prompt": "Two?"}], park=True)
-    assert task_of(one).open_questions == 3
+    only, two = ask(run, questions=[{"prompt": "One?"}, {"prompt": "Two?"}], park=True)
+    assert task_of(only).open_questions == 3
     answer(cast.hugo, two)
-    withdraw_question(actor=cast.atlas.user, question_id=one.pk)
-    assert (task_of(one).status, task_of(one).open_questions) == (Status.WAITING, 1)
+    withdraw_question(actor=cast.atlas.user, question_id=only.pk)
+    assert (task_of(only).status, task_of(only).open_questions) == (Status.WAITING, 1)
     answer(cast.hugo, before)
-    assert task_of(one).status == Status.NOT_STARTED
+    assert task_of(only).status == Status.NOT_STARTED
     assert_invariants()
 
 
@@ -229,9 +229,9 @@ def test_answer_wrong_value_changes_nothing(cast, held):
 
 def test_answer_many_each_has_its_own_outcome(cast, held):
     parts = [{"prompt": "One?"}, {"prompt": "Two?", "kind": "confirm"}, {"prompt": "Three?"}]
-    one, two, three = ask(held(), questions=parts)
+    only, two, three = ask(held(), questions=parts)
     items = [
-        {"question_id": one.pk, "value": "x"},
+        {"question_id": only.pk, "value": "x"},
         {"question_id": two.pk, "value": "x"},
         {"question_id": 0, "value": "x"},
         {"question_id": three.pk, "value": "y", "note": "n"},
@@ -358,7 +358,7 @@ def test_ask_same_key_is_the_same_question(cast, held):
     again = held(task_of(question))
     asked = ask_run(actor=cast.atlas.user, run_id=again.pk, prompt="Which key?", dedupe_key="key", park=True)
     assert ([each.value for each in asked.questions], asked.run.status) == (["The old one"], "active")
-    # What was taken back is asked anew.
+    # What was taken back is asked again.
     [other] = ask(again, dedupe_key="other")
     withdraw_question(actor=cast.atlas.user, question_id=other.pk)
     assert ask(again, dedupe_key="other") != [other]

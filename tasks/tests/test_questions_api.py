@@ -47,8 +47,8 @@ def test_ask_and_answer_over_the_api_from_end_to_end(api, run):
         "value": ["Must be text."]
     }
     items = [{"id": where["id"], "value": "Here", "note": "Mind the step."}, {"id": sure["id"], "value": "yes"}]
-    one, other = api.ada.post("/questions/answer_many", {"answers": items}).json()["results"]
-    assert one["question"]["answered_by"] == "ada"
+    first, other = api.ada.post("/questions/answer_many", {"answers": items}).json()["results"]
+    assert first["question"]["answered_by"] == "ada"
     assert other["problem"]["code"] == "validation_error"
     refused = api.root.post(f"/questions/{where['id']}/answer", {"value": "There"})
     assert (refused.status_code, refused.json()["code"]) == (409, "already_answered")

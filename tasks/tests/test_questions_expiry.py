@@ -68,8 +68,8 @@ def test_keep_and_escalate_tell_anew_once_and_stay_answerable(cast, asked):
     kept, escalated = asked("keep", park=True), asked("escalate", park=True)
     assert engine.tick().unanswered == 2
     assert engine.tick().unanswered == 0
-    told = Event.objects.filter(kind__in=("question.expired", "question.escalated")).in_order()
-    assert [(event.kind, event.data["question"]) for event in told] == [
+    events = Event.objects.filter(kind__in=("question.expired", "question.escalated")).in_order()
+    assert [(event.kind, event.data["question"]) for event in events] == [
         ("question.expired", kept.pk),
         ("question.escalated", escalated.pk),
     ]

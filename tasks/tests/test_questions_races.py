@@ -58,8 +58,8 @@ def _ends(question):
 def test_two_answers_at_once_are_one_answer_and_one_refusal(cast, ask, park):
     for seed in range(MEETINGS):
         [question] = ask(park=park)
-        one, other = _answering(cast.hugo, question, "a"), _answering(cast.rita, question, "b")
-        codes = _codes(*at_once(one, other, seed=seed))
+        first, other = _answering(cast.hugo, question, "a"), _answering(cast.rita, question, "b")
+        codes = _codes(*at_once(first, other, seed=seed))
         assert sorted(codes, key=str) == [None, "already_answered"]
         question.refresh_from_db()
         assert question.value == ("a" if codes[0] is None else "b")

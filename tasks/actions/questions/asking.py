@@ -134,15 +134,15 @@ def _address(question: Question, to: str, project: Project, actor: "User") -> st
     members = Membership.objects.filter(project=project, user__is_active=True).exclude(user__agent__enabled=False)
     named = members.filter(Q(user__agent__slug=name) | Q(user__username=name)).select_related("user__agent")
     # A slug comes before a username: it is how members are called.
-    found = sorted(named, key=lambda member: getattr(getattr(member.user, "agent", None), "slug", "") != name)
-    if not found:
+    members_found = sorted(named, key=lambda member: getattr(getattr(member.user, "agent", None), "slug", "") != name)
+    if not members_found:
         slugs = members.working().order_by("user__username").values_list("user__agent__slug", "user__username")
         return unknown_name(name, [slug or username for slug, username in slugs], what=f"member of {project.key}")
-    if found[0].user_id in caller_of(actor):
+    if members_found[0].user_id in caller_of(actor):
         return "Nobody answers their own question; ask somebody else."
-    if found[0].role == Role.VIEWER:
+    if members_found[0].role == Role.VIEWER:
         return f"{name} only reads in {project.key} and may not answer."
-    question.to_user = found[0].user
+    question.to_user = members_found[0].user
     return None
 
 
@@ -275,18 +275,18 @@ def ask_run(
     park: bool = False,
     checkpoint: dict[str, Any] | None = None,
     ack: Sequence[str] | None = None,
-    **one: Any,
+    **question: Any,
 ) -> Asked:
-    """Ask people one to four ``questions``, or ``one`` by its fields: ``prompt``, ``kind``, ``options``, ``multi``,
-    ``strict``, ``schema``, ``default``, ``to``, ``urgency``.
+    """Ask people one to four ``questions``, or the one ``question`` by its fields: ``prompt``, ``kind``, ``options``,
+    ``multi``, ``strict``, ``schema``, ``default``, ``to``, ``urgency``.
 
     With ``park`` the run ends and its task waits, unless everything has its answer already, as may be with a
     ``dedupe_key`` that was used before. ``version`` binds them to what the task says now, ``artifact`` to one by its
     hash. ``ack`` as in ``heartbeat_run``. Raises ``LeaseLost``, ``StopRequested``, ``NotFound``, ``Invalid``,
     ``VersionMismatch``.
     """
-    assert set(one) <= _PARTS, one
-    given = {name: value for name, value in one.items() if value not in (None, "", False)}
+    assert set(question) <= _PARTS, question
+    given = {name: value for name, value in question.items() if value not in (None, "", False)}
     if questions is not None:
         if given:
             raise Invalid({next(iter(given)): "Give either questions or the fields of one at the top."})
@@ -295,7 +295,7 @@ def ask_run(
     elif not given.get("prompt"):
         raise Invalid({"prompt": QUESTION_PARTS[0].missing})
     # A default of false is one.
-    only = {**given, "default": one.get("default")}
+    only = {**given, "default": question.get("default")}
     parts: list[Mapping[str, Any]] = [only] if questions is None else list(questions)
     artifact = artifact.lower()
     ask = _Ask(
