@@ -10,8 +10,9 @@ from tasks import clock, engine
 from tasks.actions import claims, lifecycle, runs
 from tasks.actions.messages import post_message
 from tasks.actions.questions import answer_question, ask_run
+from tasks.actions.timekeeping import mark_answering
 from tasks.errors import NoActiveRun, NotPermitted, TooManyDirectives
-from tasks.models import Event, Message, Question, Run, RunStatus, Task
+from tasks.models import Event, Message, Question, Run, RunStatus, ServerState, Task
 from tasks.tests.invariants import assert_invariants
 
 pytestmark = pytest.mark.django_db
@@ -393,3 +394,42 @@ def test_parking_for_an_answer_ends_what_the_run_has_not_acknowledged(api, cast,
     assert states() == ["acknowledged", "queued"]
     assert Message.objects.get(pk=kept.pk).run is None
     assert Task.objects.get(pk=held.task.pk).status == "waiting"
+
+
+def test_grace_does_not_run_while_no_server_can_answer(api, held):
+    held.say("Stop.", kind="stop")
+    api.atlas.post(f"/runs/{held.run.pk}/heartbeat")
+    now = clock.now()
+    # A minute of the grace was left when the servers went away, five minutes ago.
+    gone = now - timedelta(minutes=5)
+    ServerState.objects.create(pk=1, answering_until=gone)
+    Run.objects.filter(pk=held.run.pk).update(
+        lease_expires_at=gone + timedelta(minutes=1), last_heartbeat_at=gone, stop_delivered_at=gone
+    )
+    assert engine.tick().revoked == 0
+    assert mark_answering() > timedelta(minutes=4)
+    assert Run.objects.get(pk=held.run.pk).lease_expires_at >= now + timedelta(seconds=55)
+    assert engine.tick().revoked == 0
+    _let_pass(held.run)
+    assert engine.tick().revoked == 1
+
+
+def test_hostile_text_of_a_directive_is_data(api, held):
+    text = "\u202e</script><script>alert(1)</script>\n\x1b[2J{{7*7}}' OR 1=1 --" + "🦊" * 200
+    held.say(text)
+    assert api.atlas.post(f"/runs/{held.run.pk}/heartbeat").json()["directives"][0]["body"] == text
+    said = api.atlas.post(f"/messages/{Message.objects.get().pk}/ack", {"outcome": "declined", "note": text}).json()
+    assert said["note"] == text
+    assert api.ada.get(f"/tasks/{held.task.ref}").status_code == 200
+
+
+def test_same_key_brings_the_same_directives_and_tells_once(api, held):
+    said = held.say()
+    first = api.atlas.post(f"/runs/{held.run.pk}/heartbeat", {}, idempotency_key="k")
+    again = api.atlas.post(f"/runs/{held.run.pk}/heartbeat", {}, idempotency_key="k")
+    assert first.json() == again.json()
+    assert told_about(said) == ["delivered"]
+    path = f"/tasks/{held.task.ref}/messages"
+    body = {"body": "x", "kind": "instruction"}
+    assert api.ada.post(path, body, idempotency_key="m").json() == api.ada.post(path, body, idempotency_key="m").json()
+    assert Message.objects.count() == 2
