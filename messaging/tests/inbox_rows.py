@@ -4,6 +4,8 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import F
+
 from tasks import clock
 from tasks.actions import claims, runs
 from tasks.models import Question, Run, Task
@@ -39,6 +41,7 @@ def asked(run: Run, *, ask: uuid.UUID | None = None, ago: timedelta = timedelta(
     given = {"prompt": "Which one first?", "kind": "choice", "options": OPTIONS} | fields
     if given["kind"] != "choice":
         given["options"] = []
+    Task.objects.filter(pk=run.task_id).update(open_questions=F("open_questions") + 1)
     return Question.objects.create(
         project=run.task.project, task=run.task, run=run, ask=ask or uuid.uuid4(), asked_at=clock.now() - ago, **given
     )

@@ -142,6 +142,22 @@ def test_two_who_answer_at_once_the_second_learns_who_was_first(open_page, cast,
     assert (question.value, question.answered_by) == ("Production", cast.hugo.user)
 
 
+def test_badge_of_a_card_opens_its_questions_and_they_are_answered_on_the_board(open_page, cast, new_task):
+    _, run = begun(cast, new_task)
+    first, second = asked(run), asked(run, kind="confirm", prompt="And then?")
+    tab = open_page("/", user=cast.hugo.user, width=360)
+    tab.assert_keyboard_reaches_all()
+    tab.page.click("text=2 questions")
+    tab.page.wait_for_selector("dialog[open] >> text=Which one first?")
+    tab.assert_contrast()
+    tab.page.click("dialog[open] >> text=Staging")
+    tab.page.wait_for_selector("dialog[open] >> text=Which one first?", state="detached")
+    tab.page.click("dialog[open] button:has-text('Yes')")
+    tab.page.wait_for_selector("dialog[open]", state="detached")
+    tab.page.wait_for_selector(".card-asks", state="detached")
+    assert [Question.objects.get(pk=each.pk).value for each in (first, second)] == ["Staging", True]
+
+
 def test_hostile_text_in_every_field_of_a_question_is_only_text(open_page, cast, new_task):
     evil = HOSTILE[0]
     task, run = begun(cast, new_task, title=evil)

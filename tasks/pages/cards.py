@@ -15,8 +15,8 @@ from tasks.transitions import OPEN, Status
 
 _FIELDS = (
     "project", "number", "title", "status", "priority", "due_at", "progress_percent", "progress_note",
-    "open_blockers", "on_hold", "deferred_until", "start_after", "last_failure", "attempts", "max_attempts",
-    "completed_at", "updated_at",
+    "open_blockers", "open_questions", "on_hold", "deferred_until", "start_after", "last_failure", "attempts",
+    "max_attempts", "completed_at", "updated_at",
 )  # fmt: skip
 
 

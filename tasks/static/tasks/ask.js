@@ -8,20 +8,16 @@ const dialog = document.querySelector("[data-questions-dialog]");
 const content = dialog?.querySelector("[data-questions-here]");
 
 function show(page, ref) {
-  const region = page.querySelector("[data-live='task-questions']");
-  const isOpen = region?.querySelector(".question.is-open") !== null;
-  if (!region || !isOpen) return dialog.close();
+  const open = page.querySelector(".task-questions");
+  if (!open) return dialog.close();
   dialog.querySelector("h2").textContent = `Questions about ${ref}`;
-  const shown = document.importNode(region, true);
-  // The board follows by itself; this is no region of it.
-  delete shown.dataset.live;
-  content.replaceChildren(...shown.children);
+  content.replaceChildren(document.importNode(open, true));
   localise(content);
   if (!dialog.open) dialog.showModal();
   return content.querySelector("[data-act], textarea, input:not([type=hidden]), select")?.focus();
 }
 
-async function open(link) {
+async function ask(link) {
   const { ref } = link.closest("[data-ref]").dataset;
   dialog.dataset.for = ref;
   try {
@@ -38,7 +34,7 @@ if (dialog) {
     const link = event.target.closest?.("a[data-questions]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
-    open(link);
+    ask(link);
   });
   dialog.addEventListener("close", () => {
     document.querySelector(`[data-ref="${CSS.escape(dialog.dataset.for)}"] a`)?.focus({ preventScroll: true });
