@@ -1,5 +1,7 @@
 """What happened to a task and what was said about it, as one flow, the newest first."""
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -72,9 +74,19 @@ def read_flow(
         if _is_more(events, end) or _is_more(messages, end):
             older = (end - _EPOCH) // _MICROSECOND
     shown = shown_messages(said, reader, now=now, may_write=may_write, read_up_to=read_up_to)
-    items: list[Entry | ShownMessage] = [*in_words(happened), *shown]
-    items.sort(key=lambda item: item.at, reverse=True)
-    return Flow(items, older)
+    happened.sort(key=lambda event: event.pk, reverse=True)
+    return Flow(_merged(in_words(happened), shown), older)
+
+
+def _merged(happened: Iterable[Entry], said: Iterable[ShownMessage]) -> list[Entry | ShownMessage]:
+    """Both in one row: events in their own order, which their times may contradict by moments, messages by time."""
+    items: list[Entry | ShownMessage] = []
+    waiting = deque(said)
+    for entry in happened:
+        while waiting and waiting[0].at > entry.at:
+            items.append(waiting.popleft())
+        items.append(entry)
+    return [*items, *waiting]
 
 
 def _latest(rows: QuerySet) -> list:

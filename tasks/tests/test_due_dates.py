@@ -7,7 +7,7 @@ import pytest
 from tasks import clock, engine
 from tasks.actions.lifecycle import cancel_task
 from tasks.actions.tasks import edit_task
-from tasks.events.words import read_timeline
+from tasks.flow import read_flow
 from tasks.models import Event, Task
 
 pytestmark = pytest.mark.django_db
@@ -23,13 +23,13 @@ def told(task: Task) -> list[str]:
     )
 
 
-def test_report_due_soon_within_a_day_reports_once_and_keeps_the_version(new_task):
+def test_report_due_soon_within_a_day_reports_once_and_keeps_the_version(new_task, cast):
     task = new_task(due_at=clock.now() + 3 * HOUR)
     assert engine.tick().due_soon == 1
     assert engine.tick().due_soon == 0
     assert told(task) == ["task.due_date_neared"]
     assert Task.objects.get(pk=task.pk).version == task.version
-    assert read_timeline(task)[0][0].what == "The due date is near"
+    assert read_flow(task, cast.ada.user, now=clock.now()).items[0].what == "The due date is near"
 
 
 def test_report_due_soon_far_away_ended_or_overdue_reports_nothing(cast, new_task):

@@ -14,7 +14,7 @@ from tasks.events import kinds
 from tasks.events.reading import Cursor, present_cursor, read_all
 from tasks.events.recording import event, record
 from tasks.events.settled import Settled
-from tasks.events.words import read_timeline
+from tasks.flow import read_flow
 from tasks.models import Event, Project, Task
 from tasks.tests.racing import at_once, in_thread
 from tasks.tests.sizes import FOLDED_SEEDS, FOLDED_VERBS
@@ -150,7 +150,7 @@ def test_release_and_claim_at_once_are_recorded_in_the_order_in_which_they_happe
         at_once(lambda: lifecycle.release_task(actor=cast.ada.user, task=task), claim, seed=turn)
     events, _ = read_all(Cursor(0), 1000)
     assert contradictions(events) == []
-    entries, _ = read_timeline(task)
+    entries = read_flow(task, cast.ada.user, now=clock.now()).items
     assert [entry.id for entry in entries] == sorted((entry.id for entry in entries), reverse=True)
 
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tasks import clock
 from tasks.actions import claims, lifecycle
 from tasks.actions.assignments import assign_task
 from tasks.actions.imports import Imported, PlanRefused, import_plan
 from tasks.actions.tasks import edit_task, recount_blockers
 from tasks.errors import NotPermitted
-from tasks.events.words import read_timeline
+from tasks.flow import read_flow
 from tasks.formats import beads, csv_table, json_list
 from tasks.models import Event, Task
 from tasks.tests.import_helpers import count_all_rows, everything_of
@@ -272,11 +273,11 @@ def test_import_hostile_text_comes_in_as_text_and_is_never_printed_raw(cast, loa
     assert all(str(problem).isprintable() for problem in refused.value.problems)
 
 
-def test_timeline_shows_imports_in_words(load):
+def test_timeline_shows_imports_in_words(load, cast):
     load([{"key": "a", "title": "A", "status": "completed"}])
     load([{"key": "a", "title": "A2", "status": "completed", "priority": "high"}])
     load([{"key": "a", "title": "A2", "status": "not_started", "priority": "high"}])
-    entries, _ = read_timeline(task("a"))
+    entries = read_flow(task("a"), cast.ada.user, now=clock.now()).items
     assert [(entry.who, entry.what, entry.status) for entry in entries] == [
         ("", "An import from json changed status", "not_started"),
         ("", "An import from json changed title, priority", ""),
