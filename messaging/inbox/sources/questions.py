@@ -28,7 +28,10 @@ class Questions(Source):
 
     def rows(self, reader: Reader) -> QuerySet:
         mine = Question.objects.open().answerable_by(reader.user)
-        asked_with = mine.filter(_same_people(), run=OuterRef("run"), ask=OuterRef("ask"), pk__lt=OuterRef("pk"))
+        # Of the same run and for the same people: whoever may answer this may answer those.
+        asked_with = Question.objects.open().filter(
+            _same_people(), run=OuterRef("run"), ask=OuterRef("ask"), pk__lt=OuterRef("pk")
+        )
         return mine.filter(~Exists(asked_with))
 
     def since(self) -> Any:
