@@ -100,7 +100,8 @@ class Tab:
     def _console(self, message: Any) -> None:
         # The test server speaks HTTP only; pages log that to the console and poll over HTTP instead.
         if message.type in ("error", "warning") and not message.text.startswith("WebSocket connection to"):
-            self.problems.append(f"console {message.type}: {message.text}")
+            where = message.location.get("url", "") if message.text.startswith("Failed to load") else ""
+            self.problems.append(f"console {message.type}: {message.text} {where}".rstrip())
 
     def _request(self, url: str) -> None:
         parts = urlsplit(url)
