@@ -23,15 +23,12 @@ def watchers_of(tasks: Collection[int]) -> dict[int, set[int]]:
     concerned = [
         Task.objects.filter(pk__in=tasks, created_by__isnull=False).order_by().values_list("pk", "created_by"),
         Assignment.objects.active().filter(task__in=tasks).order_by().values_list("task", "agent__user"),
-        Message.objects.filter(task__in=tasks, author__isnull=False)
-        .order_by()
-        .values_list("task", "author")
-        .distinct(),
-        Mention.objects.filter(message__task__in=tasks).order_by().values_list("message__task", "user").distinct(),
+        Message.objects.filter(task__in=tasks, author__isnull=False).order_by().values_list("task", "author"),
+        Mention.objects.filter(message__task__in=tasks).order_by().values_list("message__task", "user"),
     ]
-    for rows in concerned:
-        for task, user in rows:
-            watching[task].add(user)
+    first, *others = concerned
+    for task, user in first.union(*others):
+        watching[task].add(user)
     for task, user, is_watching in Watch.objects.filter(task__in=tasks).values_list("task", "user", "is_watching"):
         if is_watching:
             watching[task].add(user)
