@@ -6,6 +6,7 @@ import pytest
 
 from tasks import clock, engine
 from tasks.actions import claims, runs, timekeeping
+from tasks.actions.directives.delivery import deliver
 from tasks.actions.questions import answer_question, ask_run, expire_question, expiring_questions
 from tasks.errors import AlreadyAnswered, LeaseLost, QuestionEnded
 from tasks.models import Event, OnExpiry, Question, Run, ServerState, Task
@@ -108,6 +109,40 @@ def test_fail_of_a_run_that_has_ended_otherwise_ends_the_question_only(cast, ask
     assert engine.tick().unanswered == 1
     assert state_of(question) == ("failed", Status.NOT_STARTED)
     assert Task.objects.get(pk=question.task_id).attempts == 0
+    assert_invariants()
+
+
+def test_answers_to_what_else_was_asked_reach_whoever_takes_the_task_after_a_failed_wait(cast, new_task):
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task())
+    fails, other = (
+        ask_run(actor=cast.atlas.user, run_id=run.pk, prompt=prompt, park=park, **expiry).questions[0]
+        for prompt, park, expiry in (
+            ("In time?", False, {"expires_in_seconds": 60, "on_expiry": "fail"}),
+            ("And this?", True, {}),
+        )
+    )
+    let_pass(fails)
+    assert engine.tick().unanswered == 1
+    assert state_of(fails) == ("failed", Status.NOT_STARTED)
+    assert state_of(other) == ("open", Status.NOT_STARTED)
+    assert not other.is_parked, "nothing waits for it now"
+    Task.objects.update(deferred_until=None)
+    again = claims.claim_task(actor=cast.atlas.user, task=Task.objects.get(pk=run.task_id))
+    answer_question(actor=cast.hugo.user, question_id=other.pk, value="Yes")
+    again.refresh_from_db()
+    [told] = deliver([again], actor=cast.atlas.user)[again.pk]
+    assert (told["question"], told["value"]) == (other.pk, "Yes")
+    assert_invariants()
+
+
+def test_fail_of_an_earlier_runs_question_is_told_to_the_run_that_goes_on(cast, asked):
+    question = asked("fail")
+    runs.release_run(actor=cast.atlas.user, run_id=question.run_id)
+    run = claims.claim_task(actor=cast.atlas.user, task=Task.objects.get(pk=question.task_id))
+    assert engine.tick().unanswered == 1
+    run.refresh_from_db()
+    [told] = deliver([run], actor=cast.atlas.user)[run.pk]
+    assert (told["question"], told["state"]) == (question.pk, "failed")
     assert_invariants()
 
 

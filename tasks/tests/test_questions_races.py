@@ -114,3 +114,20 @@ def test_ask_beside_the_end_of_its_lease_is_either_before_or_refused(cast, new_t
         assert (code, expired) in ((None, False), ("lease_lost", True))
         assert Question.objects.filter(task=run.task_id).exists() == (code is None)
     assert_invariants()
+
+
+def test_answer_beside_the_next_claim_reaches_it_in_its_context_or_as_a_directive(cast, ask):
+    for seed in range(MEETINGS):
+        [question] = ask()
+        runs.release_run(actor=cast.atlas.user, run_id=question.run_id)
+        task = Task.objects.get(pk=question.task_id)
+        answered, run = at_once(
+            _answering(cast.hugo, question),
+            lambda task=task: claims.claim_task(actor=cast.atlas.user, task=task),
+            seed=seed,
+        )
+        assert _codes(answered, run) == [None, None]
+        run.refresh_from_db()
+        question.refresh_from_db()
+        assert question.ended_at < run.started_at or run.has_directives
+    assert_invariants()

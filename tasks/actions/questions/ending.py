@@ -29,6 +29,7 @@ from tasks.models import (
     Membership,
     Question,
     QuestionState,
+    Run,
     Task,
 )
 from tasks.questions import shown_value
@@ -101,7 +102,7 @@ def end_question(
     Raises ``LostRace`` if it has ended meanwhile.
     """
     active = active_run(question.task, lock=True)
-    task = load_task(question.task, lock=True)
+    task = load_locked(question.task, active)
     now = clock.now()
     changes = {"state": state, "value": value, "note": note, "answered_by": actor, "ended_at": now}
     if not Question.objects.open().filter(pk=question.pk).update(**changes):
@@ -116,6 +117,17 @@ def end_question(
         facts["value"] = shown_value(value)
     said = {name: fact for name, fact in (facts | {"note": note}).items() if fact not in (None, "")}
     record(about(kind, question, actor=actor, now=now, **said, **moved.facts), *moved.around)
+
+
+def load_locked(task: Task, active: Run | None) -> Task:
+    """``task``, locked after its ``active`` run.
+
+    Raises ``LostRace`` if a run began between the two: its holder must be told, too.
+    """
+    locked = load_task(task, lock=True)
+    if active is None and locked.status == Status.IN_PROGRESS:
+        raise LostRace
+    return locked
 
 
 def settle(task: Task, question: Question, *, row: str, actor: "User | None", now: datetime) -> Moved:

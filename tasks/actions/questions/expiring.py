@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from tasks import clock
+from tasks.actions.directives import queue
 from tasks.actions.funnel import (
     LostRace,
     active_run,
@@ -20,7 +21,7 @@ from tasks.actions.funnel import (
     stop,
 )
 from tasks.actions.questions.answering import supersede
-from tasks.actions.questions.ending import about, end_question, outdated, settle
+from tasks.actions.questions.ending import about, end_question, load_locked, outdated, settle
 from tasks.actions.runs import RETRY_BASE, RETRY_CAP
 from tasks.actions.timekeeping import ends_before
 from tasks.errors import NotFound
@@ -107,7 +108,9 @@ def _fail(question: Question) -> None:
         raise LostRace
     question.task = task
     if not waits and not goes_on:
-        settle(load_task(task, lock=True), question, row="withdraw", actor=None, now=now)
+        if active is not None:
+            queue.added(active)
+        settle(load_locked(task, active), question, row="withdraw", actor=None, now=now)
         record(about(kinds.QUESTION_EXPIRED, question, actor=None, now=now, on_expiry=question.on_expiry))
         return
     run = question.run
@@ -124,6 +127,8 @@ def _fail(question: Question) -> None:
     if again:
         until = now + backoff(attempts, base=RETRY_BASE, cap=RETRY_CAP)
         kept |= {"deferred_until": until, "open_questions": open_ones}
+        # The task waits for the others no more; whoever takes it next is told their answers.
+        Question.objects.open().filter(task=task).update(is_parked=False)
     # Those that others asked are answered for the next attempt, or withdrawn with the task.
     moved = move(task, "expire", target, held=held, actor=None, **kept)
     if again:
