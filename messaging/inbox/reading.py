@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 from django.contrib.auth.models import User
@@ -54,14 +54,18 @@ def read_place(text: str) -> Place:
             base64.urlsafe_b64decode(text[:1000] + "=" * (-len(text) % 4))
         )
         as_of, came_up = parse_datetime(now), parse_datetime(since)
+        is_known = source in SOURCES
     except (ValueError, TypeError, binascii.Error):
         raise refusal from None
     numbers = all(isinstance(number, int) and abs(number) < 2**62 for number in (score, key))
-    if not numbers or not isinstance(backward, bool) or source not in SOURCES:
-        raise refusal
-    if as_of is None or came_up is None or as_of.tzinfo is None or came_up.tzinfo is None:
+    if not numbers or not isinstance(backward, bool) or not is_known or not _is_ours(as_of) or not _is_ours(came_up):
         raise refusal
     return Place(as_of, Head(source, key, came_up, score), backward)
+
+
+def _is_ours(moment: datetime | None) -> TypeGuard[datetime]:
+    """Whether it is a moment far enough from the ends of time to count from it."""
+    return moment is not None and moment.tzinfo is not None and 1900 < moment.year < 9000
 
 
 @dataclass
@@ -180,6 +184,8 @@ def find_item(user: User, name: str) -> Item:
     key = source.key_of(reader, rest) if source is not None else None
     if source is not None and key is not None:
         for state in State:
-            for row in source.heads(reader, None, state, [key]):
-                return show(reader, [Head(*row)], state)[0]
+            heads = [Head(*row) for row in source.heads(reader, None, state, [key])]
+            # Gone if somebody did it between the two looks.
+            if items := show(reader, heads[:1], state):
+                return items[0]
     raise NotFound(f"Nothing called {name[:60]!r} is in your inbox.", "Somebody may have done it.")

@@ -1,5 +1,7 @@
 """The inbox over HTTP, and its page without any script."""
 
+import base64
+import json
 import re
 from datetime import timedelta
 
@@ -58,6 +60,12 @@ def test_list_by_kind_group_scope_and_in_pages(api, cast, new_task):
     assert api.ada.get("/inbox/count").json() == {"count": 3}
     for query in ("kind=failing", "group=x", "scope=x", "state=x", "limit=0", "limit=x", "cursor=x", "nothing=1"):
         assert api.ada.get(f"/inbox?{query}").status_code == 400, query
+    times = ("2026-11-26T10:00:00+00:00", "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "now", 5)
+    parts = [[now, False, 1, times[0], "failed", 1] for now in times[1:]]
+    parts += [[times[0], False, 1, times[0], source, 1] for source in ([], {}, "nothing", None)]
+    for made_up in parts:
+        cursor = base64.urlsafe_b64encode(json.dumps(made_up).encode()).decode()
+        assert api.ada.get(f"/inbox?cursor={cursor}").status_code == 400, made_up
 
 
 def test_snooze_archive_and_back(api, cast, new_task):
