@@ -24,7 +24,7 @@ from messaging.conversation.listing import (
     place_of,
     title_of,
 )
-from messaging.conversation.marks import mark_read
+from messaging.conversation.reading import read_conversation
 from taskproject.errors import DomainError, Invalid
 from tasks import clock
 from tasks.composing import Composer, composer_of
@@ -199,7 +199,7 @@ def _composer(user: User, current: Conversation) -> Composer | None:
 
 
 def _mark(request: HttpRequest, current: Conversation) -> HttpResponse:
-    mark_read(current, up_to=_number(request.POST.get("up_to", "")))
+    read_conversation(current, up_to=_number(request.POST.get("up_to", "")))
     return HttpResponseRedirect(reverse("conversation", args=[current.name]))
 
 

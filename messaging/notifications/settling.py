@@ -21,7 +21,7 @@ ENDING: Final = frozenset(
 
 def moot_questions(events: Sequence[Event]) -> list[int]:
     """The unread notifications (ids) of questions of which none is open any more, after ``events``."""
-    tasks = {event.task_id for event in events if event.kind in ENDING}
+    tasks = {event.task_id for event in events if event.kind in ENDING or _ends_some(event)}
     if not tasks:
         return []
     unread = Notification.objects.unread().filter(kind=NotificationKind.QUESTION_FOR_ME, task__in=tasks)
@@ -29,6 +29,11 @@ def moot_questions(events: Sequence[Event]) -> list[int]:
     ids = {pk for row in rows for pk in questions_of(row.event)}
     still_open = set(Question.objects.open().filter(pk__in=ids).values_list("pk", flat=True))
     return [row.pk for row in rows if still_open.isdisjoint(questions_of(row.event))]
+
+
+def _ends_some(event: Event) -> bool:
+    """Whether a task moved to where nobody needs the answers any more."""
+    return event.kind == kinds.TASK_STATUS_CHANGED and bool(event.data.get("questions"))
 
 
 def read_by_themselves(ids: Sequence[int], now: datetime) -> None:

@@ -11,6 +11,7 @@ from messaging.notifications.reading import count_unread
 from messaging.notifications.sentences import note, sentence
 from tasks import clock
 from tasks.actions import claims
+from tasks.actions.lifecycle import cancel_task
 from tasks.actions.questions import answer_question, ask_run, expire_question, expiring_questions, withdraw_question
 from tasks.models import Event, Question
 
@@ -66,6 +67,11 @@ def test_answer_is_told_to_the_agent_and_nobody_else_need_look_any_more(cast, as
     withdraw_question(actor=cast.atlas.user, question_id=third.pk)
     notified()
     assert count_unread(cast.ada.user) == 0
+    (fourth,), _ = ask(prompt="Four?")
+    cancel_task(actor=cast.ada.user, task=fourth.task)
+    notified()
+    left = Notification.objects.filter(kind="question_for_me", read_at=None)
+    assert not left.exists(), "the task was cancelled, and its question with it"
 
 
 def test_question_that_is_over_before_anybody_was_told_is_told_to_nobody(cast, ask, new_task, notified):
