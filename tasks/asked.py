@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Window
+from django.db.models.functions import RowNumber
+
 from tasks.models import Priority, Question, QuestionState, Run
 from tasks.permissions import agent_of
 
@@ -83,7 +86,7 @@ def answer_in_context(question: Question) -> dict[str, Any]:
 
 
 def answers_for(runs: Sequence[Run]) -> Mapping[UUID, list[dict[str, Any]]]:
-    """The answers for the context of each run (by id): what was asked about its task and answered, oldest first.
+    """The answers for the context of each run (by id): the latest to what was asked about its task, oldest first.
 
     One query for all of them, and none for what a first run starts with.
     """
@@ -91,10 +94,11 @@ def answers_for(runs: Sequence[Run]) -> Mapping[UUID, list[dict[str, Any]]]:
     by_task = {run.task_id: run for run in runs if _may_have_asked(run)}
     if not by_task:
         return by_run
-    rows = Question.objects.to_show().filter(task__in=by_task, state__in=ANSWERED).order_by("ended_at", "pk")
-    for question in rows:
+    place = Window(RowNumber(), partition_by="task", order_by=["-ended_at", "-pk"])
+    rows = Question.objects.to_show().filter(task__in=by_task, state__in=ANSWERED).annotate(place=place)
+    for question in rows.filter(place__lte=ANSWERS_SHOWN).order_by("ended_at", "pk"):
         by_run[by_task[question.task_id].pk].append(answer_in_context(question))
-    return defaultdict(list, {pk: answers[-ANSWERS_SHOWN:] for pk, answers in by_run.items()})
+    return by_run
 
 
 def _may_have_asked(run: Run) -> bool:
