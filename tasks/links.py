@@ -63,7 +63,9 @@ def read_link(token: str) -> QuestionLink | None:
 
 
 def use_link(link: QuestionLink, *, at: datetime) -> bool:
-    """Mark ``link`` as used; False if it was, or was revoked. Call it in the transaction of the answer."""
+    """Note that ``link`` has answered; False if it had, or was revoked. That it counts once is by its question, which
+    takes one answer.
+    """
     unused = QuestionLink.objects.filter(pk=link.pk, used_at=None, revoked_at=None)
     return unused.update(used_at=at) == 1
 

@@ -9,6 +9,8 @@ from tasks.questions.shapes import Shape
 VALUE = "value"
 #: The value of the choice "other…", whose text is in the field ``other``.
 OTHER_CHOICE, OTHER = "__other__", "other"
+#: Longer ones are no numbers that every reader keeps exact.
+LONGEST_NUMBER = 40
 
 
 def value_posted(question: Shape, data: Any) -> Any:
@@ -56,7 +58,9 @@ def _form(schema: Mapping[str, Any], data: Any) -> dict[str, Any]:
 
 
 def _number(typed: str, *, whole: bool) -> Any:
+    if len(typed) > LONGEST_NUMBER:
+        return typed
     try:
-        return int(typed[:20]) if whole or typed.lstrip("+-").isdecimal() else float(typed[:40])
+        return int(typed) if whole or typed.lstrip("+-").isdecimal() else float(typed)
     except ValueError:
         return typed

@@ -142,6 +142,12 @@ def test_value_posted_each_kind_read():
     read = posted(question("form", schema=FORM), "value.region=eu&value.count=3&value.share=0.5&value.why=")
     assert read == {"region": "eu", "count": 3, "share": 0.5, "dry": False}
     assert posted(question("form", schema=FORM), "value.count=three&value.dry=on") == {"count": "three", "dry": True}
+    long = "1" * 60
+    assert posted(question("form", schema=FORM), f"value.share={long}&value.count={long}") == {
+        "share": long,
+        "count": long,
+        "dry": False,
+    }
 
 
 def test_same_true_is_no_number():
