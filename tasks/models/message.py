@@ -118,6 +118,14 @@ class Message(models.Model):
             models.Index(fields=["to", "author", "id"], name="message_direct", condition=Q(to__isnull=False)),
             models.Index(fields=["author", "to", "id"], name="message_direct_sent", condition=Q(to__isnull=False)),
             models.Index(fields=["task", "id"], name="message_pending", condition=Q(state__in=PENDING)),
+            # For who has written since in a thread or channel, and whose instructions reached nobody.
+            models.Index(fields=["author", "task", "id"], name="message_said_in_task", condition=Q(task__isnull=False)),
+            models.Index(
+                fields=["author", "project", "id"],
+                name="message_said_in_channel",
+                condition=Q(task__isnull=True, to__isnull=True),
+            ),
+            models.Index(fields=["author"], name="message_undelivered", condition=Q(state="undelivered")),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models.lookups import IsNull
 
 from messaging.inbox import urgency
 from messaging.inbox.items import Action, Group, Head, Item
@@ -78,9 +79,11 @@ class DirectMessages(OfMessages):
     def rows(self, reader: Reader) -> QuerySet:
         me = reader.user
         read = ReadMark.objects.filter(user=me, partner=OuterRef("author"), up_to__gte=OuterRef("pk"))
-        later = Message.objects.filter(Q(author=OuterRef("author"), to=me) | Q(author=me, to=OuterRef("author")))
+        answered = Message.objects.filter(author=me, to=OuterRef("author"), pk__gt=OuterRef("pk"))
         received = Message.objects.filter(reader.where(Role.VIEWER), to=me, author__isnull=False, external_id="")
-        return received.filter(~Exists(read), ~Exists(later.filter(pk__gt=OuterRef("pk"))))
+        # The last of each, by one walk of an index: some agents answer thousands and mark none as read.
+        last = received.order_by().values("author").annotate(last=Max("pk")).values("last")
+        return Message.objects.filter(~Exists(read), ~Exists(answered), pk__in=last)
 
     def key_of(self, reader: Reader, rest: str) -> int | None:
         try:
@@ -116,15 +119,17 @@ class Mentions(OfMessages):
     def rows(self, reader: Reader) -> QuerySet:
         me = reader.user
         marks = ReadMark.objects.filter(user=me, up_to__gte=OuterRef("pk"))
-        read = Q(Exists(marks.filter(task=OuterRef("task")))) | Q(
-            Exists(marks.filter(channel=OuterRef("project"))), task__isnull=True
-        )
-        mine = Message.objects.filter(author=me, to__isnull=True, project=OuterRef("project"), pk__gt=OuterRef("pk"))
-        written = Q(Exists(mine.filter(task=OuterRef("task")))) | Q(
-            Exists(mine.filter(task__isnull=True)), task__isnull=True
+        mine = Message.objects.filter(author=me, to__isnull=True, pk__gt=OuterRef("pk"))
+        # Each by itself, without OR: so the planner joins them, whatever the number of mentions.
+        in_channel = IsNull(OuterRef("task"), True)
+        ended = (
+            marks.filter(task=OuterRef("task")),
+            marks.filter(in_channel, channel=OuterRef("project")),
+            mine.filter(task=OuterRef("task"), task__isnull=False),
+            mine.filter(in_channel, project=OuterRef("project"), task__isnull=True),
         )
         named = Message.objects.filter(reader.where(Role.VIEWER), mentions__user=me, to__isnull=True, external_id="")
-        return named.filter(~read, ~written).exclude(author=me)
+        return named.filter(*(~Exists(rows) for rows in ended)).exclude(author=me)
 
     def item(self, reader: Reader, head: Head, row: Message, task: Task | None) -> Item:
         who = name_of(row.author) or row.author_name
