@@ -4,10 +4,12 @@ Each page records what must never happen: console errors (which include content 
 exceptions, dialogs, requests to other hosts, 500 responses. Anything left in ``problems`` at the end fails the test.
 """
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,6 +78,22 @@ FOCUSED = """() => {
   return [e.dataset.stop ?? "", seen, e.outerHTML.slice(0, 80)];
 }"""
 
+#: What axe-core finds on the page as it is, a line for each element, which are few words of its HTML.
+#: ``rules``: only these.
+BREACHES = """async (rules) => {
+  const {violations} = await axe.run(document, {
+    resultTypes: ["violations"], preload: false, ...(rules ? {runOnly: {type: "rule", values: rules}} : {}),
+  });
+  return violations.flatMap(({id, impact, nodes}) => nodes.map((node) =>
+    `${impact} ${id}: ${node.html.slice(0, 160)} ${[...node.any, ...node.all, ...node.none].map((c) => c.message)}`));
+}"""
+
+
+@functools.cache
+def axe_core() -> str:
+    """The script of axe-core, which the package for Playwright carries."""
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text()
+
 
 @dataclass
 class Tab:
@@ -118,6 +136,26 @@ class Tab:
 
     def assert_contrast(self) -> None:
         assert self.page.evaluate(LOW_CONTRAST) == [], self.page.url
+
+    def assert_accessible(self) -> None:
+        """axe-core finds nothing, in both modes, in a wide and in a small window, with everything open.
+
+        What is dark differs only in its colours. The browser evaluates the script as its debugger would: no content
+        security policy is in its way.
+        """
+        page = self.page
+        page.evaluate("document.querySelectorAll('details:not([data-menu])').forEach((part) => { part.open = true })")
+        page.evaluate(axe_core())
+        breaches: dict[str, list[str]] = {}
+        for width in (1280, 360):
+            page.set_viewport_size({"width": width, "height": 800})
+            for mode, rules in (("light", None), ("dark", ["color-contrast"])):
+                page.emulate_media(color_scheme=mode, reduced_motion="reduce")
+                for breach in page.evaluate(BREACHES, rules):
+                    breaches.setdefault(breach, []).append(f"{mode} {width}")
+        assert not breaches, f"{page.url}:\n" + "\n".join(
+            f"{breach} ({', '.join(in_)})" for breach, in_ in breaches.items()
+        )
 
     def assert_keyboard_reaches_all(self) -> None:
         """Tab from the top of the page visits every control, the skip link first, each with a visible focus."""

@@ -1,0 +1,30 @@
+"""axe-core finds nothing on pages that are full, in both modes, wide and small."""
+
+import pytest
+
+from messaging.tests.everything import fill
+from tasks.links import question_path
+from tasks.models import Artifact, Question
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("this_machine")]
+
+TEXT = "Rotate the **keys** of [the server](https://example.org/), all of them"
+
+
+def test_pages_are_accessible(open_page, cast, new_task, subtests):
+    scene = fill(cast, new_task, TEXT)
+    diff, _, link, *_ = Artifact.objects.filter(run__number=2).values_list("pk", flat=True)
+    open_ones = Question.objects.filter(state="open", to_role="")
+    tab = open_page("/login/")
+    tab.assert_accessible()
+    tab = open_page("/agents/", user=cast.rita.user)
+    for path in (
+        "/", f"/tasks/{scene.judged.ref}", f"/tasks/{scene.asking.ref}", f"/tasks/{scene.judged.ref}/artifacts/{diff}",
+        f"/tasks/{scene.judged.ref}/artifacts/{link}", f"/questions/{open_ones[0].pk}",
+        *(question_path(question, cast.hugo.user.pk) for question in open_ones), "/messages/",
+        f"/messages/{scene.asking.ref}", "/inbox/", "/notifications/", "/notifications/settings/", "/agents/",
+        "/agents/atlas", "/reports/",
+    ):  # fmt: skip
+        with subtests.test(path):
+            tab.goto(path)
+            tab.assert_accessible()
