@@ -130,8 +130,8 @@ def test_answers_to_what_else_was_asked_reach_whoever_takes_the_task_after_a_fai
     again = claims.claim_task(actor=cast.atlas.user, task=Task.objects.get(pk=run.task_id))
     answer_question(actor=cast.hugo.user, question_id=other.pk, value="Yes")
     again.refresh_from_db()
-    [told] = deliver([again], actor=cast.atlas.user)[again.pk]
-    assert (told["question"], told["value"]) == (other.pk, "Yes")
+    [directive] = deliver([again], actor=cast.atlas.user)[again.pk]
+    assert (directive["question"], directive["value"]) == (other.pk, "Yes")
     assert_invariants()
 
 
@@ -141,8 +141,8 @@ def test_fail_of_an_earlier_runs_question_is_told_to_the_run_that_goes_on(cast, 
     run = claims.claim_task(actor=cast.atlas.user, task=Task.objects.get(pk=question.task_id))
     assert engine.tick().unanswered == 1
     run.refresh_from_db()
-    [told] = deliver([run], actor=cast.atlas.user)[run.pk]
-    assert (told["question"], told["state"]) == (question.pk, "failed")
+    [directive] = deliver([run], actor=cast.atlas.user)[run.pk]
+    assert (directive["question"], directive["state"]) == (question.pk, "failed")
     assert_invariants()
 
 
