@@ -87,6 +87,12 @@ def test_keyboard_alone_answers_archives_and_undoes(open_page, cast, new_task):
     assert (question.value, question.answered_by) == ("Staging", cast.ada.user)
     # The next item has the focus, so that the keyboard goes on from there.
     page.wait_for_selector(f"{ITEM.format('failed-OPS-2')}:focus")
+    # Undone at once, before the server has said that it is archived.
+    page.keyboard.press("e")
+    page.keyboard.press("u")
+    page.wait_for_selector("[data-toast] >> text=Back in the inbox")
+    page.wait_for_selector(f"{ITEM.format('failed-OPS-2')}:focus")
+    assert not PutAside.objects.exists()
     page.keyboard.press("e")
     page.wait_for_selector("text=Nothing needs you")
     page.wait_for_selector("[data-inbox-count='0']", state="attached")

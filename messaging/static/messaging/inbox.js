@@ -19,6 +19,9 @@ const region = () => document.querySelector("[data-live='inbox']");
 const items = () => [...region().querySelectorAll("[data-item]")];
 const current = () => document.activeElement?.closest?.("[data-item]") ?? null;
 const undoable = [];
+// Forms that put something aside and have no answer yet.
+const leaving = new Set();
+let undoNext = false;
 
 // --- Following ---
 
@@ -111,8 +114,14 @@ onEvents((events) => concernsInbox(events) && ask());
 onReset(ask);
 setInterval(() => document.hidden || ask(), LOOK_EVERY);
 
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.aside !== undefined) leaving.add(event.target);
+});
+
 onSent((result, form) => {
   const item = form.closest("[data-item]");
+  const undone = leaving.delete(form) && undoNext;
+  undoNext = undoNext && !undone;
   if (!result.done) return;
   // By its id: the item may have gone meanwhile.
   if (form.dataset.aside !== undefined) undoable.push(form.elements.namedItem("id").value);
@@ -121,6 +130,7 @@ onSent((result, form) => {
   if (item && item.contains(document.activeElement)) item.focus({ preventScroll: true });
   if (new URL(result.url).pathname === location.pathname) show(result.page);
   else ask();
+  if (undone) undo();
 });
 
 // --- Keyboard ---
@@ -148,6 +158,11 @@ function act(item, wanted) {
 }
 
 async function undo() {
+  // The last one may still be on its way: it is undone when it has arrived.
+  if (leaving.size) {
+    undoNext = true;
+    return undefined;
+  }
   const name = undoable.pop();
   if (!name) return say("There is nothing to undo.");
   const form = document.createElement("form");
