@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import TextChoices
 
 from messaging.inbox.urgency import level_of
-from tasks.models import Project, Task
+from tasks.models import Artifact, Project, Task
 
 if TYPE_CHECKING:
     from messaging.inbox.sources.source import Source
@@ -90,6 +90,8 @@ class Item:
     actions: list[Action] = field(default_factory=list)
     text: str = ""
     row: Any = None
+    #: What the run handed over for the review; names and addresses are untrusted.
+    artifacts: list[Artifact] = field(default_factory=list)
     #: The name of the conversation that it is part of.
     conversation: str = ""
     until: datetime | None = None

@@ -58,9 +58,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(_url(filters))
     page = read_inbox(user, sources=sources_of(group), scope=scope, state=state, place=place, limit=SHOWN)
     counts = count_items(user, scope=scope, state=state)
-    team = count_items(user, scope=Scope.TEAM) if scope is Scope.MINE and state is State.ACTIVE else {}
     reader = Reader(user, clock.now())
     leads = sees_all(user) or any(role is Role.MANAGER for role in reader.roles.values())
+    needs_reader = scope is Scope.MINE and state is State.ACTIVE
+    team = count_items(user, scope=Scope.TEAM) if leads and needs_reader else {}
     people = People(reader, (item.project.pk for item in page.items))
     context: dict[str, Any] = {
         "items": page.items,
@@ -71,7 +72,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "group_label": group.label if group else "",
         "scopes": [(each.value, each.label, _url(filters | {"scope": each.value})) for each in Scope] if leads else [],
         "scope": scope.value,
-        "team": _shown(team.values()) if leads and team else "",
+        "team": _shown(team.values()) if team else "",
+        # For the link at the top of the page, so that it need not count again.
+        "inbox_count": sum(counts.values()) if needs_reader else None,
         "states": [(each.value, each.label, _url(filters | {"state": each.value})) for each in State],
         "state": state.value,
         "here": _url(filters | {"place": request.GET.get("place", "")}),

@@ -71,6 +71,37 @@ def test_review_is_for_reviewers_and_never_for_its_author(cast, new_task):
     assert everything(cast) == {"ada": ["review-OPS-2"]}
 
 
+def test_review_leads_to_what_the_run_hands_over(cast, new_task, client):
+    task = new_task("Tidy up", review_required=True)
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    handed_over = [
+        {"name": "tidy.diff", "kind": "diff", "text": "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"},
+        {"name": "preview", "kind": "link", "url": "https://example.org/preview"},
+    ]
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="Tidy.", artifacts=handed_over)
+    in_review(cast, new_task)
+    client.force_login(cast.rita.user)
+    page = client.get("/inbox/").content.decode()
+    diff = run.artifacts.get(name="tidy.diff")
+    assert page.count("tidy.diff") == 1
+    assert f'href="/tasks/OPS-1/artifacts/{diff.pk}"' in page
+    assert 'href="https://example.org/preview"' in page
+
+
+@pytest.mark.parametrize(
+    ("who", "url", "counts"),
+    [("rita", "/inbox/", 1), ("ada", "/inbox/", 2), ("ada", "/inbox/?scope=team", 2)],
+    ids=["reviewer", "manager", "team"],
+)
+def test_page_counts_no_items_twice(cast, new_task, client, who, url, counts):
+    in_review(cast, new_task)
+    client.force_login(getattr(cast, who).user)
+    with CaptureQueriesContext(connection) as queries:
+        page = client.get(url).content.decode()
+    assert sum("SELECT 'question', COUNT" in query["sql"] for query in queries) == counts
+    assert f'data-inbox-count="{1 if who == "rita" else 0}"' in page
+
+
 def test_changes_requested_are_the_authors_until_they_start_again(cast, new_task):
     task = in_review(cast, new_task)
     reviews.request_changes(actor=cast.rita.user, task=task, note="Add a test.")
@@ -426,6 +457,14 @@ def test_direct_message_is_there_until_it_is_read_or_answered(cast):
     assert names(cast.hugo) == ["direct-atlas"]
     read_conversation(find_conversation(cast.atlas.user, "@rita"))
     assert names(cast.atlas) == []
+
+
+def test_reply_on_the_page_says_that_it_is_sent(cast, client):
+    post_direct(actor=cast.hugo.user, to=cast.ada.user, body="Are you there?")
+    client.force_login(cast.ada.user)
+    page = client.post("/messages/@hugo/write", {"body": "Yes.", "next": "/inbox/"}, follow=True)
+    assert (page.redirect_chain[-1][0], "Sent." in page.content.decode()) == ("/inbox/", True)
+    assert names(cast.ada) == []
 
 
 def test_mention_is_there_until_it_is_read_or_answered(cast, new_task):

@@ -32,8 +32,8 @@ from tasks.verbs.catalogue import ACK, POST_MESSAGE, WITHDRAW_MESSAGE
 FETCHED = "fetch"
 
 
-def _button(do: Callable[[HttpRequest, User, Any], None]) -> Callable[..., HttpResponse]:
-    """A view that does something with a message or conversation and leads back."""
+def _button(do: Callable[[HttpRequest, User, Any], None], done: str = "") -> Callable[..., HttpResponse]:
+    """A view that does something with a message or conversation and leads back, with the sentence ``done``."""
 
     @require_POST
     @login_required
@@ -50,6 +50,8 @@ def _button(do: Callable[[HttpRequest, User, Any], None]) -> Callable[..., HttpR
         else:
             if is_fetched:
                 return HttpResponse(status=204)
+            if done:
+                messages.success(request, done)
         return HttpResponseRedirect(_back(request))
 
     return view
@@ -118,7 +120,7 @@ def _withdraw(request: HttpRequest, user: User, pk: int) -> None:
     use(WITHDRAW_MESSAGE, actor=user, message=_message(user, pk), values={})
 
 
-write_message = _button(_write)
+write_message = _button(_write, "Sent.")
 edit_message_view = _button(_edit)
 react_to_message = _button(_react)
 ack_message_view = _button(_ack)

@@ -1,6 +1,8 @@
 """Results that wait for a verdict, and verdicts that sent work back."""
 
+from collections import defaultdict
 from typing import Any
+from uuid import UUID
 
 from django.db.models import DateTimeField, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -10,7 +12,7 @@ from messaging.inbox.people import People
 from messaging.inbox.reader import Reader
 from messaging.inbox.sources.source import OfTasks
 from tasks.events.recording import name_of
-from tasks.models import Assignment, Membership, Review, Role, Run, RunStatus, Task, Verdict
+from tasks.models import Artifact, Assignment, Membership, Review, Role, Run, RunStatus, Task, Verdict
 from tasks.transitions import Status
 from tasks.verbs import catalogue
 
@@ -50,9 +52,13 @@ class Reviews(OfTasks):
             .order_by(Coalesce("adopted_at", "ended_at"))
         )
         latest = {run.task_id: run for run in runs.only("task", "number", "agent", "summary")}
+        artifacts: dict[UUID, list[Artifact]] = defaultdict(list)
+        for artifact in Artifact.objects.filter(run__in=[run.pk for run in latest.values()]).listed():
+            artifacts[artifact.run_id].append(artifact)
         for item in items:
             run = latest.get(item.head.key)
             item.row = run
+            item.artifacts = artifacts[run.pk] if run else []
             item.why = f"{run.agent.slug} completed it and waits for a review." if run else "It waits for a review."
             item.text = (run.summary if run else "")[:SUMMARY_SHOWN]
             author = run.agent.user_id if run else None
