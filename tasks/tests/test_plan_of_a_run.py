@@ -93,6 +93,7 @@ def test_ended_run_keeps_its_plan_and_log(api, cast, new_task, client):
             "No. 1: owner: There is no such member; known are content, status, priority.",
         ),
         ({"plan": "x"}, "plan", "Must be a list."),
+        ({"plan": ["Read"]}, "plan", 'No. 1: Must be an object such as {"content": …}.'),
         (
             {"external_url": "javascript:alert(1)"},
             "external_url",

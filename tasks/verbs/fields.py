@@ -343,7 +343,8 @@ class Record(Field):
 
     def wrong(self, value: Any) -> str | None:
         if not isinstance(value, dict):
-            return "Must be an object."
+            first = next((part.name for part in self.parts if part.required), self.parts[0].name)
+            return f'Must be an object such as {{"{first}": …}}.'
         known = [part.name for part in self.parts]
         for name in value:
             if name not in known:
