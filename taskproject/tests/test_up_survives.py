@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from taskproject.tests.test_up import ROOT, Up, environment, rows, wait_for
+from taskproject.tests.test_up import MANAGE, ROOT, Up, environment, rows, wait_for
 from taskproject.tests.workers import made_once
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -104,6 +104,49 @@ def test_acknowledged_writes_survive_kill_9(agents):
     assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
     once = "SELECT count(*) FROM tasks_run WHERE status = 'completed' GROUP BY task_id HAVING count(*) > 1"
     assert rows(folder, once) == []
+
+
+def test_questions_survive_kill_9_and_their_answers_reach_who_asked(agents):
+    folder, (parked, running, *_) = agents
+    arguments = ["add_agent", "hanna", "--kind", "human", "--project", "OPS", "--token", "phone", "--json"]
+    made = subprocess.run(
+        [*MANAGE, *arguments], env=environment(folder), capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    person = json.loads(made.stdout)["token"]
+    up = Up(folder, "--no-demo")
+    asked = {}
+    for token, parks in ((parked, True), (running, False)):
+        with client_of(up, token) as client:
+            client.post("tasks", json={"project": "OPS", "title": "x"})
+            [run] = client.post("tasks/claim_next", json={}).json()["runs"]
+            ask = {
+                "prompt": "Which key?",
+                "kind": "choice",
+                "options": [{"label": "old"}, {"label": "new"}],
+                "park": parks,
+            }
+            [question] = client.post(f"runs/{run['id']}/ask", json=ask).json()["questions"]
+            asked[token] = (run, question["id"])
+    up.process.send_signal(signal.SIGKILL)
+    up.end()
+
+    up = Up(folder, "--no-demo")
+    try:
+        with client_of(up, person) as client:
+            answers = [{"id": pk, "value": "new"} for _, pk in asked.values()]
+            given = client.post("questions/answer_many", json={"answers": answers}).json()["results"]
+            assert len(client.get("questions?state=answered").json()["results"]) == len(given) == 2
+        with client_of(up, running) as client:
+            run, pk = asked[running]
+            [directive] = client.post(f"runs/{run['id']}/heartbeat", json={}).json()["directives"]
+            assert (directive["kind"], directive["question"], directive["value"]) == ("answer", pk, "new")
+        with client_of(up, parked) as client:
+            run, pk = asked[parked]
+            [again] = client.post("tasks/claim_next", json={}).json()["runs"]
+            assert (again["task"]["ref"], again["number"]) == (run["task"]["ref"], 2)
+            assert [answer["value"] for answer in again["context"]["answers"]] == ["new"]
+    finally:
+        up.end()
 
 
 def test_dead_agents_task_is_another_agents_within_its_lease_and_10_seconds(agents):
