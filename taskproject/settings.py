@@ -129,7 +129,7 @@ def _database() -> dict:
         config |= {"ENGINE": postgresql.ENGINE, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
         options = postgresql.CONNECTION | config.get("OPTIONS", {}) | {"application_name": "taskproject"}
         # The last setting wins, so the URL's own options override ours.
-        options["options"] = f"{postgresql.PATIENCE} {options.get('options', '')}".strip()
+        options["options"] = f"{postgresql.SETTINGS} {options.get('options', '')}".strip()
         config["OPTIONS"] = options
     return config
 

@@ -5,8 +5,8 @@ ENGINE = "taskproject.postgresql"
 
 #: A frozen process must not hold up the stream, or those that wait for its locks, without bound: PostgreSQL ends a
 #: transaction that does nothing for this long, and a wait for a lock. Only waits behind an import come near.
-#: Without JIT: on queries of many parts, such as the inbox, compiling took far longer than running.
-PATIENCE = "-c jit=off -c idle_in_transaction_session_timeout=60s -c lock_timeout=30s"
+#: Without JIT: it compiled a query of many parts, such as the inbox, for far longer than the query ran.
+SETTINGS = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s -c jit=off"
 
 #: A host that vanished is noticed soon, not after TCP's own timeouts of minutes and hours: when connecting, while
 #: waiting for an answer, and when sending. Seconds, and milliseconds for the last.
