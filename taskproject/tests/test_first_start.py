@@ -99,7 +99,7 @@ def test_demo_that_breaks_leaves_no_login_either(monkeypatch):
 @pytest.mark.parametrize(("token", "ideas"), [("tp_new", len(FOLLOW_UPS)), (None, 0)])
 def test_demo_adds_to_its_story_at_the_first_start_only(monkeypatch, token, ideas):
     given = []
-    monkeypatch.setattr(up, "Fleet", lambda *_, first_options: given.extend(first_options))
+    monkeypatch.setattr(up, "Fleet", lambda *_, first_options, own_options: given.extend([first_options, own_options]))
     monkeypatch.setattr(up, "EmbeddedServer", Mock())
     monkeypatch.setattr(up, "revoke", lambda tokens: None)
     monkeypatch.setattr(asgi, "release_at_signals", True)
@@ -108,7 +108,7 @@ def test_demo_adds_to_its_story_at_the_first_start_only(monkeypatch, token, idea
         up.Command()._serve(
             listener, prepared, [(Mock(), "tp_demo")], {"host": "127.0.0.1", "verbosity": 1, "json": True}
         )
-    assert given == [f"--follow-ups={ideas}"]
+    assert given == [[f"--follow-ups={ideas}"], [["--asks=parked"]] if token else []]
 
 
 def test_killed_demo_agent_that_is_started_again_adds_nothing_twice(monkeypatch):
