@@ -197,10 +197,10 @@ class SnoozeView(View):
             OpenApiExample("Answer", value=EXAMPLE | {"state": "snoozed"}, response_only=True),
         ],
     )
-    def post(self, request: Request, name: str) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         given = self.read(SnoozeInput)
         until = given.get("until") or clock.now() + timedelta(seconds=given["seconds"])
-        return _answer(snooze_item(user=self.actor, name=name, until=until))
+        return _answer(snooze_item(user=self.actor, name=id, until=until))
 
     @operation(
         "inbox",
@@ -210,8 +210,8 @@ class SnoozeView(View):
         responses=InboxItemOutput,
         response_example=EXAMPLE,
     )
-    def delete(self, request: Request, name: str) -> Response:
-        return _answer(restore_item(user=self.actor, name=name))
+    def delete(self, request: Request, id: str) -> Response:
+        return _answer(restore_item(user=self.actor, name=id))
 
 
 class ArchiveView(View):
@@ -225,8 +225,8 @@ class ArchiveView(View):
         responses=InboxItemOutput,
         response_example=EXAMPLE | {"state": "archived"},
     )
-    def post(self, request: Request, name: str) -> Response:
-        return _answer(archive_item(user=self.actor, name=name))
+    def post(self, request: Request, id: str) -> Response:
+        return _answer(archive_item(user=self.actor, name=id))
 
     @operation(
         "inbox",
@@ -236,5 +236,5 @@ class ArchiveView(View):
         responses=InboxItemOutput,
         response_example=EXAMPLE,
     )
-    def delete(self, request: Request, name: str) -> Response:
-        return _answer(restore_item(user=self.actor, name=name))
+    def delete(self, request: Request, id: str) -> Response:
+        return _answer(restore_item(user=self.actor, name=id))

@@ -22,7 +22,7 @@ from tasks.refs import PATTERN
 NUMBER = "(?P<id>[0-9]{1,18})"
 OF_PROJECT = r"projects/(?P<key>[A-Za-z0-9]{1,12})/webhooks"
 #: An item's id, as in review-OPS-3.
-ITEM = r"(?P<name>[a-z_]+-[^/?]{1,120})"
+ITEM = r"(?P<id>[a-z_]+-[^/?]{1,120})"
 
 urlpatterns = [
     re_path(r"^inbox/?$", InboxView.as_view(), name="api-inbox"),
