@@ -114,7 +114,7 @@ def check_debug(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -
 @register()
 def check_mail(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Mails that leave the house need a sender that others accept, and the address that their links start with."""
-    if settings.EMAIL_BACKEND != "django.core.mail.backends.smtp.EmailBackend":
+    if not settings.SENDS_MAIL:
         return []
     messages: list[CheckMessage] = []
     if not settings.PUBLIC_URL:

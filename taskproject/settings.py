@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+import django
 import environ
 import limits
 from django.core.exceptions import ImproperlyConfigured
@@ -174,6 +175,25 @@ def _email() -> dict:
         ) from error
 
 
+def _mailer(email: dict) -> dict:
+    """The same settings as Django 6.1 and later name them."""
+    names = {
+        "EMAIL_HOST": "host",
+        "EMAIL_PORT": "port",
+        "EMAIL_HOST_USER": "username",
+        "EMAIL_HOST_PASSWORD": "password",
+        "EMAIL_USE_TLS": "use_tls",
+        "EMAIL_USE_SSL": "use_ssl",
+        "EMAIL_TIMEOUT": "timeout",
+    }
+    options = {option: email[name] for name, option in names.items() if email.get(name) is not None}
+    return {"BACKEND": email["EMAIL_BACKEND"], "OPTIONS": options if _is_smtp(email) else {}}
+
+
+def _is_smtp(email: dict) -> bool:
+    return bool(email["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend")
+
+
 def _mail_sender() -> str:
     sender = os.environ.get("DEFAULT_FROM_EMAIL") or "taskproject@localhost"
     if "\n" in sender or "\r" in sender or "@" not in parseaddr(sender)[1]:
@@ -195,7 +215,13 @@ for _host in ALLOWED_HOSTS:
 # The address by which people reach the server: links in e-mails start with it. Without it they have none.
 PUBLIC_URL = _public_url()
 DEFAULT_FROM_EMAIL = _mail_sender()
-globals().update(_email())
+_EMAIL = _email()
+# Whether mails leave the house; else they are printed.
+SENDS_MAIL = _is_smtp(_EMAIL)
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": _mailer(_EMAIL)}
+else:
+    globals().update(_EMAIL)
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 for _origin in CSRF_TRUSTED_ORIGINS:
     if not _origin.startswith(("http://", "https://")):

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class ComposerKind:
     """One kind of message that the reader may send; ``words`` say what will become of it, ``kept_words`` if it is kept
-    for the next run; empty where it cannot be.
+    for the next run; empty where it cannot be. ``last_report_at``: of a holder that has it with its next report.
     """
 
     value: str
     words: str
     kept_words: str = ""
+    last_report_at: datetime | None = None
 
     @property
     def label(self) -> str:
@@ -60,17 +61,23 @@ def _kinds(task: Task, expected: Outlook) -> tuple[ComposerKind, ...]:
     if expected.reaches is Reaches.NEVER:
         return ()
     comment = "For all members; nobody has to follow it."
+    words, kept_words, last = expected.words, expected.kept_words, None
+    if expected.reaches is Reaches.NEXT_REPORT:
+        # The page shows the time of the last one as a time, which it keeps current.
+        last = expected.last_report_at
+        words = f"Reaches {expected.holder} with its next report."
+        kept_words = f"Reaches {expected.holder} with its next report, or else the next run."
     if expected.reaches is Reaches.NEXT_RUN:
         stop = "Nobody is working on it: there is nothing to stop."
     elif expected.is_stopping:
         stop = f"{expected.holder} has been told to stop already."
     else:
         grace = _in_words(task.project.stop_grace_seconds)
-        stop = f"{expected.words} From then on it may only end its run, and after {grace} the run is revoked."
+        stop = f"{words} From then on it may only end its run, and after {grace} the run is revoked."
     return (
         ComposerKind(MessageKind.COMMENT, comment),
-        ComposerKind(MessageKind.INSTRUCTION, expected.words, expected.kept_words),
-        ComposerKind(MessageKind.STOP, stop),
+        ComposerKind(MessageKind.INSTRUCTION, words, kept_words, last),
+        ComposerKind(MessageKind.STOP, stop, last_report_at=last),
     )
 
 

@@ -13,10 +13,11 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.core.mail import get_connection
+import django
+from django.core import mail as django_mail
 from django.db import connection, transaction
 from django.db.models import F, Q
 
@@ -97,9 +98,13 @@ def _send(mark: UUID) -> int:
 def _deliver(kept: Sequence[Relevant]) -> None:
     notices = [notice_of(each.mail, each.questions) for each in kept[:MOST_NOTICES]]
     message = message_of([each.mail for each in kept], notices, more=len(kept) - len(notices))
-    with closing(get_connection()) as server:
-        message.connection = server
-        message.send()
+    with closing(_connect()) as server:
+        server.send_messages([message])
+
+
+def _connect() -> Any:
+    """A connection to the mail server, as this version of Django makes it."""
+    return django_mail.get_connection() if django.VERSION < (6, 1) else django_mail.mailers.default
 
 
 def _end(mark: UUID, mails: Sequence[Mail], state: MailState, reason: str) -> None:

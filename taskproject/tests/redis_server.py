@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 
 class RedisServer:
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "redis.sock"
+    def __init__(self) -> None:
+        # Not the test's folder: the path of a socket has at most 107 bytes.
+        self.path = Path(tempfile.mkdtemp(prefix="redis-")) / "redis.sock"
         self.url = f"unix://{self.path}"
         self.start()
 
@@ -32,6 +34,11 @@ class RedisServer:
         self.process.kill()
         self.process.wait()
         self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.path.parent)
 
 
 class BadRedis:

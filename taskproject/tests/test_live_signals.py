@@ -210,9 +210,9 @@ def test_unknown_signal_and_one_over_an_event_stream_are_refused(cast, api):
     assert api.atlas.get("/events?signals=typing").status_code == 400
 
 
-def test_typing_reaches_another_process_and_survives_its_redis(cast, tmp_path, settings):
+def test_typing_reaches_another_process_and_survives_its_redis(cast, settings):
     """Two hubs stand for two processes: they share nothing but Redis."""
-    server = RedisServer(tmp_path)
+    server = RedisServer()
     settings.REDIS_URL = server.url
     settings.CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [server.url]}}
@@ -251,5 +251,5 @@ def test_typing_reaches_another_process_and_survives_its_redis(cast, tmp_path, s
     try:
         asyncio.run(asyncio.wait_for(story(), PATIENCE * 2))
     finally:
-        server.kill()
+        server.close()
         channel_layers.backends.clear()

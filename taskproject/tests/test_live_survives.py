@@ -121,12 +121,12 @@ def table_since(cast, after: Cursor) -> list[str]:
 
 
 @pytest.fixture(scope="module", params=["poll", "redis"])
-def redis(request, tmp_path_factory) -> Generator[RedisServer | None, None, None]:
+def redis(request) -> Generator[RedisServer | None, None, None]:
     """The bell between processes, or None if each has to poll."""
-    server = RedisServer(tmp_path_factory.mktemp("redis")) if request.param == "redis" else None
+    server = RedisServer() if request.param == "redis" else None
     yield server
     if server is not None:
-        server.kill()
+        server.close()
 
 
 @pytest.fixture(scope="module")

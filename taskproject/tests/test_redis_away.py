@@ -57,10 +57,10 @@ def test_limit_holds_in_this_process_while_redis_is_bad(answer, caplog, monkeypa
 
 
 @pytest.fixture
-def redis(tmp_path) -> Generator[RedisServer, None, None]:
-    server = RedisServer(tmp_path)
+def redis() -> Generator[RedisServer, None, None]:
+    server = RedisServer()
     yield server
-    server.kill()
+    server.close()
 
 
 def test_redis_that_returns_is_used_again_and_each_end_is_logged_once(redis, caplog, monkeypatch):
