@@ -57,11 +57,14 @@ LOW_CONTRAST = """() => {
   return [...new Set(low)];
 }"""
 
-#: What the keyboard must reach: visible, enabled, and not hidden in a closed <details>.
+#: What the keyboard must reach: visible, enabled, and not hidden in a closed <details>. Tab reaches the chosen one of a
+#: group of radio buttons, and the arrows the others.
 REACHABLE = """(selector) => {
   let number = 0;
   return [...document.querySelectorAll(selector)].filter((e) => {
     if (e.disabled || e.tabIndex < 0 || !e.checkVisibility({checkVisibilityCSS: true})) return false;
+    const group = e.type === "radio" && [...(e.form ?? document).querySelectorAll(`[type=radio][name="${e.name}"]`)];
+    if (group && !e.checked && group.some((other) => other.checked)) return false;
     e.dataset.stop = ++number;
     return true;
   }).map((e) => {
