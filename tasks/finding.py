@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from tasks.errors import Invalid, NotFound
-from tasks.models import Agent, Artifact, FollowUp, Invitation, Project, Question, Task
+from tasks.models import Agent, Artifact, FollowUp, Invitation, Message, Project, Question, Task
 from tasks.permissions import speaks_for
 from tasks.querysets import TaskQuerySet, sees_all
 from tasks.refs import parse_ref
@@ -110,3 +110,11 @@ def find_question(actor: "User | None", pk: int) -> Question:
     if question is None:
         raise NotFound(f"There is no question {pk} in the projects that you are a member of.")
     return question
+
+
+def find_message(actor: "User", pk: int) -> Message:
+    """The message with this id, if ``actor`` may read it, with what is shown of other rows. Raises ``NotFound``."""
+    message = Message.objects.found_by(actor).to_show().filter(pk=pk).first() if pk < 2**63 else None
+    if message is None:
+        raise NotFound("There is no message with this id that you may read.")
+    return message

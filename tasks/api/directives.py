@@ -9,8 +9,8 @@ from taskproject.api.views import View, shown
 from tasks import clock
 from tasks.api.inputs import description_of, input_of, summary_of
 from tasks.api.tasks.messages import MESSAGE_EXAMPLE, MessageOutput
-from tasks.api.threads import answer_with, find_message
-from tasks.finding import find_task
+from tasks.api.threads import answer_with
+from tasks.finding import find_message, find_task
 from tasks.models import Run
 from tasks.outlook import Reaches, outlook
 from tasks.using.calling import use

@@ -19,11 +19,11 @@ from taskproject.errors import Invalid
 from tasks.actions import messages as verbs
 from tasks.api.inputs import DeclaredField
 from tasks.api.tasks.messages import MESSAGE_EXAMPLE, MessageOutput
-from tasks.api.threads import FROM, HTML, ThreadView, answer_with, find_message, with_html
+from tasks.api.threads import FROM, HTML, ThreadView, answer_with, with_html
 from tasks.conversations import find_conversation, find_partner
 from tasks.emoji import LONGEST
 from tasks.events.recording import name_of
-from tasks.finding import find_project
+from tasks.finding import find_message, find_project
 from tasks.models import AgentKind, Membership
 from tasks.permissions import agent_of, memberships_of
 from tasks.querysets import seen_by

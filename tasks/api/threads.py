@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -13,7 +12,6 @@ from rest_framework.response import Response
 from taskproject.api.pagination import CursorPagination
 from taskproject.api.views import LIST_QUERY_NAMES, ListView
 from taskproject.errors import Invalid
-from tasks.errors import NotFound
 from tasks.models import Message
 from tasks.querysets import MessageQuerySet
 from tasks.thread import message_outputs
@@ -60,14 +58,6 @@ def with_html(request: Request) -> bool:
     if text not in ("", "true", "false"):
         raise Invalid({"html": "Must be true or false."})
     return text == "true"
-
-
-def find_message(actor: User, pk: int) -> Message:
-    """The message with this id, if ``actor`` may read it, with what is shown of other rows. Raises ``NotFound``."""
-    message = Message.objects.found_by(actor).to_show().filter(pk=pk).first() if pk < 2**63 else None
-    if message is None:
-        raise NotFound("There is no message with this id that you may read.")
-    return message
 
 
 def answer_with(message: Message, *, status: int = 200, html: bool = False) -> Response:

@@ -23,8 +23,9 @@ from tasks.actions.messages import (
     take_back_reaction,
 )
 from tasks.conversations import find_conversation
-from tasks.errors import DomainError, Invalid, NotFound
-from tasks.models import Message, MessageKind
+from tasks.errors import DomainError, Invalid
+from tasks.finding import find_message
+from tasks.models import MessageKind
 from tasks.pages.returning import way_back
 from tasks.using.calling import use
 from tasks.verbs.catalogue import ACK, POST_MESSAGE, WITHDRAW_MESSAGE
@@ -52,14 +53,9 @@ def _button(do: Callable[[HttpRequest, User, Any], None], done: str = "") -> Cal
                 return HttpResponse(status=204)
             if done:
                 messages.success(request, done)
-        return HttpResponseRedirect(_back(request))
+        return HttpResponseRedirect(way_back(request) or reverse("board"))
 
     return view
-
-
-def _back(request: HttpRequest) -> str:
-    """The page that the form was on, if it is one of this site."""
-    return way_back(request) or reverse("board")
 
 
 def _write(request: HttpRequest, user: User, name: str) -> None:
@@ -91,19 +87,12 @@ def _values(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _message(user: User, pk: int) -> Message:
-    message = Message.objects.found_by(user).to_show().filter(pk=pk).first() if pk < 2**63 else None
-    if message is None:
-        raise NotFound("There is no message with this id that you may read.")
-    return message
-
-
 def _edit(request: HttpRequest, user: User, pk: int) -> None:
-    edit_message(actor=user, message=_message(user, pk), body=request.POST.get("body", "").replace("\r\n", "\n"))
+    edit_message(actor=user, message=find_message(user, pk), body=request.POST.get("body", "").replace("\r\n", "\n"))
 
 
 def _react(request: HttpRequest, user: User, pk: int) -> None:
-    message, emoji = _message(user, pk), request.POST.get("emoji", "")
+    message, emoji = find_message(user, pk), request.POST.get("emoji", "")
     if request.POST.get("remove"):
         take_back_reaction(actor=user, message=message, emoji=emoji)
     else:
@@ -113,11 +102,11 @@ def _react(request: HttpRequest, user: User, pk: int) -> None:
 
 def _ack(request: HttpRequest, user: User, pk: int) -> None:
     values = {"outcome": request.POST.get("outcome") or None, "note": request.POST.get("note") or None}
-    use(ACK, actor=user, message=_message(user, pk), values=values)
+    use(ACK, actor=user, message=find_message(user, pk), values=values)
 
 
 def _withdraw(request: HttpRequest, user: User, pk: int) -> None:
-    use(WITHDRAW_MESSAGE, actor=user, message=_message(user, pk), values={})
+    use(WITHDRAW_MESSAGE, actor=user, message=find_message(user, pk), values={})
 
 
 write_message = _button(_write, "Sent.")
