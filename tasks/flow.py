@@ -49,11 +49,10 @@ def read_flow(
     show: Show = Show.ALL,
     before: int | None = None,
     may_write: bool = False,
-    read_up_to: int | None = None,
 ) -> Flow:
     """The latest of ``task``, or what was before the place ``before`` of another page.
 
-    A page ends between two moments, never within one. ``may_write``, ``read_up_to``: see ``shown_messages``.
+    A page ends between two moments, never within one. ``may_write``: see ``shown_messages``.
     """
     # Private events, such as notifications, are not part of the task's history.
     events = Event.objects.filter(task=task, recipient__isnull=True).exclude(kind__startswith=_OF_MESSAGES)
@@ -73,7 +72,7 @@ def read_flow(
         happened, said = _since(events, happened, end), _since(messages, said, end)
         if _is_more(events, end) or _is_more(messages, end):
             older = (end - _EPOCH) // _MICROSECOND
-    shown = shown_messages(said, reader, now=now, may_write=may_write, read_up_to=read_up_to)
+    shown = shown_messages(said, reader, now=now, may_write=may_write)
     happened.sort(key=lambda event: event.pk, reverse=True)
     return Flow(_merged(in_words(happened), shown), older)
 

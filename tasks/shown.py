@@ -56,7 +56,6 @@ class ShownMessage:
     may_withdraw: bool = False
     may_ack: bool = False
     may_write: bool = False
-    is_new: bool = False
     quote: str = ""
     quoted_author: str = ""
     reactions: list[ShownReaction] = field(default_factory=list)
@@ -100,12 +99,11 @@ class ShownMessage:
 
 
 def shown_messages(
-    messages: Iterable[Message], reader: "User", *, now: datetime, may_write: bool, read_up_to: int | None = None
+    messages: Iterable[Message], reader: "User", *, now: datetime, may_write: bool
 ) -> list[ShownMessage]:
     """``messages``, read ``to_show``, for ``reader``, in their order; a fixed number of queries for all of them.
 
-    ``may_write``: whether the reader may write in the conversation. ``read_up_to``: the id of the last message that
-    they had read; None: they have read all.
+    ``may_write``: whether the reader may write in the conversation.
     """
     messages = list(messages)
     prefetch_related_objects(messages, "author__agent")
@@ -126,7 +124,6 @@ def shown_messages(
                 may_withdraw=is_mine and message.state == DirectiveState.QUEUED,
                 may_ack=message.state in PENDING and _holds(reader, message),
                 may_write=may_write,
-                is_new=read_up_to is not None and message.pk > read_up_to and not is_mine,
                 quote=preview(quoted) if quoted else "",
                 quoted_author=quoted.author_name if quoted else "",
                 reactions=[_reaction(each, own_name) for each in output["reactions"]],

@@ -127,15 +127,14 @@ def _shown(request: HttpRequest, user: User, current: Conversation) -> dict[str,
         before=_number(request.GET.get("before", "")),
         at=_number(request.GET.get("at", "")),
         may_write=composer is not None,
-        read_up_to=read_up_to,
         first_unread=row.unread.first,
     )
-    _mark_first_new(history)
     return {
         "current": current,
         "title": title_of(row),
         "home": home.key if (home := _home(current)) else "",
         "history": history,
+        "first_new": _first_new(history, read_up_to),
         "unread": row.unread,
         "composer": composer,
         "conversation": current.name,
@@ -150,7 +149,6 @@ def read_history(
     before: int | None = None,
     at: int | None = None,
     may_write: bool = False,
-    read_up_to: int | None = None,
     first_unread: int | None = None,
 ) -> History:
     """The messages before or from an id on; else the newest, or those from the first unread one on, if it is not among
@@ -171,7 +169,7 @@ def read_history(
         older = latest[SHOWN - 1].pk if len(latest) > SHOWN else None
         page = latest[:SHOWN][::-1]
         newer = before
-    shown = shown_messages(page, current.reader, now=clock.now(), may_write=may_write, read_up_to=read_up_to)
+    shown = shown_messages(page, current.reader, now=clock.now(), may_write=may_write)
     return History(shown, older, newer)
 
 
@@ -180,11 +178,12 @@ def _home(current: Conversation) -> Project | None:
     return current.task.project if current.task is not None else current.channel
 
 
-def _mark_first_new(history: History) -> None:
-    """Leave the line above the first new message alone."""
-    first = True
-    for message in history.shown:
-        message.is_new, first = message.is_new and first, first and not message.is_new
+def _first_new(history: History, read_up_to: int | None) -> int | None:
+    """The id of the first message of others that is new on this page: the line stands above it."""
+    if read_up_to is None:
+        return None
+    ids = (shown.message.pk for shown in history.shown if not shown.is_mine)
+    return next((pk for pk in ids if pk > read_up_to), None)
 
 
 def _composer(user: User, current: Conversation) -> Composer | None:
