@@ -12,17 +12,16 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from tasks.errors import DomainError, Invalid
+from tasks.errors import DomainError
 from tasks.events.recording import name_of
 from tasks.finding import task_named
 from tasks.models import OnExpiry, Priority, Question, QuestionState, Role, Task
 from tasks.pages.returning import way_back
 from tasks.permissions import may_answer_question
-from tasks.questions import shown_value, value_posted
+from tasks.questions import shown_value
 from tasks.questions.posted import OTHER_CHOICE, VALUE
 from tasks.questions.shapes import OTHER_MOST, TEXT_MOST
-from tasks.using.calling import use
-from tasks.using.posting import sentence
+from tasks.using.posting import answer_posted, sentence
 from tasks.verbs.catalogue import ANSWER
 
 #: Of a task's questions, how many its page shows.
@@ -80,6 +79,10 @@ class Control:
     def typed(self) -> str:
         """What was typed before, in the field of this name or as the text."""
         return self.posted.get(VALUE, "") if self.posted else ""
+
+    @property
+    def other_chosen(self) -> bool:
+        return OTHER_CHOICE in self.posted.getlist(VALUE) if self.posted else False
 
     @property
     def other_typed(self) -> str:
@@ -234,14 +237,7 @@ def answer_question(request: HttpRequest, pk: int) -> HttpResponse:
     user: Any = request.user
     back = way_back(request)
     try:
-        value = value_posted(asked, request.POST)
-        if value is None:
-            raise Invalid({"value": "Choose or type an answer."})
-        note = request.POST.get("note", "").replace("\r\n", "\n").strip()
-        values = {"value": value, "note": note}
-        if problems := ANSWER.problems(values):
-            raise Invalid({**problems})
-        use(ANSWER, actor=user, values=values, question_id=asked.pk)
+        value = answer_posted(asked, actor=user, data=request.POST)
     except DomainError as error:
         # Somebody may have been faster: the page says who, and what they answered.
         now = _find(request.user, pk)

@@ -27,16 +27,16 @@ def value_posted(question: Shape, data: Any) -> Any:
             return _choice(question, data)
         case "form":
             return _form(question.schema, data)
-    return _text(data.get(VALUE, "")) or None
+    return text_posted(data.get(VALUE, "")) or None
 
 
-def _text(typed: str) -> str:
-    # Browsers send each line break as two characters.
+def text_posted(typed: str) -> str:
+    """What was typed, without blanks around it and with line breaks of one character: browsers send two."""
     return typed.replace("\r\n", "\n").strip()
 
 
 def _choice(question: Shape, data: Any) -> Any:
-    other = _text(data.get(OTHER, ""))
+    other = text_posted(data.get(OTHER, ""))
     chosen = [other if label == OTHER_CHOICE else label for label in data.getlist(VALUE)]
     if not chosen and other:
         chosen = [other]
@@ -49,7 +49,7 @@ def _choice(question: Shape, data: Any) -> Any:
 def _form(schema: Mapping[str, Any], data: Any) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, field in schema["properties"].items():
-        typed = _text(data.get(f"{VALUE}.{name}", ""))
+        typed = text_posted(data.get(f"{VALUE}.{name}", ""))
         if field["type"] == "boolean":
             value[name] = typed not in ("", "false", "no")
         elif typed:

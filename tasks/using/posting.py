@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from taskproject.strict_json import DECODER
 from tasks.errors import DomainError, Invalid
-from tasks.models import FollowUp, Run, Task
+from tasks.models import FollowUp, Question, Run, Task
 from tasks.permissions import agent_of
+from tasks.questions.posted import text_posted, value_posted
 from tasks.using.calling import outcome, use
 from tasks.using.forms import InputForm
 from tasks.verbs import Door, On, Verb
-from tasks.verbs.catalogue import at
+from tasks.verbs.catalogue import ANSWER, at
 from tasks.verbs.fields import LineComments
 
 if TYPE_CHECKING:
@@ -50,6 +51,16 @@ def _collected(verb: Verb, data: Any) -> dict[str, Any]:
             except (ValueError, RecursionError):
                 raise Invalid({field.name: "The page sent something else than comments; load it again."}) from None
     return collected
+
+
+def answer_posted(question: Question, *, actor: "User", data: Any) -> Any:
+    """Answer ``question`` as the posted form says (``questions.posted``); returns the value. Raises ``DomainError``."""
+    value = value_posted(question, data)
+    if value is None:
+        raise Invalid({"value": "Choose or type an answer."})
+    values = {"value": value, "note": text_posted(data.get("note", ""))}
+    use(ANSWER, actor=actor, values=values, question_id=question.pk)
+    return value
 
 
 def sentence(error: DomainError, verb: Verb | None) -> str:
