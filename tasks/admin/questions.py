@@ -13,7 +13,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from tasks.actions.questions import answer_question
 from tasks.admin.columns import when
 from tasks.admin.filters import ProjectFilter
 from tasks.admin.records import RecordAdmin, link_to_task
@@ -23,8 +22,9 @@ from tasks.errors import DomainError, Invalid, NotFound
 from tasks.finding import find_question
 from tasks.models import Priority, Project, Question, QuestionState
 from tasks.permissions import may_answer_question
-from tasks.questions import shown_value, value_posted
+from tasks.questions import shown_value
 from tasks.questions.posted import OTHER, OTHER_CHOICE, VALUE
+from tasks.using.posting import answer_posted
 from tasks.verbs import catalogue
 
 
@@ -137,8 +137,7 @@ class QuestionAdmin(RecordAdmin):
         form = AnswerForm(question, request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
-                value = value_posted(question, request.POST)
-                answer_question(actor=actor, question_id=pk, value=value, note=request.POST.get("note", "").strip())
+                answer_posted(question, actor=actor, data=request.POST)
             except Invalid as error:
                 form.add_error(None, error.sentence)
             except DomainError as error:
