@@ -13,7 +13,7 @@ from messaging.conversation.listing import KINDS, Listed, conversations_of, curs
 from messaging.conversation.reading import read_conversation
 from messaging.notifications.reading import count_unread
 from taskproject.api.operations import operation
-from taskproject.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from taskproject.api.pagination import limit_in
 from taskproject.api.serializers import Integer, ListOf, PlainText, StrictSerializer
 from taskproject.api.views import ListView, View
 from taskproject.errors import Invalid, shortened, unknown_choice
@@ -113,7 +113,7 @@ class ConversationsView(ListView):
             self.actor,
             kinds=(kind,) if kind else KINDS,
             after=place_of(params["cursor"]) if params.get("cursor") else None,
-            limit=_limit(params.get("limit")),
+            limit=limit_in(params.get("limit")),
         )
         url = replace_query_param(request.build_absolute_uri(), "cursor", cursor_of(place)) if place else None
         return self._answer(rows, url)
@@ -163,14 +163,6 @@ class MessagesReadView(View):
             raise Invalid({"ids": f"There is no message {shown} that you may read."})
         last = {conversation_of(self.actor, messages[pk]): pk for pk in sorted(messages)}
         return list(last.items())
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MAX_LIMIT:
-        raise Invalid({"limit": f"Must be a number from 1 to {MAX_LIMIT}."})
-    return int(text)
 
 
 def _shown(row: Listed) -> dict[str, Any]:

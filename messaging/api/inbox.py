@@ -15,7 +15,7 @@ from messaging.inbox.reading import COUNTED, Place, count_items, read_inbox, rea
 from messaging.inbox.sources import SOURCES
 from messaging.inbox.urgency import LEVELS
 from taskproject.api.operations import operation
-from taskproject.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from taskproject.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, limit_in
 from taskproject.api.serializers import Integer, Moment, StrictSerializer, TextOf
 from taskproject.api.views import View, shown
 from taskproject.errors import Invalid, unknown_choice
@@ -138,16 +138,13 @@ class InboxView(View):
         for name in names:
             if name not in SOURCES:
                 raise Invalid({"kind": unknown_choice(name, SOURCES, what="kind")})
-        limit = params.get("limit") or str(DEFAULT_LIMIT)
-        if not (limit.isascii() and limit.isdecimal()) or not 1 <= int(limit[:9]) <= MAX_LIMIT:
-            raise Invalid({"limit": f"Must be a number from 1 to {MAX_LIMIT}."})
         page = read_inbox(
             self.actor,
             sources=sources_of(_chosen(params, "group", Group, None), names),
             scope=_chosen(params, "scope", Scope, Scope.MINE),
             state=_chosen(params, "state", State, State.ACTIVE),
             place=read_place(params["cursor"]) if params.get("cursor") else None,
-            limit=int(limit),
+            limit=limit_in(params.get("limit") or None),
         )
         return Response(
             {

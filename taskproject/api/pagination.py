@@ -29,7 +29,7 @@ class CursorPagination(pagination.BasePagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
-        limit = self._limit(request)
+        limit = limit_in(request.query_params.get("limit"))
         column, descending = self._ordering(request, view)
         backward, position = self.begin(request, queryset, column, descending=descending)
         reverse = descending != backward
@@ -54,14 +54,6 @@ class CursorPagination(pagination.BasePagination):
     ) -> tuple[bool, tuple[Any, Any] | None]:
         """Whether the page goes backward, and the value and id that it begins after; None: with the first row."""
         return self._decode(request.query_params.get("cursor"), queryset, column)
-
-    def _limit(self, request: Request) -> int:
-        text = request.query_params.get("limit")
-        if text is None:
-            return DEFAULT_LIMIT
-        if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MAX_LIMIT:
-            raise exceptions.ValidationError({"limit": f"Must be a number from 1 to {MAX_LIMIT}."})
-        return int(text)
 
     def _ordering(self, request: Request, view: Any) -> tuple[str, bool]:
         orderings: dict[str, str] = getattr(view, "orderings", {"id": "pk"})
@@ -132,3 +124,12 @@ class CursorPagination(pagination.BasePagination):
             "required": ["results", "next", "previous"],
             "properties": {"results": schema, "next": url, "previous": url},
         }
+
+
+def limit_in(text: str | None) -> int:
+    """How many rows ``?limit=`` asks for. Raises ``ValidationError``."""
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        raise exceptions.ValidationError({"limit": f"Must be a number from 1 to {MAX_LIMIT}."})
+    return int(text)
