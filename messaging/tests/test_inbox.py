@@ -18,6 +18,7 @@ from messaging.tests.inbox_rows import asked, begun, fail, failed, in_review
 from messaging.webhooks.endpoints import edit_webhook
 from taskproject.errors import Invalid, NotFound
 from taskproject.reach import Reach, limited
+from taskproject.tests.following import RENEWAL, regions_of
 from tasks import clock, engine
 from tasks.actions import assignments, claims, dependencies, lifecycle, reviews, runs
 from tasks.actions import tasks as task_actions
@@ -100,6 +101,18 @@ def test_page_counts_no_items_twice(cast, new_task, client, who, url, counts):
         page = client.get(url).content.decode()
     assert sum("SELECT 'question', COUNT" in query["sql"] for query in queries) == counts
     assert f'data-inbox-count="{1 if who == "rita" else 0}"' in page
+
+
+def test_open_page_that_renews_itself_is_not_counted_for_and_shows_the_same(cast, new_task, client):
+    task = in_review(cast, new_task)
+    client.force_login(cast.rita.user)
+    for path in ("/", f"/tasks/{task.ref}", "/messages/"):
+        opened = client.get(path).content.decode()
+        assert 'data-inbox-count="1"' in opened
+        with CaptureQueriesContext(connection) as queries:
+            renewed = client.get(path, headers=RENEWAL).content.decode()
+        assert not any("SELECT 'question', COUNT" in query["sql"] for query in queries)
+        assert regions_of(renewed) == regions_of(opened)
 
 
 def test_changes_requested_are_the_authors_until_they_start_again(cast, new_task):

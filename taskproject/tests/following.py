@@ -11,6 +11,8 @@ from django.test import Client
 from tasks.events.reading import Cursor, present_cursor, read_all, read_events
 from tasks.models import Agent, AgentKind, Event, Task
 
+#: What refresh.js sends: the page is open already and keeps its frame.
+RENEWAL = {"X-Requested-With": "refresh"}
 #: As in follow.js.
 RESHAPES = re.compile(r"^task\.(created|edited|imported|reimported|deleted|dependencies_)")
 #: What only time changes: the texts of times, which the page's own clock writes.
@@ -79,7 +81,8 @@ class OpenBoard:
         wanted = {event.task_ref for event in events if event.task_ref}
         while wanted:
             joint = "&" if self.query else "?"
-            answer = self.client.get(f"/board/changes{self.query}{joint}refs={','.join(sorted(wanted))}")
+            path = f"/board/changes{self.query}{joint}refs={','.join(sorted(wanted))}"
+            answer = self.client.get(path, headers=RENEWAL)
             wanted = self._show(answer.context)
         return events
 
@@ -110,7 +113,7 @@ class OpenPages:
         refs = [task.ref for task in Task.objects.visible_to(self.user).select_related("project")]
         slugs = Agent.objects.visible_to(self.user).filter(kind=AgentKind.LLM).distinct().values_list("slug", flat=True)
         paths = [*(f"/tasks/{ref}" for ref in refs), "/agents/", *(f"/agents/{slug}" for slug in slugs)]
-        return {path: self.client.get(path).content.decode() for path in paths}
+        return {path: self.client.get(path, headers=RENEWAL).content.decode() for path in paths}
 
     def follow(self) -> None:
         """Assert that each page is as a fresh one, by what events told it since the last call; pages since are new."""
