@@ -61,22 +61,17 @@ def _kinds(task: Task, expected: Outlook) -> tuple[ComposerKind, ...]:
     if expected.reaches is Reaches.NEVER:
         return ()
     comment = "For all members; nobody has to follow it."
-    words, kept_words, last = expected.words, expected.kept_words, None
-    if expected.reaches is Reaches.NEXT_REPORT:
-        # The page shows the time of the last one as a time, which it keeps current.
-        last = expected.last_report_at
-        words = f"Reaches {expected.holder} with its next report."
-        kept_words = f"Reaches {expected.holder} with its next report, or else the next run."
+    last = expected.last_report_at if expected.reaches is Reaches.NEXT_REPORT else None
     if expected.reaches is Reaches.NEXT_RUN:
         stop = "Nobody is working on it: there is nothing to stop."
     elif expected.is_stopping:
         stop = f"{expected.holder} has been told to stop already."
     else:
         grace = _in_words(task.project.stop_grace_seconds)
-        stop = f"{words} From then on it may only end its run, and after {grace} the run is revoked."
+        stop = f"{expected.words} From then on it may only end its run, and after {grace} the run is revoked."
     return (
         ComposerKind(MessageKind.COMMENT, comment),
-        ComposerKind(MessageKind.INSTRUCTION, words, kept_words, last),
+        ComposerKind(MessageKind.INSTRUCTION, expected.words, expected.kept_words, last),
         ComposerKind(MessageKind.STOP, stop, last_report_at=last),
     )
 

@@ -1,6 +1,6 @@
 """What will become of an instruction or stop for a task, said before it is sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -37,6 +37,15 @@ class Outlook:
     last_report_at: datetime | None = None
     is_stopping: bool = False
 
+    def as_of(self, now: datetime) -> "Outlook":
+        """The same, and how long ago the last report was, where that says when the next may come. For readers of text;
+        pages show ``last_report_at`` as a time, which they keep current.
+        """
+        if self.reaches is not Reaches.NEXT_REPORT or self.last_report_at is None:
+            return self
+        last = f"; the last was {ago(self.last_report_at, now)}."
+        return replace(self, words=self.words[:-1] + last, kept_words=self.kept_words[:-1] + last)
+
 
 def outlook(task: Task, run: Run | None, now: datetime) -> Outlook:
     """What to expect now. ``run``: the active one with its agent and user, if there is one. At most one cheap query.
@@ -54,8 +63,7 @@ def outlook(task: Task, run: Run | None, now: datetime) -> Outlook:
         words = f"Reaches {name} at once"
         return Outlook(Reaches.AT_ONCE, f"{words}.", f"{words}, or else the next run.", **about)
     words = f"Reaches {name} with its next report"
-    last = f"; the last was {ago(run.last_heartbeat_at, now)}."
-    return Outlook(Reaches.NEXT_REPORT, f"{words}{last}", f"{words}, or else the next run{last}", **about)
+    return Outlook(Reaches.NEXT_REPORT, f"{words}.", f"{words}, or else the next run.", **about)
 
 
 def _without_run(task: Task) -> Outlook:

@@ -42,7 +42,8 @@ class OutlookView(View):
     def get(self, request: Request, ref: str) -> Response:
         task = find_task(self.actor, ref)
         run = Run.objects.active().filter(task=task).select_related("agent__user").first()
-        return Response(shown(OutlookOutput, outlook(task, run, clock.now())))
+        now = clock.now()
+        return Response(shown(OutlookOutput, outlook(task, run, now).as_of(now)))
 
 
 class AckView(View):

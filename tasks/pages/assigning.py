@@ -27,8 +27,6 @@ def assign_task(request: HttpRequest, ref: str) -> HttpResponse:
         if not agent:
             raise Invalid({"agents": "Choose somebody."})
         values = {"agents": [agent], "note": request.POST.get("note", "").strip() or None}
-        if problems := ASSIGN.problems(values):
-            raise Invalid({**problems})
         done = use(ASSIGN, actor=user, values=values, task=task)
     except DomainError as error:
         messages.error(request, sentence(error, ASSIGN))
