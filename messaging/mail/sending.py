@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 import django
 from django.core import mail as django_mail
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F, Q
 
 from messaging.mail.relevance import Relevant, relevant
@@ -125,10 +125,9 @@ def _try_again(mark: UUID, mails: Sequence[Mail], error: Exception) -> None:
         _end(mark, worn, MailState.FAILED, reason)
     attempts = min(mail.attempts for mail in mails)
     delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempts - 1)) * random.uniform(0.5, 1)
-    with transaction.atomic():
-        Mail.objects.filter(claim=mark, state=MailState.WAITING).update(
-            due_at=clock.now() + timedelta(seconds=delay), reason=reason, claim=None, claimed_until=None
-        )
+    Mail.objects.filter(claim=mark, state=MailState.WAITING).update(
+        due_at=clock.now() + timedelta(seconds=delay), reason=reason, claim=None, claimed_until=None
+    )
 
 
 def forget_old() -> int:

@@ -10,6 +10,7 @@ from tasks.actions.directives.source import Directive, Source
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import DirectiveState, Message, MessageKind, Run, Task
+from tasks.models.message import PENDING
 from tasks.querysets import MessageQuerySet
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tasks.models import Event
 
 QUEUED, DELIVERED = DirectiveState.QUEUED, DirectiveState.DELIVERED
-PENDING = (QUEUED, DELIVERED)
 
 
 class Instructions(Source):

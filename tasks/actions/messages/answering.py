@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 from tasks import clock
-from tasks.actions.directives.instructions import PENDING, Instructions, instructions
+from tasks.actions.directives.instructions import Instructions, instructions
 from tasks.actions.funnel import lock_runs, lock_tasks, verb
 from tasks.errors import DirectiveEnded, Invalid, LeaseLost, NotFound, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import record
 from tasks.models import DIRECTIVES, DirectiveState, Message, MessageKind, Run
+from tasks.models.message import PENDING
 from tasks.permissions import agent_of
 from tasks.verbs import catalogue
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 from taskproject.errors import shortened
 from tasks import clock
 from tasks.actions.directives import queue
-from tasks.actions.directives.instructions import PENDING
 from tasks.actions.funnel import LostRace, active_run, load_task, lock_tasks, verb
 from tasks.actions.messages.mentioning import set_mentions
 from tasks.errors import Invalid, NoActiveRun, NotPermitted, TooManyDirectives
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record
 from tasks.models import DirectiveState, Message, MessageKind, Project, Task
+from tasks.models.message import PENDING
 from tasks.permissions import may_instruct, require
 from tasks.transitions import TERMINAL, Status
 from tasks.verbs import catalogue
