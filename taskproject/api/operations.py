@@ -24,14 +24,17 @@ def operation(
 ) -> Callable[[Method], Method]:
     """Describe a view's method in OpenAPI.
 
-    ``schema`` is passed to drf-spectacular's ``extend_schema`` unchanged: ``request``, ``responses``, ``parameters``,
-    further ``examples``. A response example belongs to the first status in ``responses``.
+    ``schema`` is passed to drf-spectacular's ``extend_schema``: ``request``, ``responses``, ``parameters``, further
+    ``examples``. One response without a status is that of 200. A response example belongs to the first status.
     """
+    responses = schema.get("responses")
+    if responses is not None and not isinstance(responses, dict):
+        # Left to guess, drf-spectacular has every DELETE answer 204.
+        schema["responses"] = responses = {200: responses}
     examples = [*schema.pop("examples", ())]
     if request_example is not None:
         examples.append(OpenApiExample("Request", value=request_example, request_only=True))
     if response_example is not None:
-        responses = schema.get("responses")
         status = str(next(iter(responses))) if isinstance(responses, dict) else "200"
         examples.append(OpenApiExample("Answer", value=response_example, response_only=True, status_codes=[status]))
     return extend_schema(

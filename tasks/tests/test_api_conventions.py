@@ -451,3 +451,17 @@ def test_mistyped_path_names_the_nearest(api, path, near):
 def test_path_that_is_like_none_names_none(api, path):
     answer = api.ada.get(path)
     assert answer.json()["detail"] == "The API has no such path; see /api/v1/docs."
+
+
+def test_description_of_each_delete_says_whether_it_answers_with_a_body(client):
+    paths = client.get("/api/v1/schema", headers={"Accept": "application/json"}).json()["paths"]
+    answers = {path: set(ways["delete"]["responses"]) for path, ways in paths.items() if "delete" in ways}
+    with_body = {path for path, codes in answers.items() if "200" in codes}
+    assert with_body == {
+        "/api/v1/inbox/{id}/archive",
+        "/api/v1/inbox/{id}/snooze",
+        "/api/v1/messages/{id}/reactions",
+        "/api/v1/tasks/{ref}/dependencies",
+        "/api/v1/tasks/{ref}/watch",
+    }
+    assert all(("204" in codes) is (path not in with_body) for path, codes in answers.items())
