@@ -1,6 +1,7 @@
 """doctor: what it finds, what it repairs, its exit codes, and that it survives what it examines."""
 
 import json
+import re
 import threading
 from datetime import timedelta
 from io import StringIO
@@ -62,14 +63,14 @@ def test_doctor_without_an_engine_notes_it_and_exits_0(cast):
     EngineState.objects.create(pk=1, last_tick_at=timezone.now() - timedelta(minutes=5))
     code, findings = doctor()
     assert (code, findings["engine"][0]) == (0, "note")
-    assert "0:05:0" in findings["engine"][1]
+    assert re.search(r"0:0[5-9]:", findings["engine"][1])
 
 
 def test_doctor_notes_that_no_server_answers(cast):
     ServerState.objects.create(pk=1, answering_until=timezone.now() - timedelta(minutes=5))
     code, findings = doctor()
     assert (code, findings["servers"][0]) == (0, "note")
-    assert "0:05:0" in findings["servers"][1]
+    assert re.search(r"0:0[5-9]:", findings["servers"][1])
     timekeeping.mark_answering()
     assert doctor()[1]["servers"][0] == "ok"
 
