@@ -5,6 +5,7 @@ from tasks.models.artifact import Artifact, ArtifactKind, ReviewComment
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.follow_up import FollowUp, FollowUpState
+from tasks.models.history import Credit, Episode, EpisodeEnd, StatusInterval, TimeSource, WaitReason
 from tasks.models.invitation import Invitation, InvitationEnd
 from tasks.models.link import QuestionLink
 from tasks.models.message import (
@@ -45,10 +46,13 @@ __all__ = [
     "AssignmentMode",
     "AssignmentSource",
     "Availability",
+    "Credit",
     "DecisionMode",
     "Dependency",
     "DirectiveState",
     "EngineState",
+    "Episode",
+    "EpisodeEnd",
     "Event",
     "FollowUp",
     "FollowUpState",
@@ -76,7 +80,10 @@ __all__ = [
     "RunStatus",
     "ServerState",
     "Skill",
+    "StatusInterval",
     "Task",
     "TaskLink",
+    "TimeSource",
     "Verdict",
+    "WaitReason",
 ]
