@@ -251,7 +251,7 @@ class CursorExpired(DomainError):
 class VersionMismatch(DomainError):
     """Someone else changed the task since the caller read it; ``task_id`` says which one the API should show."""
 
-    code, status, title = "version_mismatch", 412, "The task has changed"
+    code, status, title = "version_mismatch", 412, "It was changed meanwhile"
 
     def __init__(self, ref: str, task_id: int) -> None:
         super().__init__("{} has changed since you read it.", "Look at `current` and try again.", about=ref)

@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Choice, Integer, Moment, PlainText, StrictSerializer
+from taskproject.api.versions import IF_MATCH, read_if_match
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
 from tasks.actions import tasks as task_verbs
 from tasks.actions.names import agents_named, tasks_named
@@ -148,9 +148,6 @@ def _parent(ref: str | None, project: Project) -> Task | None:
     return tasks_named([ref], project=project, field="parent")[0] if ref else None
 
 
-IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The `ETag` that you read.")
-
-
 class TaskView(View):
     @operation(
         "tasks",
@@ -200,12 +197,3 @@ class TaskView(View):
     def delete(self, request: Request, ref: str) -> Response:
         task_verbs.delete_task(actor=self.actor, task=find_task(self.actor, ref))
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def read_if_match(request: Request) -> int | None:
-    """The version in ``If-Match``; None if it is absent or ``*``; -1 if it can match nothing."""
-    header = request.headers.get("If-Match", "").strip()
-    if header in ("", "*"):
-        return None
-    version = header.removeprefix("W/").strip('"')
-    return int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else -1

@@ -1,0 +1,3 @@
+from reports.models.saved_report import SavedReport
+
+__all__ = ["SavedReport"]

@@ -1,0 +1,95 @@
+"""Reports that people define and keep."""
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from taskproject.reach import reach_of
+from taskproject.texts import NameField
+from tasks.models import Project
+
+LONGEST_NAME, LONGEST_DESCRIPTION = 120, 500
+#: Words that a search looks for.
+MOST_WORDS = 10
+
+
+def owner_gone(collector: Any, field: Any, reports: Any, using: str) -> None:
+    """What happens to the reports of an account that is deleted: what it shared stays with the project, whose managers
+    look after it; what it kept to itself goes with it, and the page that confirms the deletion lists it.
+    """
+    models.CASCADE(collector, field, reports.filter(project__isnull=True), using)
+    models.SET_NULL(collector, field, reports.filter(project__isnull=False), using)
+
+
+def project_gone(collector: Any, field: Any, reports: Any, using: str) -> None:
+    """What happens to the reports of a project that is deleted: each is its owner's own again; one without an owner
+    goes with the project.
+    """
+    models.CASCADE(collector, field, reports.filter(owner__isnull=True), using)
+    models.SET_NULL(collector, field, reports.filter(owner__isnull=False), using)
+
+
+class SavedReportQuerySet(models.QuerySet["SavedReport"]):
+    def visible_to(self, user: Any) -> Self:
+        """One's own that are shared with nobody, and those that are shared with a project that one sees.
+
+        Credentials that are limited to projects do not reach the former, which may name any project of their owner.
+        """
+        readable = Q(project__in=Project.objects.visible_to(user).order_by().values("pk"))
+        if reach_of(user).projects is None:
+            readable |= Q(owner=user, project__isnull=True)
+        return self.filter(readable)
+
+    def with_words(self, text: str) -> Self:
+        """Those whose name or description contains each word of ``text``."""
+        rows = self
+        for word in text.split()[:MOST_WORDS]:
+            rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word))
+        return rows
+
+
+class SavedReport(models.Model):
+    """A report that somebody defined and gave a name: their own, or shared with the members of a project.
+
+    It has a definition and no figures: whoever reads it gets those of the projects that they may see.
+    """
+
+    name = NameField(max_length=LONGEST_NAME)
+    description = models.CharField(max_length=LONGEST_DESCRIPTION, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=owner_gone,
+        null=True,
+        blank=True,
+        related_name="saved_reports",
+        help_text="Empty: their account was deleted.",
+    )
+    project = models.ForeignKey(
+        Project,
+        on_delete=project_gone,
+        null=True,
+        blank=True,
+        related_name="saved_reports",
+        help_text="Whose members may read it; empty: its owner alone.",
+    )
+    definition: Any = models.JSONField()
+    version = models.PositiveIntegerField(default=1, editable=False, help_text="Counts changes.")
+    created_at = models.DateTimeField(editable=False)
+    updated_at = models.DateTimeField(editable=False)
+
+    objects = SavedReportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            # Over shared ones and others together, so that neither sharing nor the end of a project makes two alike.
+            models.UniqueConstraint(fields=["owner", "name"], name="saved_report_name_unique_of_owner"),
+            models.CheckConstraint(
+                name="saved_report_is_of_somebody", condition=Q(owner__isnull=False) | Q(project__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,196 @@
+"""The verbs of saved reports: save, edit, delete; and finding those that somebody may read.
+
+Whoever saves a report owns it. Shared with a project, it is read by all its members, and edited, taken back or deleted
+by its owner and the project's managers. Its figures are always those that its reader may see.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from reports.models import SavedReport
+from reports.models.saved_report import SavedReportQuerySet
+from taskproject.errors import DomainError, Invalid, NotFound, NotPermitted
+from taskproject.strict_json import dumps, unfit
+from tasks import clock
+from tasks.errors import VersionMismatch
+from tasks.finding import find_project
+from tasks.models import Project, Role
+from tasks.permissions import has_role, require_full_reach
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+#: Of one owner.
+MOST_REPORTS: Final = 500
+#: Bytes of JSON. The builder has a definition in its address, which is refused beyond 8,000 characters.
+LARGEST_DEFINITION: Final = 5_000
+EDITABLE: Final = ("name", "description", "project", "definition")
+
+
+class ReportChanged(VersionMismatch):
+    """Somebody else changed the report since the caller read it."""
+
+    def __init__(self, report: SavedReport) -> None:
+        DomainError.__init__(self, f"{report.name!r} has changed since you read it.", "Look at it and try again.")
+        self.report = report
+
+
+def reports_of(user: "User") -> SavedReportQuerySet:
+    """Those that ``user`` may read, with owner and project loaded."""
+    rows: SavedReportQuerySet = SavedReport.objects.visible_to(user)
+    return rows.select_related("owner__agent", "project")
+
+
+def find_saved_report(user: "User", pk: int) -> SavedReport:
+    """The report with this id. Raises ``NotFound``."""
+    report = reports_of(user).filter(pk=pk).first() if pk < 2**63 else None
+    if report is None:
+        raise NotFound("There is no saved report with this id that you may see.")
+    return report
+
+
+def may_edit_report(user: "User", report: SavedReport) -> bool:
+    """Whether ``user``, who may read ``report``, may edit, share and delete it: its owner, and whoever manages the
+    project that it is shared with.
+    """
+    if report.owner_id == user.pk:
+        return True
+    return report.project is not None and has_role(user, report.project, Role.MANAGER)
+
+
+def may_share_with(user: "User", project: Project) -> bool:
+    """Whether ``user`` may show the members of ``project`` a report: those who may write there, not viewers."""
+    return has_role(user, project, Role.WORKER)
+
+
+def save_report(
+    *, actor: "User", name: str, definition: Any, description: str = "", project: str | None = None
+) -> SavedReport:
+    """Keep a definition under a name, for oneself or for the members of the project with this key.
+
+    Raises ``Invalid`` with the place in the definition, ``NotFound`` for an unknown project, ``NotPermitted``.
+    """
+    report = SavedReport(owner=actor, name=name, description=description)
+    report.project = _project_to_share(actor, project)
+    report.definition = checked_definition(definition)
+    _validate(report)
+    with transaction.atomic():
+        _lock_names_of(actor.pk)
+        if SavedReport.objects.filter(owner=actor).count() >= MOST_REPORTS:
+            raise Invalid({"name": f"You have {MOST_REPORTS} saved reports, the most; delete one first."})
+        _require_free_name(report)
+        report.created_at = report.updated_at = clock.now()
+        report.save(force_insert=True)
+    return report
+
+
+def save_report_once(*, actor: "User", name: str, definition: Any, **fields: Any) -> SavedReport:
+    """As ``save_report``; a form that was sent twice gives the report that the first one made."""
+    try:
+        return save_report(actor=actor, name=name, definition=definition, **fields)
+    except Invalid as error:
+        own = reports_of(actor).filter(owner=actor, name=name).first() if "name" in error.data["errors"] else None
+        key = own.project.key if own is not None and own.project else None
+        if own is None or own.definition != definition or key != fields.get("project"):
+            raise
+        return own
+
+
+def edit_report(
+    *, actor: "User", report: SavedReport, changes: dict[str, Any], expected_version: int | None = None
+) -> SavedReport:
+    """Change fields (``EDITABLE``); ``project`` is a key, or None to take the report back.
+
+    Raises ``ReportChanged`` if ``expected_version`` is not the present one; ``Invalid``, ``NotFound``,
+    ``NotPermitted``.
+    """
+    _require_edit(actor, report)
+    values = {name: changes[name] for name in EDITABLE if name in changes}
+    if "definition" in values:
+        values["definition"] = checked_definition(values["definition"])
+    with transaction.atomic():
+        _lock_names_of(report.owner_id)
+        report = reports_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=report.pk).first()
+        if report is None:
+            raise NotFound("The report was deleted or is shared with you no longer.")
+        _require_edit(actor, report)
+        if expected_version not in (None, report.version):
+            raise ReportChanged(report)
+        if "project" in values:
+            values["project"] = _moved_to(actor, report, values["project"])
+        changed = [name for name, value in values.items() if getattr(report, name) != value]
+        if changed:
+            for name in changed:
+                setattr(report, name, values[name])
+            _validate(report)
+            _require_free_name(report)
+            report.version += 1
+            report.updated_at = clock.now()
+            report.save(update_fields=[*changed, "version", "updated_at"])
+    return report
+
+
+def delete_report(*, actor: "User", report: SavedReport) -> None:
+    """Raises ``NotPermitted``."""
+    _require_edit(actor, report)
+    report.delete()
+
+
+def checked_definition(document: Any) -> dict[str, Any]:
+    """``document`` as it is stored. Raises ``Invalid`` with the place of a mistake."""
+    if problem := unfit(document):
+        raise Invalid({"definition": problem})
+    size = len(dumps(document))
+    if size > LARGEST_DEFINITION:
+        raise Invalid({"definition": f"It has {size:,} bytes; at most {LARGEST_DEFINITION:,} are kept."})
+    if not isinstance(document, dict):
+        raise Invalid({"definition": "Must be an object."})
+    return document
+
+
+def _require_edit(actor: "User", report: SavedReport) -> None:
+    if may_edit_report(actor, report):
+        return
+    key = report.project.key if report.project else ""
+    raise NotPermitted(f"Only its owner and managers of {key} may edit, share or delete {report.name!r}.")
+
+
+def _project_to_share(actor: "User", key: str | None) -> Project | None:
+    if key is None:
+        require_full_reach(actor, "keep a report for yourself")
+        return None
+    project = find_project(actor, key)
+    if not may_share_with(actor, project):
+        raise NotPermitted(f"Viewers of {project.key} may not share a report with it.")
+    return project
+
+
+def _moved_to(actor: "User", report: SavedReport, key: str | None) -> Project | None:
+    if report.project is not None and key is not None and key.upper() == report.project.key:
+        return report.project
+    if report.owner_id != actor.pk and key is not None:
+        raise NotPermitted(f"Only its owner may share {report.name!r} with another project.")
+    if report.owner_id is None:
+        raise Invalid({"project": "Its owner's account was deleted, so nobody could read it; delete it instead."})
+    return _project_to_share(actor, key) if report.owner_id == actor.pk else None
+
+
+def _validate(report: SavedReport) -> None:
+    try:
+        report.clean_fields(exclude=["definition", "owner", "project"])
+    except ValidationError as error:
+        raise Invalid(dict(error.message_dict)) from None
+
+
+def _lock_names_of(owner_id: int | None) -> None:
+    """From here on, others wait who give a report of this owner a name."""
+    get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=owner_id).values_list("pk").first()
+
+
+def _require_free_name(report: SavedReport) -> None:
+    others = SavedReport.objects.filter(owner=report.owner_id, name=report.name).exclude(pk=report.pk)
+    if report.owner_id is not None and others.exists():
+        raise Invalid({"name": f"There is a report named {report.name!r} already; choose another name."})
