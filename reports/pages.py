@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -22,6 +21,7 @@ from reports.scopes import Scope
 from taskproject.errors import Invalid, NotFound
 from tasks import clock
 from tasks.models import Project
+from tasks.zones import zone_of
 
 COMMON_ZONES = (
     "UTC", "America/Los_Angeles", "America/Denver", "America/Chicago", "America/New_York", "America/Sao_Paulo",
@@ -55,11 +55,11 @@ def _page(request: HttpRequest, reports: list[Report], template: str) -> HttpRes
         "projects": Project.objects.visible_to(request.user).order_by("key").only("key", "name"),
         "sizes": list(BucketSize),
         "zones": COMMON_ZONES,
-        "server_zone": settings.TIME_ZONE,
+        "zone": zone_of(request),
         "report": reports[0] if len(reports) == 1 else None,
     }
     try:
-        question = read_question(request.GET, user=request.user, now=now)
+        question = read_question(request.GET, user=request.user, now=now, zone=zone_of(request))
     except NotFound:
         raise Http404 from None
     except Invalid as error:
@@ -73,14 +73,16 @@ def _page(request: HttpRequest, reports: list[Report], template: str) -> HttpRes
     context |= {
         "question": question,
         "query": urlencode(filters),
-        "first_day": question.period.start.astimezone(question.period.zone),
-        "last_day": last_day.astimezone(question.period.zone),
+        # Days and no times, which the template would take to the reader's zone.
+        "first_day": question.period.start.astimezone(question.period.zone).date(),
+        "last_day": last_day.astimezone(question.period.zone).date(),
         "reports": [shown(given) for given in answers],
         "outputs": [(output.upper(), urlencode(filters | {"output": output})) for output in OUTPUTS[::-1]],
         "presets": _presets(question, filters, now),
     }
     if not any(report.sample for report in context["reports"]):
-        context["last_completion"] = first_and_last_completion(question.scope)[1]
+        last = first_and_last_completion(question.scope)[1]
+        context["last_completion"] = last and last.astimezone(question.period.zone).date()
         context["is_member"] = bool(question.scope.project_ids)
     return render(request, template, context)
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import QueryDict
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -15,7 +14,11 @@ from reports.periods import MAX_BUCKETS, BucketSize, Period, default_start, midn
 from reports.scopes import Scope, scope_of
 from taskproject.errors import Invalid, unknown_name
 from taskproject.times import FIRST, LAST
+from taskproject.zones import known_zone, known_zones
+from tasks.zones import reader_zone
 
+#: As ``tz``: the zone of the reader.
+READER = "reader"
 NAMES = ("project", "from", "to", "bucket", "tz", "output")
 
 
@@ -39,10 +42,10 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        _refuse("tz", unknown_name(name, available_timezones(), what="time zone"))
+    zone = known_zone(name)
+    if zone is None:
+        _refuse("tz", unknown_name(name, sorted(known_zones()), what="time zone"))
+    return zone
 
 
 def _instant(name: str, text: str, zone: ZoneInfo) -> datetime:
@@ -85,8 +88,9 @@ def _given(query: QueryDict) -> dict[str, str]:
     return given
 
 
-def _period(given: Mapping[str, str], now: datetime) -> Period:
-    zone = _zone(given.get("tz", settings.TIME_ZONE))
+def _period(given: Mapping[str, str], now: datetime, reads_in: ZoneInfo) -> Period:
+    name = given.get("tz", READER)
+    zone = reads_in if name == READER else _zone(name)
     size = BucketSize(_one_of("bucket", given.get("bucket", BucketSize.WEEK), tuple(size.value for size in BucketSize)))
     tomorrow = midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
     end = _instant("to", given["to"], zone) if "to" in given else tomorrow
@@ -102,14 +106,14 @@ def _period(given: Mapping[str, str], now: datetime) -> Period:
     return period
 
 
-def read_question(query: QueryDict, *, user: Any, now: datetime) -> Question:
+def read_question(query: QueryDict, *, user: Any, now: datetime, zone: ZoneInfo | None = None) -> Question:
     """The question that ``query`` asks on behalf of ``user``.
 
     Defaults: ``to`` the end of today, ``from`` 30 days, 12 weeks or 12 months earlier, ``bucket`` week, ``tz`` the
-    server's ``TIME_ZONE``, and ``project`` all projects of the user. Raises ``Invalid`` for an invalid or unknown
-    parameter, ``NotFound`` for a project that is not theirs.
+    reader's ``zone``, by default that of their profile, and ``project`` all projects of the user. Raises ``Invalid``
+    for an invalid or unknown parameter, ``NotFound`` for a project that is not theirs.
     """
     given = _given(query)
     scope = scope_of(user, given.get("project"))
-    period = _period(given, now)
+    period = _period(given, now, zone or reader_zone(user))
     return Question(scope, period, _one_of("output", given.get("output", "json"), OUTPUTS))

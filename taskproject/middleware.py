@@ -1,12 +1,16 @@
-"""Limits on every request, and headers of every response."""
+"""Limits on every request, headers of every response, and the zone of the times in it."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.utils import timezone
 
 from taskproject.api.problems import problem_response
+from taskproject.watch import doors
+from tasks.zones import zone_of
 
 #: Characters of a path with its query, as nginx allows too: SQLite refuses to search for much longer texts.
 LONGEST_ADDRESS = 8_000
@@ -69,3 +73,28 @@ class CompressionMiddleware(GZipMiddleware):
         if kind not in self.kinds or len(response.content) < self.least_bytes:
             return response
         return super().process_response(request, response)
+
+
+class ReaderZoneMiddleware:
+    """Pages, reports and the admin show times, and read them, in the zone of their reader.
+
+    The API does not: it says where a time is. ``SessionMiddleware`` has answers vary by cookie, on which the zone
+    depends, since whose zone it is was read from the session.
+    """
+
+    #: What needs no database to answer must not look for a profile.
+    apart = ("/api/", *doors.PATHS)
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self.get_response(request)
+        finally:
+            # The thread answers others next.
+            timezone.deactivate()
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        if not request.path.startswith(self.apart):
+            timezone.activate(zone_of(request))

@@ -262,6 +262,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "taskproject.middleware.ReaderZoneMiddleware",
     "messaging.stream.middleware.StreamCursorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "taskproject.api.idempotency.IdempotencyMiddleware",

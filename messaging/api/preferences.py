@@ -55,7 +55,10 @@ class PreferencesOutput(serializers.Serializer):
     )
     channels = serializers.DictField(child=WaysOutput(), help_text="For each kind the ways by which it comes.")
     quiet = QuietOutput(allow_null=True, help_text="When no browser notification and no e-mail comes; null: never.")
-    time_zone = serializers.CharField(help_text="Of these times; empty: that of your working hours, or the server's.")
+    time_zone = serializers.CharField(
+        help_text="In which you read pages, reports and e-mails. Empty: that of the browser; where there is none, that "
+        "of your working hours, else the server's."
+    )
     digest_at = serializers.CharField(help_text="When the daily e-mail comes.")
     urgent_anyway = serializers.BooleanField(help_text="Whether urgent questions come in quiet hours too.")
 

@@ -6,7 +6,6 @@ from django.db.models import Q
 
 from messaging.models.notifications import NotificationKind
 from tasks.models import Event, Project
-from tasks.models.agent import validate_time_zone
 
 
 class Email(models.TextChoices):
@@ -38,12 +37,9 @@ class KindChoice(models.Model):
 
 
 class Delivery(models.Model):
-    """When a user wants to be told: their time zone, quiet hours, and the hour of the daily digest."""
+    """When a user wants to be told, in the zone in which they read: quiet hours, and the hour of the daily digest."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="delivery")
-    time_zone = models.CharField(
-        max_length=60, blank=True, validators=[validate_time_zone], help_text="Empty: that of the working hours."
-    )
     quiet_from = models.TimeField(null=True, blank=True)
     quiet_until = models.TimeField(null=True, blank=True)
     digest_at = models.TimeField()

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from typing import Any, Final
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from messaging.models import Delivery, Email, KindChoice, NotificationKind
 from messaging.notifications.quiet import next_daily, quiet_until
 from taskproject.errors import Invalid, unknown_name
-from tasks.matching.working_hours import zone_named
-from tasks.models import Agent
+from taskproject.zones import known_zones
 from tasks.permissions import require_full_reach
+from tasks.zones import choose_zone, chosen_names, reader_zones
 
 DIGEST_AT: Final = time(8)
 
@@ -67,15 +66,15 @@ class Times:
 
 
 class Choices:
-    """The choices of several users, read with two queries."""
+    """The choices of several users, read with a fixed number of queries."""
 
     def __init__(self, users: Collection[int]) -> None:
         self._ways: dict[int, dict[str, Ways]] = defaultdict(dict)
         for row in KindChoice.objects.filter(user__in=users):
             self._ways[row.user_id][row.kind] = Ways(row.page, row.browser, Email(row.email))
-        agents = dict(Agent.objects.filter(user__in=users).exclude(time_zone="").values_list("user", "time_zone"))
+        zones, names = reader_zones(users), chosen_names(users)
         times = {row.user_id: row for row in Delivery.objects.filter(user__in=users)}
-        self._times = {user: _times(times.get(user), agents.get(user, "")) for user in users}
+        self._times = {user: _times(times.get(user), zones[user], names.get(user, "")) for user in users}
 
     def ways(self, user: int, kind: NotificationKind) -> Ways:
         return self._ways[user].get(kind, DEFAULTS[kind])
@@ -84,11 +83,9 @@ class Choices:
         return self._times[user]
 
 
-def _times(row: Delivery | None, zone_of_work: str) -> Times:
-    chosen = row.time_zone if row else ""
-    zone = zone_named(chosen or zone_of_work, default=settings.TIME_ZONE)
+def _times(row: Delivery | None, zone: tzinfo, chosen: str) -> Times:
     if row is None:
-        return Times(zone)
+        return Times(zone, chosen)
     return Times(zone, chosen, row.quiet_from, row.quiet_until, row.digest_at, row.urgent_anyway)
 
 
@@ -123,7 +120,8 @@ def mute_kinds(*, user: User, kinds: Collection[str]) -> None:
 def change_choices(
     *, user: User, ways: Mapping[NotificationKind, Ways] | None = None, times: Mapping[str, Any] | None = None
 ) -> None:
-    """Set how ``user`` is told of these kinds, and these of their times (fields of ``Delivery``); all or nothing.
+    """Set how ``user`` is told of these kinds, and these of their times (fields of ``Delivery``, and
+    ``time_zone``); all or nothing.
 
     Raises ``Invalid``, and ``NotPermitted`` for a token that is limited to projects: this applies to all.
     """
@@ -131,6 +129,9 @@ def change_choices(
     with transaction.atomic():
         if ways:
             _store_ways(user, ways)
+        times = dict(times or {})
+        if (zone := times.pop("time_zone", None)) is not None:
+            choose_zone(user, zone)
         if times:
             row = Delivery.objects.select_for_update().filter(user=user).first() or Delivery(
                 user=user, digest_at=DIGEST_AT
@@ -163,8 +164,6 @@ def _require_known(kinds: Iterable[str], place: str) -> None:
 def read_zone(name: str) -> str:
     """The time zone that ``name`` says, empty for none chosen. Raises ``Invalid``."""
     name = name.strip()
-    try:
-        zone_named(name, default="UTC")
-    except ValueError as error:
-        raise Invalid({"time_zone": str(error)}) from None
+    if name and name not in known_zones():
+        raise Invalid({"time_zone": unknown_name(name, sorted(known_zones()), what="time zone")})
     return name

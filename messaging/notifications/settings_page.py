@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
-from zoneinfo import available_timezones
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -17,7 +15,9 @@ from django.views.decorators.http import require_http_methods
 from messaging.models import Email, NotificationKind
 from messaging.notifications.choices import Ways, change_choices, read_zone, times_of, ways_of
 from taskproject.errors import DomainError, Invalid
+from taskproject.zones import known_zones, server_zone
 from tasks.links import open_links, revoke_links
+from tasks.zones import zone_of_work
 
 
 @dataclass
@@ -62,8 +62,8 @@ def _context(user: User, ways: dict[NotificationKind, Ways], times: dict[str, An
     return {
         "lines": [Line(kind, ways[kind]) for kind in NotificationKind],
         "emails": Email.choices,
-        "zones": sorted(available_timezones()),
-        "server_zone": settings.TIME_ZONE,
+        "zones": sorted(known_zones()),
+        "fallback_zone": (zone_of_work(user) or server_zone()).key,
         "address": user.email,
         "has_links": open_links(user.pk).exists(),
         "times": times,

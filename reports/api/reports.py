@@ -22,6 +22,7 @@ from taskproject.api.operations import operation
 from taskproject.api.views import View
 from taskproject.errors import NotFound, unknown_name
 from tasks import clock
+from tasks.zones import zone_of
 
 PARAMETERS = [
     OpenApiParameter("project", str, description="Key of a project. Default: all projects of the caller together."),
@@ -42,7 +43,8 @@ PARAMETERS = [
     OpenApiParameter(
         "tz",
         str,
-        description="Time zone whose midnights separate the buckets. Default: the server's.",
+        description="Time zone whose midnights separate the buckets. Default, and `reader`: the one in which you "
+        "read, see `GET /notifications/preferences`.",
         examples=[OpenApiExample("a zone", value="Europe/Berlin")],
     ),
     OpenApiParameter("output", str, enum=list(OUTPUTS), default="json", description="Format of the answer."),
@@ -180,7 +182,7 @@ class ReportView(View):
         if slug not in REPORTS:
             raise NotFound(unknown_name(slug[:60], REPORTS, what="report"))
         now = clock.now()
-        question = read_question(request.query_params, user=self.actor, now=now)
+        question = read_question(request.query_params, user=self.actor, now=now, zone=zone_of(request))
         given = answer(REPORTS[slug], question.scope, question.period, now=now)
         if question.output != "json":
             return file_response(given, question.output)

@@ -17,6 +17,7 @@ from tasks.models.message import (
     MessageKind,
     Reaction,
 )
+from tasks.models.profile import Profile
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
 from tasks.models.question import OnExpiry, Question, QuestionKind, QuestionState
 from tasks.models.run import Review, Run, RunStatus, Verdict
@@ -66,6 +67,7 @@ __all__ = [
     "MessageKind",
     "OnExpiry",
     "Priority",
+    "Profile",
     "Project",
     "Question",
     "QuestionKind",

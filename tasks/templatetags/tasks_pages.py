@@ -38,6 +38,16 @@ def icon(name: str, label: str = "") -> SafeString:
     )
 
 
+@register.simple_tag(takes_context=True)
+def time_zone(context: template.Context) -> SafeString:
+    """Says in which zone the page's times are, and whether it may be asked for again once the browser has said its."""
+    request = context.get("request")
+    follows = request is not None and request.method == "GET" and not getattr(request, "zone_is_chosen", True)
+    name = timezone.get_current_timezone_name()
+    tag = '<meta name="time-zone" content="{}" data-follows>' if follows else '<meta name="time-zone" content="{}">'
+    return format_html(tag, name)
+
+
 @register.simple_tag
 @lru_cache(maxsize=20)
 def priority(label: str, tail: str = "") -> SafeString:

@@ -1,9 +1,20 @@
-// Shows times in the reader's time zone and keeps "5 min ago" current. Without this the server's text remains.
+// Keeps "5 min ago" current, and shows times in the reader's language; in the zone in which the server wrote the page,
+// so that a time is on the same day everywhere on it. Without this the server's text remains.
 
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const timeZone = knownZone(document.querySelector("meta[name=time-zone]")?.content);
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone });
+const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone });
 const UNITS = [["min", 60, 3600], ["h", 3600, 86400], ["d", 86400, 30 * 86400]];
+
+// The browser's own, if it does not know the server's.
+function knownZone(name) {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
 
 // The same texts as tasks_pages.in_words.
 function inWords(when, now) {

@@ -1,0 +1,24 @@
+"""What somebody set for everything that they read here."""
+
+from django.conf import settings
+from django.db import models
+
+from tasks.models.agent import validate_time_zone
+
+
+class Profile(models.Model):
+    """How a user reads pages, reports and mails; without a row, as by default."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="profile")
+    time_zone = models.CharField(
+        max_length=60,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text="Empty: that of the browser; without one, that of the working hours, else the server's.",
+    )
+
+    class Meta:
+        ordering = ["user"]
+
+    def __str__(self) -> str:
+        return f"profile of {self.user_id}"
