@@ -12,23 +12,11 @@ from reports.periods import Period
 from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Seconds
+from reports.statistics import gini
 from tasks.models import Agent, Assignment, Role, Run, RunStatus, Task
 from tasks.transitions import Status
 
 WORKLOAD_FIGURES = ("completed", "worked_seconds", "failed_runs", "expired_runs", "active_runs", "open_assignments")
-
-
-def gini(values: Iterable[float]) -> float | None:
-    """Gini coefficient of ``values`` (none negative): 0 all equal, towards 1 one has all; None if the sum is 0.
-
-    ``2 · Σ i·v[i] / (n · Σ v) − (n + 1) / n`` over the ascending values, i from 1
-    (Sen, *On Economic Inequality*, 1973).
-    """
-    ordered = sorted(values)
-    total, n = sum(ordered), len(ordered)
-    if not total:
-        return None
-    return 2 * sum(place * value for place, value in enumerate(ordered, start=1)) / (n * total) - (n + 1) / n
 
 
 def _by_agent(rows: QuerySet, **aggregates: Any) -> dict[int | None, Row]:

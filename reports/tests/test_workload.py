@@ -2,7 +2,6 @@
 
 import pytest
 
-from reports.predefined.workload import gini
 from tasks import engine
 from tasks.actions import assignments, claims, runs
 from tasks.models import Run
@@ -93,10 +92,3 @@ def test_workload_run_of_another_project_is_not_counted(cast, ask, new_task, set
     assert answer["total"]["active_runs"] == 0
     assert "zed" not in by_agent(answer)
     assert by_agent(ask("workload", JANUARY, user=cast.mona.user))["zed"][5] == 1
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"), [([1, 1, 1], 0.0), ([0, 0, 0, 8], 0.75), ([5], 0.0), ([], None), ([0, 0], None)]
-)
-def test_gini_is_zero_when_even_and_grows_with_concentration(values, expected):
-    assert gini(values) == (pytest.approx(expected) if expected is not None else None)

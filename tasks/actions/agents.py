@@ -1,7 +1,7 @@
 """Agents, their skills and their tokens."""
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 EDITABLE_FIELDS = ("name", "enabled", "availability", "max_concurrent", "version", "working_hours", "time_zone")
+#: What decides when, and how much, an agent can work: their former values are kept in the events.
+FIELDS_OF_ABILITY = ("enabled", "availability", "max_concurrent", "working_hours", "time_zone")
 #: What a manager of all projects of a person may say about them, besides their skills.
 DESCRIBING_FIELDS = frozenset({"name", "max_concurrent", "working_hours", "time_zone"})
 #: What agents may change of themselves: never their capacity.
@@ -136,12 +138,16 @@ def hand_over_agent(*, actor: "User | None", agent: Agent, owner: "User | Projec
     return agent
 
 
-def record_change(actor: "User | None", agent: Agent, changed: list[str]) -> None:
-    """Record, in each project of ``agent``, what changed."""
+def record_change(
+    actor: "User | None", agent: Agent, changed: list[str], before: Mapping[str, Any] | None = None
+) -> None:
+    """Record, in each project of ``agent``, what changed; ``before``: former values of ``FIELDS_OF_ABILITY``."""
     now = clock.now()
     only_availability = changed == ["availability"]
     kind = kinds.AGENT_AVAILABILITY_CHANGED if only_availability else kinds.AGENT_EDITED
-    data = {"availability": agent.availability} if only_availability else {"fields": changed}
+    data: dict[str, Any] = {"availability": agent.availability} if only_availability else {"fields": changed}
+    if not only_availability:
+        data |= {f"{name}_before": value for name, value in (before or {}).items()}
     memberships = Membership.objects.filter(user=agent.user_id).select_related("project").order_by("pk")
     record(*(event(kind, at=now, actor=actor, project=m.project, agent=agent, **data) for m in memberships))
 
@@ -186,6 +192,7 @@ def edit_agent(
     if unknown := set(changes) - set(EDITABLE_FIELDS):
         raise Invalid({sorted(unknown)[0]: "Cannot be changed."})
     changed = [name for name, value in changes.items() if getattr(agent, name) != value]
+    before = {name: getattr(agent, name) for name in changed if name in FIELDS_OF_ABILITY}
     had_version = bool(agent.version)
     for name in changed:
         setattr(agent, name, changes[name])
@@ -201,7 +208,7 @@ def edit_agent(
         set_agent_skills(agent, skills)
         changed.append("skills")
     if changed:
-        record_change(actor, agent, changed)
+        record_change(actor, agent, changed, before)
     return agent
 
 

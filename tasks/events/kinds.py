@@ -550,7 +550,15 @@ PROJECT_EDITED = _kind(
 AGENT_EDITED = _kind(
     "agent.edited",
     "Fields or skills of an agent changed; recorded in each of its projects.",
-    data={"fields": _FIELDS},
+    # What it could do at any time in the past is told backwards, from what it can do now.
+    data={
+        "fields": _FIELDS,
+        "enabled_before": Datum(FLAG, "If that changed: whether it was enabled.", optional=True),
+        "availability_before": Datum(TEXT, "If that changed: `available` or `paused`.", optional=True),
+        "max_concurrent_before": Datum(NUMBER, "If that changed: its capacity.", optional=True),
+        "working_hours_before": Datum(TEXT, "If they changed: its working hours.", optional=True),
+        "time_zone_before": Datum(TEXT, "If that changed: the zone of its working hours.", optional=True),
+    },
     says=Said("changed {changed} of {agent}", "edit"),
     brings_work=True,
     wakes_matching=True,

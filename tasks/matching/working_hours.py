@@ -3,6 +3,7 @@
 import functools
 import itertools
 import re
+from collections.abc import Iterator
 from datetime import date as date_of_day
 from datetime import datetime, time, timedelta
 from typing import Final, NamedTuple
@@ -81,6 +82,25 @@ def after_working(spans: tuple[Span, ...], zone: ZoneInfo, at: datetime, seconds
                 return begins + left
             left -= ends - begins
     return at + timedelta(days=HORIZON_DAYS)
+
+
+def working_times(
+    spans: tuple[Span, ...], zone: ZoneInfo, start: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """The times between ``start`` and ``end`` that lie within the working hours, in order."""
+    if not spans:
+        if start < end:
+            yield start, end
+        return
+    date, last = start.astimezone(zone).date(), end.astimezone(zone).date()
+    while date <= last:
+        for span in spans:
+            if span.day == date.weekday():
+                begins = max(_moment(date, span.start, zone, start), start)
+                ends = min(_moment(date, span.end, zone, start), end)
+                if begins < ends:
+                    yield begins, ends
+        date += timedelta(days=1)
 
 
 def _moment(date: date_of_day, minutes: int, zone: ZoneInfo, like: datetime) -> datetime:
