@@ -4,7 +4,7 @@ The range leaves room on both sides, so that a time can be shown in any zone: pr
 and the last year of the calendar for "no time", and Python cannot convert those.
 """
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -37,8 +37,8 @@ def require_in_range(value: date) -> None:
         raise ValidationError(OUT_OF_RANGE, code="out_of_range")
 
 
-def read_moment(text: str, *, end_of_day: bool = False) -> datetime:
-    """The time that ``text`` means, aware: ISO 8601, without an offset in the server's zone.
+def read_moment(text: str, *, end_of_day: bool = False, zone: tzinfo | None = None) -> datetime:
+    """The time that ``text`` means, aware: ISO 8601, without an offset in ``zone`` (by default the server's).
 
     A day alone means its start, with ``end_of_day`` its last second. Raises ``NotATime``, ``OutOfRange``.
     """
@@ -51,7 +51,7 @@ def read_moment(text: str, *, end_of_day: bool = False) -> datetime:
         except ValueError:
             raise NotATime(NOT_A_TIME) from None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.get_default_timezone())
+        moment = moment.replace(tzinfo=zone or timezone.get_default_timezone())
     if not FIRST <= moment <= LAST:
         raise OutOfRange(OUT_OF_RANGE)
     return moment.astimezone(UTC)

@@ -87,30 +87,58 @@ class OfProjectQuerySet(models.QuerySet):
         return self.filter(seen_by(user, "project__"))
 
 
+# What is derived of a task, for queries and for conditions. ``now``: a time or an expression; None: the database's.
+
+
+def not_deferred(now: Any = None) -> Q:
+    return Q(deferred_until__isnull=True) | Q(deferred_until__lte=now or Now())
+
+
+def ready(now: Any = None) -> Q:
+    """Not started, every dependency completed, no open child, not on hold, and not deferred."""
+    return Q(status=Status.NOT_STARTED, open_blockers=0, on_hold=False) & not_deferred(now)
+
+
+def blocked() -> Q:
+    """Not started, and a dependency is not completed or a child is open."""
+    return Q(status=Status.NOT_STARTED, open_blockers__gt=0)
+
+
+def held() -> Q:
+    """Not started, and on hold."""
+    return Q(status=Status.NOT_STARTED, on_hold=True)
+
+
+def deferred(now: Any = None) -> Q:
+    return Q(status=Status.NOT_STARTED, deferred_until__gt=now or Now())
+
+
+def overdue(now: Any = None) -> Q:
+    """Open after its due date."""
+    return Q(status__in=OPEN, due_at__lt=now or Now())
+
+
 class TaskQuerySet(OfProjectQuerySet):
     def not_deferred(self, now: datetime | None = None) -> Self:
-        return self.filter(Q(deferred_until__isnull=True) | Q(deferred_until__lte=now or Now()))
+        return self.filter(not_deferred(now))
 
     def ready(self, now: datetime | None = None) -> Self:
-        """Not started, every dependency completed, no open child, not on hold, and not deferred."""
-        return self.filter(status=Status.NOT_STARTED, open_blockers=0, on_hold=False).not_deferred(now)
+        return self.filter(ready(now))
 
     def blocked(self) -> Self:
-        """Not started, and a dependency is not completed or a child is open."""
-        return self.filter(status=Status.NOT_STARTED, open_blockers__gt=0)
+        return self.filter(blocked())
 
     def held(self) -> Self:
-        """Not started, and on hold."""
-        return self.filter(status=Status.NOT_STARTED, on_hold=True)
+        return self.filter(held())
 
     def deferred(self, now: datetime | None = None) -> Self:
-        return self.filter(status=Status.NOT_STARTED, deferred_until__gt=now or Now())
+        return self.filter(deferred(now))
 
     def open(self) -> Self:
         return self.filter(status__in=OPEN)
 
     def overdue(self, now: datetime | None = None) -> Self:
-        return self.open().filter(due_at__lt=now or Now())
+        return self.filter(overdue(now))
 
     def assigned_to(self, agent: "Agent") -> Self:
         return self.filter(Exists(agent.assignments.filter(task=OuterRef("pk"), ended_at__isnull=True)))
