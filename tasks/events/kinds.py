@@ -49,6 +49,7 @@ _FAILED: Final = {
     "failed": Datum(TEXTS, "Refs of failed tasks that it waits for.", optional=True),
     "cancelled": Datum(TEXTS, "Refs of cancelled tasks that it waits for.", optional=True),
 }
+_SOURCES = "`given` by the file, `inferred` from its other times, or `unknown`: then it is the import's, and no fact."
 _FILE = {
     "title": _TITLE,
     "source": Datum(TEXT, "The format of the file."),
@@ -58,6 +59,10 @@ _FILE = {
     "comments": Datum(NUMBER, "How many comments came into its thread.", optional=True),
     "started_at": Datum(MOMENT, "When the task was first started, here or elsewhere.", optional=True),
     "completed_at": Datum(MOMENT, "When the task was completed, here or elsewhere.", optional=True),
+    "created_at": Datum(MOMENT, "When the task was created elsewhere.", optional=True),
+    "created_from": Datum(TEXT, f"Where that comes from: {_SOURCES} Absent: it began with the import.", optional=True),
+    "completed_from": Datum(TEXT, f"Where `completed_at` comes from: {_SOURCES}", optional=True),
+    "credited": Datum(TEXTS, "The agents whose work the file says it was, if it came in completed.", optional=True),
     "agents": Datum(TEXTS, f"{_AGENTS} got the task.", optional=True),
     "taken_from": Datum(TEXTS, f"{_AGENTS} lost the task by it.", optional=True),
     "open": Datum(NUMBER, "How many others it waits for now, if that changed.", optional=True),

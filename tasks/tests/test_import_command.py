@@ -42,6 +42,17 @@ def test_import_tasks_says_what_it_did(run):
     assert run(CSV).out == "OPS: 0 created, 0 updated, 2 unchanged.\n"
 
 
+def test_import_tasks_says_how_many_times_are_missing(run):
+    text = "title,status,created_at,updated_at\na,done,,\nb,done,,\nc,done,2026-01-01,2026-01-05\n"
+    said = run(text, "--dry-run").out.splitlines()
+    assert said[1] == (
+        "2 completed tasks have no time of completion: they count in no duration and no period. "
+        "1 completed task has no time of completion: it counts by the last change."
+    )
+    missing = json.loads(run(text, "--json").out)["missing_times"]
+    assert (missing["completion_unknown"], missing["completion_inferred"]) == (2, 1)
+
+
 def test_import_tasks_dry_run_says_what_it_would_do(run):
     result = run(CSV.replace("python", "new"), "--dry-run", project="ops")
     assert result.out == (
@@ -66,6 +77,12 @@ def test_import_tasks_as_json_for_programs(run):
         "labels_created": [],
         "notes": [],
         "note_count": 0,
+        "missing_times": {
+            "completion_unknown": 0,
+            "creation_unknown": 0,
+            "completion_inferred": 0,
+            "creation_inferred": 0,
+        },
     }
 
 

@@ -13,6 +13,7 @@ from tasks.actions.imports.node import Fate
 from tasks.actions.imports.plan import (
     Imported,
     LeftAlone,
+    MissingTimes,
     Note,
     Plan,
     PlannedComment,
@@ -23,6 +24,7 @@ from tasks.actions.imports.plan import (
     shown,
     summary_of,
 )
+from tasks.actions.imports.times import missing_times
 from tasks.actions.imports.write import Writer, labels_used, skills_used
 from tasks.errors import NotPermitted
 from tasks.models import Label, Project, Role, Skill
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Imported",
     "LeftAlone",
+    "MissingTimes",
     "Note",
     "Plan",
     "PlanRefused",
@@ -151,4 +154,5 @@ def _report(draft: Draft, *, dry_run: bool) -> Imported:
             labels_used(draft) - set(Label.objects.filter(project=project).values_list("name", flat=True))
         ),
         notes=draft.notes(),
+        missing_times=missing_times(draft.nodes),
     )

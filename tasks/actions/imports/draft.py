@@ -12,11 +12,11 @@ from tasks.actions.imports.comments import find_new_comments
 from tasks.actions.imports.cycles import settle_cycles
 from tasks.actions.imports.node import Fate, Node, Present
 from tasks.actions.imports.plan import Note, Plan, Problem, held, in_the_file, shown
-from tasks.actions.imports.times import mend_times
+from tasks.actions.imports.times import mend_times, times_of
 from tasks.batches import batches
 from tasks.errors import unknown_name
 from tasks.events import kinds
-from tasks.models import Agent, Dependency, Event, Membership, Project, Role, Task
+from tasks.models import Agent, Dependency, Event, Membership, Project, Role, Task, TimeSource
 from tasks.refs import number_in
 from tasks.transitions import TERMINAL, Status
 
@@ -145,6 +145,7 @@ class Draft:
                 node.fate = Fate.CREATE
                 continue
             last = imported[node.row.pk]
+            node.creation_unknown = last.get("created_from") == TimeSource.UNKNOWN
             if last.get("fingerprint") == node.fingerprint:
                 node.fate = Fate.UNCHANGED
             elif _is_older(node):
@@ -266,6 +267,7 @@ class Draft:
                 self._refuse(node, given, "due_at must be later than start_after.")
             self._check_completion(node)
             mend_times(node, self.now)
+            node.times = times_of(node, self.now)
             if node.entry.deferred and not (begin and begin > self.now):
                 values["on_hold"] = True
                 node.entry.notes.append(node.entry.note("status", held("deferred, and no date lies ahead")))

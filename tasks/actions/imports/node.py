@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from tasks.actions.imports.plan import PlannedComment, PlannedTask
 from tasks.batches import batches
-from tasks.models import Agent, Assignment, Dependency, RequiredSkill, Task, TaskLink
+from tasks.models import Agent, Assignment, Dependency, RequiredSkill, Task, TaskLink, TimeSource
 from tasks.transitions import Status
 
 #: Columns that are compared and written unchanged.
@@ -34,6 +34,19 @@ COLUMNS = (
 )
 
 
+@dataclass(frozen=True)
+class Times:
+    """When a task was created and completed, and where each comes from.
+
+    A creation from nowhere (None) is the import itself; there is no completion unless the task is completed.
+    """
+
+    created_at: datetime
+    created_from: TimeSource | None
+    completed_at: datetime | None = None
+    completed_from: TimeSource | None = None
+
+
 class Fate(StrEnum):
     CREATE = "create"
     UPDATE = "update"
@@ -54,6 +67,11 @@ class Node:
     task: Task | None = None
     fingerprint: str = ""
     source_updated_at: datetime | None = None
+    #: The times that cannot be as the file has them, and where those that are written instead come from.
+    moved: dict[str, TimeSource] = field(default_factory=dict)
+    times: Times | None = None
+    #: Whether the task's time of creation is no fact, but when it was imported.
+    creation_unknown: bool = False
     fate: Fate = Fate.UNCHANGED
     labels: list[str] | None = None
     depends_on: "list[Node] | None" = None
@@ -102,6 +120,11 @@ class Node:
     def status(self) -> Status:
         """The status after the import."""
         return Status(self.value("status") or Status.NOT_STARTED)
+
+    @property
+    def ends_anew(self) -> bool:
+        """Whether the import says when, and whether, the task was completed."""
+        return self.fate == Fate.CREATE or not {"status", "completed_at"}.isdisjoint(self.changed)
 
     def value(self, name: str) -> Any:
         """The value of a column after the import: the file's if it is written, else the task's."""

@@ -180,6 +180,36 @@ class LeftAlone:
 
 
 @dataclass
+class MissingTimes:
+    """How many of the tasks that come in completed have times that the file does not give.
+
+    A creation is told of only where the completion is known: without one the task counts nowhere anyway.
+    """
+
+    completion_unknown: int = 0
+    creation_unknown: int = 0
+    completion_inferred: int = 0
+    creation_inferred: int = 0
+
+    def sentence(self) -> str:
+        """What that means for figures, the gravest first, in one line; empty if the file gives all times."""
+        they = {
+            "completion_unknown": ("no time of completion", "count{} in no duration and no period"),
+            "creation_unknown": ("no time of creation", "count{} in no lead time"),
+            "completion_inferred": ("no time of completion", "count{} by the last change"),
+            "creation_inferred": ("no time of creation", "count{} from the first time that the file gives"),
+        }
+        parts = []
+        for name, (what, so) in they.items():
+            count = getattr(self, name)
+            if count == 1:
+                parts.append(f"1 completed task has {what}: it {so.format('s')}.")
+            elif count:
+                parts.append(f"{count:,} completed tasks have {what}: they {so.format('')}.")
+        return " ".join(parts)
+
+
+@dataclass
 class Imported:
     """What an import did, or with ``dry_run`` would do, as counts of tasks."""
 
@@ -195,6 +225,7 @@ class Imported:
     skills_created: list[str] = field(default_factory=list)
     labels_created: list[str] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    missing_times: MissingTimes = field(default_factory=MissingTimes)
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values; at most ``MOST_NOTES`` notes, and how many there are."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -34,8 +35,6 @@ from tasks.models import (
 from tasks.transitions import TERMINAL, Status, satisfies_dependency, settles_child
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from django.contrib.auth.models import User
 
 SLICE = 500
@@ -191,27 +190,23 @@ class Writer:
             **values,
         )
 
-    def _source_time(self, node: Node) -> "datetime | None":
+    def _source_time(self, node: Node) -> datetime | None:
         """When the source changed the task last. What it says of the future would outlast all later snapshots."""
         return min(node.source_updated_at, self.now) if node.source_updated_at else None
 
     def _times(self, node: Node, given: dict[str, Any]) -> dict[str, Any]:
         """The times of a new task: the file's, and the ones that follow from them."""
+        assert node.times is not None
         updated = node.entry.values.get("updated_at") or self.now
-        started, completed = given.get("started_at"), None
-        if node.status == Status.COMPLETED:
-            completed = given.get("completed_at") or max(filter(None, (updated, started, given.get("created_at"))))
-            updated = max(updated, completed)
-        created = given.get("created_at") or min(filter(None, (self.now, updated, started, completed)))
         return {
-            "created_at": created,
-            "updated_at": updated,
-            "started_at": started,
-            "completed_at": completed,
+            "created_at": node.times.created_at,
+            "updated_at": max(filter(None, (updated, node.times.completed_at))),
+            "started_at": given.get("started_at"),
+            "completed_at": node.times.completed_at,
             "deferred_until": self._deferred_until(node.status, given.get("start_after")),
         }
 
-    def _deferred_until(self, status: str, start_after: "datetime | None") -> "datetime | None":
+    def _deferred_until(self, status: str, start_after: datetime | None) -> "datetime | None":
         ahead = status == Status.NOT_STARTED and start_after is not None and start_after > self.now
         return start_after if ahead else None
 
@@ -255,8 +250,11 @@ class Writer:
 
     def _event_of(self, node: Node) -> Event:
         task, facts = node.row, self.facts[node]
-        times = {"started_at": task.started_at, "completed_at": task.completed_at}
+        times: dict[str, datetime | None] = {"started_at": task.started_at, "completed_at": task.completed_at}
+        if node.fate == Fate.CREATE or "created_at" in node.changed:
+            times["created_at"] = task.created_at
         facts |= {name: moment.isoformat() for name, moment in times.items() if moment is not None}
+        facts |= _sources(node)
         return event(
             # What was completed elsewhere counts at the file's time, not at ours, as it does for a new task.
             kinds.TASK_IMPORTED if "to" in facts else kinds.TASK_REIMPORTED,
@@ -293,9 +291,7 @@ class Writer:
         source = Status(task.status)
         columns = {name: values[name] for name in node.changed if name in COLUMNS}
         if "status" in columns:
-            columns["completed_at"] = None
-            if node.status == Status.COMPLETED:
-                columns["completed_at"] = values.get("completed_at") or self._completed_by(node)
+            columns["completed_at"] = node.times.completed_at if node.times else None
         if not {"status", "start_after"}.isdisjoint(columns):
             columns["deferred_until"] = self._deferred_until(node.status, node.value("start_after"))
         if "due_at" in columns:
@@ -323,10 +319,6 @@ class Writer:
             self._close_or_reopen(node, source)
         if "assignees" in node.changed:
             self._reassign(node)
-
-    def _completed_by(self, node: Node) -> "datetime":
-        times = (node.entry.values.get("updated_at") or self.now, node.value("started_at"), node.value("created_at"))
-        return max(filter(None, times))
 
     def _close_or_reopen(self, node: Node, source: Status) -> None:
         """Assignments end and return with the task; those that wait for it are affected."""
@@ -425,6 +417,19 @@ class Writer:
                 elif written[pk].status not in TERMINAL and ref not in self.facts[written[pk]].get(status, ()):
                     self.facts[written[pk]].setdefault(status, []).append(ref)
         self.around |= dependency_failed(failed, now=self.now, actor=self.actor)
+
+
+def _sources(node: Node) -> dict[str, Any]:
+    """Where the times come from that the file says of the task, and whose completion it says it was."""
+    assert node.times is not None
+    facts: dict[str, Any] = {}
+    if node.times.created_from and (node.fate == Fate.CREATE or "created_at" in node.changed):
+        facts["created_from"] = node.times.created_from.value
+    if node.times.completed_from and node.ends_anew:
+        facts["completed_from"] = node.times.completed_from.value
+        if node.assignees:
+            facts["credited"] = [agent.slug for agent in node.assignees]
+    return facts
 
 
 def _commented(node: Node) -> dict[str, Any]:

@@ -30,9 +30,10 @@ class Command(BaseCommand):
         f"Fields: {', '.join(CONVERTERS)}; only title is required. depends_on and parent take keys or external ids of "
         "the file and refs (OPS-1) or external ids of the project. CSV: lists separated by ;, skills as python:3. "
         f"Times without a zone are in TIME_ZONE (now {settings.TIME_ZONE}); a date alone means its start, for due_at "
-        "its end. Tasks in progress elsewhere are imported as not_started and keep their first start. What can be "
-        "mended is, with a note; what beads has set aside is on hold. A file older than the last import reverts "
-        "nothing. Unknown skills and labels are created, unknown assignees are problems."
+        "its end. How many completed tasks lack their times is said: they count in no figure that needs them. Tasks in "
+        "progress elsewhere are imported as not_started and keep their first start. What can be mended is, with a "
+        "note; what beads has set aside is on hold. A file older than the last import reverts nothing. Unknown skills "
+        "and labels are created, unknown assignees are problems."
     )
     examples = (
         "python manage.py import_tasks plan.csv --project OPS --dry-run\n"
@@ -84,6 +85,8 @@ class Command(BaseCommand):
         self._report_skipped("the file is older than its last import", imported.older)
         if imported.skills_created:
             self.say(f"New skills: {', '.join(imported.skills_created)}.")
+        if sentence := imported.missing_times.sentence():
+            self.say(sentence)
         for sentence in summary_of(imported.notes):
             self.say(sentence)
 
