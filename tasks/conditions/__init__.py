@@ -6,7 +6,20 @@ of a task; reports bring tables of their own.
 
 from tasks.conditions.compiling import compile
 from tasks.conditions.fields import Context, Field, Kind
-from tasks.conditions.grammar import All, Any_, Condition, Fields, Leaf, Not, both, document_of, leaves, loads, read
+from tasks.conditions.grammar import (
+    All,
+    Any_,
+    Condition,
+    Fields,
+    Leaf,
+    Not,
+    both,
+    document_of,
+    leaves,
+    loads,
+    parts_of,
+    read,
+)
 
 __all__ = [
     "All",
@@ -23,5 +36,6 @@ __all__ = [
     "document_of",
     "leaves",
     "loads",
+    "parts_of",
     "read",
 ]

@@ -105,12 +105,17 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
                 yield from leaves(part)
 
 
+def parts_of(condition: Condition) -> tuple[Condition, ...]:
+    """What must all apply, each by itself."""
+    if not isinstance(condition, All):
+        return (condition,)
+    return tuple(inner for part in condition.parts for inner in parts_of(part))
+
+
 def both(*conditions: Condition) -> Condition:
     """All of these, without needless nesting."""
-    parts: list[Condition] = []
-    for condition in conditions:
-        parts += condition.parts if isinstance(condition, All) else (condition,)
-    return parts[0] if len(parts) == 1 else All(tuple(parts))
+    parts = parts_of(All(conditions))
+    return parts[0] if len(parts) == 1 else All(parts)
 
 
 def _refuse(place: str, sentence: str) -> NoReturn:

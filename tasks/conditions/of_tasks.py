@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from tasks import querysets
 from tasks.conditions.fields import Context, Field, choice, flag, names, number, search, table, text, time
+from tasks.conditions.parameters import parameters
 from tasks.models import (
     Agent,
     Assignment,
@@ -166,3 +167,7 @@ TASK_FIELDS: Final[dict[str, Field]] = table(
 def known(field: Field, context: Context) -> list[Any]:
     """The names that ``field`` may have for the reader; empty if they are not listed."""
     return list(field.known(context)) if field.known else list(field.words)
+
+
+#: The plain parameters of addresses: the filters of the list and of its API.
+TASK_PARAMETERS: Final = parameters(TASK_FIELDS)
