@@ -316,10 +316,12 @@ def _fails(source: str, target: str) -> bool:
     return target in (Status.FAILED, Status.CANCELLED) and source not in TERMINAL
 
 
+#: What events say of a task besides what its verb did: as it is under the lock.
+TOLD = ("open_blockers", "on_hold", "start_after", "priority", "due_at", "estimate_minutes")
 #: The tasks ``ids`` and all that depend on those in ``completing``, in the lock order of every verb. One statement for
 #: both, because the ORM's OR of a list and a subquery would read the whole table.
 _LOCK_WITH_DEPENDENTS = f"""
-SELECT id FROM {Task._meta.db_table}
+SELECT id, {", ".join(TOLD)} FROM {Task._meta.db_table}
 WHERE id = ANY(%s || ARRAY(SELECT task_id FROM {Dependency._meta.db_table} WHERE depends_on_id = ANY(%s)))
 ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608 - our own names
@@ -329,7 +331,7 @@ def hold(tasks: Sequence[Task], target: str) -> Held:
     """Lock ``tasks`` and those around that will hear of it when they go to ``target``; then look at the clock.
 
     A verb that ends or starts a run locks the run first. What was read about the tasks before this counts only if the
-    move finds it unchanged.
+    move finds it unchanged; what events say of the tasks is read again.
     """
     if not connection.features.has_select_for_update:
         return Held(clock.now())
@@ -341,9 +343,14 @@ def hold(tasks: Sequence[Task], target: str) -> Held:
     if satisfies_dependency(source) != satisfies_dependency(target) or _fails(source, target):
         with connection.cursor() as cursor:
             cursor.execute(_LOCK_WITH_DEPENDENTS, [sorted(ids), [task.pk for task in tasks]])
-            locked = {pk for (pk,) in cursor.fetchall()}
+            rows = cursor.fetchall()
+        locked = {pk for pk, *_ in rows}
     else:
-        lock_tasks(ids)
+        rows = Task.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk", *TOLD)
+    told = {pk: values for pk, *values in rows}
+    for task in tasks:
+        for name, value in zip(TOLD, told.get(task.pk, ()), strict=False):
+            setattr(task, name, value)
     return Held(clock.now(), frozenset(locked))
 
 

@@ -11,8 +11,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import F
-
 from tasks import clock
 from tasks.actions.artifacts import NewArtifact, store_artifacts
 from tasks.actions.directives import queue
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
 
 #: How somebody else may have ended a run whose holder keeps working: the late result is stored.
 LATE_IS_KEPT = (RunStatus.EXPIRED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.RELEASED)
+MILLIONTH = Decimal("0.000001")
 NO_SUCH_RUN = "You have no such run."
 
 
@@ -134,9 +133,15 @@ def renewal(run: Run, now: datetime, lease_seconds: int | None = None) -> dict[s
     return changes
 
 
-def used(usage: dict[str, Any] | None) -> dict[str, Any]:
-    """The columns changed by a report of ``usage``: ``input_tokens``, ``output_tokens``, ``cost``."""
-    return {name: F(name) + (Decimal(str(value)) if name == "cost" else value) for name, value in (usage or {}).items()}
+def used(run: Run, usage: dict[str, Any] | None) -> dict[str, Any]:
+    """The columns of ``run``, which is locked, changed by a report of ``usage``: ``input_tokens``, ``output_tokens``,
+    ``cost``.
+    """
+    changes: dict[str, Any] = {}
+    for name, value in (usage or {}).items():
+        more = Decimal(str(value)).quantize(MILLIONTH) if name == "cost" else value
+        changes[name] = getattr(run, name) + more
+    return changes
 
 
 def write_run(run: Run, changes: dict[str, Any]) -> None:

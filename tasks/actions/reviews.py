@@ -26,6 +26,7 @@ from tasks.actions.plans import changed_plan
 from tasks.actions.runs import SUMMARY_IN_EVENT, Finished, bring_result, finishing_status
 from tasks.errors import Invalid, NotFound
 from tasks.events.recording import record
+from tasks.history.facts import usage_of
 from tasks.models import Agent, Review, Role, Run, RunStatus, Task, Verdict
 from tasks.permissions import require, role_in
 from tasks.transitions import Status
@@ -137,7 +138,7 @@ def adopt_late_result(*, actor: "User", run: Run) -> Finished:
     if follow_ups:
         facts["follow_ups"] = len(follow_ups)
     if active is not None:
-        facts |= {"revoked_run": active.number, "taken_from": slugs([active.agent])}
+        facts |= {"revoked_run": active.number, "taken_from": slugs([active.agent]), **usage_of(active)}
     record(status_changed(task, moved, held=held, actor=actor, run=run, **facts), *moved.around)
     if follow_ups is not None:
         name_follow_ups(run, follow_ups, at=held.at)

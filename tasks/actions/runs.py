@@ -131,7 +131,7 @@ def _progress(
     advanced = bool(changes)
     if advanced:
         changes |= {"last_progress_at": now, "stalled_at": None}
-    changes |= renewal(run, now) | used(usage)
+    changes |= renewal(run, now) | used(run, usage)
     was_stalled = run.stalled_at is not None
     write_run(run, changes)
     if reported:
@@ -218,7 +218,7 @@ def _complete(
         "progress_percent": 100,
     }
     changes |= {"last_heartbeat_at": held.at, "last_progress_at": held.at, "stalled_at": None}
-    changes |= changed_plan(run, plan, external_url) | used(usage)
+    changes |= changed_plan(run, plan, external_url) | used(run, usage)
     if not end_run(run, RunStatus.COMPLETED, now=held.at, **changes):
         raise Fenced(run)
     facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_IN_EVENT]}
@@ -346,7 +346,7 @@ def _fail(
     shown = failure_of(run, code=code, detail=detail, attempt=attempts, at=now)
     kept: dict[str, Any] = {"attempts": attempts, "last_failure": shown}
     changes: dict[str, Any] = {"failure": failure, "last_heartbeat_at": now}
-    changes |= changed_plan(run, None, external_url) | used(usage)
+    changes |= changed_plan(run, None, external_url) | used(run, usage)
     if not end_run(run, RunStatus.FAILED, now=now, **changes):
         raise Fenced(run)
     if again:

@@ -50,6 +50,24 @@ _FAILED: Final = {
     "cancelled": Datum(TEXTS, "Refs of cancelled tasks that it waits for.", optional=True),
 }
 _SOURCES = "`given` by the file, `inferred` from its other times, or `unknown`: then it is the import's, and no fact."
+# For the history of tasks; see ``tasks.history``.
+_WAITS_FOR: Final = {
+    "waits_for": Datum(
+        TEXT,
+        "If it is not started: why it waits from now on, `dependency`, `on_hold`, `deferred` or `no_agent`.",
+        optional=True,
+    )
+}
+_LIKE: Final = {
+    "priority": Datum(TEXT, "Its priority; then the next two belong to it.", optional=True),
+    "due_at": Datum(MOMENT, "Its due date, if it has one.", optional=True),
+    "estimate_minutes": Datum(NUMBER, "Its estimate, if it has one.", optional=True),
+}
+_USED: Final = {
+    "input_tokens": Datum(NUMBER, "What the run that ended has used, if it said so.", optional=True),
+    "output_tokens": Datum(NUMBER, "The same of output.", optional=True),
+    "cost": Datum(TEXT, "What that run cost: a decimal number.", optional=True),
+}
 _FILE = {
     "title": _TITLE,
     "source": Datum(TEXT, "The format of the file."),
@@ -67,6 +85,8 @@ _FILE = {
     "taken_from": Datum(TEXTS, f"{_AGENTS} lost the task by it.", optional=True),
     "open": Datum(NUMBER, "How many others it waits for now, if that changed.", optional=True),
     **_FAILED,
+    **_WAITS_FOR,
+    **_LIKE,
 }
 
 # The life cycle of a task
@@ -77,6 +97,8 @@ TASK_CREATED = _kind(
         "title": _TITLE,
         "agents": Datum(TEXTS, f"{_AGENTS} were assigned to it at once.", optional=True),
         "follows": Datum(TEXT, "Ref of the task with whose result it was named.", optional=True),
+        **_WAITS_FOR,
+        **_LIKE,
     },
     says=phrases.says_created,
     notifies={"assigned": "{who} assigned {ref} to you."},
@@ -123,7 +145,7 @@ TASK_COMMENTS_IMPORTED = _kind(
 TASK_EDITED = _kind(
     "task.edited",
     "Fields of a task changed.",
-    data={"fields": _FIELDS},
+    data={"fields": _FIELDS, **_WAITS_FOR, **_LIKE},
     says=Said("changed {changed}", "edit"),
     brings_work=True,
     wakes_matching=True,
@@ -131,7 +153,7 @@ TASK_EDITED = _kind(
 TASK_DELETED = _kind(
     "task.deleted",
     "A task was deleted; its events stay.",
-    data={"title": _TITLE},
+    data={"title": _TITLE, **_LIKE},
     says=Said("deleted the task", "cancelled"),
 )
 _REVOKED: Final = {
@@ -140,6 +162,8 @@ _REVOKED: Final = {
     "verb": Datum(TEXT, "`revoke`, if a run was revoked.", optional=True),
     "from": Datum(STATUS, "The status before, if a run was revoked.", optional=True),
     "to": Datum(STATUS, "The status after, if a run was revoked.", optional=True),
+    **_WAITS_FOR,
+    **_USED,
 }
 TASK_ASSIGNED = _kind(
     "task.assigned",
@@ -225,6 +249,10 @@ TASK_STATUS_CHANGED = _kind(
         "comments": Datum(NUMBER, "How many lines of them a review commented on.", optional=True),
         "follow_ups": Datum(NUMBER, "How many follow-ups came with the result.", optional=True),
         "questions": Datum(NUMBERS, "Ids of open questions about the task that ended with this.", optional=True),
+        "agent_version": Datum(TEXT, "If it started a run: the version of the agent.", optional=True),
+        **_WAITS_FOR,
+        **_USED,
+        **_LIKE,
     },
     says=phrases.says_moved,
     notifies={
@@ -300,6 +328,7 @@ _CONTINUED: Final = {
     "verb": Datum(TEXT, "Of the table of transitions, if the task moved by it.", optional=True),
     "from": Datum(STATUS, "The status before, if it moved.", optional=True),
     "to": Datum(STATUS, "The status after, if it moved.", optional=True),
+    **_WAITS_FOR,
 }
 QUESTION_ASKED = _kind(
     "question.asked",
@@ -312,6 +341,7 @@ QUESTION_ASKED = _kind(
         "asks": Datum(TEXTS, "Slugs, usernames and roles that they are for; absent: everyone.", optional=True),
         "outcome": Datum(TEXT, "`parked`, if the run ended to wait.", optional=True),
         **_CONTINUED,
+        **_USED,
     },
     says=phrases.says_asked,
     notifies={"question_for_me": phrases.notice_asked, "watched_changed": phrases.notice_watched},
@@ -367,19 +397,19 @@ QUESTION_ESCALATED = _kind(
 TASK_BLOCKED = _kind(
     "task.blocked",
     "An unblocked task now waits for another.",
-    data={"open": _OPEN, "by": _BY},
+    data={"open": _OPEN, "by": _BY, **_WAITS_FOR},
     says=Said("Blocked{because}", "blocked"),
 )
 TASK_BLOCKERS_CHANGED = _kind(
     "task.blockers_changed",
     "A blocked task waits for more or fewer others.",
-    data={"open": _OPEN, "by": _BY},
+    data={"open": _OPEN, "by": _BY, **_WAITS_FOR},
     says=Said("Now blocked by {open}{because}", "blocked"),
 )
 TASK_UNBLOCKED = _kind(
     "task.unblocked",
     "A task no longer waits for others.",
-    data={"open": _OPEN, "by": _BY},
+    data={"open": _OPEN, "by": _BY, **_WAITS_FOR},
     says=Said("Nothing blocks the task any more{because}", "check"),
     brings_work=True,
     wakes_matching=True,
@@ -394,13 +424,13 @@ TASK_DEPENDENCY_FAILED = _kind(
 TASK_DEPENDENCIES_ADDED = _kind(
     "task.dependencies_added",
     "A task waits for further tasks.",
-    data={"depends_on": Datum(TEXTS, "Refs of those tasks."), "open": _OPEN},
+    data={"depends_on": Datum(TEXTS, "Refs of those tasks."), "open": _OPEN, **_WAITS_FOR},
     says=Said("made the task wait for {depends_on}", "link"),
 )
 TASK_DEPENDENCIES_REMOVED = _kind(
     "task.dependencies_removed",
     "A task waits for fewer tasks.",
-    data={"depends_on": Datum(TEXTS, "Refs of the tasks that it no longer waits for."), "open": _OPEN},
+    data={"depends_on": Datum(TEXTS, "Refs of the tasks that it no longer waits for."), "open": _OPEN, **_WAITS_FOR},
     says=phrases.says_dependencies_removed,
     brings_work=lambda data: not data.get("open"),
     wakes_matching=lambda data: not data.get("open"),
@@ -411,7 +441,7 @@ TASK_DEPENDENCIES_REMOVED = _kind(
 TASK_UNDEFERRED = _kind(
     "task.undeferred",
     "The time before which a task may not start, or its delay after a failure, is over.",
-    data={"ready": Datum(FLAG, "Whether it may start: nothing else blocks it.")},
+    data={"ready": Datum(FLAG, "Whether it may start: nothing else blocks it."), **_WAITS_FOR},
     says=Said("The task is no longer deferred", "due"),
     brings_work=True,
     wakes_matching=True,

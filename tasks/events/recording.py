@@ -14,6 +14,8 @@ from django.dispatch import Signal
 from taskproject.sqlite.inserting import Rows, insert_many
 from tasks.events.declaration import Kind
 from tasks.events.kinds import kind_named
+from tasks.history.facts import facts_for_history
+from tasks.history.keeping import keep
 from tasks.models import Agent, Event, Project, Run, Task
 from tasks.permissions import agent_of
 
@@ -51,11 +53,14 @@ def event(
     """An event, not yet stored. Give ``task`` or ``project``; ``agent`` is that of the run or assignment.
 
     An event with a ``recipient`` is private: only they and the actor ever see it. ``data`` is what the catalogue
-    declares for ``kind``, where the number of ``run`` is added as ``run``; raises ``UndeclaredEvent`` where it is not.
+    declares for ``kind``, where the number of ``run`` is added as ``run``, and what the history of ``task`` needs;
+    raises ``UndeclaredEvent`` where it is not.
     """
     if run is not None:
         data["run"] = run.number
     declared = kind if isinstance(kind, Kind) else kind_named(kind)
+    if task is not None:
+        data |= facts_for_history(declared, data, at=at, task=task, run=run, agent=agent)
     declared.check(data)
     home = project or (task.project if task else None)
     assert home is not None
@@ -77,11 +82,12 @@ def event(
 
 
 def record(*events: Event, ready: Rows | None = None) -> None:
-    """Store events in the running transaction and ring the bell once it commits.
+    """Store events in the running transaction, with the history of their tasks, and ring the bell once it commits.
 
     ``ready``: events to be stored first, prepared before the transaction, whose task and its ref are known only now.
 
-    To be called after the verb has taken its locks, because the events' ids are their order. From the first id to the
+    To be called after the verb has taken its locks, because the events' ids are their order, and each task has one
+    history. From the first id to the
     commit every reader waits for what was recorded later, so whatever takes long is to be done before.
     Raises ``UndeclaredEvent`` for a kind that the catalogue does not know.
     """
@@ -99,6 +105,7 @@ def record(*events: Event, ready: Rows | None = None) -> None:
         insert_many(events)
     else:
         Event.objects.bulk_create(events)
+    keep([*before, *events])
     transaction.on_commit(functools.partial(_ring, [*before, *events]), robust=True)
 
 

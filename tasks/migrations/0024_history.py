@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='tasks.task')),
             ],
             options={
-                'ordering': ['task', 'number'],
+                'ordering': ['task_id', 'number'],
                 'indexes': [models.Index(fields=['project', 'end', 'ended_at'], name='episode_ended'), models.Index(fields=['project', 'entered_at'], name='episode_entered')],
                 'constraints': [models.UniqueConstraint(fields=('task', 'number'), name='episode_number_unique_in_task'), models.UniqueConstraint(condition=models.Q(('end', '')), fields=('task',), name='episode_one_open'), models.CheckConstraint(condition=models.Q(models.Q(('end', ''), ('ended_at__isnull', True)), models.Q(models.Q(('end', ''), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='episode_ended_with_an_end')],
             },
@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='tasks.task')),
             ],
             options={
-                'ordering': ['task', 'began_at', 'id'],
+                'ordering': ['task_id', 'began_at', 'id'],
                 'indexes': [models.Index(fields=['task', 'began_at'], name='interval_of_task'), models.Index(fields=['project', 'began_at'], name='interval_began'), models.Index(fields=['project', 'ended_at'], name='interval_ended')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('task',), name='interval_one_open'), models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), ('ended_at__gte', models.F('began_at')), _connector='OR'), name='interval_ends_after_it_began')],
             },

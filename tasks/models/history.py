@@ -60,7 +60,8 @@ class StatusInterval(models.Model):
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
 
     class Meta:
-        ordering = ["task", "began_at", "id"]
+        # Not by ``task``: that would join the tasks, and leave out what was deleted.
+        ordering = ["task_id", "began_at", "id"]
         constraints = [
             models.UniqueConstraint(fields=["task"], name="interval_one_open", condition=Q(ended_at__isnull=True)),
             models.CheckConstraint(
@@ -142,7 +143,8 @@ class Episode(models.Model):
     cost = models.DecimalField(max_digits=16, decimal_places=6, default=0)
 
     class Meta:
-        ordering = ["task", "number"]
+        # Not by ``task``: that would join the tasks, and leave out what was deleted.
+        ordering = ["task_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["task", "number"], name="episode_number_unique_in_task"),
             models.UniqueConstraint(fields=["task"], name="episode_one_open", condition=Q(end="")),

@@ -20,7 +20,7 @@ def test_claim_of_a_task_on_hold_is_refused_until_it_is_taken_off(cast, new_task
     assert [run.task for run in claims.claim_next(actor=cast.atlas.user, projects=[cast.ops]).runs] == [other]
     edit_task(actor=cast.ada.user, task=task, changes={"on_hold": False})
     assert claims.claim_next(actor=cast.bert.user, projects=[cast.ops]).runs[0].task == task
-    assert Event.objects.get(kind="task.edited").data == {"fields": ["on_hold"]}
+    assert Event.objects.get(kind="task.edited").data == {"fields": ["on_hold"], "waits_for": "no_agent"}
 
 
 def test_hold_is_a_field_of_the_api(api, new_task):

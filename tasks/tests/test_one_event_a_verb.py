@@ -25,9 +25,13 @@ def event_of(task: Task, events: list[Event]) -> Event:
     return event
 
 
+FOR_HISTORY = ("waits_for", "priority", "due_at", "estimate_minutes", "agent_version")
+
+
 def facts_of(task: Task, events: list[Event]) -> tuple[str, dict]:
+    """Kind and data of the task's event, without what it says for the history: ``test_history_facts``."""
     event = event_of(task, events)
-    return event.kind, event.data
+    return event.kind, {name: value for name, value in event.data.items() if name not in FOR_HISTORY}
 
 
 def test_claim_says_status_run_and_source_in_one_event(cast, new_task):

@@ -250,6 +250,7 @@ class Writer:
 
     def _event_of(self, node: Node) -> Event:
         task, facts = node.row, self.facts[node]
+        task.open_blockers = facts.get("open", task.open_blockers)
         times: dict[str, datetime | None] = {"started_at": task.started_at, "completed_at": task.completed_at}
         if node.fate == Fate.CREATE or "created_at" in node.changed:
             times["created_at"] = task.created_at

@@ -1,0 +1,130 @@
+"""Keeps the history of tasks in the transaction of the events: what they change is read, advanced, and written.
+
+Each verb holds the lock of the task whose event it records, so the open interval that is read here is the last one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import F, Model, Q, Value
+from django.db.models.functions import Coalesce
+
+from taskproject.sqlite.inserting import insert_many
+from tasks.batches import batches
+from tasks.history.line import Line, begins, concerns
+from tasks.models import Agent, Event
+from tasks.models.history import Episode, StatusInterval
+
+#: Fields of an episode that are added up; of an open one, only what is added is known.
+SUMS = ("runs", "failed_runs", "changes_requested", "worked_seconds", "input_tokens", "output_tokens", "cost")
+#: What the end of a run adds to its interval.
+OF_A_RUN = ("ended_at", "outcome", "code", "input_tokens", "output_tokens", "cost")
+MANY = 50
+
+
+def keep(events: Iterable[Event]) -> None:
+    """Bring the history of the tasks of ``events``, which have just been stored, up to date."""
+    concerning = [event for event in events if concerns(event)]
+    if not concerning:
+        return
+    lines = _lines(concerning)
+    for event in concerning:
+        assert event.task_id is not None
+        lines[event.task_id].advance(event)
+    store(lines.values())
+
+
+def agents_credited(events: Iterable[Event]) -> dict[str, int]:
+    """Ids of the agents that files credit with completions, by slug."""
+    slugs = {event.data["credited"][0] for event in events if len(event.data.get("credited") or ()) == 1}
+    ids: dict[str, int] = {}
+    for batch in batches(sorted(slugs)):
+        ids |= dict(Agent.objects.filter(slug__in=batch).values_list("slug", "pk"))
+    return ids
+
+
+def _lines(events: Sequence[Event]) -> dict[int, Line]:
+    """The history so far of each task of ``events``."""
+    agents = agents_credited(events)
+    first: dict[int, Event] = {}
+    for event in events:
+        assert event.task_id is not None
+        first.setdefault(event.task_id, event)
+    lines = {task: Line(agents=agents) for task, event in first.items() if begins(event)}
+    known = [task for task in first if task not in lines]
+    for ids in batches(known):
+        for interval in StatusInterval.objects.filter(task__in=ids, ended_at__isnull=True).order_by():
+            lines[interval.task_id] = Line(_so_far(interval), interval, is_partial=True, agents=agents)
+    for ids in batches([task for task in known if task not in lines]):
+        for episode in Episode.objects.filter(task__in=ids).order_by("task", "number"):
+            lines[episode.task_id] = Line(episode, agents=agents)
+    return {task: lines.get(task) or Line(agents=agents) for task in first}
+
+
+def _so_far(interval: StatusInterval) -> Episode:
+    """The open episode of ``interval``, as far as it matters for what comes next: to add to."""
+    return Episode(
+        project_id=interval.project_id,
+        task_id=interval.task_id,
+        task_ref=interval.task_ref,
+        number=interval.episode,
+    )
+
+
+def store(lines: Iterable[Line]) -> None:
+    """Write what has changed, first what ends: a task has one open interval and one open episode."""
+    lines = list(lines)
+    _end([interval for line in lines for interval in line.changed])
+    _add_up([line for line in lines if line.touched])
+    made = [row for line in lines for row in line.made]
+    insert([row for row in made if isinstance(row, StatusInterval)])
+    insert([row for row in made if isinstance(row, Episode)])
+
+
+def insert(rows: Sequence[Model]) -> None:
+    if len(rows) >= MANY and connection.vendor == "sqlite":
+        insert_many(rows)
+    elif rows:
+        type(rows[0])._default_manager.bulk_create(rows, batch_size=1000)
+
+
+def _end(intervals: Sequence[StatusInterval]) -> None:
+    """End stored intervals, those that end alike in one statement."""
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for interval in intervals:
+        alike[tuple(getattr(interval, name) for name in OF_A_RUN)].append(interval.pk)
+    for values, ids in alike.items():
+        changes = dict(zip(OF_A_RUN, values, strict=True))
+        if not changes["outcome"]:
+            changes = {"ended_at": changes["ended_at"]}
+        for batch in batches(ids):
+            StatusInterval.objects.filter(pk__in=batch).update(**changes)
+
+
+def _add_up(lines: Sequence[Line]) -> None:
+    """Update the episodes that were there, those that change alike in one statement."""
+    alike: dict[tuple[Any, ...], list[Episode]] = defaultdict(list)
+    for line in lines:
+        assert line.known is not None
+        names = sorted(line.touched)
+        alike[line.is_partial, *((name, getattr(line.known, name)) for name in names)].append(line.known)
+    for (is_partial, *values), episodes in alike.items():
+        changes: dict[str, Any] = dict(values)
+        if is_partial:
+            changes |= {name: F(name) + changes[name] for name in SUMS if name in changes}
+            if "started_at" in changes:
+                changes["started_at"] = Coalesce("started_at", Value(changes["started_at"]))
+        for batch in batches(episodes):
+            _of(batch).update(**changes)
+
+
+def _of(episodes: Sequence[Episode]) -> Any:
+    numbers = {episode.number for episode in episodes}
+    if len(numbers) == 1:
+        return Episode.objects.filter(task__in=[episode.task_id for episode in episodes], number=numbers.pop())
+    which = Q()
+    for episode in episodes:
+        which |= Q(task=episode.task_id, number=episode.number)
+    return Episode.objects.filter(which)
