@@ -80,7 +80,7 @@ def _panels(given: Answer) -> Iterable[Panel]:
         yield Panel(
             ident=ident,
             title=f"{chart.title}, by {given.period.size}" if over_time else chart.title,
-            svg=chart.draw(result.rows, labels=labels, ident=ident),
+            svg=chart.draw(result.rows, labels=labels, ident=ident, total=result.total),
             legend=chart.legend(result.rows),
             first_header=given.period.size.value.capitalize() if over_time else "Agent",
             headers=[_short(column.label) for column in columns],

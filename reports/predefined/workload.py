@@ -108,7 +108,7 @@ WORKLOAD = Report(
         Column("open_assignments", "Not yet started (now)", "tasks"),
     ),
     figures=(Column("gini", "Gini coefficient of completed tasks over agents: 0 even, 1 all with one", "ratio"),),
-    charts=(charts.Bars(label="name", value="completed", share="share", title="Completed tasks by agent"),),
+    charts=(charts.Bars(label="name", value="completed", share="share", of="agent", title="Completed tasks by agent"),),
     query=_workload,
     sample="completed",
     headline=("completed", "worked_seconds", "active_runs", "open_assignments"),
