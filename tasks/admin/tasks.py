@@ -17,12 +17,14 @@ from tasks.actions import dependencies
 from tasks.actions import tasks as task_verbs
 from tasks.admin import filters
 from tasks.admin.bulk_views import BulkActions
+from tasks.admin.columns import when
 from tasks.admin.scope import managed_agents, managed_projects
 from tasks.admin.skill_rows import RequiredSkillInline, skills_of
 from tasks.admin.task_form import DayAndTimeField, TaskForm
 from tasks.admin.task_list import TaskList
 from tasks.admin.task_page import TaskPage
 from tasks.admin.verb_form import VerbFormAdmin
+from tasks.elsewhere import completed_at_unknown_times
 from tasks.errors import Contended, DomainError, VersionMismatch
 from tasks.models import Assignment, Dependency, Task
 from tasks.refs import parse_ref
@@ -63,7 +65,7 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
         "created_at",
         "updated_at",
         "started_at",
-        "completed_at",
+        "completed_",
         "external_id",
         "summary_",
         "result_",
@@ -148,6 +150,10 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
     @admin.display(description="Summary")
     def summary_(self, task: Task) -> str:
         return task.summary if has_result(task.status) else "–"
+
+    @admin.display(description="Completed at")
+    def completed_(self, task: Task) -> SafeString | str:
+        return "before its import, time not known" if completed_at_unknown_times([task]) else when(task.completed_at)
 
     @admin.display(description="Last failure")
     def last_failure_(self, task: Task) -> str:

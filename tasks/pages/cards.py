@@ -9,6 +9,7 @@ from django.db.models import Prefetch
 from django.urls import reverse
 
 from taskproject.errors import shortened
+from tasks.elsewhere import completed_at_unknown_times
 from tasks.models import Agent, Assignment, AssignmentDecision, Label, Priority, Project, Run, Task
 from tasks.pages.columns import counts
 from tasks.transitions import OPEN, Status
@@ -16,7 +17,7 @@ from tasks.transitions import OPEN, Status
 _FIELDS = (
     "project", "number", "title", "status", "priority", "due_at", "progress_percent", "progress_note",
     "open_blockers", "open_questions", "on_hold", "deferred_until", "start_after", "last_failure", "attempts",
-    "max_attempts", "completed_at", "updated_at",
+    "max_attempts", "completed_at", "updated_at", "external_id",
 )  # fmt: skip
 
 
@@ -63,6 +64,8 @@ class Card:
     shows_due: bool
     warning: str = ""
     failure: str = ""
+    #: Completed before its import, nobody knows when.
+    ended_before: bool = False
     is_kept: ClassVar[bool] = False
 
     @property
@@ -165,6 +168,8 @@ def read_cards(ids: Iterable[int], projects: dict[int, Project], now: datetime) 
     for task in tasks:
         task.project = projects[task.project_id]
         cards[task.pk] = _card(task, any_url.replace("REF", task.ref), now)
+    for pk in completed_at_unknown_times(tasks):
+        cards[pk].ended_before = True
     return cards
 
 

@@ -19,6 +19,7 @@ from tasks import clock
 from tasks.assignment.decisions import decision_that_holds
 from tasks.briefing import with_comments
 from tasks.composing import composer_of
+from tasks.elsewhere import completed_at_unknown_times
 from tasks.finding import task_named
 from tasks.flow import Show, read_flow
 from tasks.models import Artifact, Assignment, FollowUp, FollowUpState, Priority, Run, RunStatus, Task
@@ -204,6 +205,7 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
     return {
         "task": task,
         "now": now,
+        "ended_before": bool(completed_at_unknown_times([task])),
         "priority": Priority(task.priority).label,
         "estimate": (task.estimate_minutes or 0) * 60,
         "marks": marks_of(task, active, now),

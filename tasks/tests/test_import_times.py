@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks import clock
+from tasks.actions import claims, lifecycle, runs
 from tasks.actions.imports import Imported, MissingTimes, import_plan
+from tasks.elsewhere import completed_at_unknown_times
 from tasks.formats import READERS, recognised
 from tasks.models import Event, Task
 
@@ -173,3 +175,26 @@ def test_clock_that_is_a_little_ahead_gives_its_times(cast):
     soon = (NOW + timedelta(hours=1)).isoformat()
     bring_in(cast, as_json([{"key": "a", "title": "a", "status": "completed", "completed_at": soon}]))
     assert data_of("a")["completed_from"] == "given"
+
+
+@pytest.mark.parametrize(
+    ("times", "is_shown"), [({}, False), ({"completed_at": "2026-01-05"}, True), ({"updated_at": "2026-01-05"}, True)]
+)
+def test_pages_show_a_completion_that_nobody_knows_as_no_time(client, cast, times, is_shown):
+    bring_in(cast, as_json([{"key": "a", "title": "a", "status": "completed", **times}]))
+    task = Task.objects.get()
+    client.force_login(cast.root)
+    for path in (f"/tasks/{task.ref}", "/", f"/admin/tasks/task/{task.pk}/change/"):
+        page = client.get(path).content.decode()
+        assert ("before its import" in page) is not is_shown, path
+
+
+def test_task_that_is_completed_here_after_all_has_a_time(cast):
+    bring_in(cast, as_json([{"key": "a", "title": "a", "status": "completed"}]))
+    task = Task.objects.get()
+    assert completed_at_unknown_times([task]) == {task.pk}
+    lifecycle.reopen_task(actor=cast.ada.user, task=task)
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
+    task.refresh_from_db()
+    assert (task.status, completed_at_unknown_times([task])) == ("completed", set())
