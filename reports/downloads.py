@@ -2,7 +2,8 @@
 
 from django.http import HttpResponse
 
-from reports.exports import CONTENT_TYPES, Answer, as_csv, as_xlsx
+from reports.exports import CONTENT_TYPES, as_csv, as_xlsx
+from reports.report import Answer
 
 
 def file_response(given: Answer, output: str) -> HttpResponse:

@@ -3,13 +3,12 @@
 import csv
 import io
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
-from reports.periods import Period
-from reports.report import Column, Report, Result
-from reports.scopes import Scope
+from reports.columns import Column
+from reports.report import Answer, Report
 
 OUTPUTS = ("json", "csv", "xlsx")
 CONTENT_TYPES = {
@@ -22,31 +21,10 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A report with its query and its result."""
-
-    report: Report
-    scope: Scope
-    period: Period
-    result: Result
-    at: datetime
-
-    @property
-    def file_stem(self) -> str:
-        """The name of a download without its extension, such as ``completed_OPS_2026-01-01_2026-02-01``."""
-        key = self.scope.project.key if self.scope.project else "all"
-        days = (moment.astimezone(self.period.zone).date() for moment in (self.period.start, self.period.end))
-        return "_".join((self.report.slug, key, *(day.isoformat() for day in days)))
-
-
-def answer(report: Report, scope: Scope, period: Period, *, now: datetime) -> Answer:
-    """Run ``report`` for ``period`` in ``scope``; ``now`` decides which buckets are not over yet."""
-    return Answer(report, scope, period, report.query(scope, period, now), now)
-
-
 def _iso(value: Any) -> Any:
-    """Times in UTC with a Z, dates in ISO form, everything else unchanged."""
+    """Times in UTC with a Z, dates in ISO form, money as a number, everything else unchanged."""
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value.isoformat() if isinstance(value, date) else value
@@ -57,8 +35,24 @@ def _csv(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else safe_cell(_iso(value))
 
 
-def _columns(columns: tuple[Column, ...]) -> list[dict[str, str]]:
-    return [{"name": column.name, "label": column.label, "unit": column.unit} for column in columns]
+def as_json_columns(columns: tuple[Column, ...]) -> list[dict[str, Any]]:
+    """What a reader has to know of each column."""
+    return [
+        {
+            "name": column.name,
+            "label": column.label,
+            "unit": column.unit,
+            "role": column.role,
+            "n": column.n,
+            "needs": column.needs,
+        }
+        for column in columns
+    ]
+
+
+def as_json_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as plain values."""
+    return {name: _iso(value) for name, value in row.items()}
 
 
 def as_json_head(report: Report) -> dict[str, Any]:
@@ -67,27 +61,36 @@ def as_json_head(report: Report) -> dict[str, Any]:
         "slug": report.slug,
         "title": report.title,
         "description": report.description,
-        "columns": _columns(report.columns),
+        "formula": report.formula,
+        "source": report.source,
+        "columns": as_json_columns(report.columns),
     }
 
 
 def as_json(given: Answer) -> dict[str, Any]:
     """The answer as the API returns it: plain values, ready for any JSON encoder."""
-    report, period, result = given.report, given.period, given.result
+    period = given.period
     return {
-        **as_json_head(report),
+        "slug": given.slug,
+        "title": given.title,
+        "description": given.description,
+        "formula": given.formula,
+        "source": given.source,
+        "columns": as_json_columns(given.columns),
         "project": given.scope.project.key if given.scope.project else None,
         "from": _iso(period.start),
         "to": _iso(period.end),
         "bucket": period.size.value,
-        "tz": period.zone.key,
+        "tz": given.tz,
         "generated_at": _iso(given.at.replace(microsecond=0)),
-        "rows": [{name: _iso(value) for name, value in row.items()} for row in result.rows],
-        "total": {name: _iso(value) for name, value in result.total.items()},
+        "rows": [as_json_row(row) for row in given.rows],
+        "total": as_json_row(given.total),
+        "n": given.n,
         "figures": [
-            {"name": column.name, "label": column.label, "unit": column.unit, "value": result.figures[column.name]}
-            for column in report.figures
+            {"name": column.name, "label": column.label, "unit": column.unit, "value": _iso(given.figures[column.name])}
+            for column in given.figure_columns
         ],
+        "notes": list(given.notes),
     }
 
 
@@ -103,9 +106,9 @@ def as_csv(given: Answer) -> str:
     """Columns by their JSON names, one line per row; without the total, so that the lines add up to it."""
     out = io.StringIO()
     writer = csv.writer(out)
-    names = [column.name for column in given.report.columns]
+    names = [column.name for column in given.columns]
     writer.writerow(names)
-    for row in given.result.rows:
+    for row in given.rows:
         writer.writerow([_csv(row[name]) for name in names])
     return out.getvalue()
 
@@ -138,7 +141,7 @@ def as_xlsx(given: Answer) -> bytes:
     from openpyxl.styles import Font
 
     book = Workbook(write_only=True)
-    columns = given.report.columns
+    columns = given.columns
     sheet = book.create_sheet("Report")
     sheet.freeze_panes = "A2"
     bold = Font(bold=True)
@@ -157,9 +160,9 @@ def as_xlsx(given: Answer) -> bytes:
             for column in columns
         ]
     )
-    for row in [*given.result.rows, given.result.total]:
+    for row in [*given.rows, given.total]:
         cells = [_xlsx_cell(sheet, row[column.name], column.unit) for column in columns]
-        if row is given.result.total:
+        if row is given.total:
             if cells[0].value is None:
                 cells[0].value = "All"
             for cell in cells:

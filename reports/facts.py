@@ -6,7 +6,7 @@ from django.db.models import Max, Min, OuterRef, QuerySet, Subquery
 
 from reports.periods import Period
 from reports.scopes import Scope
-from reports.sql import BucketIndex, Instant, Seconds, Word
+from reports.sql import BucketIndex, Instant, Milliseconds, Word
 from tasks.events import kinds
 from tasks.models import Event, Project, Run, Task
 from tasks.transitions import Status
@@ -39,12 +39,14 @@ def imported_completions(scope: Scope, period: Period) -> "QuerySet[Event]":
 
 
 def completed_tasks(scope: Scope, period: Period) -> "QuerySet[Task]":
-    """Each task whose last completion is in the period, including imported ones; with two durations in seconds.
+    """Each task whose last completion is in the period, including imported ones; with two durations in milliseconds.
 
     ``lead``: created → last completion. ``cycle``: first start → last completion; NULL if no start is known.
     """
     tasks = scope.of_project(Task.objects.all()).filter(completed_at__gte=period.start, completed_at__lt=period.end)
-    return tasks.annotate(lead=Seconds("created_at", "completed_at"), cycle=Seconds("started_at", "completed_at"))
+    return tasks.annotate(
+        lead=Milliseconds("created_at", "completed_at"), cycle=Milliseconds("started_at", "completed_at")
+    )
 
 
 def first_and_last_completion(scope: Scope) -> tuple[datetime | None, datetime | None]:

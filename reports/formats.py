@@ -1,6 +1,7 @@
 """Figures formatted for people."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from reports.periods import BucketSize
@@ -24,20 +25,36 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-def bucket_label(day: date, size: BucketSize) -> str:
+def bucket_label(name: date, size: BucketSize) -> str:
     """A bucket's name below a chart: ``5 Jan`` for a day or the week that starts then, ``Jan 2026`` for a month."""
-    return f"{day:%b %Y}" if size is BucketSize.MONTH else f"{day.day} {day:%b}"
+    match size:
+        case BucketSize.MINUTE | BucketSize.HOUR:
+            return f"{name:%H:%M}"
+        case BucketSize.MONTH:
+            return f"{name:%b %Y}"
+        case BucketSize.QUARTER:
+            return f"Q{_quarter(name)} {name:%Y}"
+        case BucketSize.YEAR:
+            return f"{name:%Y}"
+    return f"{name.day} {name:%b}"
 
 
-def bucket_name(day: date, size: BucketSize) -> str:
+def bucket_name(name: date, size: BucketSize) -> str:
     """A bucket's full name in tables: ``5 Jan 2026``, ``Week of 5 Jan 2026``, ``January 2026``."""
     match size:
-        case BucketSize.MONTH:
-            return f"{day:%B %Y}"
+        case BucketSize.MINUTE | BucketSize.HOUR:
+            return f"{name:%a} {name.day} {name:%b %Y, %H:%M}"
         case BucketSize.WEEK:
-            return f"Week of {day.day} {day:%b %Y}"
-        case BucketSize.DAY:
-            return f"{day:%a} {day.day} {day:%b %Y}"
+            return f"Week of {name.day} {name:%b %Y}"
+        case BucketSize.MONTH:
+            return f"{name:%B %Y}"
+        case BucketSize.QUARTER | BucketSize.YEAR:
+            return bucket_label(name, size)
+    return f"{name:%a} {name.day} {name:%b %Y}"
+
+
+def _quarter(day: date) -> int:
+    return (day.month + 2) // 3
 
 
 def figure(value: Any, unit: str) -> str:
@@ -51,10 +68,14 @@ def figure(value: Any, unit: str) -> str:
             return f"{value:.1f} %"
         case ((int() | float()), "ratio"):
             return f"{value:.2f}"
+        case ((int() | float() | Decimal()), "money"):
+            return f"{value:,.2f}" if not value or abs(value) >= 0.01 else f"{value:.6f}"
         case bool(), _:
             return "yes" if value else "no"
         case int(), _:
             return f"{value:,}"
+        case float(), _:
+            return f"{value:,.2f}".removesuffix("0").removesuffix(".0")
         case datetime(), _:
             return f"{value:%Y-%m-%d %H:%M} UTC"
     return str(value)

@@ -10,13 +10,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from reports.downloads import file_response
-from reports.exports import OUTPUTS, answer, as_json
+from reports.exports import OUTPUTS, as_json
 from reports.facts import first_and_last_completion
-from reports.parameters import NAMES, Question, read_question
+from reports.parameters import BUCKETS, NAMES, Question, read_question
 from reports.periods import DEFAULT_LENGTH, BucketSize
 from reports.predefined import REPORTS
 from reports.presentation import filters_of, shown
 from reports.report import Report
+from reports.running import answer
 from reports.scopes import Scope
 from taskproject.errors import Invalid, NotFound
 from tasks import clock
@@ -53,7 +54,7 @@ def _page(request: HttpRequest, reports: list[Report], template: str) -> HttpRes
     context: dict[str, Any] = {
         "filters": filters,
         "projects": Project.objects.visible_to(request.user).order_by("key").only("key", "name"),
-        "sizes": list(BucketSize),
+        "sizes": BUCKETS,
         "zones": COMMON_ZONES,
         "zone": zone_of(request),
         "report": reports[0] if len(reports) == 1 else None,
@@ -92,7 +93,7 @@ def _presets(question: Question, filters: dict[str, str], now: datetime) -> list
     kept = {name: value for name, value in filters.items() if name in ("project", "tz")}
     presets = [
         (f"Last {DEFAULT_LENGTH[size]} {size}s", urlencode(kept | {"bucket": size.value}), _is_default(filters, size))
-        for size in BucketSize
+        for size in (BucketSize.DAY, BucketSize.WEEK, BucketSize.MONTH)
     ]
     if everything := _all_time(question.scope, question, now):
         is_current = all(filters.get(name) == value for name, value in everything.items()) and "to" not in filters

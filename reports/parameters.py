@@ -2,24 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
-from django.utils.dateparse import parse_date, parse_datetime
 
 from reports.exports import OUTPUTS
-from reports.periods import MAX_BUCKETS, BucketSize, Period, default_start, midnight
+from reports.instants import READER, instant_at, zone_at
+from reports.periods import AUTO, MAX_BUCKETS, BucketSize, Period, automatic, default_start, end_of_now
 from reports.scopes import Scope, scope_of
 from taskproject.errors import Invalid, unknown_name
-from taskproject.times import FIRST, LAST
-from taskproject.zones import known_zone, known_zones
 from tasks.zones import reader_zone
 
-#: As ``tz``: the zone of the reader.
-READER = "reader"
 NAMES = ("project", "from", "to", "bucket", "tz", "output")
+
+
+BUCKETS = (*(size.value for size in BucketSize), AUTO)
 
 
 @dataclass(frozen=True)
@@ -39,30 +38,6 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
         _refuse(name, f"{unknown_name(value, known, what=name)} Known: {', '.join(known)}.")
     return value
-
-
-def _zone(name: str) -> ZoneInfo:
-    zone = known_zone(name)
-    if zone is None:
-        _refuse("tz", unknown_name(name, sorted(known_zones()), what="time zone"))
-    return zone
-
-
-def _instant(name: str, text: str, zone: ZoneInfo) -> datetime:
-    """The instant of a date (midnight in ``zone``) or of an ISO 8601 time (in ``zone`` if it has no offset)."""
-    try:
-        if (day := parse_date(text)) is not None:
-            instant = midnight(day, zone)
-        elif (moment := parse_datetime(text)) is not None:
-            instant = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-        else:
-            raise ValueError
-        if not FIRST <= instant <= LAST:
-            raise ValueError
-    except (ValueError, OverflowError):
-        years = f"from {FIRST.year} to {LAST.year}"
-        _refuse(name, f"{text!r} is not a date {years}; write 2026-01-31 or 2026-01-31T10:00:00Z (a + as %2B).")
-    return instant
 
 
 def refuse_parameters(query: QueryDict, known: Sequence[str] = ()) -> None:
@@ -90,18 +65,21 @@ def _given(query: QueryDict) -> dict[str, str]:
 
 def _period(given: Mapping[str, str], now: datetime, reads_in: ZoneInfo) -> Period:
     name = given.get("tz", READER)
-    zone = reads_in if name == READER else _zone(name)
-    size = BucketSize(_one_of("bucket", given.get("bucket", BucketSize.WEEK), tuple(size.value for size in BucketSize)))
-    tomorrow = midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
-    end = _instant("to", given["to"], zone) if "to" in given else tomorrow
-    start = _instant("from", given["from"], zone) if "from" in given else default_start(end, size, zone)
+    zone = reads_in if name == READER else zone_at("tz", name)
+    bucket = _one_of("bucket", given.get("bucket", BucketSize.WEEK), BUCKETS)
+    # Without a start, automatic buckets are those of the period that is the default.
+    size = BucketSize.WEEK if bucket == AUTO else BucketSize(bucket)
+    end = instant_at("to", given["to"], zone) if "to" in given else end_of_now(now, size, zone)
+    start = instant_at("from", given["from"], zone) if "from" in given else default_start(end, size, zone)
     if start >= end:
         if "to" in given:
             _refuse("to", "It must be after `from`; the period goes from `from` up to, but not including, `to`.")
         _refuse("from", "It is in the future; choose an earlier one, or give `to` as well.")
+    if bucket == AUTO:
+        size = automatic(start, end, zone)
     period = Period(start, end, size, zone)
     if not period.count_at_most(MAX_BUCKETS):
-        larger = "a shorter period" if size is BucketSize.MONTH else "a larger bucket or a shorter period"
+        larger = "a shorter period" if size is BucketSize.YEAR else "a larger bucket or a shorter period"
         _refuse("bucket", f"The period has more than {MAX_BUCKETS:,} {size}s; choose {larger}.")
     return period
 
@@ -109,9 +87,10 @@ def _period(given: Mapping[str, str], now: datetime, reads_in: ZoneInfo) -> Peri
 def read_question(query: QueryDict, *, user: Any, now: datetime, zone: ZoneInfo | None = None) -> Question:
     """The question that ``query`` asks on behalf of ``user``.
 
-    Defaults: ``to`` the end of today, ``from`` 30 days, 12 weeks or 12 months earlier, ``bucket`` week, ``tz`` the
-    reader's ``zone``, by default that of their profile, and ``project`` all projects of the user. Raises ``Invalid``
-    for an invalid or unknown parameter, ``NotFound`` for a project that is not theirs.
+    Defaults: ``to`` the end of today (of this hour, of this minute), ``from`` as many buckets earlier as
+    ``DEFAULT_LENGTH`` says, ``bucket`` week, ``tz`` the reader's ``zone``, by default that of their profile, and
+    ``project`` all projects of the user. Raises ``Invalid`` for an invalid or unknown parameter, ``NotFound`` for a
+    project that is not theirs.
     """
     given = _given(query)
     scope = scope_of(user, given.get("project"))

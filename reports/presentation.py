@@ -6,9 +6,8 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from reports.exports import Answer
 from reports.formats import bucket_label, bucket_name, figure
-from reports.report import Column, Row
+from reports.report import Answer, Column, Row
 
 #: What names a row rather than measuring it: shown together as the row's heading.
 NAMING = frozenset({"bucket", "starts_at", "ends_at", "is_partial", "agent", "name", "kind"})
@@ -70,13 +69,13 @@ def _table_row(row: Row, columns: Iterable[Column], given: Answer) -> TableRow:
 
 
 def _panels(given: Answer) -> Iterable[Panel]:
-    report, result = given.report, given.result
-    measured = [column for column in report.columns if column.name not in NAMING]
+    result = given.result
+    measured = [column for column in given.columns if column.name not in NAMING]
     over_time = "bucket" in result.total
     labels = [bucket_label(row["bucket"], given.period.size) for row in result.rows] if over_time else []
-    for number, chart in enumerate(report.charts, start=1):
+    for number, chart in enumerate(given.charts, start=1):
         columns = [column for column in measured if column.name in chart.table] if chart.table else measured
-        ident = f"{report.slug}-{number}"
+        ident = f"{given.slug}-{number}"
         yield Panel(
             ident=ident,
             title=f"{chart.title}, by {given.period.size}" if over_time else chart.title,
@@ -92,6 +91,7 @@ def _panels(given: Answer) -> Iterable[Panel]:
 def shown(given: Answer) -> Shown:
     """``given`` as texts and charts."""
     report, result = given.report, given.result
+    assert report is not None
     by_name = {column.name: column for column in report.columns}
     headline = [(by_name[name].label, figure(result.total[name], by_name[name].unit)) for name in report.headline]
     figures = [(column, result.figures[column.name]) for column in report.figures]

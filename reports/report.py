@@ -1,65 +1,140 @@
 """What a report is, what it answers, and the rows of reports over time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from reports.charts import Chart
+from reports.columns import BUCKET_COLUMNS, Column
+from reports.definitions import Definition
 from reports.periods import Bucket, Period
 from reports.scopes import Scope
+
+__all__ = ["BUCKET_COLUMNS", "Answer", "Column", "Report", "Result", "Row", "bucket_row", "total_row"]
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One figure of a report: its name in JSON and CSV, its label for people, and its unit."""
-
-    name: str
-    label: str
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a report: a dict per row by column name, the same over all rows, and single figures."""
+    """The result of a report: a dict per row by column name, the same over all rows, and single figures.
+
+    ``n``: how many facts the total counts. ``notes``: sentences on what the figures leave out. ``words``: by column,
+    what people read for a value, such as an agent's name for its slug.
+    """
 
     rows: list[Row]
     total: Row
     figures: Row = field(default_factory=dict)
+    n: int | None = None
+    notes: tuple[str, ...] = ()
+    words: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report that anyone may request. ``query`` takes scope, period and the current time, and changes nothing."""
+    """A report that anyone may request: a ``definition``, or a ``query`` where a definition cannot express it.
+
+    ``query`` takes scope, period and the current time, and changes nothing. ``formula`` is one line that says how the
+    figures are computed and ``source`` from which facts; people read both beside the figures.
+    """
 
     slug: str
     title: str
     description: str
     columns: tuple[Column, ...]
     charts: tuple[Chart, ...]
-    query: Callable[[Scope, Period, datetime], Result]
     sample: str
     """The column whose total is the number of facts that the report is based on."""
     headline: tuple[str, ...]
     """The columns whose totals are shown first."""
+    query: Callable[[Scope, Period, datetime], Result] | None = None
+    definition: Definition | None = None
+    formula: str = ""
+    source: str = ""
     figures: tuple[Column, ...] = ()
 
 
-BUCKET_COLUMNS = (
-    Column("bucket", "Period", "date"),
-    Column("starts_at", "From", "time"),
-    Column("ends_at", "Before", "time"),
-    Column("is_partial", "Partial", "flag"),
-)
+@dataclass(frozen=True)
+class Answer:
+    """What a report or a definition says of a scope and a period: the columns, with the result in them.
+
+    ``report`` is None for a definition of somebody's own.
+    """
+
+    slug: str
+    title: str
+    description: str
+    columns: tuple[Column, ...]
+    scope: Scope
+    period: Period
+    result: Result
+    at: datetime
+    report: Report | None = None
+    definition: Definition | None = None
+
+    @property
+    def formula(self) -> str:
+        return self.report.formula if self.report else ""
+
+    @property
+    def source(self) -> str:
+        return self.report.source if self.report else ""
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        return self.report.charts if self.report else ()
+
+    @property
+    def figure_columns(self) -> tuple[Column, ...]:
+        return self.report.figures if self.report else ()
+
+    @property
+    def rows(self) -> list[Row]:
+        return self.result.rows
+
+    @property
+    def total(self) -> Row:
+        return self.result.total
+
+    @property
+    def figures(self) -> Row:
+        return self.result.figures
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.result.notes
+
+    @property
+    def n(self) -> int:
+        """How many facts the total counts."""
+        if self.result.n is not None:
+            return self.result.n
+        return int(self.total[self.report.sample] or 0) if self.report else 0
+
+    @property
+    def tz(self) -> str:
+        return self.period.zone.key
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether its rows are buckets of the period."""
+        return any(column.role == "time" for column in self.columns)
+
+    @property
+    def file_stem(self) -> str:
+        """The name of a download without its extension, such as ``completed_OPS_2026-01-01_2026-02-01``."""
+        key = self.scope.project.key if self.scope.project else "all"
+        days = (moment.astimezone(self.period.zone).date() for moment in (self.period.start, self.period.end))
+        return "_".join((self.slug, key, *(day.isoformat() for day in days)))
 
 
 def bucket_row(bucket: Bucket, now: datetime) -> Row:
     """A bucket's naming columns; one that the period cuts off, or that is not over yet, is partial."""
     is_partial = bucket.is_partial or bucket.end > now
     return {
-        "bucket": bucket.first_day,
+        "bucket": bucket.name,
         "starts_at": bucket.start,
         "ends_at": bucket.end,
         "is_partial": is_partial,

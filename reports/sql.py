@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, DateTimeField, FloatField, Func, IntegerField
+from django.db.models import BigIntegerField, CharField, DateTimeField, FloatField, Func, IntegerField
 
 # Compiled SQL and its parameters, as Django's compilers pass them.
 Compiled = tuple[str, list[Any]]
@@ -62,6 +62,44 @@ class Seconds(Func):
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
         (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
         return f"DATE_PART('epoch', ({end}) - ({start}))", [*end_params, *start_params]
+
+
+class Milliseconds(Func):
+    """Whole milliseconds from the first time to the second, halves rounded away from zero."""
+
+    output_field = BigIntegerField()
+    arity = 2
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
+        whole = "UNIXEPOCH({})" if connection.Database.sqlite_version_info >= (3, 38) else "STRFTIME('%%s', {})"
+        # Any digits from the 21st position on are the fraction; a date without one has none.
+        end_micros, start_micros = (
+            f"CAST(SUBSTR(SUBSTR({part}, 21) || '000000', 1, 6) AS INTEGER)" for part in (end, start)
+        )
+        micros = f"(({whole.format(end)} - {whole.format(start)}) * 1000000 + {end_micros} - {start_micros})"
+        return f"CAST(ROUND({micros} / 1000.0) AS INTEGER)", [*end_params, *start_params] * 2
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
+        return f"(EXTRACT(EPOCH FROM (({end}) - ({start}))) * 1000)::bigint", [*end_params, *start_params]
+
+
+class Scaled(Func):
+    """A number that is not negative, times ``by``, as the nearest whole one: seconds in milliseconds, money in
+    millionths.
+    """
+
+    output_field = BigIntegerField()
+
+    def __init__(self, expression: Any, by: int, **extra: Any) -> None:
+        super().__init__(expression, by=int(by), **extra)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, template="CAST(%(expressions)s * %(by)d + 0.5 AS INTEGER)", **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, template="FLOOR(%(expressions)s * %(by)d + 0.5)::bigint", **extra)
 
 
 class BucketIndex(Func):

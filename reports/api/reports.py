@@ -14,10 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reports.downloads import file_response
-from reports.exports import CONTENT_TYPES, OUTPUTS, answer, as_json, as_json_head
-from reports.parameters import NAMES, read_question
-from reports.periods import BucketSize
+from reports.exports import CONTENT_TYPES, OUTPUTS, as_json, as_json_head
+from reports.parameters import BUCKETS, NAMES, read_question
 from reports.predefined import REPORTS
+from reports.running import answer
 from taskproject.api.operations import operation
 from taskproject.api.views import View
 from taskproject.errors import NotFound, unknown_name
@@ -39,7 +39,7 @@ PARAMETERS = [
         description="End of the period, not included. Default: the end of today.",
         examples=[OpenApiExample("a date", value="2026-02-01")],
     ),
-    OpenApiParameter("bucket", str, enum=list(BucketSize), default="week", description="The time span of a row."),
+    OpenApiParameter("bucket", str, enum=list(BUCKETS), default="week", description="The time span of a row."),
     OpenApiParameter(
         "tz",
         str,
@@ -50,6 +50,14 @@ PARAMETERS = [
     OpenApiParameter("output", str, enum=list(OUTPUTS), default="json", description="Format of the answer."),
 ]
 
+EXAMPLE_COLUMN = {
+    "name": "completed",
+    "label": "Completed",
+    "unit": "tasks",
+    "role": "measure",
+    "n": None,
+    "needs": 1,
+}
 EXAMPLE = OpenApiExample(
     "completed, by week",
     response_only=True,
@@ -64,7 +72,9 @@ EXAMPLE = OpenApiExample(
         "bucket": "week",
         "tz": "Europe/Berlin",
         "generated_at": "2026-11-22T10:00:00Z",
-        "columns": [{"name": "completed", "label": "Completed", "unit": "tasks"}],
+        "formula": "",
+        "source": "",
+        "columns": [EXAMPLE_COLUMN],
         "rows": [
             {
                 "bucket": "2025-12-29",
@@ -76,18 +86,29 @@ EXAMPLE = OpenApiExample(
             }
         ],
         "total": {"bucket": None, "completed": 3, "imported": 0},
+        "n": 3,
         "figures": [],
+        "notes": [],
     },
 )
 
 
-class ColumnOutput(serializers.Serializer):
+class NamedOutput(serializers.Serializer):
     name = serializers.CharField(help_text="The key in rows and total.")
     label = serializers.CharField()  # type: ignore[assignment]
-    unit = serializers.CharField(help_text="tasks, runs, seconds, percent, ratio, date, time, text or flag.")
+    unit = serializers.CharField(help_text="What is counted (tasks, runs, …), seconds, percent, money, date, time, …")
 
 
-class FigureOutput(ColumnOutput):
+class ColumnOutput(NamedOutput):
+    role = serializers.ChoiceField(
+        choices=["time", "dimension", "measure", "n"],
+        help_text="`time` and `dimension` name a row, `measure` measures it, `n` counts what a measure is based on.",
+    )
+    n = serializers.CharField(allow_null=True, help_text="The column that counts what the measure is based on.")
+    needs = serializers.IntegerField(help_text="Based on fewer, the figure says little.")
+
+
+class FigureOutput(NamedOutput):
     value = serializers.FloatField(allow_null=True)
 
 
@@ -95,6 +116,8 @@ class ReportHeadOutput(serializers.Serializer):
     slug = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
+    formula = serializers.CharField(help_text="How the figures are computed, in one line.")
+    source = serializers.CharField(help_text="From which facts.")
     columns = ColumnOutput(many=True)
 
 
@@ -112,7 +135,9 @@ class ReportOutput(ReportHeadOutput):
     generated_at = serializers.DateTimeField()
     rows = serializers.ListField(child=serializers.DictField(), help_text="One value per column, by name.")
     total = serializers.DictField(help_text="The same over all rows; percentiles over all tasks, not over the rows.")
+    n = serializers.IntegerField(help_text="How many facts the total counts.")
     figures = FigureOutput(many=True)
+    notes = serializers.ListField(child=serializers.CharField(), help_text="What the figures leave out.")
 
     def get_fields(self) -> dict[str, serializers.Field]:
         # ``from`` is a Python keyword, so the class body cannot use it.
@@ -146,7 +171,9 @@ class ReportsView(View):
                             "slug": "completed",
                             "title": "Completed tasks",
                             "description": "How many tasks were completed, by the time of completion. …",
-                            "columns": [{"name": "completed", "label": "Completed", "unit": "tasks"}],
+                            "formula": "",
+                            "source": "",
+                            "columns": [EXAMPLE_COLUMN],
                         }
                     ],
                     "next": None,

@@ -1,36 +1,61 @@
-"""Computing measures over facts. How depends on what the database can do, so each has its own engine.
+"""Aggregating facts: the one boundary between reports and what computes them.
 
-An engine takes an open cursor, a ``Source`` and the measures by name, and returns their ``Summary``.
+How depends on what the database can do, so each has its own engine. An engine takes an open cursor and a ``Source``,
+and returns ``Counts``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import QuerySet
 
 from reports.engines import postgresql, sqlite
-from reports.engines.source import Source
-from reports.measures import Measure, Summary, without_facts
+from reports.engines.source import Source, TooManyGroups
+from reports.measures import Aggregate, Percentile, Summary, without_facts
 
-ENGINES = {"postgresql": postgresql.summarise, "sqlite": sqlite.summarise}
+__all__ = ["TooManyGroups", "summarise"]
+
+ENGINES = {"postgresql": postgresql.count, "sqlite": sqlite.count}
 
 
-def summarise(facts: QuerySet, *, by: str, measures: Mapping[str, Measure]) -> Summary:
-    """Measure ``facts`` once per value of the column ``by``, and once over all.
+def summarise(
+    facts: QuerySet, *, by: Sequence[str] = (), measures: Mapping[str, Aggregate], most_groups: int | None = None
+) -> Summary:
+    """Measure ``facts`` once per combination of the columns ``by``, and once over all.
 
-    ``facts``: a queryset whose annotations and fields include ``by`` and the columns of the measures.
+    ``facts``: a queryset whose annotations and fields include ``by`` and the columns of the measures, which hold whole
+    numbers. The groups are tuples of the values of ``by``. Raises ``TooManyGroups`` if there are more than
+    ``most_groups``.
     """
-    columns = list(dict.fromkeys(measure.column for measure in measures.values()))
+    columns = list(dict.fromkeys(measure.column for measure in measures.values() if measure.column is not None))
     connection = connections[facts.db]
-    compiler = facts.order_by().values_list(by, *columns).query.get_compiler(using=facts.db)
+    # Without any column a queryset would select all of them.
+    selected = [*by, *columns] or ["pk"]
     try:
-        sql, params = compiler.as_sql()
+        sql, params = facts.order_by().values_list(*selected).query.get_compiler(using=facts.db).as_sql()
     except EmptyResultSet:
         return Summary(groups={}, total=without_facts(measures))
-    aliases = [f"c{index}" for index in range(len(columns))]
+    groups = [f"g{index}" for index in range(len(by))]
+    aliases = [f"c{index}" for index in range(len(selected) - len(by))]
+    fractions: dict[str, list[float]] = {}
+    for measure in measures.values():
+        if isinstance(measure, Percentile) and measure.fraction not in fractions.setdefault(measure.column, []):
+            fractions[measure.column].append(measure.fraction)
     source = Source(
-        f"facts ({', '.join(['grp', *aliases])}) AS ({sql})", params, dict(zip(columns, aliases, strict=True))
+        sql=f"facts ({', '.join([*groups, *aliases])}) AS ({sql})",
+        params=params,
+        groups=groups,
+        alias=dict(zip(columns, aliases, strict=False)),
+        fractions=fractions,
+        most=most_groups,
     )
     with connection.cursor() as cursor:
-        return ENGINES[connection.vendor](cursor, source, measures)
+        counted = ENGINES[connection.vendor](cursor, source)
+    return Summary(
+        groups={
+            group: {name: counts.read(measure) for name, measure in measures.items()}
+            for group, counts in counted.groups.items()
+        },
+        total={name: counted.total.read(measure) for name, measure in measures.items()},
+    )

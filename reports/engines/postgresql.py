@@ -1,36 +1,50 @@
 """PostgreSQL: ``percentile_cont``, and grouping sets for the total."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from reports.engines.source import Source
-from reports.measures import Average, Count, Measure, Percentile, Summary, Values, without_facts
+from reports.engines.source import Counts, Source, TooManyGroups
+from reports.measures import Counted, Tally
 
 
-def summarise(cursor: Any, source: Source, measures: Mapping[str, Measure]) -> Summary:
+def count(cursor: Any, source: Source) -> Counts:
     """All groups, and all facts as an additional grouping set."""
-    selected, extra = [], []
-    for measure in measures.values():
-        alias = source.alias[measure.column]
-        match measure:
-            case Count():
-                selected.append(f"COUNT({alias})")
-            case Average():
-                selected.append(f"AVG({alias})")
-            case Percentile(fraction=fraction):
-                selected.append(f"PERCENTILE_CONT(%s) WITHIN GROUP (ORDER BY {alias})")
-                extra.append(fraction)
+    selected, extra = ["COUNT(*)"], []
+    for column, alias in source.alias.items():
+        selected += [f"COUNT({alias})", f"SUM({alias})", f"MIN({alias})", f"MAX({alias})"]
+        if fractions := source.fractions.get(column):
+            selected.append(f"PERCENTILE_CONT(%s::float8[]) WITHIN GROUP (ORDER BY {alias})")
+            extra.append(list(fractions))
+    groups = ", ".join(source.groups)
+    is_total, sets = (f"GROUPING({groups})", f"({groups}), ()") if groups else ("1", "()")
+    named = f"{groups}, " if groups else ""
     cursor.execute(
-        f"WITH {source.sql} SELECT GROUPING(grp), grp, {', '.join(selected)} FROM facts"  # noqa: S608 - names are ours
-        " GROUP BY GROUPING SETS ((grp), ())",
+        f"WITH {source.sql} SELECT {is_total}, {named}{', '.join(selected)} FROM facts"  # noqa: S608 - names are ours
+        f" GROUP BY GROUPING SETS ({sets})",
         [*source.params, *extra],
     )
-    groups: dict[Any, Values] = {}
-    total = without_facts(measures)
-    for is_total, group, *numbers in cursor.fetchall():
-        values = dict(zip(measures, numbers, strict=True))
-        if is_total:
-            total = values
-        else:
-            groups[group] = values
-    return Summary(groups, total)
+    width = len(source.groups)
+    found: dict[tuple, Counted] = {}
+    total = Counted()
+    while rows := cursor.fetchmany(2_000):
+        for is_whole, *row in rows:
+            counted = _counted(source, row[width:])
+            if is_whole:
+                total = counted
+            else:
+                found[tuple(row[:width])] = counted
+        if source.most is not None and len(found) > source.most:
+            raise TooManyGroups(source.most)
+    return Counts(found, total)
+
+
+def _counted(source: Source, numbers: Sequence[Any]) -> Counted:
+    facts, *rest = numbers
+    values = iter(rest)
+    tallies = {}
+    for column in source.alias:
+        count, total, least, greatest = (next(values) for _ in range(4))
+        fractions = source.fractions.get(column)
+        percentiles = dict(zip(fractions, next(values) or [], strict=False)) if fractions else {}
+        tallies[column] = Tally(count, int(total or 0), least, greatest, percentiles)
+    return Counted(facts, tallies)

@@ -5,17 +5,18 @@ from datetime import datetime
 
 from reports import charts, facts
 from reports.engines import summarise
-from reports.measures import Average, Count, Measure, Percentile, without_facts
+from reports.measures import Aggregate, Average, Count, Percentile, Values, without_facts
 from reports.periods import Period
 from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope
+from reports.units import SECONDS, settled
 
 PERCENTILES = (("median", "Median", 0.5), ("p85", "85th percentile", 0.85), ("p95", "95th percentile", 0.95))
 DURATIONS = (("lead", "Lead time"), ("cycle", "Cycle time"))
 
 
-def _duration_measures() -> dict[str, Measure]:
-    by_name: dict[str, Measure] = {}
+def _duration_measures() -> dict[str, Aggregate]:
+    by_name: dict[str, Aggregate] = {}
     for column, _ in DURATIONS:
         by_name[f"{column}_count"] = Count(column)
         by_name[f"{column}_average_seconds"] = Average(column)
@@ -24,21 +25,20 @@ def _duration_measures() -> dict[str, Measure]:
     return by_name
 
 
-def _rounded(values: Row) -> Row:
-    """Durations to the millisecond: finer digits are artefacts of how each database sums."""
-    return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
+def _row(values: Values) -> Row:
+    return {name: settled(value, SECONDS if name.endswith("_seconds") else "tasks") for name, value in values.items()}
 
 
 def _time_to_complete(scope: Scope, period: Period, now: datetime) -> Result:
     completed = facts.completed_tasks(scope, period).annotate(position=facts.bucket("completed_at", period))
     wanted = _duration_measures()
-    summary = summarise(completed, by="position", measures=wanted)
+    summary = summarise(completed, by=["position"], measures=wanted)
     nothing = without_facts(wanted)
     rows = [
-        bucket_row(bucket, now) | _rounded(summary.groups.get(position, nothing))
+        bucket_row(bucket, now) | _row(summary.groups.get((position,), nothing))
         for position, bucket in enumerate(period.buckets)
     ]
-    return Result(rows, total_row(period, now) | _rounded(summary.total))
+    return Result(rows, total_row(period, now) | _row(summary.total))
 
 
 def _duration_columns() -> Iterable[Column]:

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.http import QueryDict
 
-from reports import exports, parameters
+from reports import exports, parameters, running
 from reports.predefined import REPORTS
 from tasks import clock
 from tasks.actions import claims, runs
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Task
+from tasks.models import Project, Task
 from tasks.transitions import Status
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -55,15 +55,20 @@ def do_task(cast, new_task, set_clock):
 
 
 @pytest.fixture
-def import_completed(cast, new_task, set_clock):
+def import_completed(cast, set_clock):
     """``import_completed("created", "started" or None, "completed", at="…")``: an imported task, done elsewhere."""
 
     def bring_in(created: str, started: str | None, completed: str, *, at: str = "2026-03-01 00:00") -> Task:
         now = set_clock(at)
-        task = new_task("From a file")
-        Task.objects.filter(pk=task.pk).update(
+        number = Project.objects.get(pk=cast.ops.pk).last_number + 1
+        Project.objects.filter(pk=cast.ops.pk).update(last_number=number)
+        task = Task.objects.create(
+            project=cast.ops,
+            number=number,
+            title="From a file",
             status=Status.COMPLETED,
             created_at=utc(created),
+            updated_at=now,
             started_at=utc(started) if started else None,
             completed_at=utc(completed),
         )
@@ -83,6 +88,6 @@ def ask(cast):
     def ask_for(slug: str, query: str = "", *, user=None, now: str = "2026-06-01 12:00") -> dict:
         moment = utc(now)
         question = parameters.read_question(QueryDict(query), user=user or cast.ada.user, now=moment)
-        return exports.as_json(exports.answer(REPORTS[slug], question.scope, question.period, now=moment))
+        return exports.as_json(running.answer(REPORTS[slug], question.scope, question.period, now=moment))
 
     return ask_for

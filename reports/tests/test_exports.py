@@ -9,9 +9,10 @@ import pytest
 from django.http import QueryDict
 from openpyxl import load_workbook
 
-from reports.exports import answer, as_csv, as_json, as_xlsx, safe_cell
+from reports.exports import as_csv, as_json, as_xlsx, safe_cell
 from reports.parameters import read_question
 from reports.predefined import REPORTS
+from reports.running import answer
 from reports.tests.conftest import utc
 from tasks.models import Agent
 

@@ -1,6 +1,6 @@
 """Figures formatted for people."""
 
-from datetime import date
+from datetime import UTC, datetime
 
 import pytest
 
@@ -46,6 +46,9 @@ def test_figure_is_formatted_by_its_unit(value, unit, words):
 
 
 def test_bucket_is_named_by_its_size():
-    day = date(2026, 1, 5)
-    assert [bucket_name(day, size) for size in BucketSize] == ["Mon 5 Jan 2026", "Week of 5 Jan 2026", "January 2026"]
-    assert [bucket_label(day, size) for size in BucketSize] == ["5 Jan", "5 Jan", "Jan 2026"]
+    time = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+    assert [bucket_name(time, size) for size in ("minute", "hour")] == ["Mon 5 Jan 2026, 09:30"] * 2
+    named = [bucket_name(time.date(), size) for size in BucketSize if size.is_of_days]
+    assert named == ["Mon 5 Jan 2026", "Week of 5 Jan 2026", "January 2026", "Q1 2026", "2026"]
+    labels = [bucket_label(time, size) for size in BucketSize]
+    assert labels == ["09:30", "09:30", "5 Jan", "5 Jan", "Jan 2026", "Q1 2026", "2026"]

@@ -33,7 +33,7 @@ def test_cut_day_without_a_midnight_begins_when_clocks_leap():
 
 def test_cut_week_starts_on_monday_and_marks_what_the_period_clips():
     period = Period(utc("2026-01-01 00:00"), utc("2026-01-14 00:00"), BucketSize.WEEK, ZoneInfo("UTC"))
-    assert [(b.first_day, b.start, b.end, b.is_partial) for b in period.buckets] == [
+    assert [(b.name, b.start, b.end, b.is_partial) for b in period.buckets] == [
         (date(2025, 12, 29), utc("2026-01-01 00:00"), utc("2026-01-05 00:00"), True),
         (date(2026, 1, 5), utc("2026-01-05 00:00"), utc("2026-01-12 00:00"), False),
         (date(2026, 1, 12), utc("2026-01-12 00:00"), utc("2026-01-14 00:00"), True),
@@ -42,7 +42,7 @@ def test_cut_week_starts_on_monday_and_marks_what_the_period_clips():
 
 def test_cut_month_over_new_year_has_months_of_their_length():
     period = Period(utc("2025-12-01 00:00"), utc("2026-03-01 00:00"), BucketSize.MONTH, ZoneInfo("UTC"))
-    assert [bucket.first_day for bucket in period.buckets] == [date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1)]
+    assert [bucket.name for bucket in period.buckets] == [date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1)]
     assert [(bucket.end - bucket.start).days for bucket in period.buckets] == [31, 31, 28]
 
 

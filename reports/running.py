@@ -1,0 +1,250 @@
+"""Runs definitions: from what somebody asks to figures, through the vocabulary and the one ``summarise``."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+
+from reports.columns import Column
+from reports.definitions import Definition, columns
+from reports.definitions.document import MOST_CELLS
+from reports.definitions.spans import period_of, previous_of
+from reports.engines import TooManyGroups, summarise
+from reports.measures import Aggregate, Count, Exact
+from reports.periods import Period
+from reports.report import Answer, Report, Result, Row, bucket_row, total_row
+from reports.scopes import Scope, scope_of
+from reports.sql import BucketIndex
+from reports.units import settled
+from reports.vocabulary import FACTS
+from reports.vocabulary.declaration import Fact, aggregate_of
+from taskproject.errors import DomainError
+from tasks.zones import reader_zone
+
+Cells = dict[tuple, Row]
+
+
+class TooLarge(DomainError):
+    """A report would have more cells than anybody reads."""
+
+    code, status, title = "too_large", 400, "The report is too large"
+
+
+def run(
+    definition: Definition,
+    *,
+    user: Any,
+    now: datetime,
+    project: str | None = None,
+    zone: ZoneInfo | None = None,
+    title: str = "Report",
+) -> Answer:
+    """What ``definition`` counts, of the projects of ``user`` alone (of one, if ``project`` is its key).
+
+    ``zone``: in which they read; by default that of their profile. Raises ``Invalid``, ``NotFound``, ``TooLarge`` and
+    ``TooSlow``.
+    """
+    scope = scope_of(user, project)
+    period = period_of(definition, now=now, reads_in=zone or reader_zone(user))
+    result = measure(definition, scope, period, now=now)
+    return Answer(
+        slug="report",
+        title=title,
+        description=FACTS[definition.facts].one,
+        columns=columns.of(definition),
+        scope=scope,
+        period=period,
+        result=result,
+        at=now,
+        definition=definition,
+    )
+
+
+def answer(report: Report, scope: Scope, period: Period, *, now: datetime) -> Answer:
+    """Run ``report`` for ``period`` in ``scope``; ``now`` decides which buckets are not over yet."""
+    if report.query is not None:
+        result = report.query(scope, period, now)
+    else:
+        assert report.definition is not None
+        result = measure(report.definition, scope, period, now=now)
+    return Answer(
+        slug=report.slug,
+        title=report.title,
+        description=report.description,
+        columns=report.columns,
+        scope=scope,
+        period=period,
+        result=result,
+        at=now,
+        report=report,
+        definition=report.definition,
+    )
+
+
+def measure(definition: Definition, scope: Scope, period: Period, *, now: datetime) -> Result:
+    """The figures of ``definition`` in ``scope`` and ``period``."""
+    fact = FACTS[definition.facts]
+    query = _Query(definition, fact, scope, now)
+    shown = columns.of(definition)
+    cells, total, n = query.cells(period)
+    if definition.compare:
+        earlier, earlier_total, _ = query.cells(previous_of(definition, period))
+        cells = {key: _compared(cells.get(key), earlier.get(key), query.nothing) for key in {**cells, **earlier}}
+        total = _compared(total, earlier_total, query.nothing)
+    rows = query.rows(cells, period)
+    limited = _in_order(rows, definition, shown, fact)[: definition.limit]
+    notes = query.notes(total, n)
+    if len(limited) < len(rows):
+        notes.append(f"{len(limited):,} of {len(rows):,} rows are shown; the total is over all.")
+    words = {name: fact.dimension(name).labels({row[name] for row in limited}) for name in definition.by}
+    names: Row = total_row(period, now) if query.is_over_time else {}
+    total = names | dict.fromkeys(definition.by) | total
+    total = {column.name: total[column.name] for column in shown}
+    return Result(limited, total, n=n, notes=tuple(notes), words=words)
+
+
+class _Query:
+    """One definition on its way to the database."""
+
+    def __init__(self, definition: Definition, fact: Fact, scope: Scope, now: datetime) -> None:
+        self.definition, self.fact, self.scope, self.now = definition, fact, scope, now
+        self.is_over_time = definition.time is not None and definition.time.bucket is not None
+        self.moment = fact.moment(definition.time.on) if definition.time is not None else fact.moments[0]
+        self.dimensions = [fact.dimension(name) for name in definition.by]
+        self.aggregates, self.units = self._aggregates()
+        self.nothing: Row = {name: 0 if isinstance(each, Count) else None for name, each in self.aggregates.items()}
+
+    def _aggregates(self) -> tuple[dict[str, Aggregate], dict[str, str]]:
+        """Each column's aggregate over ``m_<measure>``, and its unit."""
+        aggregates: dict[str, Aggregate] = {columns.COUNT: Count()}
+        units = {columns.COUNT: self.fact.name}
+        for each in self.definition.measures:
+            if each.name is not None:
+                aggregates[each.column] = aggregate_of(each.aggregate, f"m_{each.name}")
+                units[each.column] = columns.unit_of(self.fact, each)
+                aggregates[columns.n_of(each)] = Count(f"m_{each.name}")
+                units[columns.n_of(each)] = self.fact.name
+        return aggregates, units
+
+    def facts(self) -> QuerySet:
+        """The facts of the scope to which the conditions apply."""
+        return self.fact.rows(self.scope)
+
+    def within(self, period: Period) -> QuerySet:
+        """Those that count in ``period``, with what is measured of them."""
+        field = self.moment.field
+        rows = self.facts().filter(self.moment.known, **{f"{field}__gte": period.start, f"{field}__lt": period.end})
+        measured = {each.name for each in self.definition.measures if each.name is not None}
+        return rows.annotate(**{f"m_{name}": self.fact.measure(name).expression(self.now) for name in measured})
+
+    def cells(self, period: Period) -> tuple[Cells, Row, int]:
+        """Figures by bucket and words, over all facts, and how many facts there are."""
+        rows = self.within(period)
+        grouped = rows.annotate(**{f"g_{each.name}": each.expression for each in self.dimensions})
+        by = [f"g_{each.name}" for each in self.dimensions]
+        if self.is_over_time:
+            grouped = grouped.annotate(g_bucket=BucketIndex(self.moment.field, period.edges))
+            by = ["g_bucket", *by]
+        try:
+            summary = summarise(grouped, by=by, measures=self.aggregates, most_groups=self.most_rows)
+        except TooManyGroups as error:
+            raise TooLarge(
+                f"The report would have more than {error.most:,} rows.",
+                "Group by less, or choose a larger bucket or a shorter period.",
+            ) from None
+        if any(each.is_many for each in self.dimensions):
+            # Facts with several values are in several groups: over all, each counts once.
+            total = summarise(rows, measures=self.aggregates).total
+        else:
+            total = summary.total
+        cells: Cells = {}
+        for group, values in summary.groups.items():
+            bucket, values_of_group = (group[0], group[1:]) if self.is_over_time else (None, group)
+            words = (each.word(value) for each, value in zip(self.dimensions, values_of_group, strict=True))
+            cells[(bucket, *words)] = self._settled(values)
+        n = total[columns.COUNT]
+        assert isinstance(n, int)
+        return cells, self._settled(total), n
+
+    @property
+    def most_rows(self) -> int:
+        width = len([column for column in columns.of(self.definition) if column.role in ("measure", "n")])
+        return MOST_CELLS // max(1, width)
+
+    def _settled(self, values: Mapping[str, Exact | None]) -> Row:
+        return {name: settled(value, self.units[name]) for name, value in values.items()}
+
+    def rows(self, cells: Cells, period: Period) -> list[Row]:
+        """A row for each cell; over time alone, also for buckets without facts."""
+        if not self.dimensions and not self.is_over_time:
+            return []
+        shown = [column.name for column in columns.of(self.definition) if column.role in ("measure", "n")]
+        empty = _compared(None, None, self.nothing) if self.definition.compare else self.nothing
+        if not self.dimensions:
+            cells = {(index,): cells.get((index,), empty) for index in range(len(period.buckets))}
+        names = [each.name for each in self.dimensions]
+        rows = []
+        for (bucket, *words), cell in cells.items():
+            row: Row = bucket_row(period.buckets[bucket], self.now) if self.is_over_time else {}
+            row |= dict(zip(names, words, strict=True))
+            rows.append(row | {name: cell[name] for name in shown})
+        return rows
+
+    def notes(self, total: Row, n: int) -> list[str]:
+        """What the figures leave out."""
+        notes = []
+        moment = self.moment
+        if moment.unknown is not None:
+            unknown = self.facts().filter(moment.where & moment.unknown).count()
+            if unknown:
+                verb = "is" if unknown == 1 else "are"
+                notes.append(f"{unknown:,} {moment.words} at an unknown time {verb} in no figure.")
+        for each in self.definition.measures:
+            if each.name is not None and (known := total[columns.n_of(each)]) < n:
+                label = self.fact.measure(each.name).label
+                sentence = f"{label}: known for {known:,} of {n:,}; the others are not in it."
+                if sentence not in notes:
+                    notes.append(sentence)
+        for dimension in self.dimensions:
+            if dimension.is_many:
+                notes.append(f"{dimension.label}: each counts once for every one it has; the total counts it once.")
+        return notes
+
+
+def _compared(cell: Row | None, earlier: Row | None, nothing: Row) -> Row:
+    """A cell with the figures of the period before, and by how many percent each has changed."""
+    now, before = cell or nothing, earlier or nothing
+    row = dict(now)
+    for name, value in before.items():
+        row[f"{name}{columns.PREVIOUS}"] = value
+        row[f"{name}{columns.CHANGE}"] = _change(now[name], value)
+    return row
+
+
+def _change(now: Any, before: Any) -> float | None:
+    if now is None or not before:
+        return None
+    return round(100 * (float(now) - float(before)) / abs(float(before)), 2)
+
+
+def _in_order(rows: list[Row], definition: Definition, shown: Sequence[Column], fact: Fact) -> list[Row]:
+    """Sorted as asked, then by time and by words: rows that are equal otherwise keep one order."""
+    dimensions = {name: fact.dimension(name) for name in definition.by}
+
+    def by_name(row: Row) -> tuple:
+        when = (row["starts_at"],) if "starts_at" in row else ()
+        return (*when, *(dimension.place(row[name]) for name, dimension in dimensions.items()))
+
+    rows = sorted(rows, key=by_name)
+    # Stable sorts, the last key first; without a value always at the end.
+    for text in reversed(definition.order):
+        name, down = text.removeprefix("-"), text.startswith("-")
+        filled = [row for row in rows if row[name] is not None]
+        filled.sort(
+            key=lambda row: dimensions[name].place(row[name]) if name in dimensions else row[name],
+            reverse=down,
+        )
+        rows = filled + [row for row in rows if row[name] is None]
+    return rows

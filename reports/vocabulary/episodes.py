@@ -1,0 +1,132 @@
+"""Episodes: what completions, lead times and quality are counted by."""
+
+from django.db.models import F, Q
+
+from reports.scopes import Scope
+from reports.units import FLAG, SECONDS
+from reports.vocabulary import dimensions, quantities
+from reports.vocabulary.declaration import EVERYTHING, SHARE, SPREAD, Dimension, Fact, Measure, Moment, always, filled
+from tasks.models import Credit, Episode, EpisodeEnd, TimeSource
+
+UNKNOWN = TimeSource.UNKNOWN
+ENTRY_KNOWN, END_KNOWN = ~Q(entered_from=UNKNOWN), ~Q(ended_from=UNKNOWN)
+COMPLETED = Q(end=EpisodeEnd.COMPLETED)
+HAD_DUE_DATE = COMPLETED & END_KNOWN & Q(due_at__isnull=False)
+
+
+def _rows(scope: Scope):  # type: ignore[no-untyped-def]
+    return Episode.objects.filter(project_id__in=scope.project_ids)
+
+
+EPISODES = Fact(
+    name="episodes",
+    label="Episodes of tasks",
+    one="The way of a task from its entry (created, imported, reopened) to its end; a reopened task begins another.",
+    model=Episode,
+    rows=_rows,
+    moments=(
+        Moment("completed", "Completed", "ended_at", COMPLETED, Q(ended_from=UNKNOWN), "completed"),
+        Moment("entered", "Entered", "entered_at", EVERYTHING, Q(entered_from=UNKNOWN), "entered"),
+        Moment("started", "Started", "started_at", Q(started_at__isnull=False)),
+        Moment("ended", "Ended", "ended_at", ~Q(end=""), Q(ended_from=UNKNOWN), "ended"),
+    ),
+    measures=(
+        Measure(
+            "lead",
+            "Lead time",
+            SECONDS,
+            always(quantities.between("entered_at", "ended_at", ENTRY_KNOWN & END_KNOWN)),
+            "From its entry to its end.",
+            SPREAD,
+        ),
+        Measure(
+            "queue",
+            "Queue time",
+            SECONDS,
+            always(quantities.between("entered_at", "started_at", ENTRY_KNOWN)),
+            "From its entry to its first start.",
+            SPREAD,
+        ),
+        Measure(
+            "cycle",
+            "Cycle time",
+            SECONDS,
+            always(quantities.between("started_at", "ended_at", END_KNOWN)),
+            "From its first start to its end.",
+            SPREAD,
+        ),
+        Measure(
+            "worked",
+            "Time worked",
+            SECONDS,
+            always(quantities.seconds("worked_seconds")),
+            "In progress, all its runs together.",
+        ),
+        Measure("runs", "Runs", "runs", always(quantities.number("runs")), "How often it was begun."),
+        Measure("failed_runs", "Failed runs", "runs", always(quantities.number("failed_runs")), "Runs that failed."),
+        Measure(
+            "changes_requested",
+            "Changes requested",
+            "reviews",
+            always(quantities.number("changes_requested")),
+            "Reviews that requested changes.",
+        ),
+        Measure(
+            "reopened", "Reopened", FLAG, always(quantities.share(Q(is_reopened=True))), "Came back completed.", SHARE
+        ),
+        Measure(
+            "first_try",
+            "Accepted at the first try",
+            FLAG,
+            always(quantities.share(Q(changes_requested=0, failed_runs=0), COMPLETED)),
+            "Completed without a failed run or requested changes, of those completed.",
+            SHARE,
+        ),
+        Measure(
+            "late",
+            "Late",
+            FLAG,
+            always(quantities.share(Q(ended_at__gt=F("due_at")), HAD_DUE_DATE)),
+            "Completed after its due date, of those that had one.",
+            SHARE,
+        ),
+        Measure(
+            "lateness",
+            "Lateness",
+            SECONDS,
+            always(quantities.between("due_at", "ended_at", HAD_DUE_DATE)),
+            "From its due date to its completion; negative if it was early.",
+            SPREAD,
+        ),
+        Measure("estimate", "Estimate", SECONDS, always(quantities.minutes("estimate_minutes")), "Estimated work."),
+        *quantities.usage(),
+    ),
+    dimensions=(
+        dimensions.project(),
+        dimensions.agent(meaning="Whose completion it is, by slug.", nothing="Nobody or several"),
+        dimensions.agent_kind(nothing="Nobody or several"),
+        dimensions.version(),
+        dimensions.priority(),
+        dimensions.label(),
+        dimensions.created_by(),
+        Dimension(
+            "end",
+            "End",
+            filled("end"),
+            "How it ended.",
+            choices=dimensions.choices(EpisodeEnd),
+            nothing="Still open",
+        ),
+        Dimension(
+            "credit",
+            "Credit",
+            filled("credit"),
+            "Whether its completion is credited to one agent, several or nobody.",
+            choices=dimensions.choices(Credit),
+            nothing="Not completed",
+        ),
+        dimensions.flag("reopened", "Reopened", Q(is_reopened=True), "Whether the episode before it was completed."),
+        dimensions.flag("imported", "Imported", Q(is_imported=True), "Whether it ended before its import."),
+        dimensions.flag("has_due_date", "Had a due date", Q(due_at__isnull=False), "Whether it had a due date."),
+    ),
+)
