@@ -14,7 +14,8 @@ from django.db.models.functions import Coalesce
 from taskproject.sqlite.inserting import insert_many
 from tasks.batches import batches
 from tasks.history.line import Line, begins, concerns
-from tasks.models import Agent, Event
+from tasks.history.tables import Tables, tables_of
+from tasks.models import Event
 from tasks.models.history import Episode, StatusInterval
 
 #: Fields of an episode that are added up; of an open one, only what is added is known.
@@ -29,38 +30,39 @@ def keep(events: Iterable[Event]) -> None:
     concerning = [event for event in events if concerns(event)]
     if not concerning:
         return
-    lines = _lines(concerning)
+    tables = tables_of()
+    lines = _lines(concerning, tables)
     for event in concerning:
         assert event.task_id is not None
         lines[event.task_id].advance(event)
-    store(lines.values())
+    store(lines.values(), tables)
 
 
-def agents_credited(events: Iterable[Event]) -> dict[str, int]:
+def agents_credited(events: Iterable[Event], tables: Tables) -> dict[str, int]:
     """Ids of the agents that files credit with completions, by slug."""
     slugs = {event.data["credited"][0] for event in events if len(event.data.get("credited") or ()) == 1}
     ids: dict[str, int] = {}
     for batch in batches(sorted(slugs)):
-        ids |= dict(Agent.objects.filter(slug__in=batch).values_list("slug", "pk"))
+        ids |= dict(tables.agent.objects.filter(slug__in=batch).values_list("slug", "pk"))
     return ids
 
 
-def _lines(events: Sequence[Event]) -> dict[int, Line]:
+def _lines(events: Sequence[Event], tables: Tables) -> dict[int, Line]:
     """The history so far of each task of ``events``."""
-    agents = agents_credited(events)
+    agents = agents_credited(events, tables)
     first: dict[int, Event] = {}
     for event in events:
         assert event.task_id is not None
         first.setdefault(event.task_id, event)
-    lines = {task: Line(agents=agents) for task, event in first.items() if begins(event)}
+    lines = {task: Line(tables, agents=agents) for task, event in first.items() if begins(event)}
     known = [task for task in first if task not in lines]
     for ids in batches(known):
         for interval in StatusInterval.objects.filter(task__in=ids, ended_at__isnull=True).order_by():
-            lines[interval.task_id] = Line(_so_far(interval), interval, is_partial=True, agents=agents)
+            lines[interval.task_id] = Line(tables, _so_far(interval), interval, is_partial=True, agents=agents)
     for ids in batches([task for task in known if task not in lines]):
         for episode in Episode.objects.filter(task__in=ids).order_by("task", "number"):
-            lines[episode.task_id] = Line(episode, agents=agents)
-    return {task: lines.get(task) or Line(agents=agents) for task in first}
+            lines[episode.task_id] = Line(tables, episode, agents=agents)
+    return {task: lines.get(task) or Line(tables, agents=agents) for task in first}
 
 
 def _so_far(interval: StatusInterval) -> Episode:
@@ -73,14 +75,14 @@ def _so_far(interval: StatusInterval) -> Episode:
     )
 
 
-def store(lines: Iterable[Line]) -> None:
+def store(lines: Iterable[Line], tables: Tables) -> None:
     """Write what has changed, first what ends: a task has one open interval and one open episode."""
     lines = list(lines)
     _end([interval for line in lines for interval in line.changed])
     _add_up([line for line in lines if line.touched])
     made = [row for line in lines for row in line.made]
-    insert([row for row in made if isinstance(row, StatusInterval)])
-    insert([row for row in made if isinstance(row, Episode)])
+    insert([row for row in made if isinstance(row, tables.interval)])
+    insert([row for row in made if isinstance(row, tables.episode)])
 
 
 def insert(rows: Sequence[Model]) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tasks.events import kinds
 from tasks.history.facts import PRIORITIES
+from tasks.history.tables import Tables
 from tasks.models import Event, RunStatus
 from tasks.models.history import Credit, Episode, EpisodeEnd, StatusInterval, TimeSource, WaitReason
 from tasks.transitions import TERMINAL, Status
@@ -38,10 +39,11 @@ class Line:
     ``made``, ``changed``, and the ``touched`` fields of ``known``.
     """
 
-    __slots__ = ("agents", "changed", "episode", "interval", "is_partial", "known", "made", "touched")
+    __slots__ = ("agents", "changed", "episode", "interval", "is_partial", "known", "made", "tables", "touched")
 
     def __init__(
         self,
+        tables: Tables,
         episode: Episode | None = None,
         interval: StatusInterval | None = None,
         *,
@@ -49,6 +51,7 @@ class Line:
         agents: dict[str, int] | None = None,
     ) -> None:
         self.episode, self.interval, self.is_partial = episode, interval, is_partial
+        self.tables = tables
         #: The episode that was there.
         self.known = episode
         #: Ids of agents by slug, of those that files credit.
@@ -166,7 +169,7 @@ class Line:
 
     def _enter(self, event: Event, at: datetime, *, source: str = TimeSource.HERE, **values: Any) -> None:
         number = self.episode.number + 1 if self.episode is not None else 1
-        self.episode = Episode(
+        self.episode = self.tables.episode(
             project_id=event.project_id,
             task_id=event.task_id,
             task_ref=event.task_ref,
@@ -292,7 +295,7 @@ class Line:
 
     def _new(self, event: Event, status: Status, reason: str, began: datetime) -> StatusInterval:
         assert self.episode is not None
-        interval = StatusInterval(
+        interval: StatusInterval = self.tables.interval(
             project_id=event.project_id,
             task_id=event.task_id,
             task_ref=event.task_ref,

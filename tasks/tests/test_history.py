@@ -13,10 +13,18 @@ from tasks.actions.tasks import delete_task, edit_task, hold_task
 from tasks.formats import json_list
 from tasks.models import Agent, Episode, Priority, Run, StatusInterval, Task
 from tasks.tests.fake_clock import fake_clock
+from tasks.tests.history_recount import assert_history
 
 pytestmark = pytest.mark.django_db
 
 __all__ = ["fake_clock"]  # a fixture, used by name
+
+
+@pytest.fixture(autouse=True)
+def _history_is_what_the_events_say(db):
+    """Whatever a test has done, in the end the rows equal a rebuild and a recount."""
+    yield
+    assert_history()
 
 
 @pytest.fixture

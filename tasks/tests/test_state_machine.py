@@ -23,6 +23,7 @@ from tasks.actions import tasks as verbs
 from tasks.errors import DomainError
 from tasks.models import Assignment, Availability, Dependency, Event, Question, Run, Task
 from tasks.tests import model
+from tasks.tests.history_recount import assert_history
 from tasks.tests.invariants import assert_invariants
 from tasks.tests.sizes import THOROUGH, WALK_STEPS, WALKS
 
@@ -91,6 +92,7 @@ class TaskLives(RuleBasedStateMachine):
     def teardown(self):
         try:
             assert_invariants()
+            assert_history()
         finally:
             transaction.set_rollback(True)
             self.undo.__exit__(None, None, None)

@@ -1,0 +1,194 @@
+"""Rebuilds the history of tasks from their events, or says where what is kept differs from that.
+
+Safe beside running servers: the tasks of each batch are locked like by verbs, which record events only of tasks whose
+lock they hold; so no event of them is on its way. Of a deleted task none ever is.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from tasks.batches import batches
+from tasks.events.kinds import CATALOGUE
+from tasks.history.facts import like, usage_of
+from tasks.history.inferring import Remembered, complete
+from tasks.history.keeping import agents_credited, insert
+from tasks.history.line import MOVING, Line
+from tasks.history.tables import Tables, tables_of
+from tasks.models import Event, Project
+from tasks.models.history import Credit
+
+BATCH = 500
+#: Kinds of events that may change the history of a task; early ones lack what new ones say.
+KINDS: Final = sorted(
+    name
+    for name, kind in CATALOGUE.items()
+    if name in ("task.created", "task.deleted") or any(fact in kind.declared.data for fact in MOVING)
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where the history of a task is not what its events say; ``what`` in words."""
+
+    task: str
+    what: str
+
+
+def tasks_with_events(project: Project | None = None, *, tables: Tables | None = None) -> list[int]:
+    """Ids of the tasks that have a history, in order; also of those that were deleted."""
+    tables = tables or tables_of()
+    events = tables.event.objects.filter(task__isnull=False, kind__in=KINDS)
+    kept = tables.episode.objects.all()
+    if project is not None:
+        events, kept = events.filter(project=project), kept.filter(project=project)
+    ids = set(events.order_by().values_list("task_id", flat=True).distinct())
+    return sorted(ids.union(kept.order_by().values_list("task_id", flat=True).distinct()))
+
+
+def check(ids: Sequence[int]) -> list[Difference]:
+    """Where the history of these tasks differs from their events. Nothing is changed."""
+    suspects = _differing(ids, tables_of())
+    if not suspects:
+        return []
+    # What was recorded between reading the events and the rows is no difference.
+    with transaction.atomic():
+        _lock(list(suspects), tables_of())
+        return [difference for _, difference in _differing(list(suspects), tables_of()).values()]
+
+
+def rebuild(ids: Sequence[int], *, tables: Tables | None = None, lock: bool = True) -> list[Difference]:
+    """Write the history of these tasks anew where it is not what their events say; returns what has differed."""
+    tables = tables or tables_of()
+    with transaction.atomic():
+        if lock:
+            _lock(ids, tables)
+        differing = _differing(ids, tables)
+        for batch in batches(list(differing)):
+            tables.interval.objects.filter(task__in=batch).delete()
+            tables.episode.objects.filter(task__in=batch).delete()
+        made = [row for line, _ in differing.values() for row in line.made]
+        insert([row for row in made if isinstance(row, tables.interval)])
+        insert([row for row in made if isinstance(row, tables.episode)])
+    return [difference for _, difference in differing.values()]
+
+
+def rebuild_all(
+    ids: Sequence[int], *, write: bool = True, progress: Callable[[int], None] = lambda count: None
+) -> Iterator[Difference]:
+    """The same for any number of tasks, in batches, each a transaction of its own."""
+    for batch in batches(ids, BATCH):
+        yield from rebuild(batch) if write else check(batch)
+        progress(len(batch))
+
+
+def _lock(ids: Sequence[int], tables: Tables) -> None:
+    rows = tables.task.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    list(rows.values_list("pk"))
+
+
+def _differing(ids: Sequence[int], tables: Tables) -> dict[int, tuple[Line, Difference]]:
+    """Of the tasks whose rows are not what their events say: what they say, and where they differ."""
+    intervals, episodes = _kept(ids, tables)
+    differing = {}
+    for task, line in derive(ids, tables, intervals, episodes).items():
+        made_intervals = [row for row in line.made if isinstance(row, tables.interval)]
+        made_episodes = [row for row in line.made if isinstance(row, tables.episode)]
+        what = _difference("interval", intervals[task], made_intervals)
+        what = what or _difference("episode", episodes[task], made_episodes)
+        if what:
+            ref = next((row.task_ref for row in (*made_episodes, *episodes[task], *intervals[task])), str(task))
+            differing[task] = (line, Difference(ref, what))
+    return differing
+
+
+def _kept(ids: Sequence[int], tables: Tables) -> tuple[dict[int, list[Any]], dict[int, list[Any]]]:
+    intervals: dict[int, list[Any]] = defaultdict(list)
+    episodes: dict[int, list[Any]] = defaultdict(list)
+    for batch in batches(ids):
+        for row in tables.interval.objects.filter(task__in=batch).order_by("task_id", "id"):
+            intervals[row.task_id].append(row)
+        for row in tables.episode.objects.filter(task__in=batch).order_by("task_id", "number"):
+            episodes[row.task_id].append(row)
+    return intervals, episodes
+
+
+def _difference(what: str, kept: Sequence[Any], made: Sequence[Any]) -> str:
+    """The first difference between the rows of one task, in words; empty if there is none."""
+    for number, (row, other) in enumerate(zip(kept, made, strict=False), 1):
+        for field in row._meta.concrete_fields:
+            if field.primary_key:
+                continue
+            is_kept, should_be = getattr(row, field.attname), getattr(other, field.attname)
+            if is_kept != should_be:
+                return f"{what} {number}: {field.name} is {_shown(is_kept)}, its events say {_shown(should_be)}"
+    if len(kept) != len(made):
+        return f"{len(kept)} {what}s, its events say {len(made)}"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    return "empty" if value in (None, "") else str(value)
+
+
+def derive(
+    ids: Sequence[int], tables: Tables, intervals: dict[int, list[Any]], episodes: dict[int, list[Any]]
+) -> dict[int, Line]:
+    """What the events of these tasks make of their history; the rows are for what old events do not say."""
+    events: dict[int, list[Event]] = {task: [] for task in ids}
+    for batch in batches(ids):
+        rows = tables.event.objects.filter(task__in=batch, kind__in=KINDS).order_by("task_id", "id")
+        for event in rows.only("at", "project_id", "task_id", "task_ref", "agent_id", "kind", "data"):
+            events[event.task_id].append(event)
+    known = _remember(ids, tables, intervals, episodes)
+    for task, told in events.items():
+        complete(told, known[task])
+    agents = agents_credited([event for told in events.values() for event in told], tables)
+    lines = {}
+    for task, told in events.items():
+        lines[task] = line = Line(tables, agents=agents)
+        for event in told:
+            line.advance(event)
+    return lines
+
+
+def _remember(
+    ids: Sequence[int], tables: Tables, intervals: dict[int, list[Any]], episodes: dict[int, list[Any]]
+) -> dict[int, Remembered]:
+    known = {task: Remembered() for task in ids}
+    for task, rows in intervals.items():
+        known[task].intervals = rows
+        known[task].used = {row.run_number: usage_of(row) for row in rows if row.run_number is not None}
+    for task, rows in episodes.items():
+        known[task].like = {row.number: like(row) for row in rows}
+        known[task].created_at = rows[0].entered_at if rows else None
+    for batch in batches(ids):
+        for task in tables.task.objects.filter(pk__in=batch).order_by():
+            known[task.pk].task, known[task.pk].created_at = task, task.created_at
+            known[task.pk].like[0] = like(task)
+        used = Q(input_tokens__gt=0) | Q(output_tokens__gt=0) | Q(cost__gt=0)
+        for run in (
+            tables.run.objects.filter(used, task__in=batch)
+            .order_by()
+            .only("task_id", "number", "input_tokens", "output_tokens", "cost")
+        ):
+            known[run.task_id].used[run.number] = usage_of(run)
+        closed = tables.assignment.objects.filter(task__in=batch, end_reason="closed", ended_at=F("created_at"))
+        for row in closed.order_by("id").values_list("task_id", "created_at", "agent__slug"):
+            known[row[0]].imported.setdefault(row[1], []).append(row[2])
+    _remember_credit(
+        [row for rows in episodes.values() for row in rows if row.credit and row.is_imported], known, tables
+    )
+    return known
+
+
+def _remember_credit(imported: Sequence[Any], known: dict[int, Remembered], tables: Tables) -> None:
+    rows = [row for row in imported if known[row.task_id].task is None]
+    slugs = dict(tables.agent.objects.filter(pk__in={row.agent_id for row in rows}).values_list("pk", "slug"))
+    for row in rows:
+        credited = {Credit.AGENT: [slugs.get(row.agent_id, "")], Credit.SEVERAL: ["", ""]}
+        known[row.task_id].credited[row.number] = credited.get(row.credit, [])

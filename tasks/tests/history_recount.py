@@ -1,0 +1,125 @@
+"""The history of tasks told again, slowly and by other means than the code: from the runs, reviews and events.
+
+Nothing here uses ``tasks.history`` but ``check``, which compares the rows with a rebuild.
+"""
+
+from collections import defaultdict
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+
+from tasks.history.rebuilding import check, tasks_with_events
+from tasks.models import Episode, Event, Run, RunStatus, StatusInterval, Task
+
+ENDED = {"completed", "failed", "cancelled"}
+
+
+def assert_history() -> None:
+    """Raise ``AssertionError`` if the history of any task is not what its events, its runs and its row say."""
+    assert [f"{each.task}: {each.what}" for each in check(tasks_with_events())] == []
+    intervals: dict[int, list[StatusInterval]] = defaultdict(list)
+    episodes: dict[int, list[Episode]] = defaultdict(list)
+    for interval in StatusInterval.objects.order_by("id"):
+        intervals[interval.task_id].append(interval)
+    for episode in Episode.objects.order_by("number"):
+        episodes[episode.task_id].append(episode)
+    for ways in episodes.values():
+        _ways_follow_each_other(ways)
+    for rows in intervals.values():
+        _times_have_neither_gaps_nor_overlaps(rows, {way.number: way for way in episodes[rows[0].task_id]})
+    for task in Task.objects.select_related("project"):
+        _last_row_is_the_task(task, intervals[task.pk], episodes[task.pk])
+        _work_is_the_runs(task, intervals[task.pk])
+    for pk, ways in episodes.items():
+        _sums_are_those_of_the_intervals(ways, intervals[pk])
+        _moves_are_the_events(pk, ways, intervals[pk])
+
+
+def _ways_follow_each_other(ways: list[Episode]) -> None:
+    assert [way.number for way in ways] == list(range(1, len(ways) + 1))
+    for way, following in pairwise(ways):
+        assert way.end in ENDED, f"{way} is not over, and another follows"
+        assert following.is_reopened == (way.end == "completed" and following.entered_at != way.entered_at)
+
+
+def _times_have_neither_gaps_nor_overlaps(rows: list[StatusInterval], ways: dict[int, Episode]) -> None:
+    for row, following in pairwise(rows):
+        assert row.ended_at is not None, f"{row} is open, and another follows"
+        if row.episode == following.episode:
+            assert row.ended_at == following.began_at, f"{row} ends at {row.ended_at}, then comes {following}"
+            assert (row.status, row.reason) != (following.status, following.reason), f"{row} twice"
+        else:
+            assert row.episode < following.episode
+            assert row.ended_at == ways[row.episode].ended_at
+    last = rows[-1]
+    assert last.ended_at == ways[last.episode].ended_at
+
+
+def _last_row_is_the_task(task: Task, rows: list[StatusInterval], ways: list[Episode]) -> None:
+    last = ways[-1]
+    if task.status in ENDED:
+        assert last.end == task.status
+        assert all(row.ended_at is not None for row in rows)
+        if task.status == "completed" and not last.is_imported:
+            assert last.ended_at == task.completed_at
+        return
+    assert (last.end, rows[-1].ended_at, rows[-1].status) == ("", None, task.status), task.ref
+    now = rows[-1].began_at
+    if task.status == "not_started":
+        rests = task.deferred_until is not None and task.deferred_until > now
+        reason = "dependency" if task.open_blockers else "on_hold" if task.on_hold else None
+        reason = reason or ("deferred" if rests else "no_agent")
+        assert rows[-1].reason == reason, f"{task.ref} waits for {reason}, not {rows[-1].reason}"
+    assert (last.priority, last.due_at, last.estimate_minutes) == (task.priority, task.due_at, task.estimate_minutes)
+
+
+def _work_is_the_runs(task: Task, rows: list[StatusInterval]) -> None:
+    work = {row.run_number: row for row in rows if row.run_number is not None}
+    runs = {run.number: run for run in Run.objects.filter(task=task)}
+    assert work.keys() == runs.keys()
+    for number, run in runs.items():
+        row = work[number]
+        assert (row.agent_id, row.began_at, row.ended_at) == (run.agent_id, run.started_at, run.ended_at)
+        assert row.outcome == ("" if run.status == RunStatus.ACTIVE else run.status)
+        if run.ended_at is not None:
+            used = (run.input_tokens, run.output_tokens, run.cost)
+            assert (row.input_tokens, row.output_tokens, row.cost) == used
+
+
+def _sums_are_those_of_the_intervals(ways: list[Episode], rows: list[StatusInterval]) -> None:
+    for way in ways:
+        runs = [row for row in rows if row.episode == way.number and row.run_number is not None]
+        over = [row for row in runs if row.ended_at is not None]
+        assert way.runs == len(runs)
+        assert way.failed_runs == sum(row.outcome == "failed" for row in runs)
+        assert way.cost == sum((row.cost for row in over), Decimal(0))
+        assert way.input_tokens == sum(row.input_tokens for row in over)
+        assert way.output_tokens == sum(row.output_tokens for row in over)
+        worked = [row for row in rows if row.episode == way.number and row.status == "in_progress" and row.ended_at]
+        assert abs(way.worked_seconds - sum(_seconds(row) for row in worked)) < 0.001
+        if runs:
+            assert way.started_at is not None
+            assert way.started_at <= runs[0].began_at
+
+
+def _seconds(row: StatusInterval) -> float:
+    assert row.ended_at is not None
+    return (row.ended_at - row.began_at).total_seconds()
+
+
+def _moves_are_the_events(pk: int, ways: list[Episode], rows: list[StatusInterval]) -> None:
+    """Each move of a verb ends an interval or begins one at its time, and each end of an episode is an event."""
+    began = {(row.status, row.began_at) for row in rows}
+    ended: list[tuple[str, datetime]] = [(way.end, way.ended_at) for way in ways if way.end and way.ended_at]
+    asked = 0
+    for event in Event.objects.filter(task=pk).order_by("pk"):
+        target = event.data.get("to")
+        if event.kind == "task.imported" or target is None:
+            continue
+        asked += event.data["verb"] == "request_changes"
+        if target in ENDED:
+            assert (target, event.at) in ended, f"{event} has no end of an episode"
+            ended.remove((target, event.at))
+        else:
+            assert (target, event.at) in began, f"{event} began nothing"
+    assert sum(way.changes_requested for way in ways) == asked

@@ -1,0 +1,169 @@
+"""``manage.py rebuild_history``: what it finds, what it writes, and what it infers for old events."""
+
+import importlib
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+
+from tasks.actions import claims, lifecycle, passing_time, runs
+from tasks.actions.imports import import_plan
+from tasks.actions.tasks import delete_task, hold_task
+from tasks.formats import json_list
+from tasks.models import Episode, Event, Project, StatusInterval, Task
+from tasks.tests.history_recount import assert_history
+
+pytestmark = pytest.mark.django_db
+FACTS = (
+    "waits_for",
+    "priority",
+    "due_at",
+    "estimate_minutes",
+    "agent_version",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+)
+
+
+def call(*args: str) -> str:
+    out = StringIO()
+    call_command("rebuild_history", *args, stdout=out)
+    return out.getvalue()
+
+
+def rows():
+    return [
+        list(model.objects.order_by("task_id", "id").values_list(*names))
+        for model in (StatusInterval, Episode)
+        for names in [[field.attname for field in model._meta.concrete_fields if not field.primary_key]]
+    ]
+
+
+@pytest.fixture
+def lives(cast, new_task):
+    """Some tasks of OPS with some history."""
+    first, second, third = new_task(estimate_minutes=5, priority=3), new_task(), new_task()
+    waiting = new_task(depends_on=[first])
+    hold_task(actor=cast.ada.user, task=second)
+    run = claims.claim_task(actor=cast.atlas.user, task=third)
+    runs.fail_run(actor=cast.atlas.user, run_id=run.pk, code="x", detail="y", usage={"cost": 1.5, "input_tokens": 3})
+    Task.objects.filter(pk=third.pk).update(deferred_until=first.created_at)
+    passing_time.wake_deferred()
+    run = claims.claim_task(actor=cast.atlas.user, task=first)
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="Done", usage={"output_tokens": 9})
+    lifecycle.reopen_task(actor=cast.ada.user, task=first)
+    delete_task(actor=cast.ada.user, task=waiting)
+
+
+def test_rebuild_of_nothing_wrong_writes_nothing(lives):
+    before = list(StatusInterval.objects.order_by("id").values_list("id", flat=True))
+    assert call() == "The history of 4 tasks is what the events say.\n"
+    assert list(StatusInterval.objects.order_by("id").values_list("id", flat=True)) == before
+    assert json.loads(call("--check", "--json")) == {"tasks": 4, "differing": [], "written": False}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (
+            lambda: StatusInterval.objects.filter(task_ref="OPS-2").update(reason="answer"),
+            "interval 1: reason is answer",
+        ),
+        (lambda: StatusInterval.objects.filter(task_ref="OPS-1").last().delete(), "intervals, its events say"),
+        (lambda: Episode.objects.filter(task_ref="OPS-4").update(end="failed"), "episode 1: end is failed"),
+        (lambda: Episode.objects.filter(task_ref="OPS-3").delete(), "0 episodes, its events say 1"),
+        (lambda: Episode.objects.filter(task_ref="OPS-1", number=1).update(worked_seconds=7), "worked_seconds is 7"),
+    ],
+)
+def test_check_says_what_differs_and_rebuild_makes_it_right(lives, spoil, what):
+    right = rows()
+    spoil()
+    wrong = rows()
+    assert wrong != right
+    with pytest.raises(CommandError, match="Of 4 tasks, the history of 1 task is not") as refused:
+        call("--check", "--project", "OPS")
+    assert what in refused.value.data["differing"][0]["what"]
+    assert rows() == wrong
+    assert "The history of 1 task of 4 was written anew." in call()
+    assert rows() == right
+
+
+def test_rebuild_of_one_project_leaves_the_others(lives, new_task):
+    Project.objects.create(key="ELSE", name="Else")
+    StatusInterval.objects.all().delete()
+    assert call("--project", "ELSE") == "The history of 0 tasks is what the events say.\n"
+    assert not StatusInterval.objects.exists()
+
+
+def test_migration_fills_the_history_of_events_that_lack_what_new_ones_say(lives):
+    right = rows()
+    for event in Event.objects.all():
+        event.data = {name: value for name, value in event.data.items() if name not in FACTS}
+        event.save()
+    StatusInterval.objects.all().delete()
+    Episode.objects.all().delete()
+    importlib.import_module("tasks.migrations.0026_history_of_before").fill(apps, None)
+    inferred = rows()
+    # Of the deleted task nothing is left but its events.
+    assert inferred[0] == right[0]
+    assert [row[:20] for row in inferred[1]] == [row[:20] for row in right[1]]
+    call("--check")
+    assert_history()
+
+
+def test_old_events_say_the_same_after_their_tasks_are_deleted(lives, cast):
+    for event in Event.objects.all():
+        event.data = {name: value for name, value in event.data.items() if name not in FACTS}
+        event.save()
+    for task in Task.objects.all():
+        delete_task(actor=cast.ada.user, task=task)
+    call("--check")
+
+
+def test_old_import_of_a_completion_at_its_own_time_is_of_unknown_time(cast, new_task):
+    task = new_task()
+    Event.objects.all().delete()
+    StatusInterval.objects.all().delete()
+    Episode.objects.all().delete()
+    at = task.created_at
+    for number, completed in enumerate((at, at - timedelta(days=3))):
+        Event.objects.create(
+            at=at,
+            project=cast.ops,
+            project_key="OPS",
+            task_id=task.pk + number,
+            task_ref=f"OPS-{number}",
+            kind="task.imported",
+            data={
+                "title": "x",
+                "source": "csv",
+                "fingerprint": "y",
+                "to": "completed",
+                "completed_at": completed.isoformat(),
+            },
+        )
+    call()
+    assert list(Episode.objects.order_by("task_id").values_list("ended_from", flat=True)) == ["unknown", "given"]
+
+
+def test_old_import_keeps_its_credit_after_its_task_is_deleted(cast):
+    entries = [
+        {"key": "a", "title": "A", "status": "completed", "assignees": ["atlas"]},
+        {"key": "b", "title": "B", "status": "completed", "assignees": ["atlas", "bert"]},
+        {"key": "c", "title": "C", "status": "completed"},
+    ]
+    import_plan(actor=None, project=cast.ops, plan=json_list.read(json.dumps(entries)))
+    for event in Event.objects.all():
+        event.data = {name: event.data[name] for name in ("title", "source", "fingerprint", "to", "completed_at")}
+        event.save()
+    call()
+    credits = [("agent", cast.atlas.pk), ("several", None), ("nobody", None)]
+    assert list(Episode.objects.order_by("task_id").values_list("credit", "agent_id")) == credits
+    for task in Task.objects.all():
+        delete_task(actor=cast.ada.user, task=task)
+    assert list(Episode.objects.order_by("task_id").values_list("credit", "agent_id")) == credits
+    call("--check")
