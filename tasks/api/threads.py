@@ -1,7 +1,7 @@
 """What the API of all messages shares: pages from any message on, finding one, showing it."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from taskproject.api.pagination import CursorPagination
 from taskproject.api.views import LIST_QUERY_NAMES, ListView
 from taskproject.errors import Invalid
+from taskproject.keyset import Place
 from tasks.models import Message
 from tasks.querysets import MessageQuerySet
 from tasks.thread import message_outputs
@@ -30,14 +31,14 @@ HTML = OpenApiParameter(
 class MessagePagination(CursorPagination):
     """Pages by id, which begin at the message ``?from=``."""
 
-    def begin(self, request: Request, queryset: QuerySet, column: str, *, descending: bool) -> Any:
+    def begin(self, request: Request, queryset: QuerySet, column: str, *, descending: bool) -> Place | None:
         text = request.query_params.get("from")
         if not text or request.query_params.get("cursor"):
             return super().begin(request, queryset, column, descending=descending)
         if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:19]) < 2**63 - 1:
             raise Invalid({"from": "Must be the id of a message."})
         begins = int(text[:19])
-        return False, (begins, begins + 1 if descending else begins - 1)
+        return Place(begins, begins + 1 if descending else begins - 1)
 
 
 class ThreadView(ListView):

@@ -42,13 +42,13 @@ OPERATORS = {
     "is_not": "is not",
     "in": "is",
     "not_in": "is not",
-    "at_least": "is at least",
-    "at_most": "is at most",
+    "at_least": "at least",
+    "at_most": "at most",
     "contains": "contains",
     "starts_with": "starts with",
-    "before": "is before",
-    "after": "is from",
-    "on": "is on",
+    "before": "before",
+    "after": "from",
+    "on": "on",
     "is_set": "is set",
 }
 _EQUAL = ("is", "is_not", "in", "not_in")

@@ -4,7 +4,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from tasks import querysets
 from tasks.conditions.fields import Context, Field, choice, flag, names, number, search, table, text, time
 from tasks.conditions.parameters import parameters
+from tasks.conditions.words import MOST_KNOWN
 from tasks.models import (
     Agent,
     Assignment,
@@ -29,8 +30,6 @@ from tasks.refs import parse_ref
 from tasks.transitions import Status
 
 ME: Final = "me"
-#: Names offered to choose from.
-MOST_KNOWN = 200
 NOT_A_REF = "Must be a ref such as OPS-42."
 STATUSES: Final = {status.value: status.value for status in Status}
 PRIORITIES: Final = {priority.name.lower(): priority.value for priority in Priority}
@@ -114,6 +113,13 @@ def _known_agents(context: Context) -> Iterable[str]:
     return [ME, *agents.values_list("slug", flat=True)[:MOST_KNOWN]]
 
 
+def _known_people(context: Context) -> Iterable[str]:
+    members = Membership.objects.filter(project__in=Project.objects.visible_to(context.user))
+    people = User.objects.filter(pk__in=members.values("user")).order_by("username")
+    named = people.values_list("agent__slug", "username")[:MOST_KNOWN]
+    return [ME, *(slug or username for slug, username in named)]
+
+
 def _known_skills(context: Context) -> Iterable[str]:
     return Skill.objects.order_by("name").values_list("name", flat=True)[:MOST_KNOWN]
 
@@ -147,7 +153,7 @@ TASK_FIELDS: Final[dict[str, Field]] = table(
     names("ref", "Task", lambda refs, _: _named(refs), check=_ref_wanted, help="Refs of tasks, such as OPS-42."),
     names("parent", "Parent", _below, any_at_all=lambda _: Q(parent__isnull=False), check=_ref_wanted,
           help="Ref of the parent."),
-    names("created_by", "Created by", _created_by, known=_known_agents,
+    names("created_by", "Created by", _created_by, known=_known_people,
           help="Slugs of agents or names of users; `me` for yourself."),
     search("text", "Text", _mentioning, help="A ref, or part of title or description."),
     text("external_id", "External id", "external_id", nullable=True, help="Its id in the tracker it came from."),
@@ -162,12 +168,6 @@ TASK_FIELDS: Final[dict[str, Field]] = table(
     number("progress", "Progress in percent", "progress_percent"),
     flag("review_required", "Review required", lambda _: Q(review_required=True)),
 )  # fmt: skip
-
-
-def known(field: Field, context: Context) -> list[Any]:
-    """The names that ``field`` may have for the reader; empty if they are not listed."""
-    return list(field.known(context)) if field.known else list(field.words)
-
 
 #: The plain parameters of addresses: the filters of the list and of its API.
 TASK_PARAMETERS: Final = parameters(TASK_FIELDS)

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from taskproject.texts import counted
 from taskproject.times import NOT_A_TIME, read_moment
 
 if TYPE_CHECKING:
@@ -73,3 +74,13 @@ def span(text: str, context: "Context") -> tuple[datetime, datetime]:
 
 def _midnight(day: date, context: "Context") -> datetime:
     return datetime.combine(day, time(), tzinfo=context.zone).astimezone(UTC)
+
+
+def in_words(text: str) -> str:
+    """``text`` for people: ``7 days ago``, ``in 2 weeks``; a time as it is."""
+    match = _COUNTED.fullmatch(text.strip())
+    if match is None:
+        return text.strip()
+    sign, count, unit = match.groups()
+    far = counted(int(count), {"h": "hour", "d": "day", "w": "week"}[unit])
+    return f"{far} ago" if sign == "-" else f"in {far}"

@@ -23,11 +23,13 @@ from tasks.pages.policies import compare_policies
 from tasks.pages.question_link import question_link
 from tasks.pages.questions import answer_question, question, questions_of_task
 from tasks.pages.task import task
+from tasks.pages.task_list import task_list
 from tasks.pages.tokens import tokens
 
 urlpatterns = [
     path("", board, name="board"),
     path("board/changes", board_changes, name="board_changes"),
+    path("tasks/", task_list, name="task_list"),
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),
     path("tasks/<slug:ref>/moves", moves, name="task_moves"),

@@ -578,5 +578,5 @@ def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
                 if answer.status_code >= 500 and not name.startswith("readyz "):
                     wrong.append(f"{method} {path} as {role}: {answer.status_code}")
     assert wrong == []
-    real = {"board", "task", "tasks_task_changelist", "tasks_task_change", "messaging_webhook_change"}
+    real = {"board", "task_list", "task", "tasks_task_changelist", "tasks_task_change", "messaging_webhook_change"}
     assert real <= shown_to_ada, "the paths are real"

@@ -51,8 +51,18 @@ def plan(cast, new_task):
     return {"late": late, "review": review, "running": running, "failed": failed, "done": done}
 
 
+#: With its form open.
+LIST = "/tasks/?status=not_started,in_progress,failed&priority=low,normal,high,urgent&blocked=false&add=label"
+
+
 def paths(plan):
-    return ["/", "/agents/", "/no-such-page", *(f"/tasks/{plan[name].ref}" for name in ("review", "running", "failed"))]
+    return [
+        "/",
+        LIST,
+        "/agents/",
+        "/no-such-page",
+        *(f"/tasks/{plan[name].ref}" for name in ("review", "running", "failed")),
+    ]
 
 
 def expect_404(tab):
@@ -87,7 +97,7 @@ def test_keyboard_reaches_every_control(open_page, cast, plan):
     tab = open_page("/login/")
     tab.assert_keyboard_reaches_all()
     tab = open_page("/", user=cast.ada.user)
-    for path in ["/", "/agents/", f"/tasks/{plan['review'].ref}"]:
+    for path in ["/", LIST, "/agents/", f"/tasks/{plan['review'].ref}"]:
         tab.goto(path)
         tab.assert_keyboard_reaches_all()
 

@@ -49,6 +49,11 @@ function followAgents() {
   setInterval(ask, LOOK_EVERY);
 }
 
+function followList() {
+  const ask = paced(() => refreshPage(ask), { least: 2000 });
+  whenever((event) => event.task !== null, ask);
+}
+
 function followBoard() {
   const changed = new Set();
   let everything = false;
@@ -114,3 +119,4 @@ const article = document.querySelector("article.task[data-ref]");
 if (article) followTask(article);
 else if (document.querySelector("[data-live='agents'], [data-live='agent-work']")) followAgents();
 else if (document.querySelector("[data-live='board']")) followBoard();
+else if (document.querySelector("[data-live='list']")) followList();
