@@ -11,9 +11,15 @@ def completed_at_unknown_times(tasks: Iterable[Task]) -> set[int]:
 
     One query, and none if no task came from a file.
     """
-    ids = [task.pk for task in tasks if task.status == Status.COMPLETED and task.external_id is not None]
-    if not ids:
+    completed = {
+        task.pk: task.completed_at
+        for task in tasks
+        if task.status == Status.COMPLETED and task.completed_at is not None and task.external_id is not None
+    }
+    if not completed:
         return set()
     # The last one of each task, whose end is its present state.
-    ended = dict(Episode.objects.filter(task__in=ids).order_by("task", "number").values_list("task_id", "ended_from"))
-    return {pk for pk, source in ended.items() if source == TimeSource.UNKNOWN}
+    episodes = Episode.objects.filter(task__in=completed).order_by("task", "number")
+    ended = {pk: (source, at) for pk, source, at in episodes.values_list("task_id", "ended_from", "ended_at")}
+    # A later file may have said when it was: the task has that time, and what is over in its history stays.
+    return {pk for pk, (source, at) in ended.items() if source == TimeSource.UNKNOWN and completed[pk] >= at}

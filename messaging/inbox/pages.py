@@ -145,7 +145,7 @@ def _do(user: User, data: QueryDict) -> str:
 
 
 def _until(name: str, typed: str) -> datetime:
-    """The end of a snooze in the site's time zone. Raises ``Invalid``."""
+    """The end of a snooze, in the reader's zone. Raises ``Invalid``."""
     now = timezone.localtime(clock.now())
     match name:
         case "hour":
@@ -155,7 +155,7 @@ def _until(name: str, typed: str) -> datetime:
         case "week":
             return _morning(now, 7 - now.weekday())
     try:
-        return read_moment(typed[:40])
+        return read_moment(typed[:40], zone=timezone.get_current_timezone())
     except (NotATime, OutOfRange) as error:
         raise Invalid({"until": str(error) if typed else "Choose a time."}) from None
 

@@ -97,6 +97,21 @@ def test_due_after_quiet_hours_and_daily_at_its_hour(hugo, assign, fake_clock): 
     assert states() == ["sent", "sent"]
 
 
+def test_digest_comes_at_the_hour_of_the_chosen_zone_wherever_the_browser_is(client, hugo, assign, fake_clock):  # noqa: F811
+    fake_clock.time = datetime(2026, 9, 26, 0, 0, tzinfo=UTC)
+    client.force_login(hugo)
+    client.cookies["time_zone"] = "Europe/Vienna"
+    posted = {"time_zone": "Pacific/Auckland", "digest_at": "08:00", "email_assigned": "daily", "page": "assigned"}
+    assert client.post("/notifications/settings/", posted).status_code == 302
+    assign()
+    fake_clock.let_pass(24 * 3600)
+    assign()
+    # The clocks go forward in Auckland on the 27th: eight in the morning is an hour earlier in UTC.
+    assert [mail.due_at for mail in Mail.objects.order_by("pk")] == [
+        datetime(2026, 9, 26, 19, 0, tzinfo=UTC), datetime(2026, 9, 27, 19, 0, tzinfo=UTC),
+    ]  # fmt: skip
+
+
 def at(hour):
     return datetime(2026, 1, 1, hour).time()
 

@@ -50,5 +50,6 @@ def when(value: Any, *, this_year: str = "j M H:i") -> SafeString | str:
         return "–"
     local = timezone.localtime(value)
     short = formats.date_format(local, this_year if local.year == timezone.localtime().year else "j M Y")
-    whole = formats.date_format(local, "j M Y, H:i T")
+    # Not by the format: it leaves out the name in the hour that comes twice, which is when it matters.
+    whole = f"{formats.date_format(local, 'j M Y, H:i')} {local.tzname()}"
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), whole, short)

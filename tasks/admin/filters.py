@@ -83,7 +83,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class DueFilter(admin.SimpleListFilter):
-    """Days are in the site's time zone."""
+    """Days are in the reader's zone."""
 
     title = "due date"
     parameter_name = "due"

@@ -8,6 +8,7 @@ from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, URLPattern, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -122,7 +123,8 @@ class TaskAdmin(TaskList, TaskPage, BulkActions, VerbFormAdmin):
             end = db_field.name == "due_at"
             kwargs |= {"form_class": DayAndTimeField, "day_means": END_OF_DAY if end else time()}
             meant = "A day without a time means its end." if end else "A day without a time means its start."
-            kwargs["help_text"] = f"{db_field.help_text} {meant}".strip()
+            zone = f"Times are in {timezone.get_current_timezone_name()}."
+            kwargs["help_text"] = f"{db_field.help_text} {meant} {zone}".strip()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

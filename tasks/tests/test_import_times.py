@@ -162,9 +162,11 @@ def test_import_that_completes_a_task_known_here_says_where_its_end_comes_from(c
 
 def test_file_that_says_the_time_later_makes_it_known(cast):
     bring_in(cast, as_json([{"key": "a", "title": "a", "status": "completed"}]))
+    assert len(completed_at_unknown_times(Task.objects.all())) == 1
     bring_in(cast, as_json([{"key": "a", "title": "a", "status": "completed", "completed_at": "2026-01-05"}]))
     event = Event.objects.latest("pk")
     assert (event.kind, event.data["completed_from"]) == ("task.reimported", "given")
+    assert completed_at_unknown_times(Task.objects.all()) == set()
     # What comes later and says nothing of it leaves it as it is.
     bring_in(cast, as_json([{"key": "a", "title": "b", "status": "completed"}]))
     assert "completed_from" not in Event.objects.latest("pk").data

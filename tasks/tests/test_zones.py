@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.test import RequestFactory
 from django.utils import timezone
 
-from tasks.models import Agent, Profile, Task
+from tasks.models import Agent, AgentToken, Profile, Task
 from tasks.zones import ZONE_COOKIE, choose_zone, reader_zone, reader_zones, zone_of
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +123,31 @@ def test_zone_of_one_request_does_not_reach_the_next_one_of_the_thread(client, c
     monkeypatch.setattr("tasks.pages.board.render", None)
     assert client.get("/").status_code == 500
     assert timezone.get_current_timezone_name() == "UTC"
+
+
+def test_due_date_typed_in_the_admin_is_meant_in_the_readers_zone(client, cast, new_task):
+    task = new_task("Move")
+    client.force_login(cast.root)
+    client.cookies[ZONE_COOKIE] = "Pacific/Auckland"
+    form = client.get(f"/admin/tasks/task/{task.pk}/change/").context["adminform"].form
+    assert "Times are in Pacific/Auckland." in form.fields["due_at"].help_text
+    field = form.fields["due_at"]
+    timezone.activate(AUCKLAND)
+    try:
+        assert field.clean(["2027-04-04", "11:00"]).astimezone(UTC) == datetime(2027, 4, 3, 23, 0, tzinfo=UTC)
+        assert field.clean(["2027-04-04", ""]).astimezone(UTC) == datetime(2027, 4, 4, 11, 59, 59, tzinfo=UTC)
+        # The hour that is left out when the clocks go forward.
+        with pytest.raises(ValidationError, match="may not exist"):
+            field.clean(["2027-09-26", "02:30"])
+    finally:
+        timezone.deactivate()
+
+
+def test_last_day_of_a_token_is_the_readers(client, cast):
+    client.force_login(cast.hugo.user)
+    client.cookies[ZONE_COOKIE] = "Pacific/Auckland"
+    answer = client.post(
+        f"/agents/{cast.hugo.slug}/tokens", {"do": "create", "name": "laptop", "valid_until": "2099-06-01"}
+    )
+    assert answer.status_code == 200
+    assert AgentToken.objects.get(name="laptop").expires_at == datetime(2099, 6, 1, 12, 0, tzinfo=UTC)

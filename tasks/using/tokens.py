@@ -44,7 +44,7 @@ class TokenForm(forms.Form):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
         validators=[require_in_range],
-        help_text="The last day on which it is valid, in the site's time zone. Empty: it does not expire.",
+        help_text="The last day on which it is valid, in your time zone. Empty: it does not expire.",
     )
     projects = forms.ModelMultipleChoiceField(
         queryset=Project.objects.none(),

@@ -209,12 +209,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// A time is typed in the reader's zone, and means that wherever the server is.
-document.addEventListener("formdata", (event) => {
-  const until = event.formData.get("until");
-  if (until && event.target.dataset.aside !== undefined) event.formData.set("until", new Date(until).toISOString());
-});
-
 const help = document.querySelector("[data-help]");
 help.hidden = false;
 help.addEventListener("click", KEYS["?"]);
