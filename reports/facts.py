@@ -1,14 +1,14 @@
 """What can be counted: each fact is a queryset that defines what one row is and at what time it counts."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from django.db.models import Max, Min, OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
 from reports.periods import Period
 from reports.scopes import Scope
 from reports.sql import BucketIndex, Instant, Milliseconds, Word
 from tasks.events import kinds
-from tasks.models import Event, Project, Run, Task
+from tasks.models import Event, Run, Task
 from tasks.transitions import Status
 
 
@@ -47,17 +47,6 @@ def completed_tasks(scope: Scope, period: Period) -> "QuerySet[Task]":
     return tasks.annotate(
         lead=Milliseconds("created_at", "completed_at"), cycle=Milliseconds("started_at", "completed_at")
     )
-
-
-def first_and_last_completion(scope: Scope) -> tuple[datetime | None, datetime | None]:
-    """The first and last time at which a task of the scope was (last) completed; None if never."""
-    done = Task.objects.filter(project=OuterRef("pk"), completed_at__isnull=False).order_by("completed_at")
-    # One index lookup per project; the minimum over all projects would read every completion.
-    ends = Project.objects.filter(pk__in=scope.project_ids).annotate(
-        first=Subquery(done.values("completed_at")[:1]), last=Subquery(done.reverse().values("completed_at")[:1])
-    )
-    extremes = ends.aggregate(a=Min("first"), b=Max("last"))
-    return extremes["a"], extremes["b"]
 
 
 def runs_in(scope: Scope, period: Period) -> "QuerySet[Run]":

@@ -1,6 +1,5 @@
-"""The reports as pages: charts with their tables, filters in the URL, and files to download."""
+"""The reports as pages: an overview, charts with their tables, filters in the URL, and files to download."""
 
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,14 +10,12 @@ from django.views.decorators.http import require_safe
 
 from reports.downloads import file_response
 from reports.exports import OUTPUTS, as_json
-from reports.facts import first_and_last_completion
 from reports.parameters import BUCKETS, NAMES, Question, read_question
-from reports.periods import DEFAULT_LENGTH, BucketSize
 from reports.predefined import REPORTS
-from reports.presentation import filters_of, shown
-from reports.report import Report
+from reports.presentation import card, filters_of, grouped, shown
+from reports.ranges import first_and_last_fact, is_all_time, presets, with_all_time
 from reports.running import answer
-from reports.scopes import Scope
+from reports.tables import days_of
 from taskproject.errors import Invalid, NotFound
 from tasks import clock
 from tasks.models import Project
@@ -35,82 +32,81 @@ COMMON_ZONES = (
 @require_safe
 @login_required
 def report_list(request: HttpRequest) -> HttpResponse:
-    """All reports for one project and period, each with its charts."""
-    return _page(request, list(REPORTS.values()), "reports/index.html")
+    """All reports for one project and period, each with its first figures and a small chart."""
+    context = _context(request)
+    question = _question(request, context)
+    if question is None:
+        return render(request, "reports/index.html", context, status=400)
+    cards = [card(answer(report, question.scope, question.period, now=clock.now())) for report in REPORTS.values()]
+    context |= {"groups": grouped(each for each in cards if each.has_figures)}
+    if not context["groups"]:
+        context |= _emptiness(question)
+    return render(request, "reports/index.html", context)
 
 
 @require_safe
 @login_required
 def report_detail(request: HttpRequest, slug: str) -> HttpResponse:
-    """One report with its full tables; with ``output``, the same as a file."""
+    """One report with its charts and tables; with ``output``, the same as a file."""
     if slug not in REPORTS:
         raise Http404
-    return _page(request, [REPORTS[slug]], "reports/report.html")
+    report = REPORTS[slug]
+    context = _context(request) | {"report": report}
+    question = _question(request, context)
+    if question is None:
+        return render(request, "reports/report.html", context, status=400)
+    given = answer(report, question.scope, question.period, now=clock.now())
+    if "output" in request.GET:
+        if question.output == "json":
+            return JsonResponse(as_json(given), json_dumps_params={"ensure_ascii": False, "indent": 2})
+        return file_response(given, question.output)
+    filters = context["filters"]
+    context |= {
+        "shown": shown(given),
+        "outputs": [(output.upper(), urlencode(filters | {"output": output})) for output in OUTPUTS[::-1]],
+    }
+    if not context["shown"].has_figures:
+        context |= _emptiness(question)
+    return render(request, "reports/report.html", context)
 
 
-def _page(request: HttpRequest, reports: list[Report], template: str) -> HttpResponse:
-    now = clock.now()
+def _context(request: HttpRequest) -> dict[str, Any]:
+    """What every page of reports shows: the filters with what can be chosen."""
     filters = filters_of(request.GET, NAMES[:-1])
-    context: dict[str, Any] = {
+    return {
         "filters": filters,
+        "query": urlencode(filters),
         "projects": Project.objects.visible_to(request.user).order_by("key").only("key", "name"),
         "sizes": BUCKETS,
         "zones": COMMON_ZONES,
         "zone": zone_of(request),
-        "report": reports[0] if len(reports) == 1 else None,
+        "presets": presets(filters),
     }
+
+
+def _question(request: HttpRequest, context: dict[str, Any]) -> Question | None:
+    """What the request asks, in a period that fits the facts if it names none; None, and why, if it cannot be read."""
+    now = clock.now()
     try:
         question = read_question(request.GET, user=request.user, now=now, zone=zone_of(request))
+        if is_all_time(context["filters"]):
+            fitted = with_all_time(request.GET, question, now)
+            question = read_question(fitted, user=request.user, now=now, zone=zone_of(request))
     except NotFound:
         raise Http404 from None
     except Invalid as error:
-        return render(request, template, context | {"error": error.detail}, status=400)
-    answers = [answer(report, question.scope, question.period, now=now) for report in reports]
-    if "output" in request.GET and len(answers) == 1:
-        if question.output == "json":
-            return JsonResponse(as_json(answers[0]), json_dumps_params={"ensure_ascii": False, "indent": 2})
-        return file_response(answers[0], question.output)
-    last_day = question.period.end - timedelta(microseconds=1)
-    context |= {
-        "question": question,
-        "query": urlencode(filters),
-        # Days and no times, which the template would take to the reader's zone.
-        "first_day": question.period.start.astimezone(question.period.zone).date(),
-        "last_day": last_day.astimezone(question.period.zone).date(),
-        "reports": [shown(given) for given in answers],
-        "outputs": [(output.upper(), urlencode(filters | {"output": output})) for output in OUTPUTS[::-1]],
-        "presets": _presets(question, filters, now),
-    }
-    if not any(report.sample for report in context["reports"]):
-        last = first_and_last_completion(question.scope)[1]
-        context["last_completion"] = last and last.astimezone(question.period.zone).date()
-        context["is_member"] = bool(question.scope.project_ids)
-    return render(request, template, context)
-
-
-def _presets(question: Question, filters: dict[str, str], now: datetime) -> list[tuple[str, str, bool]]:
-    """Links to common periods as (text, query, is current); they keep project and time zone."""
-    kept = {name: value for name, value in filters.items() if name in ("project", "tz")}
-    presets = [
-        (f"Last {DEFAULT_LENGTH[size]} {size}s", urlencode(kept | {"bucket": size.value}), _is_default(filters, size))
-        for size in (BucketSize.DAY, BucketSize.WEEK, BucketSize.MONTH)
-    ]
-    if everything := _all_time(question.scope, question, now):
-        is_current = all(filters.get(name) == value for name, value in everything.items()) and "to" not in filters
-        presets.append(("All time", urlencode(kept | everything), is_current))
-    return presets
-
-
-def _is_default(filters: dict[str, str], size: BucketSize) -> bool:
-    return "from" not in filters and "to" not in filters and filters.get("bucket", BucketSize.WEEK) == size
-
-
-def _all_time(scope: Scope, question: Question, now: datetime) -> dict[str, str] | None:
-    """Filters that start with the first completion, with buckets of a size that gives a readable chart."""
-    first, _ = first_and_last_completion(scope)
-    if first is None:
+        context["error"] = error.detail
         return None
-    days = (now - first).days
-    size = BucketSize.DAY if days <= 45 else BucketSize.WEEK if days <= 400 else BucketSize.MONTH
-    start = size.first_day(first.astimezone(question.period.zone).date())
-    return {"from": start.isoformat(), "bucket": size.value}
+    context["question"] = question
+    # Days and no times, which the template would take to the reader's zone.
+    context["first_day"], context["last_day"] = days_of(question.period)
+    return question
+
+
+def _emptiness(question: Question) -> dict[str, Any]:
+    """Why there is nothing to show: what there is outside of the period, or that there are no projects."""
+    _, last = first_and_last_fact(question.scope)
+    return {
+        "last_fact": last and last.astimezone(question.period.zone).date(),
+        "is_member": bool(question.scope.project_ids),
+    }

@@ -1,112 +1,181 @@
-"""An answer as the page shows it: headline figures, charts, and the table behind each chart."""
+"""An answer as the pages show it: headline figures, charts, and the table with the same figures."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.utils.safestring import SafeString
 
-from reports.formats import bucket_label, bucket_name, figure
-from reports.report import Answer, Column, Row
+from reports.charts import Chart, Href
+from reports.formats import bucket_label
+from reports.report import Answer, Report, Row
+from reports.tables import Cell, Table, cell_of, measuring, row_labels, table_of
 
-#: What names a row rather than measuring it: shown together as the row's heading.
-NAMING = frozenset({"bucket", "starts_at", "ends_at", "is_partial", "agent", "name", "kind"})
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """A row of a table: its heading, a remark next to it (a slug, "partial"), and the formatted figures."""
-
-    heading: str
-    remark: str
-    figures: list[str]
+#: What the overview shows of a report: its first figures, and its first chart in small.
+MAX_CARD_FIGURES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One chart with its legend, and the same figures as a table."""
+    """One chart with its legend, and the same figures as a table unless the one above shows them already.
+
+    ``marks``: how many stops of the keyboard the chart has.
+    """
 
     ident: str
     title: str
     svg: SafeString
     legend: list[tuple[str, str]]
-    first_header: str
-    headers: list[str]
-    rows: list[TableRow]
-    total: TableRow
+    table: Table | None
+
+    @property
+    def marks(self) -> int:
+        return self.svg.count('class="chart-mark"')
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A complete report for the page. ``sample``: how many facts it is based on; with none, ``panels`` is empty."""
+    """A complete report for the page. ``sample``: how many facts it is based on; without figures no ``panels``."""
 
     slug: str
     title: str
     description: str
-    headline: list[tuple[str, str]]
+    formula: str
+    source: str
+    notes: tuple[str, ...]
+    headline: list[tuple[str, Cell]]
     panels: list[Panel]
     sample: int
     has_figures: bool
 
 
-def _short(label: str) -> str:
-    """A label without the group before its colon, which is already in the table's title."""
-    words = label.rpartition(": ")[2]
-    return words[:1].upper() + words[1:]
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A report in the overview: its first figures and its first chart in small."""
+
+    slug: str
+    title: str
+    description: str
+    headline: list[tuple[str, Cell]]
+    svg: SafeString
+    sample: int
+    has_figures: bool
 
 
-def _heading(row: Row, given: Answer) -> tuple[str, str]:
-    if "bucket" not in row:
-        return row["name"], row["agent"] or ""
-    if row["bucket"] is None:
-        return "Whole period", ""
-    return bucket_name(row["bucket"], given.period.size), "partial" if row["is_partial"] else ""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Reports of the overview that answer questions of one kind."""
+
+    title: str
+    cards: list[Card] = field(default_factory=list)
 
 
-def _table_row(row: Row, columns: Iterable[Column], given: Answer) -> TableRow:
-    heading, remark = _heading(row, given)
-    return TableRow(heading, remark, [figure(row[column.name], column.unit) for column in columns])
+GROUPS = (
+    ("Flow", ("completed", "time_to_complete", "cumulative_flow", "wip_age", "littles_law")),
+    ("How long it takes", ("cycle_times", "cycle_time_histogram", "service_level", "forecast", "due_performance")),
+    ("Where time goes", ("time_in_status", "flow_efficiency", "waiting", "top_blockers")),
+    ("Agents", ("workload", "utilisation", "reliability", "failures", "quality", "assignment")),
+    ("Cost", ("cost", "cost_by_version", "cost_by_project", "cost_by_label")),
+    ("People", ("people_load",)),
+)
+OTHERS = "More"
 
 
-def _panels(given: Answer) -> Iterable[Panel]:
-    result = given.result
-    measured = [column for column in given.columns if column.name not in NAMING]
-    over_time = "bucket" in result.total
-    labels = [bucket_label(row["bucket"], given.period.size) for row in result.rows] if over_time else []
+def _labels(given: Answer) -> list[str]:
+    if given.is_over_time:
+        return [bucket_label(row["bucket"], given.period.size) for row in given.rows]
+    return row_labels(given)
+
+
+def _local_rows(given: Answer) -> list[Row]:
+    """Its rows with times by the clocks of the reader, as charts name them."""
+    zone: Any = given.period.zone
+
+    def local(value: Any) -> Any:
+        return value.astimezone(zone) if isinstance(value, datetime) else value
+
+    return [{name: local(value) for name, value in row.items()} for row in given.rows]
+
+
+def _draw(given: Answer, chart: Chart, ident: str, *, href: Href | None = None, small: bool = False) -> SafeString:
+    rows, totals = _local_rows(given), {**given.total, **given.figures}
+    return chart.draw(rows, labels=_labels(given), ident=ident, href=href, total=totals, small=small)
+
+
+def _panels(given: Answer, href: Href | None) -> Iterable[Panel]:
+    shown: set[tuple[str, ...]] = set()
     for number, chart in enumerate(given.charts, start=1):
-        columns = [column for column in measured if column.name in chart.table] if chart.table else measured
-        ident = f"{given.slug}-{number}"
+        title = f"{chart.title}, by {given.period.size}" if given.is_over_time else chart.title
+        is_new = chart.table not in shown
+        shown.add(chart.table)
         yield Panel(
-            ident=ident,
-            title=f"{chart.title}, by {given.period.size}" if over_time else chart.title,
-            svg=chart.draw(result.rows, labels=labels, ident=ident, total=result.total),
-            legend=chart.legend(result.rows),
-            first_header=given.period.size.value.capitalize() if over_time else "Agent",
-            headers=[_short(column.label) for column in columns],
-            rows=[_table_row(row, columns, given) for row in result.rows],
-            total=_table_row(result.total, columns, given),
+            ident=f"{given.slug}-{number}",
+            title=title,
+            svg=_draw(given, chart, f"{given.slug}-{number}", href=href),
+            legend=chart.legend(given.rows),
+            table=table_of(given, title=title, names=chart.table, href=href) if is_new else None,
         )
+    if not given.charts:
+        table = table_of(given, title=given.title, href=href)
+        yield Panel(f"{given.slug}-1", given.title, SafeString(), [], table)
 
 
-def shown(given: Answer) -> Shown:
-    """``given`` as texts and charts."""
-    report, result = given.report, given.result
-    assert report is not None
-    by_name = {column.name: column for column in report.columns}
-    headline = [(by_name[name].label, figure(result.total[name], by_name[name].unit)) for name in report.headline]
-    figures = [(column, result.figures[column.name]) for column in report.figures]
-    headline += [(column.label, figure(value, column.unit)) for column, value in figures if value is not None]
-    measured = [name for name in by_name if name not in NAMING]
-    has_figures = any(result.total[name] for name in measured)
+def _headline(given: Answer, report: Report) -> list[tuple[str, Cell]]:
+    """The totals that come first, and the single figures that there are."""
+    by_name = {column.name: column for column in given.columns}
+    figures = [column for column in report.figures if given.figures.get(column.name) is not None]
+    totals = [(by_name[name].label, cell_of(given.total, by_name[name], given)) for name in report.headline]
+    return totals + [(column.label, cell_of(given.figures, column, given)) for column in figures]
+
+
+def _has_figures(given: Answer) -> bool:
+    measured = measuring(given.columns)
+    return bool(given.n) or any(row.get(column.name) for row in [given.total, *given.rows] for column in measured)
+
+
+def shown(given: Answer, *, href: Href | None = None) -> Shown:
+    """``given``, the answer of a predefined report, as texts and charts; ``href``: where a figure leads."""
+    assert given.report is not None
+    has_figures = _has_figures(given)
     return Shown(
-        slug=report.slug,
-        title=report.title,
-        description=report.description,
-        headline=headline,
-        panels=list(_panels(given)) if has_figures else [],
-        sample=result.total[report.sample],
+        slug=given.slug,
+        title=given.title,
+        description=given.description,
+        formula=given.formula,
+        source=given.source,
+        notes=given.notes,
+        headline=_headline(given, given.report),
+        panels=list(_panels(given, href)) if has_figures else [],
+        sample=given.n,
         has_figures=has_figures,
     )
+
+
+def card(given: Answer) -> Card:
+    """``given``, the answer of a predefined report, in the overview."""
+    assert given.report is not None
+    has_figures = _has_figures(given)
+    drawn = _draw(given, given.charts[0], f"{given.slug}-card", small=True) if has_figures and given.charts else ""
+    return Card(
+        slug=given.slug,
+        title=given.title,
+        description=given.description,
+        headline=_headline(given, given.report)[:MAX_CARD_FIGURES],
+        svg=SafeString(drawn),
+        sample=given.n,
+        has_figures=has_figures,
+    )
+
+
+def grouped(cards: Iterable[Card]) -> list[Group]:
+    """``cards`` in the groups of the overview; what is in none of them comes last."""
+    by_slug = {each.slug: each for each in cards}
+    groups = [
+        Group(title, [by_slug.pop(slug) for slug in slugs if slug in by_slug]) for title, slugs in GROUPS
+    ]  # fmt: skip
+    groups.append(Group(OTHERS, list(by_slug.values())))
+    return [group for group in groups if group.cards]
 
 
 def filters_of(query: Any, names: Iterable[str]) -> dict[str, str]:

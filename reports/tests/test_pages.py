@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
 from reports.predefined import REPORTS
 from tasks.models import Agent, Membership, Role
@@ -31,15 +32,16 @@ def test_page_without_login_leads_to_login(client, db, path):
     assert client.get(path).url == f"/login/?next={path}"
 
 
-def test_page_shows_all_reports_with_charts_and_tables(page, do_task):
+def test_overview_shows_all_reports_with_figures_and_small_charts(page, do_task):
     do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
     status, text = page(f"{reverse('reports')}?{JANUARY}")
     assert status == 200
     for report in REPORTS.values():
         assert report.title in text
         assert f'href="{reverse("report", args=[report.slug])}?project=OPS&amp;from=2026-01-01' in text
-    assert text.count('role="img"') == 4
-    assert text.count("<table") == 4
+    assert text.count('class="chart"') == len(REPORTS)
+    assert "<table" not in text
+    assert "chart-mark" not in text
     assert "1 Jan 2026 to 31 Jan 2026, by week, in UTC time" in text
 
 
@@ -50,6 +52,48 @@ def test_page_of_one_report_has_its_table_and_downloads(page, do_task, slug):
     assert status == 200
     for output in ("csv", "xlsx", "json"):
         assert f"bucket=month&amp;tz=UTC&amp;output={output}" in text
+
+
+def test_page_without_a_period_shows_all_time_in_buckets_that_fit(page, do_task, set_clock):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    do_task("2026-01-20 08:00", "2026-01-20 09:00", "2026-01-20 10:00")
+    set_clock("2026-03-01 00:00")
+    for query in ("tz=UTC", "tz=UTC&from=&to=&bucket=auto"):
+        text = page(f"/reports/completed/?{query}")[1]
+        assert "2 Jan 2026 to 20 Jan 2026, by day, in UTC time" in text
+        assert '<option value="auto" selected>' in text
+        assert 'href="?tz=UTC" aria-current="true" >All time' in text
+
+
+def test_page_of_facts_within_hours_is_by_the_hour_or_the_minute(page, do_task, set_clock):
+    do_task("2026-01-02 08:10", "2026-01-02 08:20", "2026-01-02 08:50")
+    set_clock("2026-01-02 09:30")
+    assert "2 Jan 2026 to 2 Jan 2026, by minute" in page("/reports/completed/?tz=UTC")[1]
+    do_task("2026-01-02 11:10", "2026-01-02 11:20", "2026-01-02 12:50")
+    assert "2 Jan 2026 to 2 Jan 2026, by hour" in page("/reports/completed/?tz=UTC")[1]
+
+
+def test_all_time_goes_up_to_now_while_anything_is_open(page, cast, do_task, new_task, set_clock):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    set_clock("2026-01-03 08:00")
+    new_task()
+    set_clock("2026-01-30 08:00")
+    assert "2 Jan 2026 to 30 Jan 2026, by day" in page("/reports/completed/?tz=UTC")[1]
+
+
+def test_page_folds_empty_buckets(page, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 11:30")
+    text = page(f"/reports/time_to_complete/?{JANUARY}&bucket=day")[1]
+    assert '29 empty days <span class="row-remark">Sat 3 Jan 2026 to Sat 31 Jan 2026</span>' in text
+
+
+def test_page_says_how_a_report_counts(page, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    for report in REPORTS.values():
+        text = page(f"/reports/{report.slug}/?{JANUARY}")[1]
+        assert escape(report.description) in text
+        assert escape(report.formula) in text
+        assert escape(report.source) in text
 
 
 def test_page_shows_durations_and_partial_buckets_in_words(page, do_task):
@@ -99,15 +143,15 @@ def test_page_takes_only_reads(client, cast):
 
 def test_empty_page_of_a_project_without_completions_leads_to_the_board(page, cast):
     text = page("/reports/?project=OPS")[1]
-    assert "Nothing has been completed yet" in text
+    assert "Nothing has happened yet" in text
     assert f'href="{reverse("board")}">Open the board' in text
 
 
 def test_empty_period_names_the_last_completion_and_leads_to_all_time(page, do_task):
     do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
     text = page("/reports/?project=OPS&from=2026-02-01&to=2026-03-01")[1]
-    assert "The last completion was on 2 Jan 2026." in text
-    assert "?project=OPS&amp;from=20" in text
+    assert "A task last arrived or was completed on 2 Jan 2026." in text
+    assert 'href="?project=OPS">Show all time' in text
     assert "Show all time" in text
 
 
