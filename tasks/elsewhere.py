@@ -22,4 +22,4 @@ def completed_at_unknown_times(tasks: Iterable[Task]) -> set[int]:
     episodes = Episode.objects.filter(task__in=completed).order_by("task", "number")
     ended = {pk: (source, at) for pk, source, at in episodes.values_list("task_id", "ended_from", "ended_at")}
     # A later file may have said when it was: the task has that time, and what is over in its history stays.
-    return {pk for pk, (source, at) in ended.items() if source == TimeSource.UNKNOWN and completed[pk] >= at}
+    return {pk for pk, (source, at) in ended.items() if source == TimeSource.UNKNOWN and at and completed[pk] >= at}

@@ -47,7 +47,7 @@ def test_import_tasks_says_how_many_times_are_missing(run):
     said = run(text, "--dry-run").out.splitlines()
     assert said[1] == (
         "2 completed tasks have no time of completion: they count in no duration and no period. "
-        "1 completed task has no time of completion: it counts by the last change."
+        "1 completed task has no time of completion but one of a last change: it counts as completed then."
     )
     missing = json.loads(run(text, "--json").out)["missing_times"]
     assert (missing["completion_unknown"], missing["completion_inferred"]) == (2, 1)

@@ -146,7 +146,7 @@ def test_sentence_says_all_in_one_line():
     assert MissingTimes(1, 2, 1, 1_000).sentence() == (
         "1 completed task has no time of completion: it counts in no duration and no period. "
         "2 completed tasks have no time of creation: they count in no lead time. "
-        "1 completed task has no time of completion: it counts by the last change. "
+        "1 completed task has no time of completion but one of a last change: it counts as completed then. "
         "1,000 completed tasks have no time of creation: they count from the first time that the file gives."
     )
 

@@ -196,7 +196,7 @@ class MissingTimes:
         they = {
             "completion_unknown": ("no time of completion", "count{} in no duration and no period"),
             "creation_unknown": ("no time of creation", "count{} in no lead time"),
-            "completion_inferred": ("no time of completion", "count{} by the last change"),
+            "completion_inferred": ("no time of completion but one of a last change", "count{} as completed then"),
             "creation_inferred": ("no time of creation", "count{} from the first time that the file gives"),
         }
         parts = []
