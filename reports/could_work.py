@@ -188,8 +188,11 @@ def _abilities(agents: Mapping[int, Agent], start: datetime) -> dict[int, Steps[
     for agent, at, data in _edits(agents, start):
         steps[agent].append((at, known[agent]))
         known[agent] = known[agent]._replace(**_before(data))
-    # By time: the clocks of several servers differ.
-    return {pk: [(ALWAYS, known[pk]), *sorted(steps[pk][::-1], key=itemgetter(0))] for pk in agents}
+    for later in steps.values():
+        later.reverse()
+        # The clocks of several servers differ.
+        later.sort(key=itemgetter(0))
+    return {pk: [(ALWAYS, known[pk]), *steps[pk]] for pk in agents}
 
 
 def _edits(agents: Iterable[int], start: datetime) -> Iterator[tuple[int, datetime, Mapping[str, Any]]]:

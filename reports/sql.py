@@ -30,6 +30,15 @@ class Word(Func):
         return self.as_sql(compiler, connection, template="(%(expressions)s ->> '%(key)s')", **extra)
 
 
+class Whole(Word):
+    """A whole number in an event's ``data``: ``Whole("data", "run")``. NULL if it is missing."""
+
+    output_field = BigIntegerField()  # type: ignore[assignment]
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, template="(%(expressions)s ->> '%(key)s')::bigint", **extra)
+
+
 class Instant(Func):
     """An ISO 8601 text as a time, in whole seconds."""
 
@@ -124,7 +133,7 @@ class BucketIndex(Func):
         def search(low: int, high: int) -> Compiled:
             """A binary search over ``edges[low:high]`` as nested CASEs, log2 of their number deep."""
             if low == high:
-                return str(low), []
+                return self.leaf(low, edges)
             middle = (low + high) // 2
             before, before_params = search(low, middle)
             after, after_params = search(middle + 1, high)
@@ -134,3 +143,21 @@ class BucketIndex(Func):
             )
 
         return search(0, len(edges))
+
+    def leaf(self, position: int, edges: Sequence[Any]) -> Compiled:
+        """What a time between two of ``edges`` gives."""
+        return str(position), []
+
+
+class BucketStart(BucketIndex):
+    """The last of ``edges`` at or before a time; NULL before the first."""
+
+    output_field = DateTimeField()  # type: ignore[assignment]
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
+        sql, params = compiler.compile(self.source_expressions[0])
+        place = f"WIDTH_BUCKET({sql}, %s::timestamptz[])"
+        return f"(%s::timestamptz[])[{place}]", [self.edges, *params, self.edges]
+
+    def leaf(self, position: int, edges: Sequence[Any]) -> Compiled:
+        return ("%s", [edges[position - 1]]) if position else ("NULL", [])

@@ -1,113 +1,160 @@
 """How the work is distributed over the agents."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q, QuerySet, Sum
 
-from reports import charts, facts
+from reports import charts
+from reports.could_work import Worker, workers
 from reports.periods import Period
+from reports.predefined import runs
+from reports.predefined.agents import (
+    AGENT_COLUMNS,
+    NOBODY,
+    Who,
+    added_up,
+    all_agents,
+    in_order,
+    known_agents,
+    name_of_row,
+    share,
+    whose,
+)
+from reports.predefined.completions import completed, notes_on_unknown
 from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
-from reports.sql import Seconds
 from reports.statistics import gini
-from tasks.models import Agent, Assignment, Role, Run, RunStatus, Task
+from tasks.models import AgentKind, Assignment, Run, RunStatus, Task
 from tasks.transitions import Status
 
-WORKLOAD_FIGURES = ("completed", "worked_seconds", "failed_runs", "expired_runs", "active_runs", "open_assignments")
+ADDED = ("completed", "imported", "runs", "worked", "failed_runs", "expired_runs", "active_runs", "open_assignments")
+KINDS = ((AgentKind.LLM, "llm", "LLM agents"), (AgentKind.HUMAN, "human", "people"))
 
 
-def _by_agent(rows: QuerySet, **aggregates: Any) -> dict[int | None, Row]:
-    counted = rows.order_by().values("agent_id").annotate(**aggregates)
-    return {row.pop("agent_id"): row for row in counted}
+def _waiting(scope: Scope) -> "QuerySet[Assignment]":
+    return scope.of_task(Assignment.objects.unstarted())
 
 
-def _worked(scope: Scope, period: Period, now: datetime) -> dict[int | None, Row]:
-    """Per agent: seconds of runs within the period (an active run counts up to now), and runs that went wrong."""
-    until = max(period.start, min(period.end, now))
-    runs = facts.runs_in(scope, period).annotate(
-        began=Case(When(started_at__lt=period.start, then=Value(period.start)), default=F("started_at")),
-        stopped=Case(When(ended_at__lt=until, then=F("ended_at")), default=Value(until)),
-    )
-    ended_here = Q(ended_at__lt=period.end)
-    return _by_agent(
-        runs,
-        # A run that started after ``until`` (by a fast clock) has not worked yet.
-        worked_seconds=Coalesce(Sum(Seconds("began", "stopped"), filter=Q(started_at__lt=until)), 0.0),
-        failed_runs=Count("pk", filter=ended_here & Q(status=RunStatus.FAILED)),
-        expired_runs=Count("pk", filter=ended_here & Q(status=RunStatus.EXPIRED)),
-    )
-
-
-def _workers(scope: Scope, known: Iterable[int | None]) -> dict[int, Agent]:
-    """The agents to show: those that may be given work in the scope, and those with figures there."""
-    # Managers plan more than they do: they are shown only once they have done something, so as not to distort it.
-    working = Agent.objects.filter(
-        user__memberships__project_id__in=scope.project_ids, user__memberships__role__in=(Role.WORKER, Role.REVIEWER)
-    )
-    with_figures = Q(pk__in=[pk for pk in known if pk is not None])
-    return {agent.pk: agent for agent in Agent.objects.filter(Q(pk__in=working.values("pk")) | with_figures)}
+def _open_tasks(scope: Scope) -> tuple[int, int]:
+    """How many tasks that nobody has begun are assigned, and how many are not."""
+    unassigned = scope.of_project(Task.objects.unassigned().filter(status=Status.NOT_STARTED)).count()
+    # One that several agents are assigned to is one task.
+    return _waiting(scope).aggregate(n=Count("task", distinct=True))["n"], unassigned
 
 
 def _workload(scope: Scope, period: Period, now: datetime) -> Result:
-    completed = _by_agent(facts.completions(scope, period), completed=Count("pk"))
-    imported = facts.imported_completions(scope, period).count()
-    worked = _worked(scope, period, now)
-    active = _by_agent(scope.of_task(Run.objects.active()), active_runs=Count("pk"))
-    waiting = _by_agent(scope.of_task(Assignment.objects.unstarted()), open_assignments=Count("pk"))
-    unassigned = scope.of_project(Task.objects.unassigned().filter(status=Status.NOT_STARTED)).count()
-    agents = _workers(scope, {*completed, *worked, *active, *waiting})
-
-    empty: Row = dict.fromkeys(WORKLOAD_FIGURES, 0)
-    figures: dict[int | None, Row] = {pk: dict(empty) for pk in agents}
-    nobody: Row = empty | {"agent": None, "name": "Nobody", "kind": None}
-    nobody |= {"completed": imported, "open_assignments": unassigned}
-    for by_agent in (completed, worked, active, waiting):
-        for pk, row in by_agent.items():
-            if pk in figures:
-                figures[pk] |= row
-            else:
-                # A deleted agent, or a completion that is not credited to any agent.
-                nobody |= {name: nobody[name] + value for name, value in row.items()}
-    rows: list[Row] = [
-        {"agent": agents[pk].slug, "name": agents[pk].name, "kind": agents[pk].kind} | row
-        for pk, row in figures.items()
-        if pk is not None
+    until = runs.until(period, now)
+    done = (
+        completed(scope, period)
+        .values("agent_id", "credit")
+        .annotate(n=Count("pk"), elsewhere=Count("pk", filter=Q(is_imported=True)))
+        .values_list("agent_id", "credit", "n", "elsewhere")
+    )
+    credits = [(agent, credit, {"completed": n, "imported": elsewhere}) for agent, credit, n, elsewhere in done]
+    ended_here = Q(ended_at__lt=period.end)
+    by_agent = [
+        runs.by_agent(
+            runs.active_in(scope, period.start, until),
+            runs=Count("pk"),
+            worked=Sum("worked"),
+            failed_runs=Count("pk", filter=ended_here & Q(outcome=RunStatus.FAILED)),
+            expired_runs=Count("pk", filter=ended_here & Q(outcome=RunStatus.EXPIRED)),
+        ),
+        runs.by_agent(scope.of_task(Run.objects.active()), active_runs=Count("pk")),
+        runs.by_agent(_waiting(scope), open_assignments=Count("pk")),
     ]
-    rows.sort(key=lambda row: (-row["completed"], -row["worked_seconds"], row["agent"]))
-    inequality = gini([row["completed"] for row in rows])
-    rows.append(nobody)
-    total: Row = {"agent": None, "name": "All", "kind": None}
-    total |= {name: sum(row[name] for row in rows) for name in WORKLOAD_FIGURES}
-    for row in [*rows, total]:
-        row["worked_seconds"] = round(float(row["worked_seconds"]), 3)
-        row["share"] = round(100 * row["completed"] / total["completed"], 2) if total["completed"] else None
-    return Result(rows, total, {"gini": None if inequality is None else round(inequality, 4)})
+    could = workers(scope, period.start, until)
+    ids = {agent for agent, _, _ in credits} | {agent for counted in by_agent for agent in counted}
+    agents = known_agents(ids) | {pk: worker.agent for pk, worker in could.items()}
+
+    empty: Row = dict.fromkeys(ADDED, 0)
+    # Managers plan more than they do: they are shown only once they have done something.
+    figures: dict[Who, Row] = {pk: dict(empty) for pk, worker in could.items() if not worker.plans}
+
+    def add(who: Who, values: Row) -> None:
+        row = figures.setdefault(who, dict(empty))
+        for name, value in values.items():
+            row[name] += value or 0
+
+    for agent, credit, values in credits:
+        add(whose(agent, agents, credit), values)
+    for rows_of_agents in by_agent:
+        for whom, values in rows_of_agents.items():
+            add(whose(whom, agents), values)
+    assigned, unassigned = _open_tasks(scope)
+    if unassigned:
+        add(NOBODY, {"open_assignments": unassigned})
+
+    added = added_up(list(figures.values()), ADDED) | {"open_assignments": assigned + unassigned}
+    rows = [name_of_row(who, agents) | _shown(row, added["completed"]) for who, row in figures.items()]
+    total = all_agents() | _shown(added, added["completed"])
+    return Result(
+        in_order(rows, "completed", "worked_seconds"),
+        total,
+        _spread(could, figures),
+        n=total["completed"],
+        notes=notes_on_unknown(scope, period),
+    )
+
+
+def _shown(counted: Row, completed_in_all: int) -> Row:
+    row = dict(counted)
+    row["worked_seconds"] = int(row.pop("worked")) / 1000
+    return row | {"share": share(row["completed"], completed_in_all)}
+
+
+def _spread(could: Mapping[int, Worker], figures: Mapping[Who, Row]) -> Row:
+    """The Gini coefficients of completed tasks, apart for LLM agents and people, and over how many they are."""
+    spread: Row = {}
+    for kind, name, _ in KINDS:
+        counted = [
+            figures[pk]["completed"]
+            for pk, worker in could.items()
+            if worker.agent.kind == kind and pk in figures and (not worker.plans or figures[pk]["completed"])
+        ]
+        value = gini(counted)
+        spread |= {f"gini_{name}": None if value is None else round(value, 4), f"gini_{name}_n": len(counted)}
+    return spread
 
 
 WORKLOAD = Report(
     slug="workload",
     title="Workload by agent",
     description=(
-        "How the work is distributed over the agents: completed tasks, time worked in runs, and runs that failed or "
-        "lost their lease in the period; active runs and assignments not yet started as of now. The row “Nobody” "
-        "has open tasks without an assignee, and tasks that were completed before they were imported."
+        "How the work is distributed over the agents: tasks completed in the period, time worked in runs within it, "
+        "and runs that failed or lost their lease in it; active runs and tasks not yet started as of now. A completion "
+        "before an import is credited to the one assignee that the file names, else it is in the row “Several” or "
+        "“Nobody”. A task that several agents are assigned to is in the row of each and counts once in the total. The "
+        "Gini coefficients are over those who could have been given work in the period."
     ),
+    formula="Gini = 2·Σ i·x_i / (n·Σ x) − (n + 1)/n over the ascending x_i (Sen, On Economic Inequality, 1973).",
+    source="Episodes and runs; active runs and assignments as of now.",
     columns=(
-        Column("agent", "Agent", "text"),
-        Column("name", "Name", "text"),
-        Column("kind", "Kind", "text"),
+        *AGENT_COLUMNS,
         Column("completed", "Completed", "tasks"),
-        Column("share", "Share of completed", "percent"),
-        Column("worked_seconds", "Time worked", "seconds"),
+        Column("imported", "of these, imported as completed", "tasks"),
+        Column("share", "Share of completed", "percent", n="completed"),
+        Column("runs", "Runs", "runs"),
+        Column("worked_seconds", "Time worked", "seconds", n="runs"),
         Column("failed_runs", "Failed runs", "runs"),
         Column("expired_runs", "Expired runs", "runs"),
         Column("active_runs", "Active runs (now)", "runs"),
         Column("open_assignments", "Not yet started (now)", "tasks"),
     ),
-    figures=(Column("gini", "Gini coefficient of completed tasks over agents: 0 even, 1 all with one", "ratio"),),
+    figures=tuple(
+        column
+        for _, name, words in KINDS
+        for column in (
+            Column(
+                f"gini_{name}",
+                f"Gini coefficient of completed tasks, {words}: 0 even, 1 all with one",
+                "ratio",
+                n=f"gini_{name}_n",
+            ),
+            Column(f"gini_{name}_n", f"Counted in it, {words}", "agents", "n"),
+        )
+    ),
     charts=(charts.Bars(label="name", value="completed", share="share", of="agent", title="Completed tasks by agent"),),
     query=_workload,
     sample="completed",

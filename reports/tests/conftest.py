@@ -10,10 +10,10 @@ from django.http import QueryDict
 from reports import exports, parameters, running
 from reports.predefined import REPORTS
 from tasks import clock
-from tasks.actions import claims, runs
+from tasks.actions import claims, questions, runs
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Project, Task
+from tasks.models import AssignmentDecision, DecisionMode, Project, Question, Task
 from tasks.transitions import Status
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -50,6 +50,27 @@ def do_task(cast, new_task, set_clock):
         runs.complete_run(actor=who, run_id=run.pk, summary="done")
         task.refresh_from_db()
         return task
+
+    return do
+
+
+@pytest.fixture
+def something_of_all(cast, new_task, do_task, set_clock):
+    """``something_of_all()``: in OPS in January, by atlas, something that each report counts."""
+
+    def do() -> None:
+        due = utc("2026-01-02 09:30")
+        done = do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00", due_at=due)
+        waits = new_task(depends_on=[done])
+        run = claims.claim_task(actor=cast.atlas.user, task=waits)
+        questions.ask_run(actor=cast.atlas.user, run_id=run.pk, prompt="Which?")
+        questions.answer_question(actor=cast.ada.user, question_id=Question.objects.get().pk, value="This")
+        used = {"input_tokens": 10, "output_tokens": 2, "cost": 0.5}
+        failed = {"code": "broken", "detail": "atlas gave up", "retryable": False, "usage": used}
+        runs.fail_run(actor=cast.atlas.user, run_id=run.pk, **failed)
+        new_task(depends_on=[waits])
+        offer = {"policy": "value", "policy_version": "1", "mode": DecisionMode.AUTO, "score": 2.0, "margin": 0.5}
+        AssignmentDecision.objects.create(task=waits, at=clock.now(), agent=cast.atlas, **offer)
 
     return do
 

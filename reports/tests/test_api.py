@@ -18,7 +18,7 @@ def test_list_reports_names_them_with_their_columns(api, slash):
     answer = api.atlas.get(f"/reports{slash}")
     assert answer.status_code == 200
     listed = answer.json()
-    assert [report["slug"] for report in listed["results"]] == ["completed", "time_to_complete", "workload"]
+    assert [report["slug"] for report in listed["results"]] == list(REPORTS)
     assert (listed["next"], listed["previous"]) == (None, None)
     columns = {column["name"]: column for column in listed["results"][1]["columns"]}
     assert columns["lead_median_seconds"]["label"] == "Lead time: median"
@@ -58,13 +58,15 @@ def test_get_report_of_strangers_project_is_not_found(api, do_task):
 
 
 @pytest.mark.parametrize("slug", sorted(REPORTS))
-def test_get_report_without_project_shows_the_callers_projects_alone(api, cast, do_task, slug):
-    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+def test_get_report_without_project_shows_the_callers_projects_alone(api, cast, something_of_all, slug):
+    something_of_all()
     period = "from=2026-01-01&to=2026-02-01&tz=UTC"
     name = REPORTS[slug].sample
-    assert api.atlas.get(f"/reports/{slug}?{period}").json()["total"][name] == 1
+    of_atlas = api.atlas.get(f"/reports/{slug}?{period}").json()
+    assert of_atlas["total"][name] >= 1
     assert api.zed.get(f"/reports/{slug}?{period}").json()["total"][name] == 0
-    assert api.root.get(f"/reports/{slug}?{period}").json()["total"][name] == 1
+    of_all = api.root.get(f"/reports/{slug}?{period}").json()
+    assert of_all["total"][name] == of_atlas["total"][name]
     assert "atlas" not in api.zed.get(f"/reports/{slug}?{period}").content.decode()
 
 

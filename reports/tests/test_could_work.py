@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports.could_work import ALWAYS, Ability, Place, Span, spans_of, workers
@@ -34,6 +34,7 @@ def held_at(steps, at):
     return [value for since, value in steps if since <= at][-1]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps_of(abilities), st.lists(steps_of(places), max_size=2), moments, moments)
 def test_spans_are_the_moments_at_which_an_agent_could_be_given_work(of_agent, of_projects, one_end, other_end):
     start, end = min(one_end, other_end), max(one_end, other_end)
