@@ -15,6 +15,7 @@ from reports.predefined import REPORTS
 from reports.presentation import card, filters_of, grouped, shown
 from reports.ranges import first_and_last_fact, is_all_time, presets, with_all_time
 from reports.running import answer
+from reports.saving import overview
 from reports.tables import days_of
 from taskproject.errors import Invalid, NotFound
 from tasks import clock
@@ -33,7 +34,7 @@ COMMON_ZONES = (
 @login_required
 def report_list(request: HttpRequest) -> HttpResponse:
     """All reports for one project and period, each with its first figures and a small chart."""
-    context = _context(request)
+    context = _context(request) | {"saved": overview(request.user)}
     question = _question(request, context)
     if question is None:
         return render(request, "reports/index.html", context, status=400)

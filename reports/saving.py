@@ -1,24 +1,33 @@
-"""The verbs of saved reports: save, edit, delete; and finding those that somebody may read.
+"""The verbs of saved reports: save, edit, delete, run; and finding those that somebody may read.
 
 Whoever saves a report owns it. Shared with a project, it is read by all its members, and edited, taken back or deleted
 by its owner and the project's managers. Its figures are always those that its reader may see.
 """
 
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Case, QuerySet, Value, When
 
+from reports.definitions import read
+from reports.instants import READER, zone_at
 from reports.models import SavedReport
 from reports.models.saved_report import SavedReportQuerySet
+from reports.report import Answer
+from reports.running import run
 from taskproject.errors import DomainError, Invalid, NotFound, NotPermitted
 from taskproject.strict_json import dumps, unfit
 from tasks import clock
 from tasks.errors import VersionMismatch
 from tasks.finding import find_project
 from tasks.models import Project, Role
-from tasks.permissions import has_role, require_full_reach
+from tasks.permissions import has_role, memberships_of, require_full_reach
+from tasks.querysets import is_superuser
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,7 +36,19 @@ if TYPE_CHECKING:
 MOST_REPORTS: Final = 500
 #: Bytes of JSON. The builder has a definition in its address, which is refused beyond 8,000 characters.
 LARGEST_DEFINITION: Final = 5_000
+#: Of each group of an overview; and of all of them.
+FEW: Final = 6
+MOST_LISTED: Final = MOST_REPORTS + 100
 EDITABLE: Final = ("name", "description", "project", "definition")
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One's own, those that others share by project, and how many there are in all."""
+
+    own: list[SavedReport]
+    shared: list[tuple[Project | None, list[SavedReport]]]
+    count: int
 
 
 class ReportChanged(VersionMismatch):
@@ -42,6 +63,20 @@ def reports_of(user: "User") -> SavedReportQuerySet:
     """Those that ``user`` may read, with owner and project loaded."""
     rows: SavedReportQuerySet = SavedReport.objects.visible_to(user)
     return rows.select_related("owner__agent", "project")
+
+
+def overview(user: "User") -> Overview:
+    """The first few for ``user``: those that changed last."""
+    is_own = Case(When(owner=user, then=Value(0)), default=Value(1))
+    rows = reports_of(user).defer("definition").order_by(is_own, "project__key", "-updated_at", "-pk")
+    listed = list(rows[:MOST_LISTED])
+    own = sorted((row for row in listed if row.owner_id == user.pk), key=lambda row: row.updated_at, reverse=True)
+    shared = groupby((row for row in listed if row.owner_id != user.pk), key=lambda row: row.project)
+    return Overview(
+        own=own[:FEW],
+        shared=[(project, list(reports)[:FEW]) for project, reports in shared],
+        count=len(listed) if len(listed) < MOST_LISTED else rows.count(),
+    )
 
 
 def find_saved_report(user: "User", pk: int) -> SavedReport:
@@ -64,6 +99,15 @@ def may_edit_report(user: "User", report: SavedReport) -> bool:
 def may_share_with(user: "User", project: Project) -> bool:
     """Whether ``user`` may show the members of ``project`` a report: those who may write there, not viewers."""
     return has_role(user, project, Role.WORKER)
+
+
+def projects_to_share(user: "User") -> QuerySet[Project]:
+    """The projects with which ``may_share_with`` lets ``user`` share."""
+    projects = Project.objects.visible_to(user).order_by("key")
+    if is_superuser(user):
+        return projects
+    roles = [role for role in Role if role.includes(Role.WORKER)]
+    return projects.filter(pk__in=memberships_of(user).filter(role__in=roles).order_by().values("project"))
 
 
 def save_report(
@@ -139,6 +183,21 @@ def delete_report(*, actor: "User", report: SavedReport) -> None:
     report.delete()
 
 
+def run_saved_report(
+    *, user: "User", report: SavedReport, zone: ZoneInfo, project: str | None = None, tz: str | None = None
+) -> Answer:
+    """The figures of ``report`` for ``user``, whoever owns it: of their projects, or of the one with this key.
+
+    ``zone``: in which they read; ``tz`` names one that replaces that of the definition. Raises ``Invalid`` for words
+    that have ceased to mean something, ``NotFound``, and what ``reports.running.run`` raises.
+    """
+    definition = read(report.definition)
+    if tz is not None:
+        definition = replace(definition, tz=zone_at("tz", tz).key if tz != READER else tz)
+    given = run(definition, user=user, now=clock.now(), project=project, zone=zone)
+    return replace(given, slug=f"report-{report.pk}", title=report.name, description=report.description)
+
+
 def checked_definition(document: Any) -> dict[str, Any]:
     """``document`` as it is stored. Raises ``Invalid`` with the place of a mistake."""
     if problem := unfit(document):
@@ -146,9 +205,9 @@ def checked_definition(document: Any) -> dict[str, Any]:
     size = len(dumps(document))
     if size > LARGEST_DEFINITION:
         raise Invalid({"definition": f"It has {size:,} bytes; at most {LARGEST_DEFINITION:,} are kept."})
-    if not isinstance(document, dict):
-        raise Invalid({"definition": "Must be an object."})
-    return document
+    read(document)
+    checked: dict[str, Any] = document
+    return checked
 
 
 def _require_edit(actor: "User", report: SavedReport) -> None:

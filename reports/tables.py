@@ -89,6 +89,12 @@ def measuring(columns: Iterable[Column], names: Sequence[str] = ()) -> list[Colu
     return [column for column in measured if column.name in names or column.name in behind]
 
 
+def _headers(columns: Sequence[Column]) -> list[str]:
+    """What to call ``columns``: without their group, unless there are several of them."""
+    groups = {column.label.rpartition(": ")[0] for column in columns} - {""}
+    return [short(column.label) if len(groups) < 2 else column.label for column in columns]
+
+
 class _Names:
     """The columns that name the rows of an answer, of which the first one or two make the heading."""
 
@@ -191,7 +197,7 @@ def table_of(given: Answer, *, title: str, names: Sequence[str] = (), href: Href
     return Table(
         title=title,
         name_headers=heads.headers,
-        headers=[short(column.label) for column in columns],
+        headers=_headers(columns),
         lines=shown,
         total=total,
         left_out=len(lines) - len(shown),

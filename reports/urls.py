@@ -2,9 +2,16 @@
 
 from django.urls import path
 
-from reports import pages
+from reports import pages, saved_pages
+from reports.builder.pages import edit_report, new_report
 
 urlpatterns = [
     path("", pages.report_list, name="reports"),
+    path("new/", new_report, name="new_report"),
+    path("saved/", saved_pages.saved_reports, name="saved_reports"),
+    path("saved/<int:id>/", saved_pages.saved_report, name="saved_report"),
+    path("saved/<int:id>/edit/", edit_report, name="edit_saved_report"),
+    path("saved/<int:id>/change/", saved_pages.change_saved_report, name="change_saved_report"),
+    path("saved/<int:id>/delete/", saved_pages.delete_saved_report, name="delete_saved_report"),
     path("<slug:slug>/", pages.report_detail, name="report"),
 ]

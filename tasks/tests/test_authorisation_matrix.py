@@ -60,6 +60,9 @@ HOLDS = "401 404 404 404 404 200 404 404 404"
 ADDS = "401 404 404 404 404 201 404 404 404"
 ANY_CALLER = "401 200 200 200 200 200 200 200 200"
 STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
+#: With a report that hugo shared with OPS.
+KEEPS = "401 404 404 403 200 403 403 200 200"
+SAVED = {"name": "Pace", "definition": {"version": 1, "facts": "episodes", "measures": [{"aggregate": "count"}]}}
 
 MATRIX = [
     ("api-schema", "get", "/schema", None, "200 200 200 200 200 200 200 200 200"),
@@ -275,6 +278,17 @@ MATRIX = [
     ("report-detail", "get", "/reports/workload?project=OPS&output=csv", None, READS),
     ("report-detail", "get", "/reports/workload?project=OPS&output=xlsx", None, READS),
     ("report-detail", "get", "/reports/workload?output=csv", None, ANY_CALLER),
+    ("saved-reports", "get", "/saved_reports", None, ANY_CALLER),
+    ("saved-reports", "get", "/saved_reports?project=OPS", None, READS),
+    ("saved-reports", "post", "/saved_reports", SAVED, "401 201 201 201 201 201 201 201 201"),
+    ("saved-reports", "post", "/saved_reports/", SAVED | {"project": "OPS"}, COMMENTS),
+    ("saved-report", "get", "/saved_reports/{saved}", None, READS),
+    ("saved-report", "get", "/saved_reports/{saved_own}", None, "401 404 404 404 200 404 404 404 404"),
+    ("saved-report", "patch", "/saved_reports/{saved}", {"name": "Other"}, KEEPS),
+    ("saved-report", "patch", "/saved_reports/{saved}", {"project": None}, KEEPS),
+    ("saved-report", "delete", "/saved_reports/{saved}", None, "401 404 404 403 204 403 403 204 204"),
+    ("saved-report-run", "get", "/saved_reports/{saved}/run", None, READS),
+    ("saved-report-run", "get", "/saved_reports/{saved}/run?project=OPS&output=xlsx", None, READS),
 ]
 #: Answers everything that no other route does.
 CATCH_ALL = "UnknownPath"
@@ -374,6 +388,11 @@ def scene(cast, new_task, let_lease_end):
     names |= {"artifact": Artifact.objects.get().pk, "follow_up": FollowUp.objects.get().pk}
     names["message"] = post_message(actor=cast.ada.user, task=task["OPS-2"], body=SECRET, kind="instruction").pk
     names |= {"webhook": webhook.pk, "delivery": delivery.pk}
+    keep = apps.get_model("reports.SavedReport").objects.create
+    kept = {"owner": cast.hugo.user, "definition": SAVED["definition"], "description": SECRET}
+    kept |= {"created_at": event.at, "updated_at": event.at}
+    names["saved"] = keep(name=SECRET, project=cast.ops, **kept).pk
+    names["saved_own"] = keep(name=f"{SECRET} of my own", **kept).pk
     names |= {"question": asked.pk, "question_to_rita": to_rita.pk}
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
@@ -427,6 +446,7 @@ LIMITED = {
     ("post", "/projects"): 403,
     ("post", "/agents"): 403,
     ("patch", "/notifications/preferences"): 403,
+    ("post", "/saved_reports"): 403,
 }
 
 
@@ -530,6 +550,7 @@ def page_paths(scene, cast) -> dict[str, str]:
         "webhook": scene.names["webhook"],
         "webhookdelivery": scene.names["delivery"],
     }
+    saved = scene.names["saved"]
     ids = {"ref": task.ref, "agent_id": cast.atlas.pk, "token_id": token.pk, "slug": "completed", "name": "cancel"}
     ids |= {"app_label": "tasks", "url": "nothing", "content_type_id": 1}
     paths = {}
@@ -539,6 +560,8 @@ def page_paths(scene, cast) -> dict[str, str]:
         name = pattern.name or ""
         model = name.split("_")[1] if "_" in name else ""
         here = ids | {"object_id": objects.get(model, 1), "id": objects.get(model, 1)}
+        if route.startswith("reports/saved/"):
+            here |= {"id": saved}
         if "artifacts" in route:
             here |= {"ref": "OPS-3", "pk": Artifact.objects.get().pk}
         path = re.sub(r"<(?:\w+:)?(\w+)>", partial(_id_named, here), route)
@@ -579,4 +602,5 @@ def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
                     wrong.append(f"{method} {path} as {role}: {answer.status_code}")
     assert wrong == []
     real = {"board", "task_list", "task", "tasks_task_changelist", "tasks_task_change", "messaging_webhook_change"}
+    real |= {"saved_report", "edit_saved_report"}
     assert real <= shown_to_ada, "the paths are real"

@@ -1,0 +1,74 @@
+"""The answer to a definition as pages show it: one sentence, headline figures, a chart and a table."""
+
+from dataclasses import dataclass
+
+from django.utils.safestring import SafeString
+
+from reports.builder.drawing import drawing_of
+from reports.definitions.columns import CHANGE
+from reports.presentation import Panel
+from reports.report import Answer
+from reports.tables import Cell, cell_of, days_of, naming, table_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A complete answer. ``summary`` is one sentence of what is shown; ``panel`` has the chart and the table."""
+
+    summary: str
+    period: str
+    headline: list[tuple[str, Cell]]
+    panel: Panel | None
+    notes: list[str]
+    n: int
+
+
+def shown_of(given: Answer, *, ident: str = "report") -> Shown:
+    """``given``, the answer to a definition, as texts, a chart and a table."""
+    drawing = drawing_of(given, ident=ident)
+    summary = _summary(given)
+    table = table_of(given, title=summary) if naming(given.columns) else None
+    if drawing is not None:
+        panel = Panel(ident, drawing.title, drawing.svg, drawing.legend, table)
+    else:
+        panel = Panel(ident, summary, SafeString(), [], table) if table is not None else None
+    return Shown(
+        summary=summary,
+        period=_period(given),
+        headline=_headline(given),
+        panel=panel,
+        notes=[*given.notes, *([drawing.note] if drawing and drawing.note else [])],
+        n=given.n,
+    )
+
+
+def _measured(given: Answer) -> list[str]:
+    assert given.definition is not None
+    return [measured.column for measured in given.definition.measures]
+
+
+def _headline(given: Answer) -> list[tuple[str, Cell]]:
+    """Each chosen figure over all, and by how much it has changed if periods are compared."""
+    names = [name for column in _measured(given) for name in (column, f"{column}{CHANGE}")]
+    columns = {column.name: column for column in given.columns}
+    return [(columns[name].label, cell_of(given.total, columns[name], given)) for name in names if name in columns]
+
+
+def _period(given: Answer) -> str:
+    """``All my projects, 5 Jan 2026 to 1 Feb 2026, in Europe/Berlin time``."""
+    first, last = days_of(given.period)
+    whose = given.scope.project.key if given.scope.project else "All my projects"
+    return f"{whose}, {first.day} {first:%b %Y} to {last.day} {last:%b %Y}, in {given.tz} time"
+
+
+def _summary(given: Answer) -> str:
+    assert given.definition is not None
+    columns = {column.name: column for column in given.columns}
+    words = ", ".join(columns[name].label for name in _measured(given))
+    if given.definition.by:
+        words += f", for each {' and '.join(columns[name].label.lower() for name in given.definition.by)}"
+    if given.is_over_time:
+        words += f", per {given.period.size}"
+    if given.definition.compare:
+        words += ", compared with the period before"
+    return words
