@@ -96,6 +96,7 @@ def record(*events: Event, ready: Rows | None = None) -> None:
         return
     for each in events:
         kind_named(each.kind)
+    keep([*before, *events])
     if ready is not None:
         ready.take_ids()
         ready.insert(late=("task_id", "task_ref"))
@@ -105,7 +106,6 @@ def record(*events: Event, ready: Rows | None = None) -> None:
         insert_many(events)
     else:
         Event.objects.bulk_create(events)
-    keep([*before, *events])
     transaction.on_commit(functools.partial(_ring, [*before, *events]), robust=True)
 
 

@@ -56,7 +56,7 @@ def complete(events: Sequence[Event], known: Remembered) -> None:
         if (enters or ends) and "priority" not in data and (like := known.like.get(episode) or known.like.get(0)):
             data |= like
         if source == Status.IN_PROGRESS and _USED.isdisjoint(data):
-            data |= known.used.get(data.get("revoked_run", data.get("run")), {})
+            data |= known.used.get(data.get("revoked_run") or data.get("run") or 0, {})
         waiting.follow(place, begins_waiting=status == Status.NOT_STARTED and (before != status or enters))
         if status == Status.NOT_STARTED and "waits_for" not in data and waiting.may_change(event):
             data["waits_for"] = waiting.reason(event.at)

@@ -7,13 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import connection
-from django.db.models import F, Model, Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
-from taskproject.sqlite.inserting import insert_many
 from tasks.batches import batches
 from tasks.history.line import Line, begins, concerns
+from tasks.history.rows import insert
 from tasks.history.tables import Tables, tables_of
 from tasks.models import Event
 from tasks.models.history import Episode, StatusInterval
@@ -22,7 +21,6 @@ from tasks.models.history import Episode, StatusInterval
 SUMS = ("runs", "failed_runs", "changes_requested", "worked_seconds", "input_tokens", "output_tokens", "cost")
 #: What the end of a run adds to its interval.
 OF_A_RUN = ("ended_at", "outcome", "code", "input_tokens", "output_tokens", "cost")
-MANY = 50
 
 
 def keep(events: Iterable[Event]) -> None:
@@ -35,7 +33,7 @@ def keep(events: Iterable[Event]) -> None:
     for event in concerning:
         assert event.task_id is not None
         lines[event.task_id].advance(event)
-    store(lines.values(), tables)
+    store(lines.values())
 
 
 def agents_credited(events: Iterable[Event], tables: Tables) -> dict[str, int]:
@@ -75,21 +73,13 @@ def _so_far(interval: StatusInterval) -> Episode:
     )
 
 
-def store(lines: Iterable[Line], tables: Tables) -> None:
+def store(lines: Iterable[Line]) -> None:
     """Write what has changed, first what ends: a task has one open interval and one open episode."""
     lines = list(lines)
     _end([interval for line in lines for interval in line.changed])
     _add_up([line for line in lines if line.touched])
-    made = [row for line in lines for row in line.made]
-    insert([row for row in made if isinstance(row, tables.interval)])
-    insert([row for row in made if isinstance(row, tables.episode)])
-
-
-def insert(rows: Sequence[Model]) -> None:
-    if len(rows) >= MANY and connection.vendor == "sqlite":
-        insert_many(rows)
-    elif rows:
-        type(rows[0])._default_manager.bulk_create(rows, batch_size=1000)
+    insert([row for line in lines for row in line.intervals])
+    insert([row for line in lines for row in line.episodes])
 
 
 def _end(intervals: Sequence[StatusInterval]) -> None:

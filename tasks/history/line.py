@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tasks.events import kinds
 from tasks.history.facts import PRIORITIES
+from tasks.history.rows import row_of
 from tasks.history.tables import Tables
 from tasks.models import Event, RunStatus
 from tasks.models.history import Credit, Episode, EpisodeEnd, StatusInterval, TimeSource, WaitReason
@@ -36,10 +37,21 @@ class Line:
     """The history of one task: its last episode, and the open interval of that.
 
     ``is_partial``: of the episode that was there only the number is known, and what is added to it. To be stored are
-    ``made``, ``changed``, and the ``touched`` fields of ``known``.
+    the new ``intervals`` and ``episodes``, what is ``changed``, and the ``touched`` fields of ``known``.
     """
 
-    __slots__ = ("agents", "changed", "episode", "interval", "is_partial", "known", "made", "tables", "touched")
+    __slots__ = (
+        "agents",
+        "changed",
+        "episode",
+        "episodes",
+        "interval",
+        "intervals",
+        "is_partial",
+        "known",
+        "tables",
+        "touched",
+    )
 
     def __init__(
         self,
@@ -56,7 +68,8 @@ class Line:
         self.known = episode
         #: Ids of agents by slug, of those that files credit.
         self.agents = agents or {}
-        self.made: list[StatusInterval | Episode] = []
+        self.intervals: list[Any] = []
+        self.episodes: list[Any] = []
         self.changed: list[StatusInterval] = []
         #: The changed fields of the episode that was there.
         self.touched: set[str] = set()
@@ -169,16 +182,16 @@ class Line:
 
     def _enter(self, event: Event, at: datetime, *, source: str = TimeSource.HERE, **values: Any) -> None:
         number = self.episode.number + 1 if self.episode is not None else 1
-        self.episode = self.tables.episode(
+        self.episode = row_of(self.tables.episode)(
             project_id=event.project_id,
             task_id=event.task_id,
             task_ref=event.task_ref,
             number=number,
             entered_at=at,
-            entered_from=source,
+            entered_from=str(source),
             **values,
         )
-        self.made.append(self.episode)
+        self.episodes.append(self.episode)
         self._describe(event)
 
     def _enter_again(self, event: Event, target: Status) -> None:
@@ -295,7 +308,7 @@ class Line:
 
     def _new(self, event: Event, status: Status, reason: str, began: datetime) -> StatusInterval:
         assert self.episode is not None
-        interval: StatusInterval = self.tables.interval(
+        interval: StatusInterval = row_of(self.tables.interval)(
             project_id=event.project_id,
             task_id=event.task_id,
             task_ref=event.task_ref,
@@ -304,7 +317,7 @@ class Line:
             reason=str(reason),
             began_at=began,
         )
-        self.made.append(interval)
+        self.intervals.append(interval)
         return interval
 
     # Changes of the episode

@@ -16,8 +16,9 @@ from tasks.batches import batches
 from tasks.events.kinds import CATALOGUE
 from tasks.history.facts import like, usage_of
 from tasks.history.inferring import Remembered, complete
-from tasks.history.keeping import agents_credited, insert
+from tasks.history.keeping import agents_credited
 from tasks.history.line import MOVING, Line
+from tasks.history.rows import insert
 from tasks.history.tables import Tables, tables_of
 from tasks.models import Event, Project
 from tasks.models.history import Credit
@@ -71,9 +72,8 @@ def rebuild(ids: Sequence[int], *, tables: Tables | None = None, lock: bool = Tr
         for batch in batches(list(differing)):
             tables.interval.objects.filter(task__in=batch).delete()
             tables.episode.objects.filter(task__in=batch).delete()
-        made = [row for line, _ in differing.values() for row in line.made]
-        insert([row for row in made if isinstance(row, tables.interval)])
-        insert([row for row in made if isinstance(row, tables.episode)])
+        insert([row for line, _ in differing.values() for row in line.intervals])
+        insert([row for line, _ in differing.values() for row in line.episodes])
     return [difference for _, difference in differing.values()]
 
 
@@ -96,12 +96,10 @@ def _differing(ids: Sequence[int], tables: Tables) -> dict[int, tuple[Line, Diff
     intervals, episodes = _kept(ids, tables)
     differing = {}
     for task, line in derive(ids, tables, intervals, episodes).items():
-        made_intervals = [row for row in line.made if isinstance(row, tables.interval)]
-        made_episodes = [row for row in line.made if isinstance(row, tables.episode)]
-        what = _difference("interval", intervals[task], made_intervals)
-        what = what or _difference("episode", episodes[task], made_episodes)
+        what = _difference("interval", intervals[task], line.intervals)
+        what = what or _difference("episode", episodes[task], line.episodes)
         if what:
-            ref = next((row.task_ref for row in (*made_episodes, *episodes[task], *intervals[task])), str(task))
+            ref = next((row.task_ref for row in (*line.episodes, *episodes[task], *intervals[task])), str(task))
             differing[task] = (line, Difference(ref, what))
     return differing
 

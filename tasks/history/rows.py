@@ -1,0 +1,87 @@
+"""New rows of the history, light enough for an import of many thousand tasks, and their way into the database."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
+
+from taskproject.sqlite.inserting import insert_values
+
+#: From this number on, rows are brought to PostgreSQL by COPY.
+MANY = 50
+
+
+class Row:
+    """A row that is not stored yet: what was set, and for the rest the defaults of its model, by attribute name."""
+
+    pk: int | None = None
+    model: type[Model]
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return defaults_of(type(self).model)[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __str__(self) -> str:
+        return str(self.model(**self.__dict__))
+
+
+@cache
+def defaults_of(model: type[Model]) -> dict[str, Any]:
+    """The defaults of a model's columns but its key, by attribute name, in the order of the columns."""
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    defaults = {field.attname: field.get_default() for field in fields}
+    return {name: getattr(value, "value", value) for name, value in defaults.items()}
+
+
+@cache
+def row_of(model: type[Model]) -> Callable[..., Any]:
+    """What makes new rows of ``model``."""
+    return type(f"New{model.__name__}", (Row,), {"model": model})
+
+
+def insert(rows: Sequence[Any]) -> None:
+    """Insert rows of one model, in order."""
+    if not rows:
+        return
+    model: type[Model] = rows[0].model
+    defaults = defaults_of(model)
+    values = _adapted([list({**defaults, **row.__dict__}.values()) for row in rows])
+    if connection.vendor == "sqlite":
+        insert_values(model, list(defaults), values)
+        return
+    table = connection.ops.quote_name(model._meta.db_table)
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    with connection.cursor() as cursor:
+        if len(values) >= MANY:
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for each in values:
+                    copy.write_row(each)
+            return
+        marks = ", ".join(["(" + ", ".join(["%s"] * len(fields)) + ")"] * len(values))
+        cursor.execute(f"INSERT INTO {table} ({columns}) VALUES {marks}", [each for row in values for each in row])  # noqa: S608
+
+
+def _adapted(rows: list[list[Any]]) -> list[list[Any]]:
+    """The values as the database takes them; many rows have the same times."""
+    if connection.vendor != "sqlite":
+        return rows
+    times: dict[datetime, Any] = {}
+    adapt = connection.ops.adapt_datetimefield_value
+    for row in rows:
+        for place, value in enumerate(row):
+            if isinstance(value, datetime):
+                known = times.get(value)
+                row[place] = known if known is not None else times.setdefault(value, adapt(value))
+            elif isinstance(value, Decimal):
+                row[place] = str(value)
+    return rows
