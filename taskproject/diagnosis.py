@@ -26,12 +26,15 @@ from tasks.actions import timekeeping
 from tasks.actions.tasks import recount_blockers, repair_blockers
 from tasks.actions.unanswered import recount_questions, repair_questions
 from tasks.events.settled import ids_at_a_time
-from tasks.models import Run, Task
+from tasks.history.rebuilding import check, rebuild
+from tasks.models import Episode, Run, Task
 from tasks.transitions import Status
 
 LATE_AFTER = timedelta(seconds=facts.LATE_AFTER_SECONDS)
 CHANNEL_SECONDS = 3.0
 SHOWN_REFS = 10
+#: How many of the newest episodes are compared with their events.
+SAMPLE = 200
 
 
 class Level(StrEnum):
@@ -69,6 +72,7 @@ def examine(*, fix: bool = False) -> Iterator[Finding]:
     yield from _guarded("stream", _stream)
     yield from _guarded("followers", _followers)
     yield from _guarded("counters", lambda: _counters(fix))
+    yield from _guarded("history", lambda: _history(fix))
 
 
 def _guarded(name: str, examination: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -241,6 +245,21 @@ def _followers() -> Iterator[Finding]:
 def _counters(fix: bool) -> Iterator[Finding]:
     yield _recounted("counters", "blocker counts", recount_blockers(), repair_blockers if fix else None)
     yield _recounted("questions", "counts of open questions", recount_questions(), repair_questions if fix else None)
+
+
+def _history(fix: bool) -> Iterator[Finding]:
+    newest = sorted(set(Episode.objects.order_by("-pk").values_list("task_id", flat=True)[:SAMPLE]))
+    differing = rebuild(newest) if fix else check(newest)
+    if not differing:
+        examined = counted(len(newest), "task")
+        yield Finding("history", Level.OK, f"The history of {examined} that began last is as the events say.")
+        return
+    first, wrong = differing[0], counted(len(differing), "task")
+    detail = f"The history of {wrong} is not what the events say: {first.task}, {first.what}"
+    if fix:
+        yield Finding("history", Level.NOTE, f"{detail}. Rebuilt; `python manage.py rebuild_history` examines all.")
+    else:
+        yield Finding("history", Level.PROBLEM, f"{detail}; run `python manage.py rebuild_history`.")
 
 
 def _recounted(
