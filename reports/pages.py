@@ -39,7 +39,9 @@ def report_list(request: HttpRequest) -> HttpResponse:
     if question is None:
         return render(request, "reports/index.html", context, status=400)
     cards = [card(answer(report, question.scope, question.period, now=clock.now())) for report in REPORTS.values()]
-    context |= {"groups": grouped(each for each in cards if each.has_figures)}
+    # Where nothing has happened, what could have been is no overview.
+    filled = [each for each in cards if each.has_figures] if any(each.sample for each in cards) else []
+    context["groups"] = grouped(filled)
     if not context["groups"]:
         context |= _emptiness(question)
     return render(request, "reports/index.html", context)

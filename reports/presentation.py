@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -10,7 +9,7 @@ from django.utils.safestring import SafeString
 from reports.charts import Chart, Href
 from reports.formats import bucket_label
 from reports.report import Answer, Report, Row
-from reports.tables import Cell, Table, cell_of, measuring, row_labels, table_of
+from reports.tables import Cell, Table, cell_of, measuring, spoken, table_of, task_link
 
 #: What the overview shows of a report: its first figures, and its first chart in small.
 MAX_CARD_FIGURES = 3
@@ -82,25 +81,16 @@ GROUPS = (
 OTHERS = "More"
 
 
-def _labels(given: Answer) -> list[str]:
-    if given.is_over_time:
-        return [bucket_label(row["bucket"], given.period.size) for row in given.rows]
-    return row_labels(given)
-
-
-def _local_rows(given: Answer) -> list[Row]:
-    """Its rows with times by the clocks of the reader, as charts name them."""
-    zone: Any = given.period.zone
-
-    def local(value: Any) -> Any:
-        return value.astimezone(zone) if isinstance(value, datetime) else value
-
-    return [{name: local(value) for name, value in row.items()} for row in given.rows]
-
-
 def _draw(given: Answer, chart: Chart, ident: str, *, href: Href | None = None, small: bool = False) -> SafeString:
-    rows, totals = _local_rows(given), {**given.total, **given.figures}
-    return chart.draw(rows, labels=_labels(given), ident=ident, href=href, total=totals, small=small)
+    rows, totals = spoken(given), {**given.total, **given.figures}
+    labels = [bucket_label(row["bucket"], given.period.size) if given.is_over_time else "" for row in given.rows]
+    as_answered = {id(row): asked for row, asked in zip(rows, given.rows, strict=True)}
+
+    def leads(row: Row, column: str) -> str | None:
+        asked = as_answered[id(row)]
+        return (href and href(asked, column)) or task_link(asked)
+
+    return chart.draw(rows, labels=labels, ident=ident, href=leads, total=totals, small=small)
 
 
 def _panels(given: Answer, href: Href | None) -> Iterable[Panel]:

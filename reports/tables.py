@@ -7,6 +7,9 @@ what is behind it where there is such a page.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
 
 from reports.charts import Href
 from reports.columns import Column
@@ -36,7 +39,7 @@ class Cell:
 class Line:
     """A row of a table: its name with a remark (a slug, "partial"), further names, and its figures.
 
-    A folded line stands for ``folded`` empty rows and has only a name and a remark.
+    A folded line stands for ``folded`` empty rows and has only a name and a remark. ``link``: to what it names.
     """
 
     name: str
@@ -44,17 +47,21 @@ class Line:
     names: list[str]
     cells: list[Cell]
     folded: int = 0
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table for people. ``left_out``: how many rows it does not show; ``is_thin``: whether a figure is marked."""
+    """A table for people. ``left_out``: how many rows it does not show; ``is_thin``: whether a figure is marked.
+
+    Where its figures cannot be put together, there is no ``total``.
+    """
 
     title: str
     name_headers: list[str]
     headers: list[str]
     lines: list[Line]
-    total: Line
+    total: Line | None
     left_out: int
     is_thin: bool
 
@@ -98,8 +105,9 @@ def _headers(columns: Sequence[Column]) -> list[str]:
 class _Names:
     """The columns that name the rows of an answer, of which the first one or two make the heading."""
 
-    def __init__(self, given: Answer) -> None:
+    def __init__(self, given: Answer, measured: Iterable[Column] = ()) -> None:
         self.given = given
+        self.measured = [column.name for column in measured]
         self.columns = naming(given.columns)
         rest = self.columns[1:]
         self.first = self.columns[0] if self.columns else None
@@ -122,7 +130,7 @@ class _Names:
             return known[value]
         if column.name == "bucket" and value is not None:
             return bucket_name(value, self.given.period.size)
-        return moment(value, self.given) if isinstance(value, datetime) else figure(value, column.unit)
+        return said(value, column, self.given)
 
     def heading(self, row: Row) -> tuple[str, str]:
         """The name of ``row`` and a remark."""
@@ -135,25 +143,34 @@ class _Names:
         return (str(proper), "" if row.get(self.first.name) is None else name) if proper else (name, "")
 
     def line(self, row: Row, cells: list[Cell]) -> Line:
-        return Line(*self.heading(row), [self.words(row, column) for column in self.further], cells)
+        names = [self.words(row, column) for column in self.further]
+        return Line(*self.heading(row), names, cells, link=task_link(row))
 
-    def total(self, cells: list[Cell]) -> Line:
+    def total(self, cells: list[Cell]) -> Line | None:
+        if all(self.given.total.get(name) is None for name in self.measured):
+            return None
         words = "Whole period" if self.given.is_over_time else "All together"
         return Line(words, "", [""] * len(self.further), cells)
 
 
-def moment(value: datetime, given: Answer) -> str:
-    """A time by the clocks of the answer."""
-    local = value.astimezone(given.period.zone)
-    return f"{local.day} {local:%b %Y, %H:%M}"
+def said(value: Any, column: Column, given: Answer) -> str:
+    """A value of ``column`` as people read it, times by the clocks of the answer."""
+    if isinstance(value, datetime):
+        local = value.astimezone(given.period.zone)
+        return f"{local.day} {local:%b %Y, %H:%M}"
+    return f"{value.day} {value:%b %Y}" if isinstance(value, date) else figure(value, column.unit)
+
+
+def task_link(row: Row) -> str | None:
+    """The page of the task that ``row`` is about, if it is about one."""
+    return reverse("task", args=[row["task"]]) if row.get("task") else None
 
 
 def cell_of(row: Row, column: Column, given: Answer, href: Href | None = None) -> Cell:
     """The figure in ``column`` of ``row``."""
     value = row.get(column.name)
     thin = f"from {row.get(column.n or '') or 0:,}, needs {column.needs}" if column.is_thin(row) else ""
-    text = moment(value, given) if isinstance(value, datetime) else figure(value, column.unit)
-    return Cell(text, thin, href(row, column.name) if href and value else None)
+    return Cell(said(value, column, given), thin, href(row, column.name) if href and value else None)
 
 
 def _is_empty(row: Row, columns: Iterable[Column]) -> bool:
@@ -182,7 +199,8 @@ def _folded(given: Answer, lines: Iterable[tuple[Line, bool]]) -> list[Line]:
 
 def table_of(given: Answer, *, title: str, names: Sequence[str] = (), href: Href | None = None) -> Table:
     """The table of ``given``, with all its figures or those of the columns ``names``."""
-    columns, heads = measuring(given.columns, names), _Names(given)
+    columns = measuring(given.columns, names)
+    heads = _Names(given, columns)
 
     def cells(row: Row) -> list[Cell]:
         return [cell_of(row, column, given, href) for column in columns]
@@ -201,14 +219,23 @@ def table_of(given: Answer, *, title: str, names: Sequence[str] = (), href: Href
         lines=shown,
         total=total,
         left_out=len(lines) - len(shown),
-        is_thin=any(cell.thin for line in [*shown, total] for cell in line.cells),
+        is_thin=any(cell.thin for line in [*shown, *([total] if total else [])] for cell in line.cells),
     )
 
 
-def row_labels(given: Answer) -> list[str]:
-    """What to call each row of ``given`` in a chart that is not over time."""
-    heads = _Names(given)
-    return [heads.heading(row)[0] for row in given.rows]
+def spoken(given: Answer) -> list[Row]:
+    """The rows of ``given`` for charts: times by its clocks, and words as people read them."""
+    names, zone = _Names(given), given.period.zone
+    words = [column for column in names.columns if column.unit in ("text", "percent")]
+
+    def local(value: Any) -> Any:
+        return value.astimezone(zone) if isinstance(value, datetime) else value
+
+    return [
+        {name: local(value) for name, value in row.items()}
+        | {column.name: names.words(row, column) for column in words if row.get(column.name) is not None}
+        for row in given.rows
+    ]
 
 
 def days_of(period: Period) -> tuple[date, date]:

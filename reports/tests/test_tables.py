@@ -8,7 +8,7 @@ import pytest
 from reports.columns import BUCKET_COLUMNS, Column
 from reports.periods import BucketSize, Period
 from reports.report import Answer, Result
-from reports.tables import FOLDED_FROM, MAX_ROWS, row_labels, table_of
+from reports.tables import FOLDED_FROM, MAX_ROWS, spoken, table_of
 from reports.tests.conftest import BERLIN, utc
 
 P85 = (Column("done", "Done", "tasks"), Column("cycle_n", "Cycle: n", "tasks", "n"),
@@ -78,7 +78,16 @@ def test_rows_are_named_as_people_read_them():
     first, second = table.lines
     assert (first.name, first.remark, first.names) == ("Atlas", "atlas", ["In progress", "6 Jan 2026, 00:30"])
     assert (second.name, second.remark, second.names) == ("Nobody", "", ["—", "—"])
-    assert row_labels(given) == ["Atlas", "Nobody"]
+    (drawn, _) = spoken(given)
+    assert (drawn["status"], drawn["since"].hour, drawn["agent"]) == ("In progress", 0, "atlas")
+    assert given.rows[0]["status"] == "in_progress"
+
+
+def test_rows_about_tasks_lead_to_them_and_have_no_total_where_there_is_none():
+    columns = (Column("task", "Task", "text", "dimension"), Column("by", "By", "date"), P85[0])
+    given = answered(columns, [{"task": "OPS-1", "by": date(2026, 1, 9), "done": 2}], {"task": None, "done": None})
+    table = table_of(given, title="T")
+    assert (table.lines[0].link, table.lines[0].cells[0].text, table.total) == ("/tasks/OPS-1", "9 Jan 2026", None)
 
 
 def test_figures_lead_to_what_is_behind_them_unless_there_is_none():
