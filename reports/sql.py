@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, CharField, DateTimeField, FloatField, Func, IntegerField
+from django.db.models import BigIntegerField, CharField, DateTimeField, Func, IntegerField
 
 # Compiled SQL and its parameters, as Django's compilers pass them.
 Compiled = tuple[str, list[Any]]
@@ -37,40 +37,6 @@ class Whole(Word):
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
         return self.as_sql(compiler, connection, template="(%(expressions)s ->> '%(key)s')::bigint", **extra)
-
-
-class Instant(Func):
-    """An ISO 8601 text as a time, in whole seconds."""
-
-    output_field = DateTimeField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
-        # Times are stored as texts, which compare like times only in exactly this format.
-        template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%S', %(expressions)s)"
-        return self.as_sql(compiler, connection, template=template, **extra)
-
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
-        template = "DATE_TRUNC('second', (%(expressions)s)::timestamptz)"
-        return self.as_sql(compiler, connection, template=template, **extra)
-
-
-class Seconds(Func):
-    """Seconds from the first time to the second, with microseconds: ``Seconds("created_at", "completed_at")``."""
-
-    output_field = FloatField()
-    arity = 2
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
-        (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
-        # Whole seconds; any digits from the 21st position on are the fraction.
-        whole = "UNIXEPOCH({})" if connection.Database.sqlite_version_info >= (3, 38) else "STRFTIME('%%s', {})"
-        end_micros, start_micros = (f"CAST(SUBSTR({part} || '000', 21, 6) AS INTEGER)" for part in (end, start))
-        sql = f"(({whole.format(end)} - {whole.format(start)}) + ({end_micros} - {start_micros}) / 1000000.0)"
-        return sql, [*end_params, *start_params, *end_params, *start_params]
-
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
-        (start, start_params), (end, end_params) = (compiler.compile(part) for part in self.source_expressions)
-        return f"DATE_PART('epoch', ({end}) - ({start}))", [*end_params, *start_params]
 
 
 class Milliseconds(Func):

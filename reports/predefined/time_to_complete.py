@@ -1,63 +1,66 @@
-"""How long tasks took: lead time and cycle time."""
+"""How long tasks took: lead, queue and cycle time of each completed episode."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from reports import charts, facts
-from reports.engines import summarise
-from reports.measures import Aggregate, Average, Count, Percentile, Values, without_facts
+from reports import charts
+from reports.measures import Aggregate, Count, without_facts
 from reports.periods import Period
-from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
+from reports.predefined import episodes, notes
+from reports.predefined.completions import notes_on_unknown
+from reports.predefined.times import columns_of, in_units, measures_of
+from reports.report import BUCKET_COLUMNS, Column, Report, Result, bucket_row, total_row
 from reports.scopes import Scope
-from reports.units import SECONDS, settled
 
-PERCENTILES = (("median", "Median", 0.5), ("p85", "85th percentile", 0.85), ("p95", "95th percentile", 0.95))
-DURATIONS = (("lead", "Lead time"), ("cycle", "Cycle time"))
+DURATIONS = {"lead": "Lead time", "queue": "Queue time", "cycle": "Cycle time"}
 
 
-def _duration_measures() -> dict[str, Aggregate]:
-    by_name: dict[str, Aggregate] = {}
-    for column, _ in DURATIONS:
-        by_name[f"{column}_count"] = Count(column)
-        by_name[f"{column}_average_seconds"] = Average(column)
-        for name, _, fraction in PERCENTILES:
-            by_name[f"{column}_{name}_seconds"] = Percentile(column, fraction)
+def _measures() -> dict[str, Aggregate]:
+    by_name: dict[str, Aggregate] = {"completed": Count(), "inferred": Count("implied")}
+    for column in DURATIONS:
+        by_name |= measures_of(column)
     return by_name
 
 
-def _row(values: Values) -> Row:
-    return {name: settled(value, SECONDS if name.endswith("_seconds") else "tasks") for name, value in values.items()}
-
-
 def _time_to_complete(scope: Scope, period: Period, now: datetime) -> Result:
-    completed = facts.completed_tasks(scope, period).annotate(position=facts.bucket("completed_at", period))
-    wanted = _duration_measures()
-    summary = summarise(completed, by=["position"], measures=wanted)
+    wanted = _measures()
+    summary = episodes.by_bucket(
+        episodes.completed(scope, period),
+        "ended_at",
+        period,
+        wanted,
+        implied=episodes.one_if(episodes.INFERRED),
+    )
     nothing = without_facts(wanted)
     rows = [
-        bucket_row(bucket, now) | _row(summary.groups.get((position,), nothing))
+        bucket_row(bucket, now) | in_units(summary.groups.get((position,), nothing))
         for position, bucket in enumerate(period.buckets)
     ]
-    return Result(rows, total_row(period, now) | _row(summary.total))
-
-
-def _duration_columns() -> Iterable[Column]:
-    for column, label in DURATIONS:
-        yield Column(f"{column}_count", f"{label}: tasks", "tasks")
-        yield Column(f"{column}_average_seconds", f"{label}: average", "seconds")
-        for name, words, _ in PERCENTILES:
-            yield Column(f"{column}_{name}_seconds", f"{label}: {words.lower()}", "seconds")
+    total = in_units(summary.total)
+    remarks = [*notes_on_unknown(scope, period), *notes.on_inferred(total["inferred"])]
+    for column, label in DURATIONS.items():
+        remarks += notes.on_durations(total[f"{column}_count"], total["completed"], label.lower())
+    return Result(rows, total_row(period, now) | total, n=total["completed"], notes=tuple(remarks))
 
 
 TIME_TO_COMPLETE = Report(
     slug="time_to_complete",
     title="Time to complete",
     description=(
-        "Lead time (created to completed) and cycle time (first started to completed) of the tasks whose last "
-        "completion is in the period; imported tasks count with the times in their file, and only for the lead time "
-        "if it gives no start. Percentiles are interpolated linearly between the two nearest values."
+        "Lead time (entry to completion), queue time (entry to first start) and cycle time (first start to "
+        "completion) of what was completed in the period: the same as in “Completed”. A task that was reopened enters "
+        "again, so the time it lay completed is in no duration. Imported tasks count with the times in their file."
     ),
-    columns=(*BUCKET_COLUMNS, *_duration_columns()),
+    formula=(
+        "Lead = queue + cycle; percentiles interpolate linearly between the two nearest values "
+        "(type 7 of Hyndman & Fan, Sample Quantiles in Statistical Packages, 1996)."
+    ),
+    source="Completed episodes, by completion.",
+    columns=(
+        *BUCKET_COLUMNS,
+        Column("completed", "Completed", "tasks"),
+        Column("inferred", "of these, with an inferred time", "tasks"),
+        *(column for name, label in DURATIONS.items() for column in columns_of(name, label)),
+    ),
     charts=tuple(
         charts.Strips(
             count=f"{column}_count",
@@ -65,11 +68,18 @@ TIME_TO_COMPLETE = Report(
             upper=f"{column}_p85_seconds",
             top=f"{column}_p95_seconds",
             title=f"{label} of completed tasks",
-            table=tuple(name for name in _duration_measures() if name.startswith(column)),
+            table=tuple(measures_of(column)),
         )
-        for column, label in DURATIONS
+        for column, label in DURATIONS.items()
     ),
     query=_time_to_complete,
-    sample="lead_count",
-    headline=("lead_count", "lead_average_seconds", "lead_median_seconds", "lead_p85_seconds", "cycle_median_seconds"),
+    sample="completed",
+    headline=(
+        "completed",
+        "lead_average_seconds",
+        "lead_median_seconds",
+        "lead_p85_seconds",
+        "queue_median_seconds",
+        "cycle_median_seconds",
+    ),
 )

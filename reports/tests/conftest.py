@@ -1,5 +1,7 @@
 """A clock that tests set by hand, and tasks completed at chosen times."""
 
+import itertools
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -11,10 +13,9 @@ from reports import exports, parameters, running
 from reports.predefined import REPORTS
 from tasks import clock
 from tasks.actions import claims, questions, runs
-from tasks.events import kinds
-from tasks.events.recording import event, record
-from tasks.models import AssignmentDecision, DecisionMode, Project, Question, Task
-from tasks.transitions import Status
+from tasks.actions.imports import import_plan
+from tasks.formats import json_list
+from tasks.models import AssignmentDecision, DecisionMode, Question, Task
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -70,6 +71,7 @@ def something_of_all(cast, new_task, do_task, set_clock):
         runs.fail_run(actor=cast.atlas.user, run_id=run.pk, **failed)
         new_task(depends_on=[waits])
         offer = {"policy": "value", "policy_version": "1", "mode": DecisionMode.AUTO, "score": 2.0, "margin": 0.5}
+        claims.claim_task(actor=cast.atlas.user, task=new_task())
         AssignmentDecision.objects.create(task=waits, at=clock.now(), agent=cast.atlas, **offer)
 
     return do
@@ -78,26 +80,16 @@ def something_of_all(cast, new_task, do_task, set_clock):
 @pytest.fixture
 def import_completed(cast, set_clock):
     """``import_completed("created", "started" or None, "completed", at="…")``: an imported task, done elsewhere."""
+    numbers = itertools.count(1)
 
     def bring_in(created: str, started: str | None, completed: str, *, at: str = "2026-03-01 00:00") -> Task:
-        now = set_clock(at)
-        number = Project.objects.get(pk=cast.ops.pk).last_number + 1
-        Project.objects.filter(pk=cast.ops.pk).update(last_number=number)
-        task = Task.objects.create(
-            project=cast.ops,
-            number=number,
-            title="From a file",
-            status=Status.COMPLETED,
-            created_at=utc(created),
-            updated_at=now,
-            started_at=utc(started) if started else None,
-            completed_at=utc(completed),
-        )
-        iso = utc(completed).isoformat().replace("+00:00", "Z")
-        file = {"title": task.title, "source": "csv", "fingerprint": "", "to": "completed", "completed_at": iso}
-        record(event(kinds.TASK_IMPORTED, at=now, actor=None, task=task, **file))
-        task.refresh_from_db()
-        return task
+        set_clock(at)
+        times = {"created_at": created, "started_at": started, "completed_at": completed}
+        entry = {name: utc(text).isoformat() for name, text in times.items() if text}
+        key = f"elsewhere-{next(numbers)}"
+        entry |= {"key": key, "title": "From a file", "status": "completed"}
+        import_plan(actor=None, project=cast.ops, plan=json_list.read(json.dumps([entry])))
+        return Task.objects.select_related("project").get(external_id=key)
 
     return bring_in
 

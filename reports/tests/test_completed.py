@@ -58,7 +58,11 @@ def test_completed_twice_after_a_reopening_counts_twice(cast, ask, do_task, set_
     lifecycle.reopen_task(actor=cast.ada.user, task=task)
     assert counts(ask("completed", JANUARY)) == {"2025-12-29": 1}
     do_task("2026-01-08 10:00", "2026-01-09 09:00", "2026-01-09 10:00", task=task)
-    assert counts(ask("completed", JANUARY)) == {"2025-12-29": 1, "2026-01-05": 1}
+    answer = ask("completed", JANUARY)
+    assert counts(answer) == {"2025-12-29": 1, "2026-01-05": 1}
+    assert counts(answer, "arrived") == {"2025-12-29": 1, "2026-01-05": 1}
+    assert counts(answer, "reopened") == {"2026-01-05": 1}
+    assert counts(answer, "net") == {}
 
 
 def test_completed_after_review_counts_at_the_approval(cast, ask, new_task, set_clock):
@@ -77,7 +81,8 @@ def test_completed_does_not_count_failed_and_cancelled_tasks(cast, ask, new_task
     lifecycle.cancel_task(actor=cast.ada.user, task=new_task())
     run = claims.claim_task(actor=cast.atlas.user, task=new_task())
     runs.fail_run(actor=cast.atlas.user, run_id=run.pk, code="x", detail="y", retryable=False)
-    assert ask("completed", JANUARY)["total"]["completed"] == 0
+    total = ask("completed", JANUARY)["total"]
+    assert (total["completed"], total["arrived"], total["ended_otherwise"], total["net"]) == (0, 2, 2, 0)
 
 
 def test_completed_elsewhere_counts_once_at_its_real_time(ask, import_completed, do_task):
@@ -115,8 +120,7 @@ def test_completed_without_tasks_has_every_bucket_at_zero(ask):
         "starts_at": "2026-01-01T00:00:00Z",
         "ends_at": "2026-02-01T00:00:00Z",
         "is_partial": False,
-        "completed": 0,
-        "imported": 0,
+        **dict.fromkeys(("completed", "imported", "inferred", "arrived", "reopened", "ended_otherwise", "net"), 0),
     }
 
 

@@ -76,14 +76,16 @@ def test_time_to_complete_of_an_imported_task_uses_the_times_of_its_file(ask, im
     assert figures(total, "cycle")[:3] == (1, 3600, 3600)
 
 
-def test_time_to_complete_of_a_reopened_task_runs_to_its_last_completion(cast, ask, do_task, set_clock):
+def test_time_to_complete_of_a_reopened_task_leaves_out_the_time_it_lay_completed(cast, ask, do_task, set_clock):
     task = do_task("2026-01-06 00:00", "2026-01-06 01:00", "2026-01-06 02:00")
     set_clock("2026-01-07 00:00")
     lifecycle.reopen_task(actor=cast.ada.user, task=task)
     do_task("2026-01-07 00:00", "2026-01-07 01:00", "2026-01-07 02:00", task=task)
     total = ask("time_to_complete", PERIOD)["total"]
-    assert figures(total, "lead")[:2] == (1, 26 * 3600)
-    assert figures(total, "cycle")[:2] == (1, 25 * 3600)
+    assert figures(total, "lead")[:2] == (2, 2 * 3600)
+    assert figures(total, "queue")[:2] == (2, 3600)
+    assert figures(total, "cycle")[:2] == (2, 3600)
+    assert total["completed"] == ask("completed", PERIOD)["total"]["completed"] == 2
 
 
 def test_time_to_complete_without_tasks_is_none_and_not_zero(ask):

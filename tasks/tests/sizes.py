@@ -22,6 +22,8 @@ VERBS_AT_ONCE_SEEDS = _size(1, 10)
 #: Walks of the state machine beside its model, and steps of each.
 WALKS = _size(12, 1000)
 WALK_STEPS = _size(40, 80)
+#: Histories whose reports are counted again.
+FLOW_WALKS = _size(6, 500)
 #: Examples that schemathesis makes up for each operation of the API.
 FUZZ_EXAMPLES = _size(3, 40)
 #: How often a server, a follower with effects and a sender of webhooks are killed.
