@@ -2,8 +2,9 @@
 
 from django.http import HttpResponse
 
-from reports.exports import CONTENT_TYPES, as_csv, as_xlsx
+from reports.exports import CONTENT_TYPES, as_csv
 from reports.report import Answer
+from reports.workbooks import as_xlsx
 
 
 def file_response(given: Answer, output: str) -> HttpResponse:

@@ -6,30 +6,28 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
+from django.db.models.sql.datastructures import Join
 
 from reports.columns import Column
 from reports.definitions import Definition, columns
 from reports.definitions.document import MOST_CELLS
 from reports.definitions.spans import period_of, previous_of
 from reports.engines import TooManyGroups, summarise
-from reports.measures import Aggregate, Count, Exact
+from reports.limits import TooLarge, limited
+from reports.measures import Aggregate, Count, Exact, without_facts
 from reports.periods import Period
 from reports.report import Answer, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope, scope_of
 from reports.sql import BucketIndex
 from reports.units import settled
-from reports.vocabulary import FACTS
+from reports.vocabulary import CONDITIONS, FACTS
+from reports.vocabulary.conditions import aliased
 from reports.vocabulary.declaration import Fact, aggregate_of
-from taskproject.errors import DomainError
+from tasks.conditions import Context, compile
+from tasks.models import Task
 from tasks.zones import reader_zone
 
 Cells = dict[tuple, Row]
-
-
-class TooLarge(DomainError):
-    """A report would have more cells than anybody reads."""
-
-    code, status, title = "too_large", 400, "The report is too large"
 
 
 def run(
@@ -48,11 +46,12 @@ def run(
     """
     scope = scope_of(user, project)
     period = period_of(definition, now=now, reads_in=zone or reader_zone(user))
-    result = measure(definition, scope, period, now=now)
+    with limited():
+        result = measure(definition, scope, period, now=now, user=user)
     return Answer(
         slug="report",
         title=title,
-        description=FACTS[definition.facts].one,
+        description=FACTS[definition.facts].meaning,
         columns=columns.of(definition),
         scope=scope,
         period=period,
@@ -64,11 +63,12 @@ def run(
 
 def answer(report: Report, scope: Scope, period: Period, *, now: datetime) -> Answer:
     """Run ``report`` for ``period`` in ``scope``; ``now`` decides which buckets are not over yet."""
-    if report.query is not None:
-        result = report.query(scope, period, now)
-    else:
-        assert report.definition is not None
-        result = measure(report.definition, scope, period, now=now)
+    with limited():
+        if report.query is not None:
+            result = report.query(scope, period, now)
+        else:
+            assert report.definition is not None
+            result = measure(report.definition, scope, period, now=now)
     return Answer(
         slug=report.slug,
         title=report.title,
@@ -83,10 +83,10 @@ def answer(report: Report, scope: Scope, period: Period, *, now: datetime) -> An
     )
 
 
-def measure(definition: Definition, scope: Scope, period: Period, *, now: datetime) -> Result:
-    """The figures of ``definition`` in ``scope`` and ``period``."""
+def measure(definition: Definition, scope: Scope, period: Period, *, now: datetime, user: Any = None) -> Result:
+    """The figures of ``definition`` in ``scope`` and ``period``. ``user``: whom its conditions mean by ``me``."""
     fact = FACTS[definition.facts]
-    query = _Query(definition, fact, scope, now)
+    query = Query(definition, scope, period, now=now, user=user)
     shown = columns.of(definition)
     cells, total, n = query.cells(period)
     if definition.compare:
@@ -105,16 +105,20 @@ def measure(definition: Definition, scope: Scope, period: Period, *, now: dateti
     return Result(limited, total, n=n, notes=tuple(notes), words=words)
 
 
-class _Query:
+class Query:
     """One definition on its way to the database."""
 
-    def __init__(self, definition: Definition, fact: Fact, scope: Scope, now: datetime) -> None:
-        self.definition, self.fact, self.scope, self.now = definition, fact, scope, now
+    def __init__(
+        self, definition: Definition, scope: Scope, period: Period, *, now: datetime, user: Any = None
+    ) -> None:
+        self.definition, self.scope, self.now = definition, scope, now
+        self.fact = fact = FACTS[definition.facts]
+        self.context = Context(user, period.zone, now)
         self.is_over_time = definition.time is not None and definition.time.bucket is not None
         self.moment = fact.moment(definition.time.on) if definition.time is not None else fact.moments[0]
         self.dimensions = [fact.dimension(name) for name in definition.by]
         self.aggregates, self.units = self._aggregates()
-        self.nothing: Row = {name: 0 if isinstance(each, Count) else None for name, each in self.aggregates.items()}
+        self.nothing: Row = self._settled(without_facts(self.aggregates))
 
     def _aggregates(self) -> tuple[dict[str, Aggregate], dict[str, str]]:
         """Each column's aggregate over ``m_<measure>``, and its unit."""
@@ -130,7 +134,11 @@ class _Query:
 
     def facts(self) -> QuerySet:
         """The facts of the scope to which the conditions apply."""
-        return self.fact.rows(self.scope)
+        rows, where = self.fact.rows(self.scope), self.definition.where
+        if where is None:
+            return rows
+        rows = aliased(rows, self.fact, where, self.now)
+        return rows.filter(compile(where, CONDITIONS[self.fact.name], self.context))
 
     def within(self, period: Period) -> QuerySet:
         """Those that count in ``period``, with what is measured of them."""
@@ -143,6 +151,7 @@ class _Query:
         """Figures by bucket and words, over all facts, and how many facts there are."""
         rows = self.within(period)
         grouped = rows.annotate(**{f"g_{each.name}": each.expression for each in self.dimensions})
+        _keep_without_task(grouped)
         by = [f"g_{each.name}" for each in self.dimensions]
         if self.is_over_time:
             grouped = grouped.annotate(g_bucket=BucketIndex(self.moment.field, period.edges))
@@ -211,6 +220,14 @@ class _Query:
             if dimension.is_many:
                 notes.append(f"{dimension.label}: each counts once for every one it has; the total counts it once.")
         return notes
+
+
+def _keep_without_task(rows: QuerySet) -> None:
+    """Join tasks so that facts stay which have outlived theirs: history does, although it always names one."""
+    joins = rows.query.alias_map
+    for alias, join in list(joins.items()):
+        if isinstance(join, Join) and join.table_name == Task._meta.db_table:
+            joins[alias] = join.promote()
 
 
 def _compared(cell: Row | None, earlier: Row | None, nothing: Row) -> Row:

@@ -2,11 +2,14 @@
 
 from django.urls import re_path
 
+from reports.api.definitions import RunView, VocabularyView
 from reports.api.reports import ReportsView, ReportView
 from reports.api.saved_reports import SavedReportRunView, SavedReportsView, SavedReportView
 
 urlpatterns = [
     re_path(r"^reports/?$", ReportsView.as_view(), name="report-list"),
+    re_path(r"^reports/run/?$", RunView.as_view(), name="report-run"),
+    re_path(r"^reports/vocabulary/?$", VocabularyView.as_view(), name="report-vocabulary"),
     re_path(r"^reports/(?P<slug>[^/]+)/?$", ReportView.as_view(), name="report-detail"),
     re_path(r"^saved_reports/?$", SavedReportsView.as_view(), name="saved-reports"),
     re_path(r"^saved_reports/(?P<id>\d{1,18})/?$", SavedReportView.as_view(), name="saved-report"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reports.periods import BucketSize
+from tasks.conditions import Condition, document_of
 
 VERSION = 1
 MOST_MEASURES = 5
@@ -52,7 +53,7 @@ class Between:
 class Definition:
     """What a report counts. Made by ``reports.definitions.read``, which checks it against the vocabulary.
 
-    ``tz``: the name of a zone, or ``reader``. ``where``: a document of ``tasks.conditions``, or None for all facts.
+    ``tz``: the name of a zone, or ``reader``. ``where``: which facts; None for all.
     """
 
     facts: str
@@ -61,7 +62,7 @@ class Definition:
     time: Time | None = None
     period: Last | Between | None = None
     tz: str = "reader"
-    where: Any = None
+    where: Condition | None = None
     compare: str | None = None
     order: tuple[str, ...] = ()
     limit: int | None = None
@@ -91,7 +92,7 @@ class Definition:
                 document["period"] = {"from": start} | ({"to": end} if end else {})
         document["tz"] = self.tz
         if self.where is not None:
-            document["where"] = self.where
+            document["where"] = document_of(self.where)
         if self.compare:
             document["compare"] = self.compare
         if self.order:

@@ -18,9 +18,10 @@ from reports.definitions.document import (
 )
 from reports.instants import READER, instant_at, zone_at
 from reports.periods import AUTO, MAX_BUCKETS, BucketSize
-from reports.vocabulary import AGGREGATES, FACTS, Fact
+from reports.vocabulary import AGGREGATES, CONDITIONS, FACTS, Fact
 from taskproject.errors import Invalid, unknown_choice, unknown_name
 from taskproject.strict_json import shown_name, unstorable
+from tasks import conditions
 
 KEYS = (
     "version", "facts", "measures", "by", "time", "period", "tz", "where", "compare", "order", "limit", "show",
@@ -179,10 +180,8 @@ def _tz(given: Any) -> str:
     return name
 
 
-def _where(fact: Fact, given: Any) -> Any:
-    if given is not None:
-        _refuse("where", "Conditions are not known yet.")
-    return None
+def _where(fact: Fact, given: Any) -> conditions.Condition | None:
+    return None if given is None else conditions.read(given, CONDITIONS[fact.name], place="where")
 
 
 def _chart(given: Any) -> str | None:

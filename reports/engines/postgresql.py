@@ -24,7 +24,7 @@ def count(cursor: Any, source: Source) -> Counts:
         [*source.params, *extra],
     )
     width = len(source.groups)
-    found: dict[tuple, Counted] = {}
+    counted_by: dict[tuple, Counted] = {}
     total = Counted()
     while rows := cursor.fetchmany(2_000):
         for is_whole, *row in rows:
@@ -32,10 +32,10 @@ def count(cursor: Any, source: Source) -> Counts:
             if is_whole:
                 total = counted
             else:
-                found[tuple(row[:width])] = counted
-        if source.most is not None and len(found) > source.most:
+                counted_by[tuple(row[:width])] = counted
+        if source.most is not None and len(counted_by) > source.most:
             raise TooManyGroups(source.most)
-    return Counts(found, total)
+    return Counts(counted_by, total)
 
 
 def _counted(source: Source, numbers: Sequence[Any]) -> Counted:

@@ -13,6 +13,7 @@ from reports.engines.source import Counts, Source, TooManyGroups
 from reports.measures import Counted, Group, Tally
 
 _TABLE = "temp.report_facts"
+_ROWS = 2_000
 
 
 def count(cursor: Any, source: Source) -> Counts:
@@ -48,13 +49,14 @@ def _tallied(cursor: Any, source: Source, start: str, table: str, params: Sequen
     cursor.execute(f"{start} SELECT {selected} FROM {table}{grouped}", params)  # noqa: S608 - names are ours
     width = len(source.groups)
     groups: dict[Group, Counted] = {}
-    for row in cursor:
-        facts, *numbers = row[width:]
-        tallies = {
-            column: Tally(numbers[place], numbers[place + 1] or 0, *numbers[place + 2 : place + 4])
-            for place, column in zip(range(0, len(numbers), 4), source.alias, strict=True)
-        }
-        groups[tuple(row[:width])] = Counted(facts, tallies)
+    while rows := cursor.fetchmany(_ROWS):
+        for row in rows:
+            facts, *numbers = row[width:]
+            tallies = {
+                column: Tally(numbers[place], numbers[place + 1] or 0, *numbers[place + 2 : place + 4])
+                for place, column in zip(range(0, len(numbers), 4), source.alias, strict=True)
+            }
+            groups[tuple(row[:width])] = Counted(facts, tallies)
         if source.most is not None and width and len(groups) > source.most:
             raise TooManyGroups(source.most)
     return groups

@@ -105,7 +105,7 @@ def test_get_report_as_csv_is_a_file(api, do_task, accept):
     assert answer.status_code == 200
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="completed_OPS_2026-01-01_2026-02-01.csv"'
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert [(row["bucket"], row["completed"]) for row in rows][:2] == [("2025-12-29", "0"), ("2026-01-05", "1")]
 
 

@@ -81,11 +81,11 @@ def test_run_over_time_and_agents_has_the_groups_that_have_facts(count, three):
 def test_run_by_label_counts_a_fact_for_each_and_once_in_the_total(count, cast, new_task):
     both, none = new_task(), new_task()
     both.labels.set([Label.objects.create(project=cast.ops, name=name) for name in ("bug", "ui")])
-    for task in (both, none):
+    for task in (both, none, None):
         episode(cast.ops, utc("2026-01-06 10:00"), utc("2026-01-06 11:00"), task=task)
     answer = count(COUNT, {"name": "lead", "aggregate": "mean"}, by=["label"])
-    assert [(row["label"], row["count"]) for row in answer.rows] == [("bug", 1), ("ui", 1), (None, 1)]
-    assert (answer.total["count"], answer.n) == (2, 2)
+    assert [(row["label"], row["count"]) for row in answer.rows] == [("bug", 1), ("ui", 1), (None, 2)]
+    assert (answer.total["count"], answer.n) == (3, 3)
     assert answer.notes == ("Label: each counts once for every one it has; the total counts it once.",)
 
 
@@ -132,3 +132,24 @@ def test_run_takes_the_zone_of_the_reader_or_the_one_that_is_named(cast, three):
         read(document | {"tz": "UTC"}), user=cast.ada.user, now=NOW, zone=ZoneInfo("Pacific/Auckland")
     )
     assert [str(row["bucket"]) for row in utc_answer.rows if row["count"]] == ["2026-01-06", "2026-01-07", "2026-01-13"]
+
+
+@pytest.mark.parametrize(
+    ("where", "n"),
+    [
+        ({"field": "agent", "is": "atlas"}, 2),
+        ({"field": "agent", "not_in": ["atlas"]}, 1),
+        ({"field": "agent", "is_set": False}, 0),
+        ({"field": "cycle", "at_least": 7200}, 2),
+        ({"field": "cycle", "at_least": 7200.001}, 1),
+        ({"field": "completed", "on": "2026-01-06"}, 1),
+        ({"field": "project", "is": "ops"}, 3),
+        ({"not": {"field": "priority", "at_least": "high"}}, 3),
+        ({"field": "label", "in": ["bug"]}, 0),
+        ({"field": "reopened", "is": True}, 0),
+        ({"field": "end", "is": "completed"}, 3),
+        ({"any": [{"field": "agent", "is": "bert"}, {"field": "cycle", "at_most": 3600}]}, 2),
+    ],
+)
+def test_run_counts_the_facts_to_which_the_conditions_apply(count, three, where, n):
+    assert count(COUNT, where=where).n == n

@@ -101,8 +101,9 @@ class Dimension:
     """What facts can be grouped by: the value of ``expression``, a word.
 
     ``choices``: the known values in their order, each with its word and label. ``nothing``: the label where there is
-    no value. ``is_many``: a fact may have several values and counts once for each. ``names``: what people read for
-    some of the words.
+    no value. ``is_ordered``: the stored values say which is more. ``is_many``: a fact may have several values and
+    counts once for each. ``is_whoever``: the words are slugs of agents, or usernames. ``names``: what people read for
+    them.
     """
 
     name: str
@@ -111,7 +112,9 @@ class Dimension:
     meaning: str = ""
     choices: Mapping[Any, tuple[str, str]] = field(default_factory=dict)
     nothing: str = "None"
+    is_ordered: bool = False
     is_many: bool = False
+    is_whoever: bool = False
     names: Callable[[Collection[str]], Mapping[str, str]] | None = None
 
     def word(self, value: Any) -> str | None:
@@ -140,14 +143,14 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One kind of row that can be counted. ``one``: what one of them is, in words.
+    """One kind of row that can be counted. ``meaning``: what a single one is, in words.
 
     ``rows`` gives those of a scope. The first of ``moments`` is the one that a definition counts by if it names none.
     """
 
     name: str
     label: str
-    one: str
+    meaning: str
     model: type[Model]
     rows: Callable[[Scope], QuerySet]
     moments: tuple[Moment, ...]

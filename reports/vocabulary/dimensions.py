@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.db.models import BooleanField, Case, CharField, F, Q, TextChoices, Value, When
+from django.db.models import BooleanField, Case, CharField, F, OuterRef, Q, Subquery, TextChoices, Value, When
 from django.db.models.functions import Coalesce
 
 from reports.vocabulary.declaration import Dimension, filled
-from tasks.models import Agent, AgentKind, Priority, Project
+from tasks.models import Agent, AgentKind, Priority, Project, Task
 
 PRIORITIES = {priority.value: (priority.name.lower(), str(priority.label)) for priority in reversed(Priority)}
 
@@ -21,7 +21,7 @@ def _project_names(keys: Collection[str]) -> Mapping[str, str]:
     return dict(Project.objects.filter(key__in=keys).values_list("key", "name"))
 
 
-def _agent_names(slugs: Collection[str]) -> Mapping[str, str]:
+def agent_names(slugs: Collection[str]) -> Mapping[str, str]:
     return dict(Agent.objects.filter(slug__in=slugs).values_list("slug", "name"))
 
 
@@ -30,7 +30,7 @@ def project(path: str = "project") -> Dimension:
 
 
 def agent(path: str = "agent", meaning: str = "Who worked, by slug.", nothing: str = "Nobody") -> Dimension:
-    return Dimension("agent", "Agent", F(f"{path}__slug"), meaning, nothing=nothing, names=_agent_names)
+    return Dimension("agent", "Agent", F(f"{path}__slug"), meaning, nothing=nothing, is_whoever=True, names=agent_names)
 
 
 def agent_kind(path: str = "agent", nothing: str = "Nobody") -> Dimension:
@@ -51,7 +51,7 @@ def version(field: str = "version") -> Dimension:
 
 
 def priority(field: str = "priority", name: str = "priority", label: str = "Priority") -> Dimension:
-    return Dimension(name, label, F(field), "low, normal, high or urgent.", choices=PRIORITIES)
+    return Dimension(name, label, F(field), "low, normal, high or urgent.", choices=PRIORITIES, is_ordered=True)
 
 
 def label(path: str = "task") -> Dimension:
@@ -68,12 +68,25 @@ def label(path: str = "task") -> Dimension:
 def person(name: str, label: str, path: str, meaning: str, nothing: str = "Nobody") -> Dimension:
     """A user: the slug of an agent, else the username."""
     slug = Coalesce(F(f"{path}__agent__slug"), F(f"{path}__username"), output_field=CharField())
-    return Dimension(name, label, slug, meaning, nothing=nothing, names=_agent_names)
+    return Dimension(name, label, slug, meaning, nothing=nothing, is_whoever=True, names=agent_names)
 
 
 def created_by(path: str = "task") -> Dimension:
-    field = f"{path}__created_by" if path else "created_by"
-    return person("created_by", "Created by", field, "Who created the task.", nothing="Nobody, or deleted")
+    meaning, nothing = "Who created the task.", "Nobody, or deleted"
+    if not path:
+        return person("created_by", "Created by", "created_by", meaning, nothing)
+    # Not joined: history outlives its task, and a join would drop it.
+    task = Task.objects.filter(pk=OuterRef(f"{path}_id"))
+    slug = Coalesce(F("created_by__agent__slug"), F("created_by__username"), output_field=CharField())
+    return Dimension(
+        "created_by",
+        "Created by",
+        Subquery(task.values(slug=slug)[:1]),
+        meaning,
+        nothing=nothing,
+        is_whoever=True,
+        names=agent_names,
+    )
 
 
 def flag(name: str, label: str, condition: Q, meaning: str, *, yes: str = "Yes", no: str = "No") -> Dimension:

@@ -38,14 +38,12 @@ def minutes(field: str) -> Any:
     return Cast(F(field), BigIntegerField()) * Value(60_000)
 
 
-def usage(prefix: str = "") -> tuple[Measure, ...]:
+def usage() -> tuple[Measure, ...]:
     """What runs reported that they used."""
     return (
-        Measure("input_tokens", "Input tokens", TOKENS, always(number(f"{prefix}input_tokens")), "As agents report."),
-        Measure(
-            "output_tokens", "Output tokens", TOKENS, always(number(f"{prefix}output_tokens")), "As agents report."
-        ),
-        Measure("cost", "Cost", MONEY, always(Scaled(F(f"{prefix}cost"), 1_000_000)), "As agents report."),
+        Measure("input_tokens", "Input tokens", TOKENS, always(number("input_tokens")), "As agents report."),
+        Measure("output_tokens", "Output tokens", TOKENS, always(number("output_tokens")), "As agents report."),
+        Measure("cost", "Cost", MONEY, always(Scaled(F("cost"), 1_000_000)), "As agents report."),
     )
 
 

@@ -27,6 +27,8 @@ class View(GenericAPIView):
     filter_backends: Sequence[Any] = ()
     #: Known query parameters; any other is refused, because an ignored filter shows the wrong rows.
     query_names: ClassVar[Sequence[str]] = ()
+    #: Whether even its POST only reads, so that credentials that may not write may use it.
+    changes_nothing: ClassVar[bool] = False
 
     @property
     def actor(self) -> User:
@@ -36,7 +38,8 @@ class View(GenericAPIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method not in SAFE_METHODS and reach_of(request.user).read_only:
+        writes = request.method not in SAFE_METHODS and not self.changes_nothing
+        if writes and reach_of(request.user).read_only:
             raise NotPermitted("This token may only read.", "Use one that may write.")
         for name in request.query_params:
             if name not in self.query_names:

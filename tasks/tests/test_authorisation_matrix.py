@@ -64,6 +64,17 @@ STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
 KEEPS = "401 404 404 403 200 403 403 200 200"
 SAVED = {"name": "Pace", "definition": {"version": 1, "facts": "episodes", "measures": [{"aggregate": "count"}]}}
 
+COUNTED_BY_WORDS = {
+    "version": 1,
+    "facts": "runs",
+    "measures": [{"aggregate": "count"}],
+    "by": ["project", "agent", "label"],
+    "time": {"on": "began"},
+}
+
+#: Routes whose POST changes nothing.
+ONLY_READ = ("report-run",)
+
 MATRIX = [
     ("api-schema", "get", "/schema", None, "200 200 200 200 200 200 200 200 200"),
     ("api-docs", "get", "/docs", None, "200 200 200 200 200 200 200 200 200"),
@@ -273,6 +284,11 @@ MATRIX = [
         ANY_CALLER,
     ),
     ("report-list", "get", "/reports", None, ANY_CALLER),
+    ("report-vocabulary", "get", "/reports/vocabulary", None, ANY_CALLER),
+    ("report-run", "post", "/reports/run", COUNTED_BY_WORDS, ANY_CALLER),
+    ("report-run", "post", "/reports/run?project=OPS", COUNTED_BY_WORDS, READS),
+    ("report-run", "post", "/reports/run?output=csv", COUNTED_BY_WORDS, ANY_CALLER),
+    ("report-run", "post", "/reports/run?project=OPS&output=xlsx", COUNTED_BY_WORDS, READS),
     ("report-detail", "get", "/reports/completed", None, ANY_CALLER),
     ("report-detail", "get", "/reports/completed?project=OPS", None, READS),
     ("report-detail", "get", "/reports/workload?project=OPS&output=csv", None, READS),
@@ -473,10 +489,11 @@ def test_token_that_only_reads_gets_what_its_owner_reads_and_writes_nothing(scen
     _, secret = create_token(actor=cast.ada.user, agent=cast.ada, name="reads", read_only=True)
     scene.clients["reads"] = APIClient(headers={"authorization": f"Bearer {secret}"})
     wrong = []
-    for _, method, path, body, expected in MATRIX:
-        status = int(expected.split()[ROLES.index("ada")]) if method == "get" else 403
+    for name, method, path, body, expected in MATRIX:
+        reads = method == "get" or name in ONLY_READ
+        status = int(expected.split()[ROLES.index("ada")]) if reads else 403
         got, content = _ask(scene, "reads", method, path, body)
-        if got != status or (method != "get" and b"This token may only read" not in content):
+        if got != status or (not reads and b"This token may only read" not in content):
             wrong.append(f"{method} {path} {body} with a token that only reads: {got}, not {status}")
     assert wrong == []
 

@@ -1,0 +1,42 @@
+"""Events: what happened, by kind."""
+
+from django.db.models import F, QuerySet
+
+from reports.scopes import Scope
+from reports.vocabulary import dimensions
+from reports.vocabulary.declaration import Dimension, Fact, Moment, filled
+from tasks.events.kinds import CATALOGUE
+from tasks.models import Event
+
+
+def _rows(scope: Scope) -> QuerySet:
+    # What two people write to each other is counted by nobody else.
+    return Event.objects.filter(project_id__in=scope.project_ids, recipient__isnull=True)
+
+
+EVENTS = Fact(
+    name="events",
+    label="Events",
+    meaning="Something that happened, as in the stream of events; old ones are removed.",
+    model=Event,
+    rows=_rows,
+    moments=(Moment("happened", "Happened", "at"),),
+    measures=(),
+    dimensions=(
+        dimensions.project(),
+        Dimension(
+            "kind", "Kind", F("kind"), "The kind of event.", choices={name: (name, name) for name in sorted(CATALOGUE)}
+        ),
+        Dimension(
+            "agent",
+            "Agent",
+            filled("agent_slug"),
+            "The agent of the run that it is about, by slug.",
+            nothing="No agent",
+            is_whoever=True,
+            names=dimensions.agent_names,
+        ),
+        Dimension("actor", "By", filled("actor_name"), "Who did it.", nothing="The engine"),
+        dimensions.label(),
+    ),
+)
