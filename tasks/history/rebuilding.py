@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from tasks.batches import batches
+from tasks.events import kinds
 from tasks.events.kinds import CATALOGUE
 from tasks.history.facts import like, usage_of
 from tasks.history.inferring import Remembered, complete
@@ -28,7 +29,7 @@ BATCH = 500
 KINDS: Final = sorted(
     name
     for name, kind in CATALOGUE.items()
-    if name in ("task.created", "task.deleted") or any(fact in kind.declared.data for fact in MOVING)
+    if kind in (kinds.TASK_CREATED, kinds.TASK_DELETED) or any(fact in kind.declared.data for fact in MOVING)
 )
 
 
