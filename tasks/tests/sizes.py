@@ -24,6 +24,9 @@ WALKS = _size(12, 1000)
 WALK_STEPS = _size(40, 80)
 #: Histories whose reports are counted again.
 FLOW_WALKS = _size(6, 500)
+#: Walks over the history of tasks, and steps of each.
+HISTORY_WALKS = _size(4, 200)
+HISTORY_STEPS = _size(120, 300)
 #: Examples that schemathesis makes up for each operation of the API.
 FUZZ_EXAMPLES = _size(3, 40)
 #: How often a server, a follower with effects and a sender of webhooks are killed.
