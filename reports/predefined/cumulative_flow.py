@@ -7,8 +7,6 @@ from itertools import accumulate
 from django.db.models import Case, CharField, F, QuerySet, Value, When
 
 from reports import charts
-from reports.engines import summarise
-from reports.measures import Count
 from reports.periods import Period
 from reports.predefined import episodes, intervals
 from reports.predefined.completions import notes_on_unknown
@@ -28,9 +26,6 @@ OPEN_BANDS = {
 }
 
 
-_NUMBER = {"n": Count()}
-
-
 def levels(at_start: int, begun: Sequence[int], ended: Sequence[int]) -> list[int]:
     """How many stand at the end of each bucket, from what stood before the first, and what began and ended in each."""
     return list(accumulate((more - less for more, less in zip(begun, ended, strict=True)), initial=at_start))[1:]
@@ -46,12 +41,12 @@ def _moves(scope: Scope, period: Period, field: str) -> dict[tuple[str, int], in
     """How many intervals have their time ``field`` in each bucket, by band."""
     rows = _intervals(scope).filter(episodes.within(field, period))
     rows = rows.annotate(position=BucketIndex(field, period.edges))
-    return {group: row["n"] for group, row in summarise(rows, by=["band", "position"], measures=_NUMBER).groups.items()}
+    return episodes.counts(rows, "band", "position")
 
 
 def _at_start(scope: Scope, period: Period) -> dict[str, int]:
     rows = _intervals(scope).filter(intervals.open_at(period.start))
-    return {band: row["n"] for (band,), row in summarise(rows, by=["band"], measures=_NUMBER).groups.items()}
+    return {band: n for (band,), n in episodes.counts(rows, "band").items()}
 
 
 def _cumulative_flow(scope: Scope, period: Period, now: datetime) -> Result:
@@ -63,11 +58,11 @@ def _cumulative_flow(scope: Scope, period: Period, now: datetime) -> Result:
     for band in OPEN_BANDS:
         series = ([moves.get((band, place), 0) for place in places] for moves in (begun, ended))
         columns[band] = levels(at_start.get(band, 0), *series)
-    for name, rows in (
+    for name, ended_there in (
         ("completed", episodes.completed(scope, period)),
         ("ended_otherwise", episodes.ended_otherwise(scope, period)),
     ):
-        counted = episodes.by_bucket(rows, "ended_at", period)
+        counted = episodes.by_bucket(ended_there, "ended_at", period)
         columns[name] = list(accumulate(episodes.at(counted, place).get("n", 0) for place in places))
     rows = [
         bucket_row(bucket, now) | {name: values[place] for name, values in columns.items()}

@@ -8,7 +8,7 @@ from django.db.models.functions import Least
 from reports import charts
 from reports.engines import summarise
 from reports.formats import DAY, HOUR, MINUTE
-from reports.measures import Count, Exact, Values
+from reports.measures import Exact, Values
 from reports.periods import Period
 from reports.predefined import episodes, notes
 from reports.predefined.completions import notes_on_unknown
@@ -35,7 +35,7 @@ LINES = (
 )
 
 
-def with_cycle(scope: Scope, period: Period) -> "QuerySet[Episode]":
+def with_cycle(scope: Scope, period: Period) -> QuerySet:
     """What was completed in the period with a known cycle time."""
     return episodes.completed(scope, period).filter(started_at__isnull=False)
 
@@ -109,10 +109,8 @@ def _histogram(scope: Scope, period: Period, now: datetime) -> Result:
     width = width_of(top)
     bins = min(int(top // width) + 1, BINS)
     # What lies above the bins is in one more, which is open.
-    counted = summarise(
-        done.annotate(bin=Least(F("cycle") / Value(width), Value(bins))), by=["bin"], measures={"n": Count()}
-    ).groups
-    numbers = [counted[place,]["n"] if (place,) in counted else 0 for place in range(bins + 1)]
+    counted = episodes.counts(done.annotate(bin=Least(F("cycle") / Value(width), Value(bins))), "bin")
+    numbers = [counted.get((place,), 0) for place in range(bins + 1)]
     if not numbers[-1]:
         numbers.pop()
     rows: list[Row] = []

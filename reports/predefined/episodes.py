@@ -6,12 +6,13 @@ reopened or deleted later leaves the period's figures as they are. Times that ar
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from reports.engines import summarise
-from reports.measures import Aggregate, Count, Summary, Values
+from reports.measures import Aggregate, Count, Group, Summary
 from reports.periods import Bucket, Period
 from reports.predefined import completions
 from reports.predefined.completions import all_of
@@ -88,14 +89,20 @@ def by_bucket(
     return summarise(rows, by=["position"], measures=measures or {"n": Count()})
 
 
-def at(summary: Summary, position: int) -> Values:
+def at(summary: Summary, position: int) -> dict[str, Any]:
     """The measures of the bucket at ``position``; of one without rows, empty."""
-    return summary.groups.get((position,), {})
+    return dict(summary.groups.get((position,), {}))
 
 
 def count(rows: QuerySet) -> int:
     """How many ``rows`` there are."""
-    return summarise(rows, measures={"n": Count()}).total["n"]
+    return int(summarise(rows, measures={"n": Count()}).total["n"] or 0)
+
+
+def counts(rows: QuerySet, *by: str) -> dict[Group, int]:
+    """How many ``rows`` there are, ``by`` columns."""
+    groups = summarise(rows, by=by, measures={"n": Count()}).groups
+    return {group: int(values["n"] or 0) for group, values in groups.items()}
 
 
 def buckets_so_far(period: Period, now: datetime) -> list[Bucket]:

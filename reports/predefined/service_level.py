@@ -40,9 +40,9 @@ def basis(scope: Scope, period: Period) -> "QuerySet[Episode]":
 
 def _service_level(scope: Scope, period: Period, now: datetime) -> Result:
     rests_on = summarise(basis(scope, period), measures={"n": Count(), "level": Percentile("cycle", LEVEL)}).total
-    n, level = rests_on["n"], rests_on["level"]
-    is_enough = n >= LEAST
-    within = Q(cycle__lte=math.floor(level)) if is_enough else Q(pk=None)
+    n, level = int(rests_on["n"] or 0), rests_on["level"]
+    is_enough = n >= LEAST and level is not None
+    within = Q(cycle__lte=math.floor(level or 0)) if is_enough else Q(pk=None)
     summary = episodes.by_bucket(
         with_cycle(scope, period),
         "ended_at",

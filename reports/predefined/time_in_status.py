@@ -1,5 +1,6 @@
 """Where the time of completed tasks went, and how much of it was work."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -7,7 +8,7 @@ from django.db.models import Sum as Together
 
 from reports import charts
 from reports.engines import summarise
-from reports.measures import Aggregate, Count, Sum, Values, without_facts
+from reports.measures import Aggregate, Count, Exact, Sum, without_facts
 from reports.periods import Period
 from reports.predefined import episodes, intervals
 from reports.predefined.completions import notes_on_unknown
@@ -119,8 +120,8 @@ def _flow_efficiency(scope: Scope, period: Period, now: datetime) -> Result:
     return Result(rows, total_row(period, now) | total, n=total["completed"], notes=remarks)
 
 
-def _efficiency(values: Values) -> Row:
-    row = in_units({"completed": 0, "worked_seconds": 0, "lead_seconds": 0} | values)
+def _efficiency(values: Mapping[str, Exact | None]) -> Row:
+    row = in_units({"completed": 0, "worked_seconds": 0, "lead_seconds": 0, **values})
     return row | {"efficiency": share_of(row["worked_seconds"], row["lead_seconds"])}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from reports.measures import Aggregate, Average, Count, Percentile, Values
+from reports.measures import Aggregate, Average, Count, Exact, Percentile
 from reports.report import Column, Row
 from reports.units import SECONDS, settled
 
@@ -29,7 +29,7 @@ def columns_of(column: str, label: str) -> Iterator[Column]:
         yield Column(f"{column}_{name}_seconds", f"{label}: {words}", SECONDS, n=count, needs=needs)
 
 
-def in_units(values: Values) -> Row:
+def in_units(values: Mapping[str, Exact | None]) -> Row:
     """Measured ``values`` as a row shows them: those named ``…_seconds`` in seconds, the others as they are."""
     return {name: settled(value, SECONDS) if name.endswith("seconds") else value for name, value in values.items()}
 

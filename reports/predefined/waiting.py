@@ -38,7 +38,7 @@ def _waiting(scope: Scope, period: Period, now: datetime) -> Result:
             {"reason": reason.value, **values, "share": share_of(values["waited_seconds"], total["waited_seconds"])}
         )
     elsewhere = summarise(_per_task(parts.filter(reason=WaitReason.ELSEWHERE)), measures={"n": Count()}).total["n"]
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     if elsewhere:
         stood = "task was" if elsewhere == 1 else "tasks were"
         remarks = (f"{elsewhere:,} {stood} elsewhere before an import; what for they waited there is in no row.",)

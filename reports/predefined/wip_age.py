@@ -16,14 +16,14 @@ from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Milliseconds
 from reports.units import SECONDS, settled
-from tasks.models import Episode, StatusInterval
+from tasks.models import Episode
 from tasks.transitions import Status
 
 #: How many tasks are shown one by one, the oldest first.
 SHOWN = 500
 
 
-def in_progress_at(scope: Scope, moment: datetime) -> "QuerySet[StatusInterval]":
+def in_progress_at(scope: Scope, moment: datetime) -> QuerySet:
     """Each task that was begun and had not ended at ``moment``: its interval then, with its ``age`` in milliseconds.
 
     A task that went back to the queue after a run is in progress: it was begun.
@@ -72,10 +72,11 @@ def _wip_age(scope: Scope, period: Period, now: datetime) -> Result:
         for row in oldest
     ]
     figures = in_units(ages) | in_units(done)
+    number = figures["age_count"]
     if upper is None:
         figures["above_p85"] = None
     remarks = [f"As of {moment.astimezone(period.zone):%Y-%m-%d %H:%M}."]
-    if ages["age_count"] > len(rows):
+    if number > len(rows):
         remarks.append(
             f"The oldest {len(rows):,} of {ages['age_count']:,} are shown one by one; the figures are of all."
         )
@@ -88,7 +89,7 @@ def _wip_age(scope: Scope, period: Period, now: datetime) -> Result:
         rows,
         whole,
         figures,
-        n=ages["age_count"],
+        n=number,
         notes=tuple(remarks),
         words={"status": {status.value: status.label for status in Status}, "place": PLACES},
     )
