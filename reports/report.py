@@ -53,6 +53,8 @@ class Report:
     definition: Definition | None = None
     formula: str = ""
     source: str = ""
+    behind: Mapping[str, tuple[Definition, str]] = field(default_factory=dict)
+    """By column, a definition and its column that count the same: what is behind the figures of a ``query``."""
     figures: tuple[Column, ...] = ()
 
 

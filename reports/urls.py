@@ -3,6 +3,7 @@
 from django.urls import path
 
 from reports import pages, saved_pages
+from reports.behind.page import behind_page
 from reports.builder.pages import edit_report, new_report
 
 urlpatterns = [
@@ -13,5 +14,6 @@ urlpatterns = [
     path("saved/<int:id>/edit/", edit_report, name="edit_saved_report"),
     path("saved/<int:id>/change/", saved_pages.change_saved_report, name="change_saved_report"),
     path("saved/<int:id>/delete/", saved_pages.delete_saved_report, name="delete_saved_report"),
+    path("behind/", behind_page, name="behind"),
     path("<slug:slug>/", pages.report_detail, name="report"),
 ]

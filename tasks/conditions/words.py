@@ -44,7 +44,7 @@ def _leaf(leaf: Leaf, field: Field) -> str:
 
 def missing(condition: Condition, fields: Fields, context: Context) -> list[str]:
     """A sentence for each name in ``condition`` that exists nowhere the reader sees: nothing can have it."""
-    sentences = []
+    sentences: list[str] = []
     for leaf in leaves(condition):
         field = fields[leaf.field]
         if field.known is None or leaf.operator == "is_set":

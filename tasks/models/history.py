@@ -34,7 +34,10 @@ class StatusInterval(models.Model):
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
-    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False)
+    # Never NULL; so declared that a join with tasks keeps the rows whose task is deleted.
+    task = models.ForeignKey(
+        Task, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False, null=True
+    )
     task_ref = models.CharField(max_length=24)
     episode = models.PositiveIntegerField(help_text="The number of the episode that it belongs to.")
     status = models.CharField(max_length=12, choices=Status)
@@ -111,7 +114,10 @@ class Episode(models.Model):
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
-    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False)
+    # Never NULL; so declared that a join with tasks keeps the rows whose task is deleted.
+    task = models.ForeignKey(
+        Task, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False, null=True
+    )
     task_ref = models.CharField(max_length=24)
     number = models.PositiveIntegerField()
     is_reopened = models.BooleanField(default=False, help_text="Whether the episode before it was completed.")
