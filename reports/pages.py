@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from reports.behind import href_of
 from reports.downloads import file_response
 from reports.exports import OUTPUTS, as_json
 from reports.parameters import BUCKETS, NAMES, Question, read_question
@@ -65,7 +66,7 @@ def report_detail(request: HttpRequest, slug: str) -> HttpResponse:
         return file_response(given, question.output)
     filters = context["filters"]
     context |= {
-        "shown": shown(given),
+        "shown": shown(given, href=href_of(given)),
         "outputs": [(output.upper(), urlencode(filters | {"output": output})) for output in OUTPUTS[::-1]],
     }
     if not context["shown"].has_figures:

@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
-from django.db.models.sql.datastructures import Join
 
 from reports.columns import Column
 from reports.definitions import Definition, columns
@@ -24,7 +23,6 @@ from reports.vocabulary import CONDITIONS, FACTS
 from reports.vocabulary.conditions import aliased
 from reports.vocabulary.declaration import Fact, aggregate_of
 from tasks.conditions import Context, compile
-from tasks.models import Task
 from tasks.zones import reader_zone
 
 Cells = dict[tuple, Row]
@@ -151,7 +149,6 @@ class Query:
         """Figures by bucket and words, over all facts, and how many facts there are."""
         rows = self.within(period)
         grouped = rows.annotate(**{f"g_{each.name}": each.expression for each in self.dimensions})
-        _keep_without_task(grouped)
         by = [f"g_{each.name}" for each in self.dimensions]
         if self.is_over_time:
             grouped = grouped.annotate(g_bucket=BucketIndex(self.moment.field, period.edges))
@@ -220,14 +217,6 @@ class Query:
             if dimension.is_many:
                 notes.append(f"{dimension.label}: each counts once for every one it has; the total counts it once.")
         return notes
-
-
-def _keep_without_task(rows: QuerySet) -> None:
-    """Join tasks so that facts stay which have outlived theirs: history does, although it always names one."""
-    joins = rows.query.alias_map
-    for alias, join in list(joins.items()):
-        if isinstance(join, Join) and join.table_name == Task._meta.db_table:
-            joins[alias] = join.promote()
 
 
 def _compared(cell: Row | None, earlier: Row | None, nothing: Row) -> Row:
