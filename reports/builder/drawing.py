@@ -7,7 +7,8 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from reports import charts
-from reports.charts import Pivot, Series, pivoted
+from reports.behind import href_of
+from reports.charts import Href, Pivot, Series, pivoted
 from reports.columns import Column
 from reports.definitions import Definition, Measured
 from reports.definitions.columns import PREVIOUS
@@ -39,6 +40,7 @@ class _Shape:
     columns: dict[str, Column]
     rows: list[Row]
     labels: list[str]
+    href: Href
 
     @property
     def main(self) -> list[Column]:
@@ -111,7 +113,7 @@ def _shape(given: Answer, definition: Definition) -> _Shape:
         y = BETWEEN.join(names if over_time else names[:-1])
         counts = {f"{name}_n": row.get(column.n) for name, column in columns.items() if column.n}
         rows.append(row | counts | {"_name": BETWEEN.join(names), "_x": x, "_y": y})
-    return _Shape(definition, over_time, columns, rows, labels)
+    return _Shape(definition, over_time, columns, rows, labels, href_of(given))
 
 
 def _fitting(shape: _Shape) -> Sequence[str]:
@@ -144,14 +146,19 @@ def _over_time(shape: _Shape, ident: str, one: Any, several: Any) -> Drawing | N
         pivot, note = _pivot(shape)
         chart = several(series=pivot.series, title=value.label, unit=value.unit)
         return Drawing(
-            value.label, chart.draw(pivot.rows, labels=pivot.labels, ident=ident), chart.legend(pivot.rows), note
+            value.label,
+            chart.draw(pivot.rows, labels=pivot.labels, ident=ident, href=pivot.href(shape.href)),
+            chart.legend(pivot.rows),
+            note,
         )
     series = shape.series()
     if len(series) == 1 and one is not None:
         chart = one(value=value.name, title=shape.title, unit=value.unit)
     else:
         chart = several(series=series, title=shape.title, unit=value.unit)
-    return Drawing(shape.title, chart.draw(shape.rows, labels=shape.labels, ident=ident), chart.legend(shape.rows))
+    return Drawing(
+        shape.title, chart.draw(shape.rows, labels=shape.labels, ident=ident, href=shape.href), chart.legend(shape.rows)
+    )
 
 
 def _columns(shape: _Shape, ident: str) -> Drawing | None:
@@ -177,7 +184,9 @@ def _strips(shape: _Shape, ident: str) -> Drawing | None:
         count=str(column.n), median=column.name, upper=known["p85"].column, top=known["p95"].column, title=title,
         unit=column.unit, facts=shape.definition.facts,
     )  # fmt: skip
-    return Drawing(title, chart.draw(shape.rows, labels=shape.labels, ident=ident), chart.legend(shape.rows))
+    return Drawing(
+        title, chart.draw(shape.rows, labels=shape.labels, ident=ident, href=shape.href), chart.legend(shape.rows)
+    )
 
 
 def _bars(shape: _Shape, ident: str) -> Drawing | None:
@@ -185,7 +194,9 @@ def _bars(shape: _Shape, ident: str) -> Drawing | None:
         return None
     value = shape.main[0]
     chart = charts.Bars(label="_name", value=value.name, title=value.label, unit=value.unit, of=shape.definition.by[0])
-    return Drawing(value.label, chart.draw(shape.rows, labels=(), ident=ident), chart.legend(shape.rows))
+    return Drawing(
+        value.label, chart.draw(shape.rows, labels=(), ident=ident, href=shape.href), chart.legend(shape.rows)
+    )
 
 
 def _heat_map(shape: _Shape, ident: str) -> Drawing | None:
@@ -193,7 +204,9 @@ def _heat_map(shape: _Shape, ident: str) -> Drawing | None:
         return None
     value = shape.main[0]
     chart = charts.HeatMap(x="_x", y="_y", value=value.name, title=value.label, unit=value.unit)
-    return Drawing(value.label, chart.draw(shape.rows, labels=(), ident=ident), chart.legend(shape.rows))
+    return Drawing(
+        value.label, chart.draw(shape.rows, labels=(), ident=ident, href=shape.href), chart.legend(shape.rows)
+    )
 
 
 MAKERS: dict[str, Callable[[_Shape, str], Drawing | None]] = {

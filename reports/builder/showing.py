@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
+from reports.behind import href_of
 from reports.builder.drawing import drawing_of
 from reports.definitions.columns import CHANGE
 from reports.presentation import Panel
@@ -27,7 +28,7 @@ def shown_of(given: Answer, *, ident: str = "report") -> Shown:
     """``given``, the answer to a definition, as texts, a chart and a table."""
     drawing = drawing_of(given, ident=ident)
     summary = _summary(given)
-    table = table_of(given, title=summary) if naming(given.columns) else None
+    table = table_of(given, title=summary, href=href_of(given)) if naming(given.columns) else None
     if drawing is not None:
         panel = Panel(ident, drawing.title, drawing.svg, drawing.legend, table)
     else:
@@ -51,7 +52,10 @@ def _headline(given: Answer) -> list[tuple[str, Cell]]:
     """Each chosen figure over all, and by how much it has changed if periods are compared."""
     names = [name for column in _measured(given) for name in (column, f"{column}{CHANGE}")]
     columns = {column.name: column for column in given.columns}
-    return [(columns[name].label, cell_of(given.total, columns[name], given)) for name in names if name in columns]
+    href = href_of(given)
+    return [
+        (columns[name].label, cell_of(given.total, columns[name], given, href)) for name in names if name in columns
+    ]
 
 
 def _period(given: Answer) -> str:
