@@ -15,7 +15,9 @@ from reports.vocabulary.declaration import Dimension, Fact, Measure, Moment
 from tasks.models import Task
 
 #: Of dimensions with few values, those that a page has no room for.
-_LEFT_OUT = frozenset({"priority", "credit", "urgency", "kind_of_agent"})
+_LEFT_OUT = frozenset({"agent_kind", "priority", "credit", "urgency"})
+#: How many durations a page has beside what was asked for.
+_MOST_DURATIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +115,6 @@ def sight_of(definition: Definition, *, whole: bool) -> Sight:
     if not whole:
         few = [each for each in single if each.choices and True not in each.choices and each.name not in _LEFT_OUT]
         single = [each for each in single if each.name in ("agent", *definition.by) or each in few]
-        measures = [each for each in measures if each.name in asked or each.unit == SECONDS]
+        durations = [each for each in measures if each.unit == SECONDS and each.name not in asked][:_MOST_DURATIONS]
+        measures = [each for each in measures if each.name in asked or each in durations]
     return Sight(fact, tuple(single), _different(fact.moments), tuple(measures))
