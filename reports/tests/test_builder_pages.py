@@ -223,7 +223,7 @@ def test_downloads_are_files_of_the_figures(hugo, save):
     assert hugo.get(f"{page}?output=json").json()["rows"][0]["agent"] == "atlas"
     assert b"atlas" in hugo.get(f"{page}?output=csv").content
     book = load_workbook(io.BytesIO(hugo.get(f"{page}?output=xlsx").content))
-    assert book.worksheets[0]["A2"].value == "atlas"
+    assert book.worksheets[0]["A2"].value == "Atlas"
     assert hugo.get(f"{page}?output=pdf").status_code == 400
     assert hugo.get(f"{page}?outptu=csv").status_code == 400
 
