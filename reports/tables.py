@@ -169,7 +169,8 @@ def task_link(row: Row) -> str | None:
 def cell_of(row: Row, column: Column, given: Answer, href: Href | None = None) -> Cell:
     """The figure in ``column`` of ``row``."""
     value = row.get(column.name)
-    thin = f"from {row.get(column.n or '') or 0:,}, needs {column.needs}" if column.is_thin(row) else ""
+    is_thin = column.needs > 1 and column.is_thin(row)
+    thin = f"from {row.get(column.n or '') or 0:,}, needs {column.needs}" if is_thin else ""
     return Cell(said(value, column, given), thin, href(row, column.name) if href and value else None)
 
 

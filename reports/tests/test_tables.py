@@ -45,6 +45,11 @@ def test_figure_from_too_few_is_marked_with_how_many():
     assert not table_of(over_time([week(7, 3, 7, 60.0)]), title="T").is_thin
 
 
+def test_sum_of_nothing_is_not_marked():
+    columns = (Column("n", "N", "tasks", "n"), Column("sum", "Sum", "seconds", n="n"))
+    assert not table_of(answered(columns, [{"n": 0, "sum": 0}], {"n": 0, "sum": 0}), title="T").is_thin
+
+
 @pytest.mark.parametrize("empty", [1, FOLDED_FROM - 1, FOLDED_FROM, 12])
 def test_runs_of_empty_rows_are_folded(empty):
     rows = [week(0, 1), *[week(n, 0) for n in range(1, empty + 1)], week(empty + 1, 1)]
