@@ -2,24 +2,17 @@
 
 import csv
 import io
-import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from reports.columns import Column
 from reports.report import Answer, Report, Row
+from taskproject.sheets import BOM, safe_cell
+from taskproject.sheets import CONTENT_TYPES as FILES
 
 OUTPUTS = ("json", "csv", "xlsx")
-CONTENT_TYPES = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-# What a spreadsheet takes as the start of a formula (OWASP, *CSV Injection*), and what XML cannot contain.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-BYTE_ORDER_MARK = "\ufeff"
-NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+CONTENT_TYPES = {"json": "application/json", **FILES}
 
 
 def plain(value: Any) -> Any:
@@ -125,14 +118,6 @@ def as_json(given: Answer) -> dict[str, Any]:
     }
 
 
-def safe_cell(value: Any) -> Any:
-    """``value`` for a cell: a text that would start a formula gets a leading '; numbers and None are unchanged."""
-    if not isinstance(value, str):
-        return value
-    text = NOT_IN_XML.sub("", value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
 def lines(given: Answer) -> list[Row]:
     """The rows of a file: those of the answer, or its total where nothing is grouped."""
     is_grouped = any(column.role in ("time", "dimension") for column in given.columns)
@@ -145,7 +130,7 @@ def as_csv(given: Answer) -> str:
     It begins with a byte order mark: without one, spreadsheets take UTF-8 for something else.
     """
     out = io.StringIO()
-    out.write(BYTE_ORDER_MARK)
+    out.write(BOM)
     writer = csv.writer(out)
     names = [column.name for column in given.columns]
     writer.writerow(names)

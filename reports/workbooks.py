@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from reports.columns import Column
-from reports.exports import as_json, lines, safe_cell
+from reports.exports import as_json, lines
 from reports.report import Answer
+from taskproject.sheets import safe_cell
 
 UNITS = {"seconds": "h:mm:ss", "time": "UTC", "percent": "%"}
 FORMATS = {"money": "#,##0.00####", "percent": "0.00", "ratio": "0.00"}

@@ -9,12 +9,13 @@ import pytest
 from django.http import QueryDict
 from openpyxl import load_workbook
 
-from reports.exports import BYTE_ORDER_MARK, as_csv, as_json, safe_cell
+from reports.exports import as_csv, as_json
 from reports.parameters import read_question
 from reports.predefined import REPORTS
 from reports.running import answer
 from reports.tests.conftest import utc
 from reports.workbooks import as_xlsx
+from taskproject.sheets import BOM, safe_cell
 from tasks.models import Agent
 
 JANUARY = "project=OPS&from=2026-01-05&to=2026-01-19&tz=UTC"
@@ -43,7 +44,7 @@ def test_safe_cell_leaves_numbers_and_plain_texts(value):
 
 def test_export_csv_has_names_plain_numbers_and_a_line_per_row(given, do_task):
     do_task("2026-01-05 08:00", "2026-01-05 09:00", "2026-01-05 10:30")
-    rows = list(csv.DictReader(io.StringIO(as_csv(given("time_to_complete")).removeprefix(BYTE_ORDER_MARK))))
+    rows = list(csv.DictReader(io.StringIO(as_csv(given("time_to_complete")).removeprefix(BOM))))
     assert [row["bucket"] for row in rows] == ["2026-01-05", "2026-01-12"]
     assert (rows[0]["lead_median_seconds"], rows[0]["cycle_count"], rows[1]["lead_median_seconds"]) == (
         "9000.0",
@@ -57,7 +58,7 @@ def test_export_csv_has_names_plain_numbers_and_a_line_per_row(given, do_task):
 def test_export_of_hostile_agent_names_holds_no_formula(given, cast, name):
     Agent.objects.filter(pk=cast.atlas.pk).update(name=name)
     answered = given("workload")
-    rows = {row["agent"]: row for row in csv.DictReader(io.StringIO(as_csv(answered).removeprefix(BYTE_ORDER_MARK)))}
+    rows = {row["agent"]: row for row in csv.DictReader(io.StringIO(as_csv(answered).removeprefix(BOM)))}
     assert rows["atlas"]["name"] == f"'{name}"
     sheet = load_workbook(io.BytesIO(as_xlsx(answered)))["Report"]
     cells = [cell for row in sheet.iter_rows() for cell in row]

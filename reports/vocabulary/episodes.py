@@ -21,7 +21,7 @@ def _rows(scope: Scope):  # type: ignore[no-untyped-def]
 EPISODES = Fact(
     name="episodes",
     label="Episodes of tasks",
-    meaning="The way of a task from its entry (created, imported, reopened) to its end; a reopened task begins another.",
+    meaning="The way of a task from entry (created, imported, reopened) to end; a reopened task begins another.",
     model=Episode,
     rows=_rows,
     moments=(
