@@ -40,27 +40,28 @@ def read_asked(query: QueryDict, *, user: Any, zone: ZoneInfo) -> Asked:
     for name in query:
         if len(query.getlist(name)) > 1:
             raise Invalid({name: "Give it once."})
-        if sentence := unstorable(query[name]):
+        if sentence := unstorable(str(query[name])):
             raise Invalid({name: sentence})
     for name in NEEDED:
         if not query.get(name):
             raise Invalid({name: "Must be given; follow a figure of a report."})
-    definition = read(_json("definition", query["definition"]))
+    given = {name: str(query[name]) for name in query}
+    definition = read(_json("definition", given["definition"]))
     reads_in = zone if definition.tz == READER else zone_at("tz", definition.tz)
     definition = replace(definition, tz=reads_in.key)
-    column = query["column"]
+    column = given["column"]
     if measured_in(definition, column) is None or column.endswith(columns.PREVIOUS):
         known = [each.name for each in columns.of(definition) if each.role in ("measure", "n")]
         raise Invalid({"column": unknown_name(column, known, what="column")})
-    start, end = (instant_at(name, query[name], reads_in) for name in ("from", "to"))
+    start, end = (instant_at(name, given[name], reads_in) for name in ("from", "to"))
     if start >= end:
         raise Invalid({"to": "It must be after `from`."})
-    cell = Cell(column, start, end, _words(definition, query.get("words", "")))
-    output = query.get("output", "")
+    cell = Cell(column, start, end, _words(definition, given.get("words", "")))
+    output = given.get("output", "")
     if output and output not in CONTENT_TYPES:
         raise Invalid({"output": unknown_choice(output, list(CONTENT_TYPES), what="output")})
-    scope = scope_of(user, query.get("project") or None)
-    return Asked(definition, cell, scope, reads_in, output, query.get("cursor", ""))
+    scope = scope_of(user, given.get("project") or None)
+    return Asked(definition, cell, scope, reads_in, output, given.get("cursor", ""))
 
 
 def _json(name: str, text: str) -> Any:

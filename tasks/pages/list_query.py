@@ -1,10 +1,11 @@
 """What the list is asked for: a condition, an order and a place, read from its address and written to others."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 
 from taskproject.errors import Invalid, unknown_choice
@@ -13,7 +14,7 @@ from tasks.conditions import All, Condition, Context, Field, Kind, Leaf, both, p
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, query_of, read_query, read_zone
 from tasks.conditions.words import words_of
-from tasks.querysets import TaskQuerySet
+from tasks.models import Task
 from tasks.zones import zone_of
 
 #: Public names of the orders, as in the API where it has them, with their columns; none is ever NULL.
@@ -76,7 +77,7 @@ class ListQuery:
         """The parameters of this list, or of the same with another condition."""
         return query_of(self.condition if condition is None else condition, TASK_PARAMETERS) | self.kept
 
-    def url(self, condition: Condition | None = None, **changes: str) -> str:
+    def url(self, condition: Condition | None = None, /, **changes: str) -> str:
         """Its first page, with another condition or other parameters."""
         values = {name: value for name, value in {**self.parameters(condition), **changes}.items() if value}
         return f"?{urlencode(values)}" if values else "?"
@@ -94,7 +95,7 @@ class ListQuery:
         """The parameters that the search form keeps."""
         return {name: value for name, value in self.parameters().items() if name != "q"}
 
-    def place(self, queryset: TaskQuerySet) -> Place | None:
+    def place(self, queryset: QuerySet[Task]) -> Place | None:
         """Where the page begins. Raises ``Invalid``."""
         if not self.cursor:
             return None
@@ -104,7 +105,7 @@ class ListQuery:
             raise Invalid({"cursor": "It is not one of ours; go back to the first page."}) from None
 
 
-def _is_search(part: Condition) -> bool:
+def _is_search(part: Condition) -> TypeGuard[Leaf]:
     return isinstance(part, Leaf) and part.field == "text"
 
 

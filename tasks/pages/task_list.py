@@ -139,7 +139,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
         "first_url": query.url() if page.previous else "",
         "adding": adding,
         "add_urls": [
-            (each.label, query.url(**{ADD: each.name})) for each in TASK_FIELDS.values() if each.name != "text"
+            (each.label, query.url(None, **{ADD: each.name})) for each in TASK_FIELDS.values() if each.name != "text"
         ],
         "outputs": [(kind.upper(), query.url(output=kind)) for kind in ("csv", "xlsx")],
         "notices": missing(query.condition, TASK_FIELDS, context),
