@@ -21,7 +21,7 @@ from tasks.matching.working_hours import parse, working_times, zone_named
 from tasks.models import Agent, Availability, Event, Membership, Project, Role
 
 ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
-_OF_AGENTS = (kinds.AGENT_EDITED, kinds.AGENT_AVAILABILITY_CHANGED)
+_OF_AGENTS = (kinds.AGENT_EDITED, kinds.AGENT_AVAILABILITY_CHANGED, kinds.MEMBER_REMOVED)
 _OF_MEMBERS = (
     kinds.MEMBER_ADDED,
     kinds.MEMBER_JOINED,
@@ -185,9 +185,9 @@ def _abilities(agents: Mapping[int, Agent], start: datetime) -> dict[int, Steps[
     """For each of ``agents``: what it could do from ``start`` on, told backwards from now."""
     known = {pk: Ability(*(getattr(agent, name) for name in Ability._fields)) for pk, agent in agents.items()}
     steps: dict[int, list[tuple[datetime, Ability]]] = {pk: [] for pk in agents}
-    for agent, at, data in _edits(agents, start):
+    for agent, at, kind, data in _edits(agents, start):
         steps[agent].append((at, known[agent]))
-        known[agent] = known[agent]._replace(**_before(data))
+        known[agent] = known[agent]._replace(**_before(kind, data))
     for later in steps.values():
         later.reverse()
         # The clocks of several servers differ.
@@ -195,17 +195,19 @@ def _abilities(agents: Mapping[int, Agent], start: datetime) -> dict[int, Steps[
     return {pk: [(ALWAYS, known[pk]), *steps[pk]] for pk in agents}
 
 
-def _edits(agents: Iterable[int], start: datetime) -> Iterator[tuple[int, datetime, Mapping[str, Any]]]:
+def _edits(agents: Iterable[int], start: datetime) -> Iterator[tuple[int, datetime, str, Mapping[str, Any]]]:
     """What changed of ``agents`` since ``start``, latest first; a change in each project that an agent is in."""
     # An agent belongs to many projects: what it could do is not theirs, and shows nothing of them.
     ids = list(Project.objects.values_list("pk", flat=True))
     edits = Event.objects.filter(project_id__in=ids, kind__in=_OF_AGENTS, at__gte=start, agent_id__in=list(agents))
-    yield from edits.order_by("-id").values_list("agent_id", "at", "data").iterator(chunk_size=1000)
+    yield from edits.order_by("-id").values_list("agent_id", "at", "kind", "data").iterator(chunk_size=1000)
 
 
-def _before(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The abilities that a change ended."""
-    if "availability" in data:
+def _before(kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The abilities that a change ended, or that an agent had when it left a project."""
+    if kind == kinds.MEMBER_REMOVED:
+        return {name: data[name] for name in Ability._fields if name in data}
+    if kind == kinds.AGENT_AVAILABILITY_CHANGED:
         was_paused = data["availability"] == Availability.AVAILABLE
         return {"availability": Availability.PAUSED if was_paused else Availability.AVAILABLE}
     return {name: data[f"{name}_before"] for name in Ability._fields if f"{name}_before" in data}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Value
 
 from reports import charts
 from reports.engines import summarise
@@ -28,6 +28,8 @@ from reports.sql import Scaled
 from tasks.models import Assignment, AssignmentDecision, AssignmentEnd, AssignmentSource
 
 SCALE: Final = 1_000_000
+#: Added to margins, which may be negative, while the database counts with whole numbers.
+SHIFT: Final = 1_000_000
 ADDED: Final = ("offers", "lapsed", "declined", "by_hand", "pulled")
 _MEASURES: Final[dict[str, Aggregate]] = {
     "offers": Counted(),
@@ -41,7 +43,7 @@ def _decisions(scope: Scope, period: Period) -> "QuerySet[AssignmentDecision]":
     """Each offer of the period."""
     made = AssignmentDecision.objects.order_by().filter(at__gte=period.start, at__lt=period.end)
     return scope.of_task(made.filter(score__isnull=False)).annotate(
-        lead=Scaled(F("margin"), SCALE), points=Scaled(F("score"), SCALE)
+        lead=Scaled(F("margin") + Value(float(SHIFT)), SCALE), points=Scaled(F("score"), SCALE)
     )
 
 
@@ -81,9 +83,11 @@ def _assignment(scope: Scope, period: Period, now: datetime) -> Result:
 def _scores(values: Values | None) -> Row:
     if values is None:
         return {"margin_n": 0, "margin_p50": None, "score_p50": None}
-    medians = {name: values[name] for name in ("margin_p50", "score_p50")}
-    return {"margin_n": values["margin_n"]} | {
-        name: None if value is None else round(float(value) / SCALE, 4) for name, value in medians.items()
+    margin, score = values["margin_p50"], values["score_p50"]
+    return {
+        "margin_n": values["margin_n"],
+        "margin_p50": None if margin is None else round(float(margin / SCALE - SHIFT), 4),
+        "score_p50": None if score is None else round(float(score / SCALE), 4),
     }
 
 

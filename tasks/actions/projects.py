@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from tasks import clock
+from tasks.actions.agents import FIELDS_OF_ABILITY
 from tasks.actions.assignments import take_off
 from tasks.actions.funnel import end_records_of_nobody, in_transaction, lock_runs, lock_tasks
 from tasks.errors import Invalid, NotPermitted
@@ -226,7 +227,10 @@ def take_out(actor: "User | None", project: Project, membership: Membership) -> 
     membership.delete()
     now = clock.now()
     _end_invitations_by(user, project, now)
-    record(event(kinds.MEMBER_REMOVED, at=now, actor=actor, project=project, agent=agent, member=name_of(user)))
+    about = {} if agent is None else {name: getattr(agent, name) for name in FIELDS_OF_ABILITY}
+    record(
+        event(kinds.MEMBER_REMOVED, at=now, actor=actor, project=project, agent=agent, member=name_of(user), **about)
+    )
 
 
 def _end_invitations_by(user: "User", project: Project, now: datetime) -> None:

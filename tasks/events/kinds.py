@@ -669,7 +669,15 @@ MEMBER_RESUMED = _kind(
 MEMBER_REMOVED = _kind(
     "member.removed",
     "Somebody is no longer a member of a project.",
-    data={"member": _MEMBER},
+    # While an agent is in no project, nothing is recorded of what changes.
+    data={
+        "member": _MEMBER,
+        "enabled": Datum(FLAG, "Of an agent: whether it was enabled.", optional=True),
+        "availability": Datum(TEXT, "Of an agent: `available` or `paused`.", optional=True),
+        "max_concurrent": Datum(NUMBER, "Of an agent: its capacity.", optional=True),
+        "working_hours": Datum(TEXT, "Of an agent: its working hours.", optional=True),
+        "time_zone": Datum(TEXT, "Of an agent: the zone of its working hours.", optional=True),
+    },
     says=Said("removed {member} from the project", "person_add"),
     wakes_matching=True,
 )

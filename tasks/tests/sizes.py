@@ -27,6 +27,8 @@ FLOW_WALKS = _size(6, 500)
 #: Walks over the history of tasks, and steps of each.
 HISTORY_WALKS = _size(4, 200)
 HISTORY_STEPS = _size(120, 300)
+#: Histories of agents whose reports are counted again.
+PEOPLE_WALKS = _size(3, 300)
 #: Examples that schemathesis makes up for each operation of the API.
 FUZZ_EXAMPLES = _size(3, 40)
 #: How often a server, a follower with effects and a sender of webhooks are killed.

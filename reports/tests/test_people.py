@@ -1,0 +1,255 @@
+"""Every figure about agents against a recount in plain Python, and periods that stay as they were."""
+
+from datetime import timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reports.periods import BucketSize, Period
+from reports.predefined import REPORTS
+from reports.scopes import Scope
+from reports.statistics import gini, wilson
+from reports.tests.people_recount import Recount, grouped, mean, percent, percentile, row_of
+from reports.tests.people_walk import START, PeopleWalk, steps_of
+from tasks.actions.tasks import delete_task
+from tasks.models import Agent, Task
+from tasks.tests.sizes import PEOPLE_WALKS
+
+pytestmark = pytest.mark.django_db
+
+#: Columns and figures that are as of now.
+OF_NOW = {"active_runs", "open_assignments"}
+PROMISED = (
+    "workload", "utilisation", "due_performance", "reliability", "failures", "quality", "cost", "cost_by_version",
+    "cost_by_project",
+)  # fmt: skip
+WALKS = pytest.mark.parametrize("seed", range(PEOPLE_WALKS))
+
+
+def asked(walk: PeopleWalk, slug: str, minutes: tuple[int, int], keys: set[str]) -> Any:
+    start = START + timedelta(minutes=minutes[0])
+    period = Period(start, start + timedelta(minutes=minutes[1]), BucketSize.DAY, ZoneInfo("UTC"))
+    scope = Scope(tuple(project.pk for project in (walk.cast.ops, walk.cast.other) if project.key in keys))
+    query = REPORTS[slug].query
+    assert query is not None
+    return query(scope, period, walk.now)
+
+
+def rows_of(result: Any, *by: str) -> dict[Any, dict[str, Any]]:
+    """The rows by agent, or by the name of a row of nobody's, and ``by``."""
+    rows = {(row["agent"] or row["name"], *(row[name] for name in by)): row for row in result.rows}
+    assert len(rows) == len(result.rows)
+    return rows
+
+
+def only(row: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in expected}
+
+
+def check_workload(result: Any, count: Recount) -> None:
+    done, active, ended = count.completions(), count.active(), count.ended()
+    rows = rows_of(result)
+    expected = grouped(done, row_of).keys() | grouped(active, lambda run: run.agent).keys()
+    assert {key for (key,) in rows} >= expected
+    for (key,), row in [*rows.items(), (("All",), result.total)]:
+        mine = [each for each in done if key in ("All", row_of(each))]
+        ran = [run for run in active if key in ("All", run.agent)]
+        assert only(row, facts := {
+            "completed": len(mine),
+            "imported": sum(each.imported for each in mine),
+            "share": percent(len(mine), len(done)),
+            "runs": len(ran),
+            "worked_seconds": sum(map(count.worked, ran)),
+            "failed_runs": sum(run.outcome == "failed" and run in ran for run in ended),
+            "expired_runs": sum(run.outcome == "expired" and run in ran for run in ended),
+        }) == facts, key  # fmt: skip
+    for kind in ("llm", "human"):
+        could = [agent for agent in Agent.objects.filter(kind=kind) if any(count.spans(agent.slug))]
+        could = [agent.slug for agent in could if agent.slug not in ("ada", "mona")]
+        spread = gini(sum(row_of(each) == slug for each in done) for slug in could)
+        assert result.figures[f"gini_{kind}_n"] == len(could)
+        assert result.figures[f"gini_{kind}"] == (None if spread is None else round(spread, 4))
+
+
+def check_utilisation(result: Any, count: Recount) -> None:
+    active = count.active()
+    sums = dict.fromkeys(("within", "could", "capacity", "all"), 0.0)
+    for (key,), row in rows_of(result).items():
+        ran = [run for run in active if run.agent == key]
+        within = sum(map(count.worked_within, ran))
+        could, capacity = count.could_seconds(key), count.capacity_seconds(key)
+        assert only(row, facts := {
+            "runs": len(ran),
+            "worked_seconds": within,
+            "could_seconds": could,
+            "capacity_seconds": capacity,
+            "utilisation": percent(within, capacity),
+            "outside_seconds": sum(map(count.worked, ran)) - within,
+        }) == facts, key  # fmt: skip
+        sums = {"within": sums["within"] + within, "capacity": sums["capacity"] + capacity} | {"could": 0, "all": 0}
+    assert {run.agent for run in active} <= {key for (key,) in rows_of(result)}
+    assert result.total["utilisation"] == percent(sums["within"], sums["capacity"])
+
+
+def check_due_performance(result: Any, count: Recount) -> None:
+    done = count.completions()
+    due = [each for each in done if each.due is not None]
+    late = [(each.completed - each.due).total_seconds() for each in due if each.completed > each.due]
+    assert only(result.total, facts := {
+        "completed": len(done),
+        "with_due_date": len(due),
+        "on_time": len(due) - len(late),
+        "late": len(late),
+        "on_time_share": percent(len(due) - len(late), len(due)),
+        "late_p50_seconds": percentile(late, 0.5),
+        "late_p85_seconds": None if not late else pytest.approx(percentile(late, 0.85), abs=0.001),
+        "late_max_seconds": max(late, default=None),
+    }) == facts  # fmt: skip
+    for name in ("completed", "with_due_date", "on_time", "late"):
+        assert sum(row[name] for row in result.rows) == result.total[name]
+
+
+def check_reliability(result: Any, count: Recount) -> None:
+    ended = count.ended()
+    stalled = [
+        (agent, version) for agent, key, at, version in count.ledger.stalls if key in count.keys and count.within(at)
+    ]
+    rows = rows_of(result, "version")
+    by_agent = grouped(ended, lambda run: (run.agent, run.version or None))
+    assert rows.keys() == by_agent.keys() | {(agent, version or None) for agent, version in stalled}
+    for key, row in [*rows.items(), (("All",), result.total)]:
+        ran = ended if key == ("All",) else by_agent[key]
+        outcomes = [run.outcome for run in ran]
+        good, bad = outcomes.count("completed"), outcomes.count("failed") + outcomes.count("expired")
+        bounds = wilson(good, good + bad)
+        assert only(row, facts := {
+            "runs": len(ran),
+            "completed": good,
+            "failed": outcomes.count("failed"),
+            "expired": outcomes.count("expired"),
+            "otherwise": len(ran) - good - bad,
+            "tried": good + bad,
+            "share": percent(good, good + bad),
+            "low": bounds and round(100 * bounds.low, 2),
+            "high": bounds and round(100 * bounds.high, 2),
+            "stalls": sum(key in (("All",), (agent, version or None)) for agent, version in stalled),
+        }) == facts, key  # fmt: skip
+
+
+def check_failures(result: Any, count: Recount) -> None:
+    failed = [run for run in count.ended() if run.outcome == "failed"]
+    codes = grouped(failed, lambda run: run.code)
+    assert {row["code"]: (row["runs"], row["tasks"], row["agents"]) for row in result.rows} == {
+        code: (len(ran), len({run.task for run in ran}), len({run.agent for run in ran})) for code, ran in codes.items()
+    }
+    assert (result.total["runs"], result.total["tasks"]) == (len(failed), len({run.task for run in failed}))
+
+
+def check_quality(result: Any, count: Recount) -> None:
+    done = count.completions(imported=False)
+    back = [each for key, at, each in count.ledger.reopened if key in count.keys and count.within(at)]
+
+    def place(each: Any) -> tuple[str, str | None]:
+        return row_of(each), each.version or None
+
+    rows = rows_of(result, "version")
+    assert rows.keys() == {*map(place, done), *map(place, back)}
+    for key, row in [*rows.items(), (("All",), result.total)]:
+        mine = [each for each in done if key in (("All",), place(each))]
+        first = sum(not each.failed and not each.changes for each in mine)
+        assert only(row, facts := {
+            "completed": len(mine),
+            "first_try": first,
+            "share": percent(first, len(mine)),
+            "changes_requested": sum(each.changes for each in mine),
+            "reopened": sum(key in (("All",), place(each)) for each in back),
+        }) == facts, key  # fmt: skip
+
+
+def check_cost(result: Any, count: Recount) -> None:
+    _check_cost(result, count, rows_of(result), lambda run: (run.agent,), lambda each: (row_of(each),))
+
+
+def check_cost_by_version(result: Any, count: Recount) -> None:
+    _check_cost(
+        result, count, rows_of(result, "version"),
+        lambda run: (run.agent, run.version or None), lambda each: (row_of(each), each.version or None),
+    )  # fmt: skip
+
+
+def _check_cost(result: Any, count: Recount, rows: Any, of_run: Any, of_pass: Any) -> None:
+    ended, done = count.ended(), count.completions(imported=False)
+    assert rows.keys() == {*map(of_run, ended), *map(of_pass, done)}
+    for key, row in [*rows.items(), (("All",), result.total)]:
+        ran = [run for run in ended if key in (("All",), of_run(run))]
+        mine = [each for each in done if key in (("All",), of_pass(each))]
+        tokens = sum(each.tokens for each in mine)
+        assert only(row, facts := {
+            "runs": len(ran),
+            "input_tokens": sum(run.tokens[0] for run in ran),
+            "output_tokens": sum(run.tokens[1] for run in ran),
+            "cost": sum(run.cost for run in ran),
+            "accepted": len(mine),
+            "accepted_cost": sum(each.cost for each in mine),
+            "cost_per_accepted": mean([each.cost for each in mine]),
+            "tokens_per_accepted": pytest.approx(tokens / len(mine), abs=0.006) if mine else None,
+        }) == facts, key  # fmt: skip
+
+
+CHECKS = {
+    "workload": check_workload,
+    "utilisation": check_utilisation,
+    "due_performance": check_due_performance,
+    "reliability": check_reliability,
+    "failures": check_failures,
+    "quality": check_quality,
+    "cost": check_cost,
+    "cost_by_version": check_cost_by_version,
+}
+
+
+def walked(cast: Any, monkeypatch: Any, chance: Random, many: int) -> PeopleWalk:
+    walk = PeopleWalk(cast, monkeypatch)
+    walk.take(steps_of(chance, many))
+    return walk
+
+
+def periods_of(walk: PeopleWalk, chance: Random) -> list[tuple[int, int]]:
+    """The whole walk and beyond, and a part of it: the start in minutes, and how many."""
+    whole = int((walk.now - START).total_seconds() // 60)
+    start = chance.randrange(max(1, whole // 2))
+    return [(-60, whole + 120), (start, chance.randrange(1, whole - start + 1))]
+
+
+@WALKS
+def test_figures_about_agents_are_those_of_a_recount(cast, monkeypatch, seed):
+    chance = Random(seed)
+    walk = walked(cast, monkeypatch, chance, 90)
+    for minutes in periods_of(walk, chance):
+        for keys in ({"OPS"}, {"OPS", "OTHER"}):
+            start = START + timedelta(minutes=minutes[0])
+            count = Recount(walk.ledger, keys, start, start + timedelta(minutes=minutes[1]), walk.now)
+            for slug, check in CHECKS.items():
+                check(asked(walk, slug, minutes, keys), count)
+
+
+def past(result: Any) -> Any:
+    """What a result says of the past."""
+    rows = [{name: value for name, value in row.items() if name not in OF_NOW} for row in [*result.rows, result.total]]
+    figures = {name: value for name, value in result.figures.items() if "overdue" not in name}
+    return [row for row in rows if any(isinstance(value, int) and value for value in row.values())], figures
+
+
+@WALKS
+def test_figures_of_a_past_period_never_change(cast, monkeypatch, seed):
+    chance = Random(seed)
+    walk = walked(cast, monkeypatch, chance, 70)
+    (_, minutes), keys = periods_of(walk, chance), {"OPS"}
+    first = {slug: past(asked(walk, slug, minutes, keys)) for slug in PROMISED}
+    walk.take(steps_of(chance, 40, imports=False))
+    for task in Task.objects.exclude(status="in_progress"):
+        delete_task(actor=cast.root, task=task)
+    for slug in PROMISED:
+        assert past(asked(walk, slug, minutes, keys)) == first[slug], slug
