@@ -56,9 +56,11 @@ def _lines(events: Sequence[Event], tables: Tables) -> dict[int, Line]:
     known = [task for task in first if task not in lines]
     for ids in batches(known):
         for interval in StatusInterval.objects.filter(task__in=ids, ended_at__isnull=True).order_by():
+            assert interval.task_id is not None
             lines[interval.task_id] = Line(tables, _so_far(interval), interval, is_partial=True, agents=agents)
     for ids in batches([task for task in known if task not in lines]):
         for episode in Episode.objects.filter(task__in=ids).order_by("task", "number"):
+            assert episode.task_id is not None
             lines[episode.task_id] = Line(tables, episode, agents=agents)
     return {task: lines.get(task) or Line(tables, agents=agents) for task in first}
 

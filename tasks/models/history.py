@@ -63,7 +63,7 @@ class StatusInterval(models.Model):
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
 
     class Meta:
-        # Not by ``task``: that would join the tasks, and leave out what was deleted.
+        # Not by ``task``: that would join the tasks.
         ordering = ["task_id", "began_at", "id"]
         constraints = [
             models.UniqueConstraint(fields=["task"], name="interval_one_open", condition=Q(ended_at__isnull=True)),
@@ -149,7 +149,7 @@ class Episode(models.Model):
     cost = models.DecimalField(max_digits=16, decimal_places=6, default=0)
 
     class Meta:
-        # Not by ``task``: that would join the tasks, and leave out what was deleted.
+        # Not by ``task``: that would join the tasks.
         ordering = ["task_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["task", "number"], name="episode_number_unique_in_task"),
