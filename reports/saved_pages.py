@@ -59,7 +59,7 @@ def saved_report(request: HttpRequest, id: int) -> HttpResponse:
             return _file(given, output)
     except DomainError as error:
         return render(request, "reports/saved.html", context | {"problem": error.detail}, status=error.status)
-    return render(request, "reports/saved.html", context | {"answer": given, "shown": shown_of(given)})
+    return render(request, "reports/saved.html", context | {"answer": given, "shown": shown_of(given, user=user)})
 
 
 def _file(given: Answer, output: str) -> HttpResponse:
@@ -76,7 +76,9 @@ def change_saved_report(request: HttpRequest, id: int) -> HttpResponse:
     """Rename, describe, share or take back."""
     user: Any = request.user
     report = _find(user, id)
-    changes = {name: request.POST[name].strip() for name in ("name", "description") if name in request.POST}
+    changes: dict[str, Any] = {
+        name: request.POST[name].strip() for name in ("name", "description") if name in request.POST
+    }
     if "project" in request.POST:
         changes["project"] = request.POST["project"] or None
     try:

@@ -157,9 +157,10 @@ def edit_report(
         values["definition"] = checked_definition(values["definition"])
     with transaction.atomic():
         _lock_names_of(report.owner_id)
-        report = reports_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=report.pk).first()
-        if report is None:
+        present = reports_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=report.pk).first()
+        if present is None:
             raise NotFound("The report was deleted or is shared with you no longer.")
+        report = present
         _require_edit(actor, report)
         if expected_version not in (None, report.version):
             raise ReportChanged(report)
@@ -246,7 +247,8 @@ def _validate(report: SavedReport) -> None:
 
 def _lock_names_of(owner_id: int | None) -> None:
     """From here on, others wait who give a report of this owner a name."""
-    get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=owner_id).values_list("pk").first()
+    if owner_id is not None:
+        get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=owner_id).values_list("pk").first()
 
 
 def _require_free_name(report: SavedReport) -> None:

@@ -90,8 +90,8 @@ def drawing_of(given: Answer, *, ident: str) -> Drawing | None:
             continue
         drawing = make(shape, ident)
         if drawing is not None:
-            is_other = definition.chart is not None and kind != definition.chart
-            note = f"These figures cannot be shown as {definition.chart.replace('_', ' ')}." if is_other else ""
+            wanted = definition.chart or kind
+            note = "" if wanted == kind else f"These figures cannot be shown as {wanted.replace('_', ' ')}."
             return Drawing(drawing.title, drawing.svg, drawing.legend, " ".join(filter(None, (note, drawing.note))))
     return None
 

@@ -1,5 +1,6 @@
 """The page that defines a report. All that is chosen is in its address; saving is a form of its own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from reports.exports import OUTPUTS
 from reports.models import SavedReport
 from reports.pages import COMMON_ZONES
 from reports.running import run
-from reports.vocabulary import FACTS, Fact
+from reports.vocabulary import CONDITIONS, FACTS, Fact
 from taskproject.errors import DomainError, NotFound
 from taskproject.strict_json import DECODER, dumps, pretty
 from tasks import clock
@@ -88,8 +89,8 @@ def _save(request: HttpRequest, saved: SavedReport | None) -> HttpResponse:
     return HttpResponseRedirect(reverse("saved_report", args=[report.pk]))
 
 
-def _table(fact: Fact) -> dict[str, Field]:
-    return dict(getattr(fact, "conditions", {}))
+def _table(fact: Fact) -> Mapping[str, Field]:
+    return CONDITIONS[fact.name]
 
 
 def kinds_of(fact: Fact | None) -> Kinds:
@@ -127,7 +128,7 @@ def _context(request: HttpRequest, saved: SavedReport | None, form: Form) -> dic
         "outputs": [output.upper() for output in OUTPUTS[::-1]],
     }
     if given is not None:
-        context |= {"answer": given, "shown": shown_of(given)}
+        context |= {"answer": given, "shown": shown_of(given, user=user)}
     if fact is not None:
         table = _table(fact)
         context |= {

@@ -1,6 +1,7 @@
 """The answer to a definition as pages show it: one sentence, headline figures, a chart and a table."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.safestring import SafeString
 
@@ -10,6 +11,9 @@ from reports.definitions.columns import CHANGE
 from reports.presentation import Panel
 from reports.report import Answer
 from reports.tables import Cell, cell_of, days_of, naming, table_of
+from reports.vocabulary import CONDITIONS
+from tasks.conditions import Context
+from tasks.conditions.words import missing, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +28,22 @@ class Shown:
     n: int
 
 
-def shown_of(given: Answer, *, ident: str = "report") -> Shown:
-    """``given``, the answer to a definition, as texts, a chart and a table."""
+def shown_of(given: Answer, *, user: Any, ident: str = "report") -> Shown:
+    """``given``, the answer to a definition, as texts, a chart and a table for ``user``."""
     drawing = drawing_of(given, ident=ident)
     summary = _summary(given)
     table = table_of(given, title=summary, href=href_of(given)) if naming(given.columns) else None
+    panel = None
     if drawing is not None:
         panel = Panel(ident, drawing.title, drawing.svg, drawing.legend, table)
-    else:
-        panel = Panel(ident, summary, SafeString(), [], table) if table is not None else None
+    elif table is not None:
+        panel = Panel(ident, summary, SafeString(), [], table)
     return Shown(
         summary=summary,
         period=_period(given),
         headline=_headline(given),
         panel=panel,
-        notes=[*given.notes, *([drawing.note] if drawing and drawing.note else [])],
+        notes=[*_missing(given, user), *given.notes, *([drawing.note] if drawing and drawing.note else [])],
         n=given.n,
     )
 
@@ -73,6 +78,17 @@ def _summary(given: Answer) -> str:
         words += f", for each {' and '.join(columns[name].label.lower() for name in given.definition.by)}"
     if given.is_over_time:
         words += f", per {given.period.size}"
+    if given.definition.where is not None:
+        words += f", only if {words_of(given.definition.where, CONDITIONS[given.definition.facts])}"
     if given.definition.compare:
         words += ", compared with the period before"
     return words
+
+
+def _missing(given: Answer, user: Any) -> list[str]:
+    """A sentence for each name in the conditions that has ceased to exist, or is out of the reader's sight."""
+    assert given.definition is not None
+    if given.definition.where is None:
+        return []
+    context = Context(user, given.period.zone, given.at)
+    return missing(given.definition.where, CONDITIONS[given.definition.facts], context)

@@ -249,6 +249,13 @@ def test_stored_definition_that_is_none_breaks_no_page(hugo, save, definition):
     assert hugo.get("/reports/").status_code == 200
 
 
+def test_label_that_is_gone_is_said_in_one_sentence_beside_the_figures(hugo, save):
+    where = {"all": [{"field": "label", "in": ["of_old"]}]}
+    page = text(hugo.get(f"/reports/saved/{save(definition=BY_AGENT | {'where': where}).pk}/"))
+    assert page.count("Label of_old is not in your projects.") == 1
+    assert "only if Label is of_old" in page
+
+
 def test_hundred_reports_are_listed_in_pages_and_found_by_words(cast, hugo, save, django_assert_max_num_queries):
     for number in range(100):
         save(f"Report {number:03}", actor=cast.ada.user if number % 2 else None, project="OPS" if number % 2 else None)

@@ -47,7 +47,7 @@ function takeForm(fresh, button) {
   form.replaceChildren(...[...wanted.childNodes].map((node) => document.importNode(node, true)));
   const rows = form.querySelectorAll(".builder-condition");
   const added = rows.length > before ? rows[rows.length - 1] : null;
-  const next = added?.querySelector(".builder-values input, .builder-values select, select");
+  const next = added?.querySelector(".builder-values input, .builder-values select") ?? added?.querySelector("select");
   (next ?? form.querySelector("#b-field") ?? form.querySelector("#b-facts")).focus();
 }
 
