@@ -53,6 +53,11 @@ def bucket_name(name: date, size: BucketSize) -> str:
     return f"{name:%a} {name.day} {name:%b %Y}"
 
 
+def _money(value: float | Decimal) -> str:
+    """Hundredths; less than one of them to the millionth."""
+    return f"{value:,.2f}" if not value or not -0.01 < value < 0.01 else f"{value:.6f}"
+
+
 def _quarter(day: date) -> int:
     return (day.month + 2) // 3
 
@@ -69,7 +74,7 @@ def figure(value: Any, unit: str) -> str:
         case ((int() | float()), "ratio"):
             return f"{value:.2f}"
         case ((int() | float() | Decimal()), "money"):
-            return f"{value:,.2f}" if not value or abs(value) >= 0.01 else f"{value:.6f}"
+            return _money(value)
         case bool(), _:
             return "yes" if value else "no"
         case int(), _:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 
@@ -49,7 +50,7 @@ def limited(seconds: float | None = None, using: str = DEFAULT_DB_ALIAS) -> Iter
 
 
 @contextmanager
-def _on_postgresql(connection, seconds: float) -> Iterator[None]:  # type: ignore[no-untyped-def]
+def _on_postgresql(connection: Any, seconds: float) -> Iterator[None]:
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('statement_timeout')")
         before = cursor.fetchone()[0]
@@ -60,7 +61,7 @@ def _on_postgresql(connection, seconds: float) -> Iterator[None]:  # type: ignor
 
 
 @contextmanager
-def _on_sqlite(connection, seconds: float) -> Iterator[None]:  # type: ignore[no-untyped-def]
+def _on_sqlite(connection: Any, seconds: float) -> Iterator[None]:
     connection.ensure_connection()
     until = time.monotonic() + seconds
     library = connection.connection

@@ -117,7 +117,7 @@ class ReportHeadOutput(serializers.Serializer):
     title = serializers.CharField()
     description = serializers.CharField()
     formula = serializers.CharField(help_text="How the figures are computed, in one line.")
-    source = serializers.CharField(help_text="From which facts.")
+    source = serializers.CharField(help_text="From which facts.")  # type: ignore[assignment]
     columns = ColumnOutput(many=True)
 
 

@@ -55,7 +55,7 @@ def _of_measure(fact: Fact, measured: Measured, *, is_compared: bool) -> Iterato
         earlier = None if behind is None else f"{behind}{PREVIOUS}"
         yield Column(f"{measured.column}{PREVIOUS}", f"{label}, before", unit, "measure", earlier, needs)
         yield Column(f"{measured.column}{CHANGE}", f"{label}, change", PERCENT, "measure", behind, needs)
-    if not counts:
+    if not counts and measured.name is not None:
         words = f"{fact.measure(measured.name).label}: n"
         yield Column(n, words, fact.name, "n")
         if is_compared:

@@ -1,15 +1,18 @@
 """The registry: every word of it can be used in a definition, and means one thing."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from reports import running
 from reports.definitions import read
 from reports.report import Answer
 from reports.tests.conftest import utc
 from reports.vocabulary import AGGREGATES, CONDITIONS, FACTS
+from reports.vocabulary.written import as_markdown
 from tasks.conditions import Kind
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +82,8 @@ def test_every_condition_applies_to_a_fact_or_its_negation_does(run, name):
                 value = [value] if operator in ("in", "not_in") else value
             leaf = {"field": field.name, operator: value}
             assert run(name, where=leaf).n + run(name, where={"not": leaf}).n == everything, leaf
+
+
+def test_documents_list_every_fact_as_it_is_declared():
+    written = (Path(settings.BASE_DIR) / "docs" / "report-definitions.md").read_text(encoding="utf-8")
+    assert written.endswith(f"## Facts\n\n{as_markdown()}")

@@ -128,7 +128,7 @@ class Dimension:
         labels: dict[str | None, str] = {None: self.nothing}
         labels |= dict(self.choices.values())
         if self.names is not None and (known := [word for word in words if word is not None]):
-            labels |= self.names(known)
+            labels.update(dict(self.names(known)))
         return {word: labels[word] for word in words if word in labels}
 
     def place(self, word: str | None) -> tuple:
