@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +16,7 @@ from tasks.actions import tasks as task_verbs
 from tasks.actions.names import agents_named, tasks_named
 from tasks.api.fields import MOST_SKILLS, Texts
 from tasks.api.inputs import DeclaredField, description_of, summary_of
-from tasks.api.tasks.filters import FILTERS, ConditionFilter
+from tasks.api.tasks.filters import TaskFilter
 from tasks.api.tasks.output import (
     PRIORITIES,
     TASK_EXAMPLE,
@@ -89,8 +90,9 @@ class TaskPatch(TaskFields):
 
 class TasksView(ListView):
     queryset = Task.objects.none()
-    filter_backends = (ConditionFilter,)
-    query_names = (*LIST_QUERY_NAMES, *FILTERS)
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = TaskFilter
+    query_names = (*LIST_QUERY_NAMES, *TaskFilter.base_filters)
     orderings = {
         "created_at": "pk",
         "updated_at": "updated_at",
