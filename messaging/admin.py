@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from messaging.models import FollowerCursor, Mail, Notification
+from messaging.models import FollowerCursor, Letter, Mail, Notification
 from messaging.notifications.sentences import sentence
 from messaging.webhooks import admin as _webhooks  # noqa: F401 - importing registers them
 from taskproject.admin import ReadOnly
@@ -60,6 +60,22 @@ class MailAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mail]:
         return super().get_queryset(request).select_related("recipient")
+
+
+@admin.register(Letter)
+class LetterAdmin(RecordAdmin):
+    """Mails that other parts of the site wrote, such as scheduled reports; their words and files are not shown."""
+
+    list_display = ("created_at", "recipient", "file_name", "state", "due_at", "ended_at", "attempts", "reason")
+    list_filter = ("state",)
+    search_fields = ("=recipient__username",)
+    search_help_text = "A username."
+    list_per_page = 100
+    list_max_show_all = 0
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Letter]:
+        return super().get_queryset(request).select_related("recipient").defer("content", "text")
 
 
 @admin.register(FollowerCursor)

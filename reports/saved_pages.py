@@ -19,6 +19,7 @@ from reports.exports import OUTPUTS, as_json
 from reports.models import SavedReport
 from reports.parameters import refuse_parameters
 from reports.report import Answer
+from reports.schedule_pages import of_report
 from taskproject.errors import DomainError, Invalid, NotFound, NotPermitted, unknown_choice
 from tasks.zones import zone_of
 
@@ -50,6 +51,8 @@ def saved_report(request: HttpRequest, id: int) -> HttpResponse:
         "is_owner": report.owner_id == user.pk,
         "outputs": [(output.upper(), urlencode({"output": output})) for output in OUTPUTS[::-1]],
     }
+    if "output" not in request.GET:
+        context |= of_report(request, report)
     try:
         refuse_parameters(request.GET, ("output", "tz"))
         given = saving.run_saved_report(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports import pages, saved_pages
+from reports import pages, saved_pages, schedule_pages
 from reports.behind.page import behind_page
 from reports.builder.pages import edit_report, new_report
 
@@ -15,5 +15,8 @@ urlpatterns = [
     path("saved/<int:id>/change/", saved_pages.change_saved_report, name="change_saved_report"),
     path("saved/<int:id>/delete/", saved_pages.delete_saved_report, name="delete_saved_report"),
     path("behind/", behind_page, name="behind"),
+    path("saved/<int:id>/schedule/", schedule_pages.add_schedule, name="add_report_schedule"),
+    path("schedules/", schedule_pages.report_schedules, name="report_schedules"),
+    path("schedules/<int:id>/change/", schedule_pages.change_schedule, name="change_report_schedule"),
     path("<slug:slug>/", pages.report_detail, name="report"),
 ]

@@ -8,10 +8,13 @@ class TaskprojectConfig(AppConfig):
     def ready(self) -> None:
         from django.core.signals import request_finished, request_started
 
+        from messaging.mail.letters import post
         from messaging.mail.sending import mailer
         from messaging.notifications.making import follower as notifications
         from messaging.webhooks.making import follower as webhooks
         from messaging.webhooks.sending import counters, sender
+        from reports.schedules.outbox import posts
+        from reports.schedules.sending import scheduler
         from taskproject import (
             checks,  # noqa: F401 - importing registers them
             outages,
@@ -20,8 +23,10 @@ class TaskprojectConfig(AppConfig):
         from tasks import engine
 
         folding.register()
-        # The engine belongs to tasks, which knows nothing about messaging; they are connected here.
-        engine.companions += [notifications, mailer, webhooks, sender]
+        # The engine belongs to tasks, which knows nothing about messaging and reports, nor they about each other; they
+        # are connected here.
+        engine.companions += [notifications, mailer, webhooks, sender, scheduler]
+        posts.append(post)
         counters.append(_count_delivery)
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")
         request_finished.connect(outages.end_request, dispatch_uid="taskproject.outages")

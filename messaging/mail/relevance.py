@@ -50,7 +50,7 @@ def _why_not(mail: Mail, is_member: bool, choices: Choices) -> str:
     kind = NotificationKind(mail.kind)
     if not mail.recipient.is_active:
         return "The account is disabled."
-    if not _is_address(mail.recipient.email):
+    if not is_address(mail.recipient.email):
         return "The account has no valid e-mail address."
     if choices.ways(mail.recipient_id, kind).email == Email.OFF:
         return "Its recipient wants no such e-mails any more."
@@ -63,7 +63,7 @@ def _why_not(mail: Mail, is_member: bool, choices: Choices) -> str:
     return ""
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     """Whether ``text`` is one address and nothing else, so that it is safe in a header."""
     try:
         validate_email(text)

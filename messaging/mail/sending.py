@@ -7,38 +7,31 @@ more than one that comes twice.
 """
 
 import logging
-import random
-import smtplib
 import threading
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
-import django
-from django.core import mail as django_mail
 from django.db import connection
 from django.db.models import F, Q
 
+from messaging.mail.letters import send_letters
+from messaging.mail.outcomes import CLAIM, FAILURES, deliver, end, try_again
 from messaging.mail.relevance import Relevant, relevant
 from messaging.mail.writing import MOST_NOTICES, message_of, notice_of
-from messaging.models import Mail, MailState, NotificationKind
-from taskproject.errors import shortened
+from messaging.models import Letter, Mail, MailState, NotificationKind
 from tasks import clock
 from tasks.outage import AWAY, Outage
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 2.0
-#: Longer than any dialogue with a mail server that `EMAIL_TIMEOUT` lets go on.
-CLAIM: Final = timedelta(minutes=5)
 #: How many rows one mail takes in.
 MOST: Final = 1000
 #: After a mail, what is not a question is gathered this long for the next.
 GAP: Final = timedelta(minutes=1)
-#: Delays of further attempts, in seconds: doubled each time up to the longest.
-FIRST_DELAY, LONGEST_DELAY, ATTEMPTS = 30.0, 6 * 3600.0, 12
 KEPT: Final = timedelta(days=30)
 #: What never waits for other mails.
 AT_ONCE: Final = (NotificationKind.QUESTION_FOR_ME,)
@@ -82,57 +75,29 @@ def _send(mark: UUID) -> int:
     mails = list(Mail.objects.filter(claim=mark).select_related("recipient", "event__task").order_by("event"))
     kept, dropped = relevant(mails)
     for reason, rows in dropped.items():
-        _end(mark, rows, MailState.DROPPED, reason)
+        end(mark, rows, MailState.DROPPED, reason)
     if not kept:
         return 0
     here = [each.mail for each in kept]
     try:
         _deliver(kept)
-    except (smtplib.SMTPException, OSError, ValueError) as error:
-        _try_again(mark, here, error)
+    except FAILURES as error:
+        try_again(mark, here, error)
         return 0
-    _end(mark, here, MailState.SENT, "")
+    end(mark, here, MailState.SENT, "")
     return 1
 
 
 def _deliver(kept: Sequence[Relevant]) -> None:
     notices = [notice_of(each.mail, each.questions) for each in kept[:MOST_NOTICES]]
     message = message_of([each.mail for each in kept], notices, more=len(kept) - len(notices))
-    with closing(_connect()) as server:
-        server.send_messages([message])
-
-
-def _connect() -> Any:
-    """A connection to the mail server, as this version of Django makes it."""
-    return django_mail.get_connection() if django.VERSION < (6, 1) else django_mail.mailers.default
-
-
-def _end(mark: UUID, mails: Sequence[Mail], state: MailState, reason: str) -> None:
-    Mail.objects.filter(pk__in=[mail.pk for mail in mails], claim=mark, state=MailState.WAITING).update(
-        state=state, reason=reason, ended_at=clock.now(), claim=None, claimed_until=None
-    )
-
-
-def _try_again(mark: UUID, mails: Sequence[Mail], error: Exception) -> None:
-    """Let the rows wait longer each time; those that were tried too often, or whose address is refused, have failed."""
-    reason = shortened(f"{type(error).__name__}: {' '.join(str(error).split())}", 300)
-    refused = isinstance(error, smtplib.SMTPRecipientsRefused) and all(
-        500 <= code < 600 for code, _ in error.recipients.values()
-    )
-    worn = [mail for mail in mails if refused or isinstance(error, ValueError) or mail.attempts >= ATTEMPTS]
-    if worn:
-        logger.warning("A mail to %s was given up: %s", mails[0].recipient.get_username(), reason)
-        _end(mark, worn, MailState.FAILED, reason)
-    attempts = min(mail.attempts for mail in mails)
-    delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempts - 1)) * random.uniform(0.5, 1)
-    Mail.objects.filter(claim=mark, state=MailState.WAITING).update(
-        due_at=clock.now() + timedelta(seconds=delay), reason=reason, claim=None, claimed_until=None
-    )
+    deliver(message)
 
 
 def forget_old() -> int:
     """Delete what has ended long ago; returns how many."""
-    return Mail.objects.filter(ended_at__lt=clock.now() - KEPT).delete()[0]
+    rows = (model.objects.filter(ended_at__lt=clock.now() - KEPT) for model in (Mail, Letter))
+    return sum(each.delete()[0] for each in rows)
 
 
 class Mailer:
@@ -141,7 +106,7 @@ class Mailer:
     name = "mails"
 
     def catch_up(self) -> int:
-        return send_due()
+        return send_due() + send_letters()
 
     def run(self, stop: threading.Event) -> None:
         """Send what is due until ``stop`` is set; an outage of the database is logged once."""
@@ -151,6 +116,7 @@ class Mailer:
             while not stop.is_set():
                 try:
                     send_due()
+                    send_letters()
                     if looks % 1800 == 0:
                         forget_old()
                     looks += 1

@@ -116,8 +116,12 @@ def message_of(mails: Sequence[Mail], notices: Sequence[Notice], *, more: int = 
 
 
 def message_id(mail: Mail) -> str:
-    host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    return f"<taskproject.{mail.pk}.{mail.created_at:%Y%m%d%H%M%S%f}@{host}>"
+    return f"<taskproject.{mail.pk}.{mail.created_at:%Y%m%d%H%M%S%f}@{host_of_sender()}>"
+
+
+def host_of_sender() -> str:
+    """The host of the address from which we mail."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
 
 
 def text_of(context: dict[str, Any]) -> str:

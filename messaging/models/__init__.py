@@ -1,8 +1,9 @@
 """What messaging stores."""
 
-from messaging.models.delivery import Delivery, Email, KindChoice, Mail, MailState
+from messaging.models.delivery import Delivery, Email, KindChoice, Mail
 from messaging.models.following import FollowerCursor
 from messaging.models.inbox import PutAside
+from messaging.models.letters import Letter
 from messaging.models.notifications import (
     MOST_REFS,
     Grouped,
@@ -10,6 +11,7 @@ from messaging.models.notifications import (
     NotificationKind,
     NotificationQuerySet,
 )
+from messaging.models.outgoing import MailState
 from messaging.models.read_marks import ReadMark
 from messaging.models.seen import Seen
 from messaging.models.watching import Watch
@@ -25,6 +27,7 @@ __all__ = [
     "Format",
     "Grouped",
     "KindChoice",
+    "Letter",
     "Mail",
     "MailState",
     "Notification",

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from messaging.models.notifications import NotificationKind
+from messaging.models.outgoing import MailState, Outgoing
 from tasks.models import Event, Project
 
 
@@ -60,33 +61,17 @@ class Delivery(models.Model):
         return f"times of {self.user_id}"
 
 
-class MailState(models.TextChoices):
-    WAITING = "waiting", "Waiting"
-    SENT = "sent", "Sent"
-    DROPPED = "dropped", "Dropped"
-    FAILED = "failed", "Failed"
-
-
-class Mail(models.Model):
+class Mail(Outgoing):
     """What an e-mail is to tell a user, once: written in the transaction of the follower, sent by ``mail.sending``.
 
-    Its words are made when it is sent, of what the recipient may see then. ``claim`` marks what one sender has taken,
-    until ``claimed_until``.
+    Its words are made when it is sent, of what the recipient may see then.
     """
 
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mails")
     kind = models.CharField(max_length=30, choices=NotificationKind)
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+", db_index=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
-    created_at = models.DateTimeField()
-    due_at = models.DateTimeField(help_text="Not sent before.")
     daily = models.BooleanField(default=False, help_text="Part of the daily digest.")
-    state = models.CharField(max_length=10, choices=MailState, default=MailState.WAITING)
-    claim = models.UUIDField(null=True, blank=True, editable=False)
-    claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    ended_at = models.DateTimeField(null=True, blank=True)
-    reason = models.CharField(max_length=300, blank=True, help_text="Why it was dropped, or not sent yet.")
 
     class Meta:
         ordering = ["-id"]

@@ -10,7 +10,7 @@ from django.core import mail as outbox
 from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 
-from messaging.mail import sending
+from messaging.mail import outcomes, sending
 from messaging.mail.addresses import EVERYTHING, read_unsubscribe, unsubscribe_path
 from messaging.models import Email, Mail, Notification, NotificationKind
 from messaging.notifications.choices import DEFAULTS, Ways, change_choices, ways_of
@@ -292,7 +292,7 @@ def test_refused_address_and_worn_out_tries_have_failed(assign, server):
     assert states() == ["failed"]
     Mail.objects.all().delete()
     assign()
-    Mail.objects.update(attempts=sending.ATTEMPTS)
+    Mail.objects.update(attempts=outcomes.ATTEMPTS)
     server.append(OSError("away"))
     sending.send_due()
     assert states() == ["failed"]
@@ -300,12 +300,12 @@ def test_refused_address_and_worn_out_tries_have_failed(assign, server):
 
 def test_claimed_mail_is_left_alone_until_its_claim_lapses_and_comes_as_the_same(assign, fake_clock, monkeypatch):  # noqa: F811
     assign()
-    monkeypatch.setattr(sending, "_end", lambda *given: None)  # Killed between sending and marking.
+    monkeypatch.setattr(sending, "end", lambda *given: None)  # Killed between sending and marking.
     assert sending.send_due() == 1
     monkeypatch.undo()
     monkeypatch.setattr("tasks.clock.now", fake_clock.now)
     assert sending.send_due() == 0
-    fake_clock.let_pass(sending.CLAIM.total_seconds())
+    fake_clock.let_pass(outcomes.CLAIM.total_seconds())
     assert sending.send_due() == 1
     assert parsed(0)["Message-ID"] == parsed(1)["Message-ID"]
     assert states() == ["sent"]

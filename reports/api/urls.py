@@ -5,6 +5,7 @@ from django.urls import re_path
 from reports.api.definitions import RunView, VocabularyView
 from reports.api.reports import ReportsView, ReportView
 from reports.api.saved_reports import SavedReportRunView, SavedReportsView, SavedReportView
+from reports.api.schedules import ReportSchedulesView, ReportScheduleView
 
 urlpatterns = [
     re_path(r"^reports/?$", ReportsView.as_view(), name="report-list"),
@@ -14,4 +15,6 @@ urlpatterns = [
     re_path(r"^saved_reports/?$", SavedReportsView.as_view(), name="saved-reports"),
     re_path(r"^saved_reports/(?P<id>\d{1,18})/?$", SavedReportView.as_view(), name="saved-report"),
     re_path(r"^saved_reports/(?P<id>\d{1,18})/run/?$", SavedReportRunView.as_view(), name="saved-report-run"),
+    re_path(r"^report_schedules/?$", ReportSchedulesView.as_view(), name="report-schedules"),
+    re_path(r"^report_schedules/(?P<id>\d{1,18})/?$", ReportScheduleView.as_view(), name="report-schedule"),
 ]

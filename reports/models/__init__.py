@@ -1,3 +1,4 @@
 from reports.models.saved_report import SavedReport
+from reports.models.schedule import ReportSchedule, ScheduleOutput
 
-__all__ = ["SavedReport"]
+__all__ = ["ReportSchedule", "SavedReport", "ScheduleOutput"]

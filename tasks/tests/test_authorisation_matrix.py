@@ -62,6 +62,8 @@ ANY_CALLER = "401 200 200 200 200 200 200 200 200"
 STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
 #: With a report that hugo shared with OPS.
 KEEPS = "401 404 404 403 200 403 403 200 200"
+READS_AND_MAKES = "401 404 404 201 201 201 201 201 201"
+OWN_OF_HUGO = "401 404 404 404 200 404 404 404 404"
 SAVED = {"name": "Pace", "definition": {"version": 1, "facts": "episodes", "measures": [{"aggregate": "count"}]}}
 
 COUNTED_BY_WORDS = {
@@ -299,12 +301,17 @@ MATRIX = [
     ("saved-reports", "post", "/saved_reports", SAVED, "401 201 201 201 201 201 201 201 201"),
     ("saved-reports", "post", "/saved_reports/", SAVED | {"project": "OPS"}, COMMENTS),
     ("saved-report", "get", "/saved_reports/{saved}", None, READS),
-    ("saved-report", "get", "/saved_reports/{saved_own}", None, "401 404 404 404 200 404 404 404 404"),
+    ("saved-report", "get", "/saved_reports/{saved_own}", None, OWN_OF_HUGO),
     ("saved-report", "patch", "/saved_reports/{saved}", {"name": "Other"}, KEEPS),
     ("saved-report", "patch", "/saved_reports/{saved}", {"project": None}, KEEPS),
     ("saved-report", "delete", "/saved_reports/{saved}", None, "401 404 404 403 204 403 403 204 204"),
     ("saved-report-run", "get", "/saved_reports/{saved}/run", None, READS),
     ("saved-report-run", "get", "/saved_reports/{saved}/run?project=OPS&output=xlsx", None, READS),
+    ("report-schedules", "get", "/report_schedules", None, ANY_CALLER),
+    ("report-schedules", "post", "/report_schedules", {"report": "{saved}", "cron": "0 8 * * 1"}, READS_AND_MAKES),
+    ("report-schedule", "get", "/report_schedules/{schedule}", None, OWN_OF_HUGO),
+    ("report-schedule", "patch", "/report_schedules/{schedule}", {"active": False}, OWN_OF_HUGO),
+    ("report-schedule", "delete", "/report_schedules/{schedule}", None, "401 404 404 404 204 404 404 404 404"),
 ]
 #: Answers everything that no other route does.
 CATCH_ALL = "UnknownPath"
@@ -409,6 +416,12 @@ def scene(cast, new_task, let_lease_end):
     kept |= {"created_at": event.at, "updated_at": event.at}
     names["saved"] = keep(name=SECRET, project=cast.ops, **kept).pk
     names["saved_own"] = keep(name=f"{SECRET} of my own", **kept).pk
+    names["schedule"] = (
+        apps.get_model("reports.ReportSchedule")
+        .objects.create(owner=cast.hugo.user, report_id=names["saved"], cron="0 7 * * 1", tz="UTC", created_at=event.at)
+        .pk
+    )
+    User.objects.update(email="somebody@example.org")
     names |= {"question": asked.pk, "question_to_rita": to_rita.pk}
     names |= {"invitation": invitation.pk, "invitation_of_agent": of_agent.pk}
     return SimpleNamespace(clients=clients, names=names)
@@ -579,6 +592,8 @@ def page_paths(scene, cast) -> dict[str, str]:
         here = ids | {"object_id": objects.get(model, 1), "id": objects.get(model, 1)}
         if route.startswith("reports/saved/"):
             here |= {"id": saved}
+        if route.startswith("reports/schedules/"):
+            here |= {"id": scene.names["schedule"]}
         if "artifacts" in route:
             here |= {"ref": "OPS-3", "pk": Artifact.objects.get().pk}
         path = re.sub(r"<(?:\w+:)?(\w+)>", partial(_id_named, here), route)
