@@ -19,6 +19,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 
+from bench.history import CLOSED, add_history
+from bench.statements import ago, dice, execute, series
 from tasks.actions.agents import create_token
 from tasks.models import Agent, AgentSkill, Label, Membership, Project, Role, Skill
 
@@ -27,32 +29,6 @@ AGENTS = 100
 SKILLS = ("python", "docs", "security", "frontend", "data", "review")
 LABELS = 20
 YEAR_SECONDS = 365 * 86400
-
-SERIES = {
-    "postgresql": "SELECT i FROM generate_series(1, {n}) AS series (i)",
-    "sqlite": "WITH RECURSIVE series (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM series WHERE i < {n}) "
-    "SELECT i FROM series",
-}
-AGO = {
-    "postgresql": "(now() - make_interval(secs => {seconds}))",
-    "sqlite": "datetime('now', (-1 * ({seconds})) || ' seconds')",
-}
-UUID = {"postgresql": "gen_random_uuid()", "sqlite": "lower(hex(randomblob(16)))"}
-
-
-def ago(seconds: str) -> str:
-    """SQL for a time ``seconds`` (an integer expression) ago; negative values lie in the future."""
-    return AGO[connection.vendor].format(seconds=seconds)
-
-
-def dice(row: str, number: int, sides: int) -> str:
-    """SQL for a number below ``sides`` that looks random but depends only on the row and ``number``."""
-    return f"((({row} + {number * 1_000_003}) * 2654435761 % 4294967296) / 65536 % {sides})"
-
-
-def execute(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def make_team(projects: int, agents: int, capacity: int) -> tuple[list[Project], list[Agent]]:
@@ -95,6 +71,9 @@ def add_tasks(tasks: int, projects: list[Project], *, ready: bool) -> None:
         )
     # Spread over a year, the newest a few hours old.
     age = f"({YEAR_SECONDS} + 10000 - i * {YEAR_SECONDS // tasks})"
+    # It waits up to an hour and takes up to an hour; what is open was last changed when it was begun.
+    started = f"{age} - 60 - {dice('i', 12, 3600)}"
+    left = f"{started} - 150 - {dice('i', 13, 3600)}"
     blocked = "0" if ready else "CASE WHEN d >= 940 THEN 1 ELSE 0 END"
     deferred = "NULL" if ready else f"CASE WHEN d BETWEEN 930 AND 939 THEN {ago('-86400 * (1 + i % 30)')} END"
     due = f"CASE WHEN {dice('i', 3, 10)} < 3 THEN {ago(f'{age} - 86400 * (5 + i % 60)')} END"
@@ -108,45 +87,31 @@ def add_tasks(tasks: int, projects: list[Project], *, ready: bool) -> None:
             'It reads each row by itself. Measure first, then read in blocks; keep the order of the rows.',
             {status}, CASE WHEN p < 1 THEN 4 WHEN p < 3 THEN 3 WHEN p < 8 THEN 2 ELSE 1 END, NULL, '[]', {due},
             NULL, 60, FALSE, 3, NULL, CASE WHEN d < 700 THEN 100 ELSE 0 END, '',
-            NULL, 0, 0, CASE WHEN d < 800 THEN 1 ELSE 0 END, {blocked}, {deferred}, {ago("0")}, NULL,
-            CASE WHEN d < 700 THEN 'Reads blocks of 500 rows now.' ELSE '' END, NULL, {ago(age)}, {ago(age)},
-            CASE WHEN d < 800 THEN {ago(f"{age} - 600")} END, CASE WHEN d < 700 THEN {ago(f"{age} - 4000")} END, 1
+            NULL, 0, 0, 0, {blocked}, {deferred}, {ago("0")}, NULL,
+            CASE WHEN d < 700 THEN 'Reads blocks of 500 rows now.' ELSE '' END, NULL, {ago(age)},
+            CASE WHEN d < 780 OR d BETWEEN 790 AND 799 THEN {ago(left)} WHEN d < 800 THEN {ago(started)}
+                ELSE {ago(age)} END,
+            CASE WHEN d < 800 THEN {ago(started)} END, CASE WHEN d < 700 THEN {ago(left)} END, 1
         FROM (SELECT i, {"999" if ready else dice("i", 1, 1000)} AS d, {dice("i", 2, 10)} AS p
-              FROM ({SERIES[connection.vendor].format(n=tasks)}) AS numbers) AS rows
+              FROM ({series(tasks)}) AS numbers) AS rows
         """
     )
     execute(f"UPDATE tasks_project SET last_number = {tasks // count + 1}")
 
 
 def add_what_hangs_on_them(agents: list[Agent]) -> None:
-    """Assignments, runs, dependencies, labels, required skills and events for the rows of ``add_tasks``."""
+    """Assignments, dependencies, labels and required skills for the rows of ``add_tasks``."""
     first, count = agents[0].pk, len(agents)
     agent = f"{first} + {dice('id', 4, count)}"
     # Two of five waiting tasks have an assignee; a started task has the agent that started it.
     assigned = f"status <> 'not_started' OR {dice('id', 5, 5)} < 2"
-    ended = "status IN ('completed', 'failed', 'cancelled')"
     execute(
         f"""
         INSERT INTO tasks_assignment (task_id, agent_id, source, assigned_by_id, note, created_at, ended_at, end_reason,
             end_note)
-        SELECT id, {agent}, 'manual', NULL, '', created_at, CASE WHEN {ended} THEN updated_at END,
-            CASE WHEN {ended} THEN 'closed' ELSE '' END, ''
+        SELECT id, {agent}, 'manual', NULL, '', created_at, CASE WHEN {CLOSED} THEN updated_at END,
+            CASE WHEN {CLOSED} THEN 'closed' ELSE '' END, ''
         FROM tasks_task WHERE {assigned}
-        """
-    )
-    active = "status = 'in_progress'"
-    execute(
-        f"""
-        INSERT INTO tasks_run (id, task_id, agent_id, number, status, started_at, ended_at, lease_seconds,
-            lease_expires_at, last_heartbeat_at, last_progress_at, stalled_at, progress_percent, progress_note,
-            checkpoint, summary, result, criteria, failure, late_result, late_result_at, adopted_at, input_tokens,
-            output_tokens, cost)
-        SELECT {UUID[connection.vendor]}, id, {agent}, 1,
-            CASE WHEN {active} THEN 'active' WHEN status = 'waiting' THEN 'parked'
-                 WHEN status IN ('completed', 'in_review') THEN 'completed' ELSE 'failed' END,
-            started_at, CASE WHEN {active} THEN NULL ELSE updated_at END, 14400, {ago("-14400")}, {ago("0")},
-            {ago("0")}, NULL, progress_percent, '', '{{}}', summary, NULL, '[]', NULL, NULL, NULL, NULL, 1000, 100, 0.02
-        FROM tasks_task WHERE started_at IS NOT NULL AND status <> 'cancelled'
         """
     )
     # A blocked task waits for the nearest earlier task of its project that can be started; three of ten completed
@@ -180,28 +145,6 @@ def add_what_hangs_on_them(agents: list[Agent]) -> None:
         f"INSERT INTO tasks_requiredskill (task_id, skill_id, min_level) SELECT id, {skill}, 1 + {dice('id', 10, 3)} "
         f"FROM tasks_task WHERE {dice('id', 11, 10)} < 3"
     )
-    add_events(agent)
-
-
-def add_events(agent: str) -> None:
-    """The history of each task as events: created, started, ended."""
-
-    def add(kind: str, at: str, data: str, where: str) -> None:
-        execute(
-            f"""
-            INSERT INTO tasks_event (at, project_id, project_key, task_id, task_ref, run_id, agent_id, agent_slug,
-                actor_id, actor_name, kind, data, recipient_id)
-            SELECT {at}, project_id, 'P' || (number % 10), id, 'P0-' || number, NULL, {agent}, 'agent-1', NULL, 'root',
-                '{kind}', '{data}', NULL
-            FROM tasks_task WHERE {where}
-            """
-        )
-
-    add("task.created", "created_at", "{}", "TRUE")
-    begun = '{"verb": "claim", "from": "not_started", "to": "in_progress", "run": 1}'
-    add("task.status_changed", "started_at", begun, "started_at IS NOT NULL")
-    done = '{"verb": "complete", "from": "in_progress", "to": "completed", "run": 1, "outcome": "completed"}'
-    add("task.status_changed", "completed_at", done, "completed_at IS NOT NULL")
 
 
 def settle() -> None:
@@ -213,6 +156,7 @@ def make_ready(tasks: int, agents: int) -> dict[str, Any]:
     """One project with ``tasks`` that anyone may claim, and ``agents`` with a token each."""
     projects, team = make_team(1, agents, 100)
     add_tasks(tasks, projects, ready=True)
+    add_history(team)
     return {"tokens": tokens_of(team)}
 
 
@@ -220,6 +164,7 @@ def make_waiting(tasks: int, agents: int, waiting: int) -> dict[str, Any]:
     """As ``make_ready``, and ``waiting`` further agents that lack the skill which every task requires."""
     projects, team = make_team(1, agents + waiting, 100)
     add_tasks(tasks, projects, ready=True)
+    add_history(team)
     skill = Skill.objects.create(name="bench")
     AgentSkill.objects.bulk_create([AgentSkill(agent=agent, skill=skill, level=1) for agent in team[:agents]])
     execute(f"INSERT INTO tasks_requiredskill (task_id, skill_id, min_level) SELECT id, {skill.pk}, 1 FROM tasks_task")
@@ -231,6 +176,7 @@ def make_mixed(tasks: int) -> dict[str, Any]:
     projects, team = make_team(PROJECTS, AGENTS, 100)
     add_tasks(tasks, projects, ready=False)
     add_what_hangs_on_them(team)
+    add_history(team)
     # An idle agent that may pull from three projects.
     user = User.objects.create(username="walker", password="!")
     walker = Agent.objects.create(user=user, slug="walker", name="Walker", max_concurrent=10)
