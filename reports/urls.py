@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports import pages, saved_pages, schedule_pages
+from reports import dashboard_pages, pages, saved_pages, schedule_pages
 from reports.behind.page import behind_page
 from reports.builder.pages import edit_report, new_report
 
@@ -18,5 +18,9 @@ urlpatterns = [
     path("saved/<int:id>/schedule/", schedule_pages.add_schedule, name="add_report_schedule"),
     path("schedules/", schedule_pages.report_schedules, name="report_schedules"),
     path("schedules/<int:id>/change/", schedule_pages.change_schedule, name="change_report_schedule"),
+    path("dashboards/", dashboard_pages.dashboards, name="dashboards"),
+    path("dashboards/new/", dashboard_pages.new_dashboard, name="new_dashboard"),
+    path("dashboards/<int:id>/", dashboard_pages.dashboard, name="dashboard"),
+    path("dashboards/<int:id>/change/", dashboard_pages.change_dashboard, name="change_dashboard"),
     path("<slug:slug>/", pages.report_detail, name="report"),
 ]

@@ -25,7 +25,8 @@ class TaskprojectConfig(AppConfig):
         folding.register()
         # The engine belongs to tasks, which knows nothing about messaging and reports, nor they about each other; they
         # are connected here.
-        engine.companions += [notifications, mailer, webhooks, sender, scheduler]
+        # In the order of `engine --once`: what writes mails comes before what sends them.
+        engine.companions += [notifications, scheduler, mailer, webhooks, sender]
         posts.append(post)
         counters.append(_count_delivery)
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")

@@ -1,4 +1,5 @@
+from reports.models.dashboard import Dashboard
 from reports.models.saved_report import SavedReport
 from reports.models.schedule import ReportSchedule, ScheduleOutput
 
-__all__ = ["ReportSchedule", "SavedReport", "ScheduleOutput"]
+__all__ = ["Dashboard", "ReportSchedule", "SavedReport", "ScheduleOutput"]

@@ -31,16 +31,21 @@ def project_gone(collector: Any, field: Any, reports: Any, using: str) -> None:
     models.SET_NULL(collector, field, reports.filter(owner__isnull=False), using)
 
 
+def readable_by(user: Any) -> Q:
+    """One's own that are shared with nobody, and those that are shared with a project that one sees.
+
+    Credentials that are limited to projects do not reach the former, which may name any project of their owner.
+    """
+    readable = Q(project__in=Project.objects.visible_to(user).order_by().values("pk"))
+    if reach_of(user).projects is None:
+        readable |= Q(owner=user, project__isnull=True)
+    return readable
+
+
 class SavedReportQuerySet(models.QuerySet["SavedReport"]):
     def visible_to(self, user: Any) -> Self:
-        """One's own that are shared with nobody, and those that are shared with a project that one sees.
-
-        Credentials that are limited to projects do not reach the former, which may name any project of their owner.
-        """
-        readable = Q(project__in=Project.objects.visible_to(user).order_by().values("pk"))
-        if reach_of(user).projects is None:
-            readable |= Q(owner=user, project__isnull=True)
-        return self.filter(readable)
+        """Those that ``user`` may read."""
+        return self.filter(readable_by(user))
 
     def with_words(self, text: str) -> Self:
         """Those whose name or description contains each word of ``text``."""

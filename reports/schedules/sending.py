@@ -156,7 +156,7 @@ def _text(given: Answer, zone: str) -> str:
     days = (moment.astimezone(period.zone) for moment in (period.start, period.end - timedelta(microseconds=1)))
     span = " to ".join(f"{day.day} {day:%b %Y}" for day in days)
     lines = [given.title, f"{span}, in {given.tz} time, of your projects; the file is attached.", *given.notes]
-    return "\n".join([*lines, "", f"Sent by your schedule, in {zone} time. Pause or delete it on the report's page:"])
+    return "\n".join([*lines, "", f"Sent by your schedule, in {zone} time. Pause or delete it on the report's page."])
 
 
 def _farewell(schedule: ReportSchedule, why: str) -> _Mail:
@@ -164,7 +164,7 @@ def _farewell(schedule: ReportSchedule, why: str) -> _Mail:
     text = f"A report that you get by schedule ({schedule.cron}, {schedule.tz}) is sent no more.\n{why}\n"
     return _Mail(
         subject="A scheduled report has stopped",
-        text=f"{text}\nYour schedules:",
+        text=f"{text}\nIt can be changed and resumed among your schedules.",
         result="Stopped.",
         path=reverse("report_schedules"),
     )

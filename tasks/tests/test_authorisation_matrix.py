@@ -307,6 +307,12 @@ MATRIX = [
     ("saved-report", "delete", "/saved_reports/{saved}", None, "401 404 404 403 204 403 403 204 204"),
     ("saved-report-run", "get", "/saved_reports/{saved}/run", None, READS),
     ("saved-report-run", "get", "/saved_reports/{saved}/run?project=OPS&output=xlsx", None, READS),
+    ("api-dashboards", "get", "/dashboards", None, ANY_CALLER),
+    ("api-dashboards", "post", "/dashboards", {"name": "New"}, "401 201 201 201 201 201 201 201 201"),
+    ("api-dashboards", "post", "/dashboards/", {"name": "New", "project": "OPS"}, COMMENTS),
+    ("api-dashboard", "get", "/dashboards/{dashboard}", None, READS),
+    ("api-dashboard", "patch", "/dashboards/{dashboard}", {"name": "Other"}, KEEPS),
+    ("api-dashboard", "delete", "/dashboards/{dashboard}", None, "401 404 404 403 204 403 403 204 204"),
     ("report-schedules", "get", "/report_schedules", None, ANY_CALLER),
     ("report-schedules", "post", "/report_schedules", {"report": "{saved}", "cron": "0 8 * * 1"}, READS_AND_MAKES),
     ("report-schedule", "get", "/report_schedules/{schedule}", None, OWN_OF_HUGO),
@@ -416,6 +422,8 @@ def scene(cast, new_task, let_lease_end):
     kept |= {"created_at": event.at, "updated_at": event.at}
     names["saved"] = keep(name=SECRET, project=cast.ops, **kept).pk
     names["saved_own"] = keep(name=f"{SECRET} of my own", **kept).pk
+    shared = {"owner": cast.hugo.user, "project": cast.ops, "created_at": event.at, "updated_at": event.at}
+    names["dashboard"] = apps.get_model("reports.Dashboard").objects.create(name=SECRET, **shared).pk
     names["schedule"] = (
         apps.get_model("reports.ReportSchedule")
         .objects.create(owner=cast.hugo.user, report_id=names["saved"], cron="0 7 * * 1", tz="UTC", created_at=event.at)
@@ -476,6 +484,7 @@ LIMITED = {
     ("post", "/agents"): 403,
     ("patch", "/notifications/preferences"): 403,
     ("post", "/saved_reports"): 403,
+    ("post", "/dashboards"): 403,
 }
 
 
@@ -594,6 +603,8 @@ def page_paths(scene, cast) -> dict[str, str]:
             here |= {"id": saved}
         if route.startswith("reports/schedules/"):
             here |= {"id": scene.names["schedule"]}
+        if route.startswith("reports/dashboards/"):
+            here |= {"id": scene.names["dashboard"]}
         if "artifacts" in route:
             here |= {"ref": "OPS-3", "pk": Artifact.objects.get().pk}
         path = re.sub(r"<(?:\w+:)?(\w+)>", partial(_id_named, here), route)
@@ -634,5 +645,5 @@ def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
                     wrong.append(f"{method} {path} as {role}: {answer.status_code}")
     assert wrong == []
     real = {"board", "task_list", "task", "tasks_task_changelist", "tasks_task_change", "messaging_webhook_change"}
-    real |= {"saved_report", "edit_saved_report"}
+    real |= {"saved_report", "edit_saved_report", "dashboard"}
     assert real <= shown_to_ada, "the paths are real"

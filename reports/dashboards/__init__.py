@@ -1,0 +1,1 @@
+"""Dashboards: who keeps them, and what they show."""
