@@ -138,9 +138,9 @@ def _places(scope: Scope) -> dict[int, dict[int, Steps[Place]]]:
     """For each agent (by id) that is or was a member in the scope: its places in each project."""
     ids = scope.project_ids
     happened = Event.objects.filter(project_id__in=ids, kind__in=_OF_MEMBERS, agent__isnull=False).order_by("id")
-    told: dict[tuple[int, int], list[tuple[datetime, str, Mapping[str, Any]]]] = defaultdict(list)
+    of_member: dict[tuple[int, int], list[tuple[datetime, str, Mapping[str, Any]]]] = defaultdict(list)
     for agent, project, at, kind, data in happened.values_list("agent_id", "project_id", "at", "kind", "data"):
-        told[agent, project].append((at, kind, data))
+        of_member[agent, project].append((at, kind, data))
     members = Membership.objects.filter(project_id__in=ids, user__agent__isnull=False)
     now = {
         (agent, project): Place(role, paused is not None)
@@ -151,11 +151,11 @@ def _places(scope: Scope) -> dict[int, dict[int, Steps[Place]]]:
     makers = Agent.objects.filter(user_id__in=[maker for _, maker in created.values()])
     users = dict(makers.values_list("pk", "user_id"))
     places: dict[int, dict[int, Steps[Place]]] = defaultdict(dict)
-    for agent, project in told.keys() | now.keys():
+    for agent, project in of_member.keys() | now.keys():
         since, maker = created.get(project, (ALWAYS, None))
         # Who made the project is its manager without an event of their own.
         first = Place(Role.MANAGER if agent in users and users[agent] == maker else Role.WORKER)
-        places[agent][project] = _told(told[agent, project], now.get((agent, project)), since, first)
+        places[agent][project] = _told(of_member[agent, project], now.get((agent, project)), since, first)
     return places
 
 

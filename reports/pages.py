@@ -35,7 +35,8 @@ COMMON_ZONES = (
 @login_required
 def report_list(request: HttpRequest) -> HttpResponse:
     """All reports for one project and period, each with its first figures and a small chart."""
-    context = _context(request) | {"saved": overview(request.user)}
+    user: Any = request.user
+    context = _context(request) | {"saved": overview(user)}
     question = _question(request, context)
     if question is None:
         return render(request, "reports/index.html", context, status=400)

@@ -33,9 +33,9 @@ def first_and_last_fact(scope: Scope) -> tuple[datetime | None, datetime | None]
         first_completion=_extreme(completed, "ended_at", is_last=False),
         completion=_extreme(completed, "ended_at", is_last=True),
     )
-    found = ends.aggregate(a=Min("first"), b=Min("first_completion"), c=Max("arrival"), d=Max("completion"))
-    first = min((found[name] for name in "ab" if found[name]), default=None)
-    return first, max((found[name] for name in "cd" if found[name]), default=None)
+    ends_of_all = ends.aggregate(a=Min("first"), b=Min("first_completion"), c=Max("arrival"), d=Max("completion"))
+    first = min((ends_of_all[name] for name in "ab" if ends_of_all[name]), default=None)
+    return first, max((ends_of_all[name] for name in "cd" if ends_of_all[name]), default=None)
 
 
 def is_all_time(filters: dict[str, str]) -> bool:

@@ -212,7 +212,7 @@ def test_batch_of_many_events_costs_the_same_queries_as_one(cast, new_task, djan
     for _ in range(40):
         new_task(assignees=[cast.hugo, cast.atlas])
     events = list(Event.objects.order_by("pk"))
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         assert len(wanted(events).notifications) == 80
 
 

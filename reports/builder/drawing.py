@@ -137,7 +137,7 @@ def _pivot(shape: _Shape) -> tuple[Pivot, str]:
     return pivot, note
 
 
-def _over_time(shape: _Shape, ident: str, one: Any, several: Any) -> Drawing | None:
+def _over_time(shape: _Shape, ident: str, single: Any, several: Any) -> Drawing | None:
     """``one`` draws a single series, ``several`` more; None if the rows have no time."""
     if not shape.is_over_time:
         return None
@@ -152,8 +152,8 @@ def _over_time(shape: _Shape, ident: str, one: Any, several: Any) -> Drawing | N
             note,
         )
     series = shape.series()
-    if len(series) == 1 and one is not None:
-        chart = one(value=value.name, title=shape.title, unit=value.unit)
+    if len(series) == 1 and single is not None:
+        chart = single(value=value.name, title=shape.title, unit=value.unit)
     else:
         chart = several(series=series, title=shape.title, unit=value.unit)
     return Drawing(

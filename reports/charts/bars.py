@@ -118,7 +118,7 @@ class StackedBars:
         return legend_of(self.series)
 
     def _sum(self, row: Row) -> float:
-        return sum(max(0.0, one.value(row) or 0) for one in self.series)
+        return sum(max(0.0, each.value(row) or 0) for each in self.series)
 
     def draw(
         self,
@@ -148,16 +148,16 @@ class StackedBars:
             _texts(svg, name, said(self._sum(row), self.unit), y + 14)
             node(svg, "rect", class_="chart-track", x=0, width="100%", y=y + BAR_TOP, height=BAR_HEIGHT)
             x = 0.0
-            for index, one in enumerate(self.series):
-                if not (value := max(0.0, one.value(row) or 0)):
+            for index, each in enumerate(self.series):
+                if not (value := max(0.0, each.value(row) or 0)):
                     continue
                 wide = 100 * value / longest
                 box = {"x": percent(x), "width": percent(wide), "y": y + BAR_TOP, "height": BAR_HEIGHT}
                 node(svg, "rect", class_=f"chart-surface {key(index)}", **box)
                 if pattern := pattern_of(ident, index):
                     node(svg, "rect", fill=pattern, **box)
-                words = (name, f"{one.label}: {said(row[one.column], self.unit)}")
-                made = mark(marks, x + wide / 2, y + BAR_TOP, words, href and href(row, one.column))
+                words = (name, f"{each.label}: {said(row[each.column], self.unit)}")
+                made = mark(marks, x + wide / 2, y + BAR_TOP, words, href and href(row, each.column))
                 area(made, x=x, wide=wide, top=y + BAR_TOP - 4, high=BAR_HEIGHT + 8)
                 x += wide
         _more(svg, left_out, STEP * len(drawn) + 14)

@@ -93,7 +93,7 @@ class _SeveralColumns:
 
     def _description(self, rows: Sequence[Row]) -> str:
         totals = (
-            f"{one.label}: {total_of([one.value(row) for row in rows], self.unit)}" for one in self.series
+            f"{each.label}: {total_of([each.value(row) for row in rows], self.unit)}" for each in self.series
         )  # fmt: skip
         return f"{len(rows)} periods. {'; '.join(totals)}."
 
@@ -102,14 +102,14 @@ class _SeveralColumns:
         link: str | None,
     ) -> None:  # fmt: skip
         """The bar of one series in one row, between two heights."""
-        one = self.series[index]
+        each = self.series[index]
         top, high = min(ends), max(1.0, abs(ends[0] - ends[1]))
         place = {"x": percent(x), "width": percent(wide), "y": pixels(top), "height": pixels(high)}
         kind = f"chart-surface {key(index)}{' chart-partial' if _is_partial(row) else ''}"
         node(frame.shapes, "rect", class_=kind, **place)
         if pattern := pattern_of(frame.ident, index):
             node(frame.shapes, "rect", fill=pattern, **place)
-        words = (label, f"{one.label}: {said(row[one.column], self.unit)}")
+        words = (label, f"{each.label}: {said(row[each.column], self.unit)}")
         mark = frame.mark(x + wide / 2, top, words, link)
         if mark is not None:
             area(mark, x=x, wide=wide, top=top, high=high)
@@ -130,16 +130,16 @@ class GroupedColumns(_SeveralColumns):
         total: Row | None = None,
         small: bool = False,
     ) -> SafeString:
-        known = [one.value(row) for row in rows for one in self.series]
+        known = [each.value(row) for row in rows for each in self.series]
         frame = Frame(ident, self.title, self._description(rows), scale(known, self.unit), small)
         patterns(frame.svg, ident, len(self.series))
         slots = Slots(len(rows))
         for position, (row, label) in enumerate(zip(rows, labels, strict=True)):
-            for index, one in enumerate(self.series):
-                if not (value := one.value(row)):
+            for index, each in enumerate(self.series):
+                if not (value := each.value(row)):
                     continue
                 x, wide = slots.bar(position, index, len(self.series))
-                link = href and href(row, one.column)
+                link = href and href(row, each.column)
                 self._bar(
                     frame, index, row, label, x=x, wide=wide, ends=(frame.y(0), frame.y(value)), link=link or None
                 )
@@ -162,7 +162,7 @@ class StackedColumns(_SeveralColumns):
         total: Row | None = None,
         small: bool = False,
     ) -> SafeString:
-        by_row = [[one.value(row) or 0 for one in self.series] for row in rows]
+        by_row = [[each.value(row) or 0 for each in self.series] for row in rows]
         ends = [sum(value for value in values if (value > 0) is up) for values in by_row for up in (True, False)]
         frame = Frame(ident, self.title, self._description(rows), scale(ends, self.unit), small)
         patterns(frame.svg, ident, len(self.series))
@@ -170,12 +170,12 @@ class StackedColumns(_SeveralColumns):
         for position, (row, label) in enumerate(zip(rows, labels, strict=True)):
             reached = {True: 0.0, False: 0.0}
             x, wide = slots.bar(position)
-            for index, one in enumerate(self.series):
-                if not (value := one.value(row)):
+            for index, each in enumerate(self.series):
+                if not (value := each.value(row)):
                     continue
                 begins = reached[value > 0]
                 reached[value > 0] = begins + value
-                link = href and href(row, one.column)
+                link = href and href(row, each.column)
                 heights = (frame.y(begins), frame.y(begins + value))
                 self._bar(frame, index, row, label, x=x, wide=wide, ends=heights, link=link or None)
         frame.labels(labels)

@@ -18,12 +18,12 @@ MAX_MARKERS = 60
 def described(series: Sequence[Series], rows: Sequence[Row], labels: Sequence[str], unit: str) -> str:
     """Where each series begins and ends."""
     texts = []
-    for one in series:
-        filled = [(row, label) for row, label in zip(rows, labels, strict=True) if one.value(row) is not None]
+    for each in series:
+        filled = [(row, label) for row, label in zip(rows, labels, strict=True) if each.value(row) is not None]
         if filled:
             (first, began), (last, ended) = filled[0], filled[-1]
             texts.append(
-                f"{one.label}: {said(first[one.column], unit)} in {began}, {said(last[one.column], unit)} in {ended}"
+                f"{each.label}: {said(first[each.column], unit)} in {began}, {said(last[each.column], unit)} in {ended}"
             )
     return f"{'; '.join(texts)}." if texts else "No figures."
 
@@ -41,9 +41,9 @@ class Lines:
         checked(self.series)
 
     def legend(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
-        keys = [(f"key-line-{index + 1}", one.label) for index, one in enumerate(self.series)]
+        keys = [(f"key-line-{index + 1}", each.label) for index, each in enumerate(self.series)]
         keys = keys if len(keys) > 1 else []
-        if needs := max((one.needs for one in self.series if any(map(one.is_thin, rows))), default=0):
+        if needs := max((each.needs for each in self.series if any(map(each.is_thin, rows))), default=0):
             keys.append(("key-hollow", f"from fewer facts than the figure needs (up to {needs})"))
         return keys
 
@@ -57,14 +57,14 @@ class Lines:
         total: Row | None = None,
         small: bool = False,
     ) -> SafeString:
-        known = [one.value(row) for row in rows for one in self.series]
+        known = [each.value(row) for row in rows for each in self.series]
         if all(value is None for value in known):
             return SafeString()
         description = described(self.series, rows, labels, self.unit)
         frame = Frame(ident, self.title, description, scale(known, self.unit), small)
         lines, slots = stretched(frame.shapes, frame.bottom), Slots(len(rows))
-        for index, one in enumerate(self.series):
-            values = [one.value(row) for row in rows]
+        for index, each in enumerate(self.series):
+            values = [each.value(row) for row in rows]
             points = [
                 None if value is None else (slots.middle(place), frame.y(value)) for place, value in enumerate(values)
             ]
@@ -74,12 +74,12 @@ class Lines:
             for row, label, point in zip(rows, labels, points, strict=True):
                 if point is None:
                     continue
-                is_thin = one.is_thin(row)
+                is_thin = each.is_thin(row)
                 if (len(rows) <= MAX_MARKERS and not small) or point in alone:
                     marker(frame.shapes, index, *point, thin=is_thin)
-                thin = [f"from {row[f'{one.column}_n']}, too few"] if is_thin else []
-                words = (label, f"{one.label}: {said(row[one.column], self.unit)}", *thin)
-                mark = frame.mark(*point, words, href and href(row, one.column))
+                thin = [f"from {row[f'{each.column}_n']}, too few"] if is_thin else []
+                words = (label, f"{each.label}: {said(row[each.column], self.unit)}", *thin)
+                mark = frame.mark(*point, words, href and href(row, each.column))
                 if mark is not None:
                     spot(mark, *point)
         frame.labels(labels)
@@ -113,9 +113,9 @@ class StackedArea:
         small: bool = False,
     ) -> SafeString:
         heights = [[0.0] * len(rows)]
-        for one in self.series:
+        for each in self.series:
             heights.append(
-                [below + max(0.0, one.value(row) or 0) for below, row in zip(heights[-1], rows, strict=True)]
+                [below + max(0.0, each.value(row) or 0) for below, row in zip(heights[-1], rows, strict=True)]
             )
         if not any(heights[-1]):
             return SafeString()
@@ -123,7 +123,7 @@ class StackedArea:
         frame = Frame(ident, self.title, description, scale(heights[-1], self.unit), small)
         patterns(frame.svg, ident, len(self.series))
         slots, bands = Slots(len(rows)), stretched(frame.shapes, frame.bottom)
-        for index, one in enumerate(self.series):
+        for index, each in enumerate(self.series):
             lower = self._edge(frame, slots, heights[index])
             upper = self._edge(frame, slots, heights[index + 1])
             outline = path([*upper, *reversed(lower)])
@@ -131,11 +131,11 @@ class StackedArea:
             if pattern := pattern_of(ident, index):
                 self._lay(frame, pattern, index, outline)
             for place, (row, label) in enumerate(zip(rows, labels, strict=True)):
-                if not one.value(row):
+                if not each.value(row):
                     continue
                 x, y = slots.middle(place), frame.y(heights[index + 1][place])
-                words = (label, f"{one.label}: {said(row[one.column], self.unit)}")
-                mark = frame.mark(x, y, words, href and href(row, one.column))
+                words = (label, f"{each.label}: {said(row[each.column], self.unit)}")
+                mark = frame.mark(x, y, words, href and href(row, each.column))
                 if mark is not None:
                     spot(mark, x, y, radius=6)
         frame.labels(labels)

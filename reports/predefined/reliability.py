@@ -61,10 +61,10 @@ def _reliability(scope: Scope, period: Period, now: datetime) -> Result:
         otherwise=Count("pk", filter=Q(outcome__in=OTHERWISE)),
     )
     stalled = stalls(scope, period).order_by().values("agent_id", "version").annotate(stalls=Count("pk"))
-    found = [*counted, *stalled]
-    agents = known_agents(row["agent_id"] for row in found)
+    counts = [*counted, *stalled]
+    agents = known_agents(row["agent_id"] for row in counts)
     figures: dict[tuple[Who, str], Row] = defaultdict(lambda: dict.fromkeys(ADDED, 0))
-    for values in found:
+    for values in counts:
         row = figures[whose(values.pop("agent_id"), agents), values.pop("version") or ""]
         for name, value in values.items():
             row[name] += value

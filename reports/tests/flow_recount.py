@@ -289,12 +289,12 @@ class Recount:
     def in_progress(self) -> list[tuple[str, str, int]]:
         """Reference, status and age of what was begun and goes on."""
         lives = {(life.task, life.number): life for life in self.history.lives}
-        found = []
+        stays = []
         for stay in self.stands(self.until):
             life = lives[stay.task, stay.episode]
             if life.started and life.started < self.until:
-                found.append((life.ref, stay.status, milliseconds(life.started, self.until)))
-        return sorted(found)
+                stays.append((life.ref, stay.status, milliseconds(life.started, self.until)))
+        return sorted(stays)
 
     def waiting(self) -> dict[str | None, list[int]]:
         """How long each task waited within the period, by reason; None: for any."""

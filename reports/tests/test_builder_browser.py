@@ -68,7 +68,7 @@ def test_person_builds_saves_and_shares_a_report_and_another_reads_it(scene, ope
     for part in ("m=cycle%3Ap85", "by=agent", "f0=label", "v0=bug", "compare=previous", "bucket=week"):
         assert part in page.url
     assert page.locator("[data-builder-preview] svg.chart").count() == 1
-    # The address is the report: opened anew, it shows the same.
+    # The address is the report: opened again, it shows the same.
     table = page.locator("[data-builder-preview] table").inner_text()
     page.reload()
     settled(page, SUMMARY)

@@ -276,7 +276,7 @@ def test_bands_lie_around_what_is_likely():
 def test_pivot_makes_the_largest_into_series_that_link_to_their_rows():
     rows = [{"week": week, "who": who, "n": n} for week in (1, 2) for who, n in (("x", 1), ("y", 5))]
     made = pivoted(rows, ["w1", "w1", "w2", "w2"], key="week", by="who", value="n")
-    assert (made.labels, [one.label for one in made.series], made.left_out) == (["w1", "w2"], ["y", "x"], 0)
+    assert (made.labels, [each.label for each in made.series], made.left_out) == (["w1", "w2"], ["y", "x"], 0)
     href = made.href(lambda row, column: f"/{row['week']}/{row['who']}/{column}")
     drawing = parse(Lines(made.series, "T").draw(made.rows, labels=made.labels, ident="x", href=href))
     assert [mark.get("href") for mark in classed(drawing, "chart-mark")] == ["/1/y/n", "/2/y/n", "/1/x/n", "/2/x/n"]

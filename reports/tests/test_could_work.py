@@ -65,8 +65,8 @@ def test_workers_are_told_as_they_were_whatever_changes_later(cast, set_clock):
     scope = Scope((project.pk,))
 
     def asked():
-        told = workers(scope, utc("2026-01-01 00:00"), utc("2026-01-11 00:00"))
-        return {worker.agent.slug: (worker.spans, worker.plans) for worker in told.values()}
+        named = workers(scope, utc("2026-01-01 00:00"), utc("2026-01-11 00:00"))
+        return {worker.agent.slug: (worker.spans, worker.plans) for worker in named.values()}
 
     def change(moment, **changes):
         set_clock(moment)

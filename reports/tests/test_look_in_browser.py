@@ -29,8 +29,8 @@ def pages_of(pdf: bytes) -> list[bytes]:
     """What is drawn on each page of a file that Chromium printed."""
     drawn = []
     for page in re.finditer(rb"/Type /Page\b.*?/Contents (\d+) 0 R", pdf, re.DOTALL):
-        found = re.search(rb"\n%s 0 obj.*?stream\r?\n(.*?)\r?\nendstream" % page[1], pdf, re.DOTALL)
-        drawn.append(zlib.decompress(found[1]))
+        stream = re.search(rb"\n%s 0 obj.*?stream\r?\n(.*?)\r?\nendstream" % page[1], pdf, re.DOTALL)
+        drawn.append(zlib.decompress(stream[1]))
     return drawn
 
 

@@ -44,8 +44,8 @@ def luminance(colour: str) -> float:
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear(colour), strict=True))
 
 
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(first: str, other: str) -> float:
+    low, high = sorted((luminance(first), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -66,8 +66,8 @@ def test_series_differ_for_every_sight_and_keep_their_contrast(mode):
     colours = [colour for name, colour in palette(mode).items() if name.startswith("chart-")]
     assert len(colours) == 6
     assert [colour for colour in colours if contrast(colour, SURFACES[mode]) < 3] == []
-    for (one, other), sight in itertools.product(itertools.combinations(colours, 2), SIGHTS):
-        assert math.dist(lab(one, sight), lab(other, sight)) > 20, (one, other, sight)
+    for (first, other), sight in itertools.product(itertools.combinations(colours, 2), SIGHTS):
+        assert math.dist(lab(first, sight), lab(other, sight)) > 20, (first, other, sight)
 
 
 @pytest.mark.parametrize("mode", SURFACES)

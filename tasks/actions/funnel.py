@@ -347,9 +347,9 @@ def hold(tasks: Sequence[Task], target: str) -> Held:
         locked = {pk for pk, *_ in rows}
     else:
         rows = Task.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk", *TOLD)
-    told = {pk: values for pk, *values in rows}
+    facts_now = {pk: values for pk, *values in rows}
     for task in tasks:
-        for name, value in zip(TOLD, told.get(task.pk, ()), strict=False):
+        for name, value in zip(TOLD, facts_now.get(task.pk, ()), strict=False):
             setattr(task, name, value)
     return Held(clock.now(), frozenset(locked))
 

@@ -64,7 +64,7 @@ def check(ids: Sequence[int]) -> list[Difference]:
 
 
 def rebuild(ids: Sequence[int], *, tables: Tables | None = None, lock: bool = True) -> list[Difference]:
-    """Write the history of these tasks anew where it is not what their events say; returns what has differed."""
+    """Rewrite the history of these tasks where it is not what their events say; returns what has differed."""
     tables = tables or tables_of()
     with transaction.atomic():
         if lock:
@@ -144,13 +144,13 @@ def derive(
         for event in rows.only("at", "project_id", "task_id", "task_ref", "agent_id", "kind", "data"):
             events[event.task_id].append(event)
     known = _remember(ids, tables, intervals, episodes)
-    for task, told in events.items():
-        complete(told, known[task])
-    agents = agents_credited([event for told in events.values() for event in told], tables)
+    for task, of_task in events.items():
+        complete(of_task, known[task])
+    agents = agents_credited([event for of_task in events.values() for event in of_task], tables)
     lines = {}
-    for task, told in events.items():
+    for task, of_task in events.items():
         lines[task] = line = Line(tables, agents=agents)
-        for event in told:
+        for event in of_task:
             line.advance(event)
     return lines
 

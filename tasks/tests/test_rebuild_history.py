@@ -88,7 +88,7 @@ def test_check_says_what_differs_and_rebuild_makes_it_right(lives, spoil, what):
         call("--check", "--project", "OPS")
     assert what in refused.value.data["differing"][0]["what"]
     assert rows() == wrong
-    assert "The history of 1 task of 4 was written anew." in call()
+    assert "The history of 1 task of 4 was rewritten." in call()
     assert rows() == right
 
 

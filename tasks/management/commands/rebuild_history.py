@@ -51,6 +51,6 @@ class Command(BaseCommand):
         if options["json"]:
             self.print_json(report)
         elif differing:
-            self.say(f"The history of {wrong} of {len(ids):,} was written anew.")
+            self.say(f"The history of {wrong} of {len(ids):,} was rewritten.")
         else:
             self.say(f"The history of {examined} is what the events say.")
