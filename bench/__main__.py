@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cluster, cycle, fanout, matching, reads, waiting
+from bench import cluster, cycle, fanout, matching, reads, reports, waiting
 from bench.processes import SERVERS
 from bench.table import Figure, as_text, write_json
 
@@ -45,6 +45,11 @@ def _scale(server: str, options: argparse.Namespace) -> list[Figure]:
     return reads.scale(server, many=many, requests=10 if options.quick else 50)
 
 
+def _reports(server: str, options: argparse.Namespace) -> list[Figure]:
+    many = options.tasks or (2_000 if options.quick else 1_000_000)
+    return reports.reports(server, tasks=many, rounds=1 if options.quick else options.rounds or 3)
+
+
 def _fanout(server: str, options: argparse.Namespace) -> list[Figure]:
     plain = fanout.QUICK if options.quick else fanout.FULL
     size = replace(plain, rounds=options.rounds or plain.rounds, seconds=int(options.seconds or plain.seconds))
@@ -65,6 +70,7 @@ BENCHES: dict[str, tuple[Bench, str]] = {
     "waiting": (_waiting, "the claim cycle beside a thousand agents that wait, beside none"),
     "reads": (_reads, "one task and a list of 50 beside a bare view of the same bytes"),
     "scale": (_scale, "claim_next, list, board, admin list with a million tasks beside a thousand"),
+    "reports": (_reports, "each predefined report, both databases, beside SQL by hand for the same numbers"),
     "fanout": (_fanout, "one event to 200 sockets beside Flask-SocketIO, and commit to frame at 50 events/s"),
     "matching": (_matching, "automatic assignment: beside the optimum, under overload, a new task until it is offered"),
     "sqlite": (_sqlite, "both on SQLite, for information"),
@@ -89,7 +95,7 @@ def main() -> int:
     parser.add_argument("--servers", default="embedded,production", help="embedded, production or both.")
     parser.add_argument("--seconds", type=float, help="Seconds per round of the claim cycle.")
     parser.add_argument("--rounds", type=int, help="Rounds, alternating with the yardstick.")
-    parser.add_argument("--tasks", type=int, help="Tasks for `scale` (default: a million).")
+    parser.add_argument("--tasks", type=int, help="Tasks for `scale` and `reports` (default: a million).")
     parser.add_argument("--seed", help="For `chaos`: the kills of an earlier run.")
     parser.add_argument("--jobs", type=int, help="Jobs per round of the yardstick.")
     options = parser.parse_args()

@@ -87,7 +87,7 @@ def add_tasks(tasks: int, projects: list[Project], *, ready: bool) -> None:
             'It reads each row by itself. Measure first, then read in blocks; keep the order of the rows.',
             {status}, CASE WHEN p < 1 THEN 4 WHEN p < 3 THEN 3 WHEN p < 8 THEN 2 ELSE 1 END, NULL, '[]', {due},
             NULL, 60, FALSE, 3, NULL, CASE WHEN d < 700 THEN 100 ELSE 0 END, '',
-            NULL, 0, 0, 0, {blocked}, {deferred}, {ago("0")}, NULL,
+            NULL, 0, 0, CASE WHEN d < 800 THEN 1 ELSE 0 END, {blocked}, {deferred}, {ago("0")}, NULL,
             CASE WHEN d < 700 THEN 'Reads blocks of 500 rows now.' ELSE '' END, NULL, {ago(age)},
             CASE WHEN d < 780 OR d BETWEEN 790 AND 799 THEN {ago(left)} WHEN d < 800 THEN {ago(started)}
                 ELSE {ago(age)} END,
@@ -101,6 +101,8 @@ def add_tasks(tasks: int, projects: list[Project], *, ready: bool) -> None:
 
 def add_what_hangs_on_them(agents: list[Agent]) -> None:
     """Assignments, dependencies, labels and required skills for the rows of ``add_tasks``."""
+    # Without statistics, PostgreSQL looks for what a task depends on in all tasks.
+    execute("ANALYZE")
     first, count = agents[0].pk, len(agents)
     agent = f"{first} + {dice('id', 4, count)}"
     # Two of five waiting tasks have an assignee; a started task has the agent that started it.

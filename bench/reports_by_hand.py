@@ -1,0 +1,270 @@
+"""What somebody would write in SQL for the numbers of the predefined reports, as both databases spell it.
+
+Each entry of ``BY_HAND`` takes a ``Yardstick``, sends its statements, and returns numbers by what they are of, such as
+``("median", "lead", "2026-01-05")``; those that are zero or missing are left out by the caller.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+Numbers = dict[tuple[Any, ...], Any]
+FRACTIONS = {"median": 0.5, "p85": 0.85, "p95": 0.95}
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The ids of the projects, the period, and now, as SQL literals without quotation marks."""
+
+    projects: str
+    start: str
+    end: str
+    now: str
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+    def within(self, field: str) -> str:
+        return f"project_id IN ({self.projects}) AND {field} >= '{self.start}' AND {field} < '{self.end}'"
+
+    @property
+    def completed(self) -> str:
+        return f"{self.within('ended_at')} AND \"end\" = 'completed' AND ended_from <> 'unknown'"
+
+    @property
+    def runs(self) -> str:
+        return f"{self.within('ended_at')} AND status = 'in_progress' AND run_number IS NOT NULL"
+
+    def spread(
+        self, rows: str, columns: Sequence[str], group: str = "", fractions: Sequence[str] = tuple(FRACTIONS)
+    ) -> Numbers:
+        """Number, mean and percentiles of ``columns`` of the query ``rows``, in all and, if given, by ``group``."""
+        found = (_spread_postgresql if is_postgresql() else _spread_sqlite)(self, rows, columns, group, fractions)
+        numbers: Numbers = {}
+        for column, key, (count, mean, *points) in found:
+            numbers |= {("n", column, key): count, ("mean", column, key): mean}
+            numbers |= {(name, column, key): value for name, value in zip(fractions, points, strict=True)}
+        return numbers
+
+
+def is_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def week(field: str) -> str:
+    """The Monday of a time in UTC, as text."""
+    if is_postgresql():
+        return f"to_char(date_trunc('week', {field} AT TIME ZONE 'UTC'), 'YYYY-MM-DD')"
+    return f"date({field}, 'weekday 0', '-6 days')"
+
+
+def between(start: str, end: str) -> str:
+    if is_postgresql():
+        return f"EXTRACT(EPOCH FROM {end} - {start})::float8"
+    return f"(unixepoch({end}) - unixepoch({start}))"
+
+
+def least(*values: str) -> str:
+    return f"{'LEAST' if is_postgresql() else 'MIN'}({', '.join(values)})"
+
+
+def greatest(*values: str) -> str:
+    return f"{'GREATEST' if is_postgresql() else 'MAX'}({', '.join(values)})"
+
+
+def _spread_postgresql(
+    self: Yardstick, rows: str, columns: Sequence[str], group: str, fractions: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    measures = [
+        part
+        for column in columns
+        for part in (
+            f"COUNT({column}), AVG({column})",
+            *(f"PERCENTILE_CONT({FRACTIONS[name]}) WITHIN GROUP (ORDER BY {column})" for name in fractions),
+        )
+    ]
+    heads, sets = (f"{group}, GROUPING({group})", f"({group}), ()") if group else ("NULL, 1", "()")
+    width, found = 2 + len(fractions), []
+    for key, is_total, *numbers in self.ask(
+        f"SELECT {heads}, {', '.join(measures)} FROM ({rows}) AS f GROUP BY GROUPING SETS ({sets})"
+    ):
+        for place, column in enumerate(columns):
+            of_column = numbers[place * width : (place + 1) * width]
+            found.append((column, None if is_total else key, of_column))
+    return found
+
+
+def _spread_sqlite(
+    self: Yardstick, rows: str, columns: Sequence[str], group: str, fractions: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    parts = []
+    for column in columns:
+        for key, partition in ((group, f"PARTITION BY {group}"), ("NULL", "")) if group else (("NULL", ""),):
+            picks = ", ".join(_pick(FRACTIONS[name]) for name in fractions)
+            parts.append(f"""
+                SELECT '{column}', {key}, n, AVG(v), {picks} FROM (
+                  SELECT *, {column} AS v, ROW_NUMBER() OVER ({partition} ORDER BY {column}) - 1 AS r,
+                    COUNT(*) OVER ({partition}) AS n
+                  FROM f WHERE {column} IS NOT NULL) {f"GROUP BY {key}" if partition else "HAVING n > 0"}""")
+    found = self.ask(f"WITH f AS MATERIALIZED ({rows}) {' UNION ALL '.join(parts)}")
+    return [(column, key, numbers) for column, key, *numbers in found]
+
+
+def _pick(fraction: float) -> str:
+    place = f"({fraction} * (n - 1))"
+    low = f"MAX(CASE WHEN r = CAST({place} AS INT) THEN v END)"
+    high = f"MAX(CASE WHEN r = MIN(n - 1, CAST({place} AS INT) + 1) THEN v END)"
+    return f"{low} + ({place} - CAST({place} AS INT)) * ({high} - {low})"
+
+
+def _completed(self: Yardstick) -> Numbers:
+    numbers: Numbers = {}
+    otherwise = f"{self.within('ended_at')} AND \"end\" IN ('failed', 'cancelled', 'deleted')"
+    for name, field, where in (
+        ("completed", "ended_at", self.completed),
+        ("arrived", "entered_at", f"{self.within('entered_at')} AND entered_from <> 'unknown'"),
+        ("ended_otherwise", "ended_at", f"{otherwise} AND ended_from <> 'unknown'"),
+    ):
+        for key, n in self.ask(f"SELECT {week(field)}, COUNT(*) FROM tasks_episode WHERE {where} GROUP BY 1"):
+            numbers[name, key] = n
+    return numbers
+
+
+def _time_to_complete(self: Yardstick) -> Numbers:
+    rows = (
+        f"SELECT {week('ended_at')} AS w, {between('entered_at', 'ended_at')} AS lead,"
+        f" {between('entered_at', 'started_at')} AS queue, {between('started_at', 'ended_at')} AS cycle"
+        f" FROM tasks_episode WHERE {self.completed}"
+    )
+    return self.spread(rows, ["lead", "queue", "cycle"], "w")
+
+
+def _workload(self: Yardstick) -> Numbers:
+    worked = between(
+        greatest("began_at", _moment(self.start)),
+        least("coalesce(ended_at, " + _moment(self.now) + ")", _moment(self.now)),
+    )
+    projects = f"project_id IN ({self.projects})"
+    numbers: Numbers = {}
+    done = self.ask(f"SELECT agent_id, COUNT(*) FROM tasks_episode WHERE {self.completed} GROUP BY 1")
+    numbers |= {("completed", agent): n for agent, n in done}
+    for agent, runs, seconds, failed, expired in self.ask(
+        f"""SELECT agent_id, COUNT(*), SUM({worked}), COUNT(CASE WHEN outcome = 'failed' THEN 1 END),
+              COUNT(CASE WHEN outcome = 'expired' THEN 1 END)
+            FROM tasks_statusinterval WHERE {projects} AND status = 'in_progress' AND run_number IS NOT NULL
+              AND began_at < '{self.now}' AND (ended_at IS NULL OR ended_at > '{self.start}') GROUP BY 1"""
+    ):
+        numbers |= {("runs", agent): runs, ("worked", agent): seconds}
+        numbers |= {("failed", agent): failed, ("expired", agent): expired}
+    active = self.ask("SELECT agent_id, COUNT(*) FROM tasks_run WHERE ended_at IS NULL GROUP BY 1")
+    numbers |= {("active", agent): n for agent, n in active}
+    waiting = self.ask(
+        "SELECT a.agent_id, COUNT(*) FROM tasks_assignment a JOIN tasks_task k ON k.id = a.task_id"
+        f" WHERE k.{projects} AND a.ended_at IS NULL AND k.status = 'not_started' GROUP BY 1"
+    )
+    numbers |= {("open", agent): n for agent, n in waiting}
+    ((unassigned,),) = self.ask(
+        f"SELECT COUNT(*) FROM tasks_task k WHERE k.{projects} AND k.status = 'not_started'"
+        " AND NOT EXISTS (SELECT 1 FROM tasks_assignment a WHERE a.task_id = k.id AND a.ended_at IS NULL)"
+    )
+    return numbers | {("open", None): unassigned}
+
+
+def _moment(text: str) -> str:
+    return f"TIMESTAMPTZ '{text}'" if is_postgresql() else f"'{text}'"
+
+
+def _cumulative_flow(self: Yardstick) -> Numbers:
+    """Of each week: what began in each status less what ended there, and what was completed; and all at the start."""
+    projects, numbers = f"project_id IN ({self.projects})", {}
+    for status, n in self.ask(
+        f"SELECT status, COUNT(*) FROM tasks_statusinterval WHERE {projects} AND began_at < '{self.start}'"
+        f" AND (ended_at IS NULL OR ended_at >= '{self.start}') GROUP BY 1"
+    ):
+        numbers[status, ""] = n
+    for field, sign in (("began_at", 1), ("ended_at", -1)):
+        for status, key, n in self.ask(
+            f"SELECT status, {week(field)}, COUNT(*) FROM tasks_statusinterval WHERE {self.within(field)} GROUP BY 1, 2"
+        ):
+            numbers[status, key] = numbers.get((status, key), 0) + sign * n
+    otherwise = f"{self.within('ended_at')} AND \"end\" IN ('failed', 'cancelled', 'deleted')"
+    for name, where in (("completed", self.completed), ("ended_otherwise", otherwise)):
+        for key, n in self.ask(f"SELECT {week('ended_at')}, COUNT(*) FROM tasks_episode WHERE {where} GROUP BY 1"):
+            numbers[name, key] = n
+    return numbers
+
+
+def _time_in_status(self: Yardstick) -> Numbers:
+    def rows(by: str) -> str:
+        return (
+            f"SELECT {by or 'NULL AS none'}, SUM({between('i.began_at', 'i.ended_at')}) AS time"
+            " FROM (SELECT task_id, number FROM tasks_episode"
+            f" WHERE {self.completed} AND entered_from <> 'unknown' AND NOT is_imported) e"
+            " JOIN tasks_statusinterval i ON i.task_id = e.task_id AND i.episode = e.number"
+            f" GROUP BY i.task_id, i.episode{', ' + by if by else ''}"
+        )
+
+    by_status = {key: n for key, n in self.spread(rows("status"), ["time"], "status").items() if key[-1]}
+    return by_status | self.spread(rows(""), ["time"])
+
+
+def _waiting(self: Yardstick) -> Numbers:
+    part = between(
+        greatest("began_at", _moment(self.start)), least(f"coalesce(ended_at, {_moment(self.now)})", _moment(self.now))
+    )
+
+    def rows(by: str) -> str:
+        return (
+            f"SELECT {by or 'NULL AS none'}, SUM({part}) AS wait FROM tasks_statusinterval"
+            f" WHERE project_id IN ({self.projects}) AND reason NOT IN ('', 'elsewhere') AND began_at < '{self.now}'"
+            f" AND (ended_at IS NULL OR ended_at > '{self.start}') GROUP BY task_id{', ' + by if by else ''}"
+        )
+
+    by_reason = {key: n for key, n in self.spread(rows("reason"), ["wait"], "reason").items() if key[-1]}
+    return by_reason | self.spread(rows(""), ["wait"])
+
+
+def _cost(self: Yardstick) -> Numbers:
+    numbers: Numbers = {}
+    for agent, *values in self.ask(
+        "SELECT agent_id, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cost)"
+        f" FROM tasks_statusinterval WHERE {self.runs} GROUP BY 1"
+    ):
+        numbers |= {(name, agent): n for name, n in zip(("runs", "input", "output", "cost"), values, strict=True)}
+    accepted = (
+        f"SELECT agent_id, cost, input_tokens + output_tokens AS tokens FROM tasks_episode"
+        f" WHERE {self.completed} AND NOT is_imported"
+    )
+    numbers |= self.spread(accepted, ["cost"], "agent_id", ["p85"])
+    tokens = self.ask(f"SELECT agent_id, AVG(tokens) FROM ({accepted}) AS a GROUP BY 1")
+    return numbers | {("tokens", agent): mean for agent, mean in tokens}
+
+
+def _reliability(self: Yardstick) -> Numbers:
+    outcomes = ("completed", "failed", "expired")
+    counts = ", ".join(f"COUNT(CASE WHEN outcome = '{name}' THEN 1 END)" for name in outcomes)
+    numbers: Numbers = {}
+    for agent, version, *values in self.ask(
+        f"SELECT agent_id, version, COUNT(*), {counts} FROM tasks_statusinterval WHERE {self.runs} GROUP BY 1, 2"
+    ):
+        numbers |= {(name, agent, version): n for name, n in zip(("runs", *outcomes), values, strict=True)}
+    self.ask(
+        f"SELECT agent_id, COUNT(*) FROM tasks_event WHERE {self.within('at')} AND kind = 'task.stalled' GROUP BY 1"
+    )
+    return numbers
+
+
+BY_HAND: dict[str, Callable[[Yardstick], Numbers]] = {
+    "completed": _completed,
+    "time_to_complete": _time_to_complete,
+    "cumulative_flow": _cumulative_flow,
+    "time_in_status": _time_in_status,
+    "waiting": _waiting,
+    "workload": _workload,
+    "reliability": _reliability,
+    "cost": _cost,
+}
