@@ -70,14 +70,19 @@ def _nothing() -> Row:
 class _Way:
     """A way to group usage. ``split`` adds the column ``by`` to runs and to episodes; a row may be in several groups.
 
-    ``names`` gives the naming columns of a group, ``total`` those of all.
+    Without it each row is in one group, so that the groups add up. ``names`` gives the naming columns of a group,
+    ``total`` those of all.
     """
 
     columns: tuple[Column, ...]
     by: tuple[str, ...]
     names: Callable[[list[tuple]], dict[tuple, Row]]
     total: Row
-    split: Callable[[QuerySet], list[QuerySet]] = lambda rows: [rows]
+    split: Callable[[QuerySet], list[QuerySet]] | None = None
+
+
+def _whole(rows: QuerySet) -> list[QuerySet]:
+    return [rows]
 
 
 def _answer(way: _Way) -> Callable[[Scope, Period, datetime], Result]:
@@ -89,9 +94,11 @@ def _answer(way: _Way) -> Callable[[Scope, Period, datetime], Result]:
         for wanted, rows in ((_USED, runs.ended(scope, period)), (_ACCEPTED, accepted)):
             aggregates = _aggregates(wanted)
             used = _with_usage(rows)
-            total |= _values(wanted, summarise(used, measures=aggregates).total)
-            for part in way.split(used):
-                for group, values in summarise(part, by=way.by, measures=aggregates).groups.items():
+            summaries = [summarise(part, by=way.by, measures=aggregates) for part in (way.split or _whole)(used)]
+            whole = summarise(used, measures=aggregates) if way.split else summaries[0]
+            total |= _values(wanted, whole.total)
+            for summary in summaries:
+                for group, values in summary.groups.items():
                     groups.setdefault(group, _nothing()).update(_values(wanted, values))
         named = way.names(list(groups))
         # By agent first, as in the other reports; else the dearest first.
