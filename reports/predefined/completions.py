@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from reports.periods import Period
 from reports.scopes import Scope
-from reports.vocabulary.episodes import COMPLETED, END_KNOWN
+from reports.vocabulary.episodes import COMPLETED, END_KNOWN, UNKNOWN
 from tasks.models import Episode
 
 
@@ -20,6 +20,6 @@ def completed(scope: Scope, period: Period) -> "QuerySet[Episode]":
 
 def notes_on_unknown(scope: Scope, period: Period) -> tuple[str, ...]:
     """What completions the figures leave out because nobody knows when they happened."""
-    unknown = all_of(scope).filter(COMPLETED, ended_at__lt=period.end).exclude(END_KNOWN).count()
+    unknown = all_of(scope).filter(COMPLETED, ended_from=UNKNOWN, ended_at__lt=period.end).count()
     is_or_are = "is" if unknown == 1 else "are"
     return (f"{unknown:,} completed at an unknown time {is_or_are} in no figure.",) if unknown else ()

@@ -162,6 +162,8 @@ class Episode(models.Model):
         indexes = [
             models.Index(fields=["project", "end", "ended_at"], name="episode_ended"),
             models.Index(fields=["project", "entered_at"], name="episode_entered"),
+            # Few, if any, which each report counts.
+            models.Index(fields=["project"], name="episode_end_unknown", condition=Q(ended_from=TimeSource.UNKNOWN)),
         ]
 
     def __str__(self) -> str:
