@@ -9,6 +9,8 @@ from bench.processes import run_module
 from bench.table import Figure, of_rounds
 
 TARGET = 1.5
+#: With fewer tasks than this, what is measured is the time between the statements: there is no target.
+MANY = 100_000
 
 
 def reports(database_server: str, *, tasks: int, rounds: int) -> list[Figure]:
@@ -35,7 +37,13 @@ def _measure(url: str, name: str, tasks: int, rounds: int) -> list[Figure]:
         if by_hand:
             figures.append(
                 of_rounds(
-                    ours, by_hand, work=work, yardstick_name="SQL by hand", unit="ms", target=TARGET, better="lower"
+                    ours,
+                    by_hand,
+                    work=work,
+                    yardstick_name="SQL by hand",
+                    unit="ms",
+                    target=TARGET if tasks >= MANY else None,
+                    better="lower",
                 )
             )
         else:

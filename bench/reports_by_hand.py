@@ -65,7 +65,7 @@ def week(field: str) -> str:
 def between(start: str, end: str) -> str:
     if is_postgresql():
         return f"EXTRACT(EPOCH FROM {end} - {start})::float8"
-    return f"(unixepoch({end}) - unixepoch({start}))"
+    return f"ROUND((JULIANDAY({end}) - JULIANDAY({start})) * 86400, 3)"
 
 
 def least(*values: str) -> str:
@@ -124,13 +124,25 @@ def _pick(fraction: float) -> str:
 def _completed(self: Yardstick) -> Numbers:
     numbers: Numbers = {}
     otherwise = f"{self.within('ended_at')} AND \"end\" IN ('failed', 'cancelled', 'deleted')"
-    for name, field, where in (
-        ("completed", "ended_at", self.completed),
-        ("arrived", "entered_at", f"{self.within('entered_at')} AND entered_from <> 'unknown'"),
-        ("ended_otherwise", "ended_at", f"{otherwise} AND ended_from <> 'unknown'"),
+    for names, field, extra, where in (
+        (
+            ("completed", "imported", "inferred"),
+            "ended_at",
+            ", COUNT(CASE WHEN is_imported THEN 1 END), COUNT(CASE WHEN ended_from = 'inferred' THEN 1 END)",
+            self.completed,
+        ),
+        (
+            ("arrived", "reopened"),
+            "entered_at",
+            ", COUNT(CASE WHEN is_reopened THEN 1 END)",
+            f"{self.within('entered_at')} AND entered_from <> 'unknown'",
+        ),
+        (("ended_otherwise",), "ended_at", "", f"{otherwise} AND ended_from <> 'unknown'"),
     ):
-        for key, n in self.ask(f"SELECT {week(field)}, COUNT(*) FROM tasks_episode WHERE {where} GROUP BY 1"):
-            numbers[name, key] = n
+        for key, *counts in self.ask(
+            f"SELECT {week(field)}, COUNT(*){extra} FROM tasks_episode WHERE {where} GROUP BY 1"
+        ):
+            numbers |= {(name, key): n for name, n in zip(names, counts, strict=True)}
     return numbers
 
 

@@ -126,9 +126,8 @@ def _spread_of(row: Row, column: str, key: Any) -> Numbers:
 
 
 def _completed(given: Answer) -> Numbers:
-    return {
-        (name, _monday(row)): row[name] for row in given.rows for name in ("completed", "arrived", "ended_otherwise")
-    }
+    names = ("completed", "imported", "inferred", "arrived", "reopened", "ended_otherwise")
+    return {(name, _monday(row)): row[name] for row in given.rows for name in names}
 
 
 def _time_to_complete(given: Answer) -> Numbers:
