@@ -22,7 +22,7 @@ from tasks.conditions import times
 if TYPE_CHECKING:
     from tasks.conditions.grammar import Leaf
 
-LONGEST_TEXT = 1_000
+LONGEST_TEXT = 8_000
 #: Numbers that every column can be compared with.
 MOST = 10**15
 

@@ -46,7 +46,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ({"field": "label", "is": "a\0b"}, "where.is", "Null characters"),
         ({"field": "label", "is": "\ud800"}, "where.is", "Surrogate"),
         ({"field": "label", "is": "  "}, "where.is", "Must not be empty"),
-        ({"field": "text", "contains": "x" * 1001}, "where.contains", "at most 1,000 characters"),
+        ({"field": "text", "contains": "x" * 8001}, "where.contains", "at most 8,000 characters"),
         ({"field": "priority", "at_least": "hihg"}, "where.at_least", "did you mean 'high'"),
         ({"field": "attempts", "at_least": "3"}, "where.at_least", "Must be a number"),
         ({"field": "attempts", "at_least": True}, "where.at_least", "Must be a number"),

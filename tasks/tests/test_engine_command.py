@@ -28,6 +28,7 @@ def test_engine_once_reports_what_it_did(cast, new_task, let_lease_end):
         "unanswered": 0,
         "offers": 0,
         "notifications": 2,
+        "scheduled reports": 0,
         "mails": 0,
         "webhooks": 0,
         "deliveries": 0,
@@ -39,9 +40,10 @@ def test_engine_once_without_work_says_zeros(cast):
     out = StringIO()
     call_command("engine", "--once", stdout=out)
     names = (
-        "expired revoked undeferred stalled due_soon overdue unanswered notifications mails webhooks deliveries offers"
+        "expired, revoked, undeferred, stalled, due_soon, overdue, unanswered, notifications, scheduled reports, "
+        "mails, webhooks, deliveries, offers"
     )
-    assert out.getvalue() == ", ".join(f"0 {name}" for name in names.split()) + "\n"
+    assert out.getvalue() == ", ".join(f"0 {name}" for name in names.split(", ")) + "\n"
 
 
 def test_run_reports_each_tick_until_it_is_stopped(cast, monkeypatch):

@@ -23,6 +23,8 @@ pytestmark = [
 ]
 
 WAIT_SECONDS = 0.01
+#: A POST only because its question does not fit into an address; it stores nothing but the answer to a key.
+READ_BY_POST = "/reports/run"
 
 
 @pytest.fixture
@@ -103,6 +105,9 @@ def test_every_write_of_the_api_says_when_to_try_again(scene, lock):  # noqa: F8
         for headers in ({}, {"HTTP_IDEMPOTENCY_KEY": f"key-{number}"}):
             arguments = () if body is None else (filled(body, scene.names),)
             answer = getattr(client, method)(f"/api/v1{filled(path, scene.names)}", *arguments, **headers)
+            if path.startswith(READ_BY_POST) and not headers:
+                assert answer.status_code == 200, "Nothing is stored, so nothing waits."
+                continue
             said = (answer.status_code, answer.get("Retry-After"), answer.json().get("code"))
             if said != (503, "3", "unavailable"):
                 wrong.append(f"{method} {path} {body} as {writers[0]}: {said}")
