@@ -43,9 +43,9 @@ class Yardstick:
         self, rows: str, columns: Sequence[str], group: str = "", fractions: Sequence[str] = tuple(FRACTIONS)
     ) -> Numbers:
         """Number, mean and percentiles of ``columns`` of the query ``rows``, in all and, if given, by ``group``."""
-        found = (_spread_postgresql if is_postgresql() else _spread_sqlite)(self, rows, columns, group, fractions)
+        measured = (_spread_postgresql if is_postgresql() else _spread_sqlite)(self, rows, columns, group, fractions)
         numbers: Numbers = {}
-        for column, key, (count, mean, *points) in found:
+        for column, key, (count, mean, *points) in measured:
             numbers |= {("n", column, key): count, ("mean", column, key): mean}
             numbers |= {(name, column, key): value for name, value in zip(fractions, points, strict=True)}
         return numbers
@@ -88,14 +88,14 @@ def _spread_postgresql(
         )
     ]
     heads, sets = (f"{group}, GROUPING({group})", f"({group}), ()") if group else ("NULL, 1", "()")
-    width, found = 2 + len(fractions), []
+    width, measured = 2 + len(fractions), []
     for key, is_total, *numbers in self.ask(
         f"SELECT {heads}, {', '.join(measures)} FROM ({rows}) AS f GROUP BY GROUPING SETS ({sets})"
     ):
         for place, column in enumerate(columns):
             of_column = numbers[place * width : (place + 1) * width]
-            found.append((column, None if is_total else key, of_column))
-    return found
+            measured.append((column, None if is_total else key, of_column))
+    return measured
 
 
 def _spread_sqlite(
@@ -110,8 +110,8 @@ def _spread_sqlite(
                   SELECT *, {column} AS v, ROW_NUMBER() OVER ({partition} ORDER BY {column}) - 1 AS r,
                     COUNT(*) OVER ({partition}) AS n
                   FROM f WHERE {column} IS NOT NULL) {f"GROUP BY {key}" if partition else "HAVING n > 0"}""")
-    found = self.ask(f"WITH f AS MATERIALIZED ({rows}) {' UNION ALL '.join(parts)}")
-    return [(column, key, numbers) for column, key, *numbers in found]
+    measured = self.ask(f"WITH f AS MATERIALIZED ({rows}) {' UNION ALL '.join(parts)}")
+    return [(column, key, numbers) for column, key, *numbers in measured]
 
 
 def _pick(fraction: float) -> str:

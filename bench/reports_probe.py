@@ -151,10 +151,10 @@ def _cumulative_flow(given: Answer) -> Numbers:
 
 def _by(dimension: str, column: str) -> Callable[[Answer], Numbers]:
     def numbers(given: Answer) -> Numbers:
-        found: Numbers = {}
+        by_word: Numbers = {}
         for row in (given.total, *given.rows):
-            found |= _spread_of(row, column, row[dimension])
-        return found
+            by_word |= _spread_of(row, column, row[dimension])
+        return by_word
 
     return numbers
 
