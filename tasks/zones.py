@@ -4,7 +4,7 @@ What they chose in their settings; else that of their browser, which a cookie sa
 else the server's. A program with a token has no browser, and a mail reaches none that is known.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -42,10 +42,9 @@ def reader_zone(user: "User | AnonymousUser | None") -> ZoneInfo:
     return chosen_zone(user) or zone_of_work(user) or server_zone()
 
 
-def reader_zones(users: Collection[int]) -> dict[int, ZoneInfo]:
-    """``reader_zone`` of several users by their ids, with two queries."""
+def reader_zones(users: Collection[int], chosen: Mapping[int, str]) -> dict[int, ZoneInfo]:
+    """``reader_zone`` of several users by their ids, with one query; ``chosen`` are their ``chosen_names``."""
     work = dict(Agent.objects.filter(user__in=users).exclude(time_zone="").values_list("user", "time_zone"))
-    chosen = chosen_names(users)
     server = server_zone()
     return {user: known_zone(chosen.get(user, "")) or known_zone(work.get(user, "")) or server for user in users}
 

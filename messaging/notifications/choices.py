@@ -72,7 +72,8 @@ class Choices:
         self._ways: dict[int, dict[str, Ways]] = defaultdict(dict)
         for row in KindChoice.objects.filter(user__in=users):
             self._ways[row.user_id][row.kind] = Ways(row.page, row.browser, Email(row.email))
-        zones, names = reader_zones(users), chosen_names(users)
+        names = chosen_names(users)
+        zones = reader_zones(users, names)
         times = {row.user_id: row for row in Delivery.objects.filter(user__in=users)}
         self._times = {user: _times(times.get(user), zones[user], names.get(user, "")) for user in users}
 

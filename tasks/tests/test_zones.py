@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from tasks.models import Agent, AgentToken, Profile, Task
-from tasks.zones import ZONE_COOKIE, choose_zone, reader_zone, reader_zones, zone_of
+from tasks.zones import ZONE_COOKIE, choose_zone, chosen_names, reader_zone, reader_zones, zone_of
 
 pytestmark = pytest.mark.django_db
 AUCKLAND, KATHMANDU, BERLIN = ZoneInfo("Pacific/Auckland"), ZoneInfo("Asia/Kathmandu"), ZoneInfo("Europe/Berlin")
@@ -41,7 +41,8 @@ def test_zone_is_the_chosen_one_then_the_browsers_then_that_of_work_then_the_ser
     choose_zone(user, "America/New_York")
     chosen = ZoneInfo("America/New_York")
     assert (zone_for(user, "Pacific/Auckland"), reader_zone(user)) == (chosen, chosen)
-    assert reader_zones([user.pk, cast.vera.pk]) == {user.pk: chosen, cast.vera.pk: BERLIN}
+    both = [user.pk, cast.vera.pk]
+    assert reader_zones(both, chosen_names(both)) == {user.pk: chosen, cast.vera.pk: BERLIN}
     choose_zone(user, "")
     assert (zone_for(user), Profile.objects.count()) == (KATHMANDU, 1)
 
