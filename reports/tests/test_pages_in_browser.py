@@ -71,6 +71,8 @@ def open_page(site, browser):
     return open_at
 
 
+#: What stands for a figure: of one series, of several, and of percentiles.
+BARS = "svg.chart :is(.chart-value, .chart-surface, .chart-median)"
 PATHS = ("/reports/", "/reports/completed/", "/reports/time_to_complete/", "/reports/workload/")
 
 
@@ -80,7 +82,7 @@ def test_page_fits_its_width_light_and_dark_and_nothing_goes_wrong(open_page, wi
         page, wrong = open_page(f"{path}?{PERIOD}", width=width, dark=dark)
         assert page.locator("svg.chart").count() >= 1
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
-        boxes = [bar.bounding_box() for bar in page.locator("svg.chart .chart-value, svg.chart .chart-median").all()]
+        boxes = [bar.bounding_box() for bar in page.locator(BARS).all()]
         assert boxes
         assert all(box["width"] > 1 and box["height"] > 1 for box in boxes)
         assert page.locator("svg.chart [tabindex]").count() == page.locator(".chart-mark").count()
