@@ -4,6 +4,7 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from taskproject.limiter import limiter
 
@@ -15,6 +16,11 @@ pytest_plugins = [
     "tasks.tests.cast",
     "tasks.tests.api_client",
 ]
+
+# How long an example takes says something about the machine, not about the code. In CI Hypothesis sees to that itself.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if not os.environ.get("CI"):
+    settings.load_profile("busy machine")
 
 #: What a skip's reason begins with where a test makes sense on one database alone.
 ONE_DATABASE = "Only on "
