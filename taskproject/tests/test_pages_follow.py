@@ -251,6 +251,7 @@ class Story:
 VERBS = [name for name in vars(Story) if not name.startswith("_")]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_pages_as_they_were_with_the_events_since_are_fresh_pages(
     client, cast, new_task, let_lease_end, monkeypatch, subtests

@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission
 
 from messaging.models import FollowerCursor
 from taskproject.tests import once
+from taskproject.tests.workers import long_first
 from tasks.models import Event, Project
 from tasks.tests.server_process import said_by_itself
 
@@ -56,6 +57,24 @@ def test_second_run_leaves_out_only_what_passed_and_is_alike_on_all_databases(tm
         "pages_of_a_process",
         "pages_that_failed",
     ]
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"),
+    [
+        (1, ["story", "fuzz", "pages", "a", "b", "c", "d", "e"]),
+        (2, ["story", "pages", "a", "b", "fuzz", "c", "d", "e"]),
+        (3, ["story", "a", "fuzz", "b", "c", "pages", "d", "e"]),
+        (8, ["story", "fuzz", "pages", "a", "b", "c", "d", "e"]),
+    ],
+)
+def test_each_worker_begins_with_its_share_of_the_long_tests(workers, expected):
+    long = ["story", "fuzz", "pages"]
+    items = [
+        SimpleNamespace(name=name, get_closest_marker={"long": "long"}.get if name in long else {}.get)
+        for name in ["a", "b", "story", "c", "fuzz", "d", "e", "pages"]
+    ]
+    assert [item.name for item in long_first(items, workers=workers)] == expected
 
 
 def test_sentence_of_a_server_that_was_away_is_expected_and_no_other(tmp_path):

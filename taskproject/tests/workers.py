@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,29 @@ def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
         first = int(parts.path.strip("/") or 0)
         for number, spec in enumerate(specs):
             spec.env["REDIS_URL"] = parts._replace(path=f"/{first + number}").geturl()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Let the workers begin with the ``long`` tests, after all others have chosen and ordered: who begins one last
+    keeps the machine waiting.
+    """
+    result = yield
+    items[:] = long_first(items, workers=getattr(config, "workerinput", {}).get("workercount", 1))
+    return result
+
+
+def long_first(items: Sequence[pytest.Item], *, workers: int) -> list[pytest.Item]:
+    """The same tests, so that each of as many equal parts begins with its share of the ``long`` ones."""
+    long = [item for item in items if item.get_closest_marker("long") is not None]
+    others = iter([item for item in items if item.get_closest_marker("long") is None])
+    ordered: list[pytest.Item] = []
+    for number in range(workers):
+        # As many as xdist's ``worksteal`` gives to each at first.
+        size = (len(items) - len(ordered)) // (workers - number)
+        first = long[number::workers]
+        ordered += [*first, *islice(others, max(size - len(first), 0))]
+    return [*ordered, *others]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,6 +27,7 @@ PATIENT = (
 
 
 # The boundaries of every field are tested once: a caller that is refused earlier does not get that far.
+@pytest.mark.long
 @pytest.mark.parametrize(("member", "phases"), [("ada", "examples,coverage,fuzzing"), ("atlas", "examples,fuzzing")])
 def test_api_keeps_to_its_description_whatever_it_is_asked(cast, new_task, tmp_path, member, phases):
     for number in range(3):

@@ -459,6 +459,7 @@ def _ask(scene, role, method, path, body):
     return answer.status_code, content
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_each_role_gets_what_the_matrix_says(scene):
     wrong = []
@@ -617,6 +618,7 @@ def _id_named(ids, match):
     return str(ids.get(match[1], 1))
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
     browsers = {"nobody": Client(), "zed": Client(), "mona": Client(), "vera": Client()}

@@ -61,6 +61,7 @@ def test_every_read_of_the_api_is_answered(scene, lock):  # noqa: F811
     assert {(path, name): read(client, path) for path in paths for name, client in callers.items()} == before
 
 
+@pytest.mark.long
 def test_every_page_and_admin_page_is_answered(scene, cast, lock):  # noqa: F811
     browsers = {"ada": Client(raise_request_exception=False), "root": Client(raise_request_exception=False)}
     browsers["ada"].force_login(cast.ada.user)
