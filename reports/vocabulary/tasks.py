@@ -7,6 +7,7 @@ from reports.units import SECONDS
 from reports.vocabulary import dimensions, quantities
 from reports.vocabulary.declaration import EVERYTHING, SPREAD, Dimension, Fact, Measure, Moment, always
 from tasks.models import AssignmentEnd, Episode, Task, TimeSource
+from tasks.querysets import blocked, held
 from tasks.transitions import OPEN, Status
 
 IS_OPEN = Q(status__in=sorted(OPEN))
@@ -73,8 +74,8 @@ TASKS = Fact(
         ),
         dimensions.label(""),
         dimensions.created_by(""),
-        dimensions.flag("blocked", "Blocked", Q(open_blockers__gt=0), "Whether it waits for other tasks."),
-        dimensions.flag("on_hold", "On hold", Q(on_hold=True), "Whether it is set aside without a date."),
+        dimensions.flag("blocked", "Blocked", blocked(), "Whether it is not started and waits for other tasks."),
+        dimensions.flag("on_hold", "On hold", held(), "Whether it is not started and set aside without a date."),
         dimensions.flag("has_due_date", "Has a due date", Q(due_at__isnull=False), "Whether it has a due date."),
         dimensions.flag("review_required", "Review required", Q(review_required=True), "Whether it is reviewed."),
     ),

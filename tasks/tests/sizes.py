@@ -29,6 +29,8 @@ HISTORY_WALKS = _size(4, 200)
 HISTORY_STEPS = _size(120, 300)
 #: Histories of agents whose reports are counted again.
 PEOPLE_WALKS = _size(3, 300)
+#: Definitions of reports, of each kind of facts, that are counted again.
+RANDOM_DEFINITIONS = _size(25, 2000)
 #: Examples that schemathesis makes up for each operation of the API.
 FUZZ_EXAMPLES = _size(3, 40)
 #: How often a server, a follower with effects and a sender of webhooks are killed.

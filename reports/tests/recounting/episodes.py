@@ -1,0 +1,66 @@
+"""Episodes, one by one."""
+
+import math
+
+from reports.tests.recounting.facts import (
+    Fact,
+    creator_of,
+    labels_of,
+    millionths,
+    milliseconds,
+    minutes,
+    priority,
+    whose,
+    yes_or_no,
+)
+from tasks.models import Episode
+
+
+def episodes(project_ids: list[int]) -> list[Fact]:
+    rows = Episode.objects.filter(project_id__in=project_ids)
+    return [_fact(each) for each in rows.select_related("project", "agent")]
+
+
+def _fact(each: Episode) -> Fact:
+    entered = None if each.entered_from == "unknown" else each.entered_at
+    ended = None if each.ended_from == "unknown" else each.ended_at
+    is_done = each.end == "completed"
+    was_due = each.due_at if is_done and ended else None
+    return Fact(
+        moments={
+            "completed": ended if is_done else None,
+            "entered": entered,
+            "started": each.started_at,
+            "ended": ended,
+        },
+        measures={
+            "lead": milliseconds(entered, ended),
+            "queue": milliseconds(entered, each.started_at),
+            "cycle": milliseconds(each.started_at, ended),
+            "worked": math.floor(each.worked_seconds * 1000 + 0.5),
+            "runs": each.runs,
+            "failed_runs": each.failed_runs,
+            "changes_requested": each.changes_requested,
+            "reopened": int(each.is_reopened),
+            "first_try": int(not each.changes_requested and not each.failed_runs) if is_done else None,
+            "late": int(each.ended_at > was_due) if was_due else None,
+            "lateness": milliseconds(was_due, ended),
+            "estimate": minutes(each.estimate_minutes),
+            "input_tokens": each.input_tokens,
+            "output_tokens": each.output_tokens,
+            "cost": millionths(each.cost),
+        },
+        words=whose(each.agent)
+        | {
+            "project": each.project.key,
+            "version": each.version or None,
+            "priority": priority(each.priority),
+            "created_by": creator_of(each.task_id),
+            "end": each.end or None,
+            "credit": each.credit or None,
+            "reopened": yes_or_no(each.is_reopened),
+            "imported": yes_or_no(each.is_imported),
+            "has_due_date": yes_or_no(each.due_at is not None),
+        },
+        many=labels_of(each.task_id),
+    )

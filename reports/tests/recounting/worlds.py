@@ -1,0 +1,195 @@
+"""Rows of all kinds in two projects by chance, for definitions to count: more than verbs would ever leave together."""
+
+import random
+import uuid
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+from reports.tests.conftest import utc
+from tasks.models import (
+    Assignment,
+    Episode,
+    Event,
+    Label,
+    Project,
+    Question,
+    Review,
+    Run,
+    StatusInterval,
+    Task,
+)
+
+START = utc("2026-01-01 00:00")
+STATUSES = ["not_started", "in_progress", "waiting", "in_review", "completed", "failed", "cancelled"]
+OUTCOMES = ["completed", "completed", "failed", "released", "expired", "revoked", "cancelled", "parked"]
+REASONS = ["", "elsewhere", "dependency", "on_hold", "deferred", "no_agent", "answer", "review"]
+KINDS = ["task.created", "task.status_changed", "task.stalled", "question.asked", "member.added"]
+VERSIONS = ["", "1.0", "2.0"]
+LABELS = ["bug", "Docs", "ui"]
+TASKS = 24
+#: Ids of tasks that are deleted.
+GONE = 900_000
+
+
+class World:
+    """``World(cast, seed).fill()``: tasks and what became of them, those of deleted tasks too, to the microsecond."""
+
+    def __init__(self, cast: SimpleNamespace, seed: int) -> None:
+        self.cast, self.draw = cast, random.Random(seed)
+        self.tasks: list[Task] = []
+        self.runs: list[Run] = []
+
+    def fill(self) -> None:
+        self._fill_tasks()
+        self._fill_runs()
+        self._fill_history()
+        self._fill_conversations()
+        self._fill_events()
+
+    def _after(self, moment: datetime, days: float) -> datetime:
+        return moment + timedelta(microseconds=self.draw.randrange(int(days * 86_400_000_000)))
+
+    def _agent(self, project: Project):
+        cast = self.cast
+        return self.draw.choice([cast.atlas, cast.bert, cast.hugo] if project == cast.ops else [cast.zed, cast.atlas])
+
+    def _person(self):
+        cast = self.cast
+        return self.draw.choice([None, cast.root, cast.ada.user, cast.mona.user, cast.vera, cast.atlas.user])
+
+    def _money(self) -> Decimal:
+        return Decimal(self.draw.randrange(10**9)) / 10**6
+
+    def _fill_tasks(self) -> None:
+        draw = self.draw
+        labels = {project: [] for project in (self.cast.ops, self.cast.other)}
+        for project, there in labels.items():
+            there += Label.objects.bulk_create(Label(project=project, name=name) for name in LABELS)
+        for number in range(1, TASKS + 1):
+            created = self._after(START, 120)
+            status = draw.choice(STATUSES)
+            began = self._after(created, 3)
+            self.tasks.append(
+                Task(
+                    project=draw.choice([self.cast.ops, self.cast.ops, self.cast.other]), number=number, title="A task",
+                    status=status, priority=draw.randint(1, 4), due_at=draw.choice([None, self._after(created, 40)]),
+                    on_hold=draw.random() < 0.3, open_blockers=draw.choice([0, 0, 1, 2]),
+                    estimate_minutes=draw.choice([None, 15, 90]), review_required=draw.random() < 0.4,
+                    attempts=draw.randint(0, 2), lease_losses=draw.randint(0, 1), run_count=draw.randint(0, 4),
+                    open_questions=draw.randint(0, 2), progress_percent=draw.choice([0, 50]),
+                    created_by=self._person(), created_at=created, updated_at=self._after(created, 20),
+                    started_at=None if status == "not_started" else began,
+                    completed_at=self._after(began, 9) if status in ("completed", "failed") else None,
+                )
+            )  # fmt: skip
+        Task.objects.bulk_create(self.tasks)
+        for task in self.tasks:
+            task.labels.set(draw.sample(labels[task.project], draw.choice([0, 1, 1, 2])))
+            agents = {self._agent(task.project) for _ in range(draw.choice([0, 1, 2]))}
+            for agent in sorted(agents, key=lambda agent: agent.slug):
+                reason = draw.choice(["", "", "closed", "unassigned", "lapsed"])
+                Assignment.objects.create(
+                    task=task, agent=agent, created_at=task.created_at, end_reason=reason,
+                    ended_at=task.updated_at if reason else None,
+                )  # fmt: skip
+
+    def _fill_runs(self) -> None:
+        for number in range(1, 2 * TASKS):
+            task = self.draw.choice(self.tasks)
+            began = self._after(task.created_at, 5)
+            is_active = task.pk not in {run.task_id for run in self.runs} and self.draw.random() < 0.2
+            ended = None if is_active else self._after(began, 2)
+            self.runs.append(
+                Run(
+                    task=task, agent=self._agent(task.project), number=number, started_at=began, ended_at=ended,
+                    status=self.draw.choice(OUTCOMES) if ended else "active", last_heartbeat_at=began,
+                    last_progress_at=began,
+                )
+            )  # fmt: skip
+        Run.objects.bulk_create(self.runs)
+
+    def _fill_history(self) -> None:
+        draw = self.draw
+        episodes: list[Episode] = []
+        intervals: list[StatusInterval] = []
+        numbers: dict[int, int] = {}
+        is_open: set[int] = set()
+        for place in range(3 * TASKS):
+            task = draw.choice([*self.tasks, None])
+            project = task.project if task else draw.choice([self.cast.ops, self.cast.other])
+            of = {
+                "project": project, "task_id": task.pk if task else GONE + place,
+                "task_ref": f"{project.key}-{task.number if task else GONE + place}",
+            }  # fmt: skip
+            entered = self._after(START, 140)
+            began = draw.choice([None, self._after(entered, 3)])
+            end = draw.choice(["completed", "completed", "completed", "failed", "cancelled", "deleted", ""])
+            if of["task_id"] in is_open:
+                end = end or "completed"
+            if not end:
+                is_open.add(of["task_id"])
+            number = numbers[of["task_id"]] = numbers.get(of["task_id"], 0) + 1
+            due = self._after(entered, 6)
+            ended = self._after(began or entered, 9)
+            episodes.append(
+                Episode(
+                    **of, number=number, is_reopened=draw.random() < 0.2, is_imported=draw.random() < 0.2,
+                    entered_at=entered, entered_from=draw.choice(["here", "here", "given", "inferred", "unknown"]),
+                    # Completed on the very instant of the due date too.
+                    due_at=draw.choice([None, due, ended]), started_at=began, ended_at=ended if end else None, end=end,
+                    ended_from=draw.choice(["here", "here", "inferred", "unknown"]) if end else "",
+                    agent=draw.choice([None, self._agent(project)]), version=draw.choice(VERSIONS),
+                    credit=draw.choice(["agent", "several", "nobody"]) if end == "completed" else "",
+                    priority=draw.randint(1, 4), estimate_minutes=draw.choice([None, 15, 90]),
+                    runs=draw.randint(0, 3), failed_runs=draw.randint(0, 1), changes_requested=draw.randint(0, 1),
+                    worked_seconds=round(draw.random() * 10_000, 6), cost=self._money(),
+                    input_tokens=draw.randrange(10**6), output_tokens=draw.randrange(10**4),
+                )
+            )  # fmt: skip
+            status = draw.choice(["in_progress", "in_progress", *STATUSES[:4]])
+            stays = not end and draw.random() < 0.8
+            intervals.append(
+                StatusInterval(
+                    **of, episode=number, status=status, began_at=entered, version=draw.choice(VERSIONS),
+                    ended_at=None if stays else self._after(entered, 2),
+                    agent=draw.choice([None, self._agent(project)]),
+                    reason="" if status == "in_progress" else draw.choice(REASONS),
+                    outcome="" if stays or status != "in_progress" else draw.choice(OUTCOMES),
+                    code=draw.choice(["", "", "oom", "Timeout"]), cost=self._money(),
+                    input_tokens=draw.randrange(10**6), output_tokens=draw.randrange(10**4),
+                )
+            )  # fmt: skip
+        Episode.objects.bulk_create(episodes)
+        StatusInterval.objects.bulk_create(intervals)
+
+    def _fill_conversations(self) -> None:
+        draw = self.draw
+        for run in self.runs:
+            asked = self._after(run.started_at, 1)
+            state = draw.choice(["open", "answered", "answered", "defaulted", "withdrawn", "superseded", "failed"])
+            Question.objects.create(
+                project=run.task.project, task=run.task, run=run, ask=uuid.UUID(int=draw.getrandbits(128)),
+                prompt="Which?", kind=draw.choice(["text", "choice", "confirm", "form"]), asked_at=asked, state=state,
+                ended_at=None if state == "open" else self._after(asked, 4), urgency=draw.randint(1, 4),
+                to_role=draw.choice(["", "worker", "reviewer", "manager"]),
+                answered_by=self._person() if state == "answered" else None,
+            )  # fmt: skip
+            for _ in range(draw.choice([0, 1, 1, 2])):
+                Review.objects.create(
+                    run=run, reviewer=self._person(), verdict=draw.choice(["approved", "changes_requested"]),
+                    created_at=self._after(run.ended_at or run.started_at, 3),
+                )  # fmt: skip
+
+    def _fill_events(self) -> None:
+        draw = self.draw
+        for place in range(3 * TASKS):
+            project = draw.choice([self.cast.ops, self.cast.ops, self.cast.other])
+            theirs = [task.pk for task in self.tasks if task.project == project]
+            agent = self._agent(project)
+            Event.objects.create(
+                at=self._after(START, 140), project=project, project_key=project.key,
+                task_id=draw.choice([*theirs, None, GONE + place]), kind=draw.choice(KINDS), actor_id=agent.user_id,
+                agent_slug=draw.choice(["", agent.slug]), actor_name=draw.choice(["", "ada", "Zoe"]),
+                recipient_id=draw.choice([None, None, None, agent.user_id]),
+            )  # fmt: skip
