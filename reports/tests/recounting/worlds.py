@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -33,10 +34,15 @@ GONE = 900_000
 
 
 class World:
-    """``World(cast, seed).fill()``: tasks and what became of them, those of deleted tasks too, to the microsecond."""
+    """``World(cast, seed).fill()``: tasks and what became of them, those of deleted tasks too, to the microsecond.
 
-    def __init__(self, cast: SimpleNamespace, seed: int) -> None:
+    ``projects``: in which; by default two of three are in OPS, the others in OTHER.
+    """
+
+    def __init__(self, cast: SimpleNamespace, seed: int, projects: Sequence[Project] = ()) -> None:
         self.cast, self.draw = cast, random.Random(seed)
+        self.projects = list(projects) or [cast.ops, cast.ops, cast.other]
+        self.gone = GONE * seed
         self.tasks: list[Task] = []
         self.runs: list[Run] = []
 
@@ -63,16 +69,17 @@ class World:
 
     def _fill_tasks(self) -> None:
         draw = self.draw
-        labels = {project: [] for project in (self.cast.ops, self.cast.other)}
-        for project, there in labels.items():
-            there += Label.objects.bulk_create(Label(project=project, name=name) for name in LABELS)
+        labels = {
+            project: [Label.objects.get_or_create(project=project, name=name)[0] for name in LABELS]
+            for project in self.projects
+        }
         for number in range(1, TASKS + 1):
             created = self._after(START, 120)
             status = draw.choice(STATUSES)
             began = self._after(created, 3)
             self.tasks.append(
                 Task(
-                    project=draw.choice([self.cast.ops, self.cast.ops, self.cast.other]), number=number, title="A task",
+                    project=draw.choice(self.projects), number=1_000 + number, title="A task",
                     status=status, priority=draw.randint(1, 4), due_at=draw.choice([None, self._after(created, 40)]),
                     on_hold=draw.random() < 0.3, open_blockers=draw.choice([0, 0, 1, 2]),
                     estimate_minutes=draw.choice([None, 15, 90]), review_required=draw.random() < 0.4,
@@ -117,10 +124,10 @@ class World:
         is_open: set[int] = set()
         for place in range(3 * TASKS):
             task = draw.choice([*self.tasks, None])
-            project = task.project if task else draw.choice([self.cast.ops, self.cast.other])
+            project = task.project if task else draw.choice(self.projects)
             of = {
-                "project": project, "task_id": task.pk if task else GONE + place,
-                "task_ref": f"{project.key}-{task.number if task else GONE + place}",
+                "project": project, "task_id": task.pk if task else self.gone + place,
+                "task_ref": f"{project.key}-{task.number if task else self.gone + place}",
             }  # fmt: skip
             entered = self._after(START, 140)
             began = draw.choice([None, self._after(entered, 3)])
@@ -184,12 +191,13 @@ class World:
     def _fill_events(self) -> None:
         draw = self.draw
         for place in range(3 * TASKS):
-            project = draw.choice([self.cast.ops, self.cast.ops, self.cast.other])
+            project = draw.choice(self.projects)
             theirs = [task.pk for task in self.tasks if task.project == project]
             agent = self._agent(project)
             Event.objects.create(
                 at=self._after(START, 140), project=project, project_key=project.key,
-                task_id=draw.choice([*theirs, None, GONE + place]), kind=draw.choice(KINDS), actor_id=agent.user_id,
+                task_id=draw.choice([*theirs, None, self.gone + place]), kind=draw.choice(KINDS),
+                actor_id=agent.user_id,
                 agent_slug=draw.choice(["", agent.slug]), actor_name=draw.choice(["", "ada", "Zoe"]),
                 recipient_id=draw.choice([None, None, None, agent.user_id]),
             )  # fmt: skip
