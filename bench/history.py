@@ -15,7 +15,8 @@ from bench.statements import (
     uuid,
 )
 from tasks.history.facts import PRIORITIES
-from tasks.models import Agent
+from tasks.history.labels import digest_of
+from tasks.models import Agent, Label, LabelOfSet, LabelSet
 
 CLOSED = "status IN ('completed', 'failed', 'cancelled')"
 #: One of twenty completed tasks failed at first, and another one was reviewed.
@@ -29,6 +30,16 @@ _OUTCOME = (
 )
 _VERB = (
     "CASE status WHEN 'waiting' THEN 'ask' WHEN 'failed' THEN 'fail' WHEN 'cancelled' THEN 'cancel' ELSE 'complete' END"
+)
+_LABEL = (
+    "(SELECT label.name FROM tasks_task_labels AS has JOIN tasks_label AS label ON label.id = has.label_id "
+    "WHERE has.task_id = past.id)"
+)
+#: A task has one label or none, and the set of one is that with this name.
+_LABEL_SET = (
+    "(SELECT each.label_set_id FROM tasks_labelofset AS each "
+    "JOIN tasks_labelset AS kept ON kept.id = each.label_set_id "
+    f"WHERE kept.project_id = past.project_id AND each.name = {_LABEL})"
 )
 _WAITS_FOR = (
     "CASE WHEN started_at IS NOT NULL THEN 'no_agent' WHEN open_blockers > 0 THEN 'dependency' "
@@ -89,6 +100,7 @@ def add_history(agents: list[Agent]) -> None:
 
     Who worked on a task is ``agents[dice(id, 4, …)]``, as in its assignment.
     """
+    _add_label_sets()
     for stretch in _stretches():
         _add_interval(stretch, agents)
         if stretch.run is not None:
@@ -98,8 +110,20 @@ def add_history(agents: list[Agent]) -> None:
     _add_events(agents)
 
 
+def _add_label_sets() -> None:
+    """A set for each label."""
+    labels = list(Label.objects.order_by("pk"))
+    sets = LabelSet.objects.bulk_create(
+        [LabelSet(project_id=each.project_id, digest=digest_of([each.name])) for each in labels]
+    )
+    LabelOfSet.objects.bulk_create(
+        [LabelOfSet(label_set=kept, name=each.name) for kept, each in zip(sets, labels, strict=True)]
+    )
+
+
 def _add_interval(stretch: Stretch, agents: list[Agent]) -> None:
     is_run, has_ended = stretch.run is not None, f"({stretch.ended}) IS NOT NULL"
+    reviewed = REVIEWED if stretch.status == "in_review" else "FALSE"
 
     def used(what: object) -> str:
         return f"CASE WHEN {has_ended} THEN {what} ELSE 0 END" if is_run else "0"
@@ -123,6 +147,10 @@ def _add_interval(stretch: Stretch, agents: list[Agent]) -> None:
         input_tokens=used(INPUT_TOKENS),
         output_tokens=used(OUTPUT_TOKENS),
         cost=used("CAST(spent AS NUMERIC)"),
+        verdict=f"CASE WHEN {reviewed} THEN 'approved' ELSE '' END",
+        reviewer=f"CASE WHEN {reviewed} THEN 'root' ELSE '' END",
+        priority="priority",
+        label_set_id=_LABEL_SET,
     )
 
 
@@ -180,7 +208,9 @@ def _add_episodes(agents: list[Agent]) -> None:
         agent_id=f"CASE WHEN {started} THEN agent END",
         version=f"CASE WHEN {started} THEN agent_version ELSE '' END",
         credit="CASE WHEN status = 'completed' THEN 'agent' ELSE '' END",
+        created_by="'root'",
         priority="priority",
+        label_set_id=_LABEL_SET,
         due_at="due_at",
         estimate_minutes="estimate_minutes",
         runs=f"CASE WHEN {started} THEN 1 + is_retried ELSE 0 END",
@@ -228,7 +258,13 @@ def _add_events(agents: list[Agent]) -> None:
         return {"verb": as_json(verb), "from": as_json(source), "to": as_json(target), "run": run}
 
     begun = {"agent_version": as_json("agent_version")}
-    add("TRUE", "created_at", {"title": as_json("title"), "waits_for": as_json(_WAITS_FOR), **like}, "task.created")
+    labels = {"labels": f"coalesce('[' || {as_json(_LABEL)} || ']', '[]')"}
+    add(
+        "TRUE",
+        "created_at",
+        {"title": as_json("title"), "waits_for": as_json(_WAITS_FOR), **like, **labels},
+        "task.created",
+    )
     add("started_at IS NOT NULL", "started_at", move("'claim'", "'not_started'", "'in_progress'", "1") | begun)
     failed = {"outcome": as_json("'failed'"), "code": as_json(_CODE), "waits_for": as_json("'deferred'")}
     add(

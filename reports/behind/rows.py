@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from reports.columns import Column
 from reports.definitions import Definition
@@ -51,8 +51,7 @@ class Sight:
         known = rows.query.annotations
         values = {f"d_{each.name}": each.expression for each in self.dimensions}
         values |= {f"m_{each.name}": each.expression(now) for each in self.measures if f"m_{each.name}" not in known}
-        rows = rows.annotate(**values)
-        return rows if _has_task(self.fact.model) else rows.select_related("run")
+        return rows.annotate(**values)
 
     def show(self, facts: Sequence[Any]) -> list[Shown]:
         """The facts, with two queries more for their tasks and names."""
@@ -86,17 +85,9 @@ class Sight:
         return values
 
 
-def _has_task(model: type[Model]) -> bool:
-    """Whether a fact names its task itself; else its run does."""
-    return model is Task or hasattr(model, "task_id")
-
-
-def _task_of(fact: Model) -> tuple[int | None, str]:
+def _task_of(fact: Any) -> tuple[int | None, str]:
     """The id of the task of a fact, and the ref that is known of it even without the task."""
-    if isinstance(fact, Task):
-        return fact.pk, ""
-    holder: Any = fact if _has_task(type(fact)) else fact.run  # type: ignore[attr-defined]
-    return holder.task_id, getattr(fact, "task_ref", "")
+    return (fact.pk, "") if isinstance(fact, Task) else (fact.task_id, fact.task_ref)
 
 
 def _different(moments: Iterable[Moment]) -> tuple[Moment, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import BigIntegerField, Exists, F, OuterRef, QuerySet, Value
+from django.db.models import BigIntegerField, F, QuerySet
 from django.db.models.functions import Cast
 
 from reports import charts
@@ -27,7 +27,7 @@ from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Scaled
 from reports.units import MONEY, TOKENS, settled
-from tasks.models import Label, Project, Task
+from tasks.models import Project
 
 _USED: Final[dict[str, tuple[Aggregate, str]]] = {
     "runs": (Count(), "runs"),
@@ -78,11 +78,7 @@ class _Way:
     by: tuple[str, ...]
     names: Callable[[list[tuple]], dict[tuple, Row]]
     total: Row
-    split: Callable[[QuerySet], list[QuerySet]] | None = None
-
-
-def _whole(rows: QuerySet) -> list[QuerySet]:
-    return [rows]
+    split: Callable[[QuerySet], QuerySet] | None = None
 
 
 def _answer(way: _Way) -> Callable[[Scope, Period, datetime], Result]:
@@ -94,12 +90,11 @@ def _answer(way: _Way) -> Callable[[Scope, Period, datetime], Result]:
         for wanted, rows in ((_USED, runs.ended(scope, period)), (_ACCEPTED, accepted)):
             aggregates = _aggregates(wanted)
             used = _with_usage(rows)
-            summaries = [summarise(part, by=way.by, measures=aggregates) for part in (way.split or _whole)(used)]
-            whole = summarise(used, measures=aggregates) if way.split else summaries[0]
+            summary = summarise(way.split(used) if way.split else used, by=way.by, measures=aggregates)
+            whole = summarise(used, measures=aggregates) if way.split else summary
             total |= _values(wanted, whole.total)
-            for summary in summaries:
-                for group, values in summary.groups.items():
-                    groups.setdefault(group, _nothing()).update(_values(wanted, values))
+            for group, values in summary.groups.items():
+                groups.setdefault(group, _nothing()).update(_values(wanted, values))
         named = way.names(list(groups))
         # By agent first, as in the other reports; else the dearest first.
         shown = [named[group] | row for group, row in groups.items()]
@@ -133,13 +128,9 @@ def _of_labels(groups: list[tuple]) -> dict[tuple, Row]:
     return {group: {"label": group[0]} for group in groups}
 
 
-def _by_label(rows: QuerySet) -> list[QuerySet]:
-    """Each with a label once for each of them; then those without, also of tasks that are gone."""
-    labelled = Task.labels.through.objects.filter(task=OuterRef("task_id"))
-    return [
-        rows.filter(Exists(labelled)).annotate(label=F("task__labels__name")),
-        rows.filter(~Exists(labelled)).annotate(label=Value(None, output_field=Label._meta.get_field("name"))),
-    ]
+def _by_label(rows: QuerySet) -> QuerySet:
+    """Each with a label once for each of them, or without any."""
+    return rows.annotate(label=F("label_set__labels__name"))
 
 
 AGENT = _Way(AGENT_COLUMNS, ("agent_id",), _of_agents, all_agents())
@@ -190,7 +181,7 @@ COST_BY_LABEL = _report(
     "cost_by_label",
     "Cost by label",
     LABEL,
-    "Labels are those that the tasks have now, so this report, unlike the others, changes with them, and tasks that "
-    "are deleted are without. A task with several counts for each of them and once in the total.",
+    "Labels are those that the tasks had when the runs ended, or when they were completed. A task with several counts "
+    "for each of them and once in the total.",
     "label",
 )

@@ -17,7 +17,7 @@ from reports.scopes import Scope
 from reports.sql import Milliseconds, Word
 from reports.units import SECONDS, settled
 from tasks.events import kinds
-from tasks.models import Event, Question, QuestionState, StatusInterval
+from tasks.models import AskedQuestion, Event, Question, QuestionState, StatusInterval
 from tasks.transitions import Status
 
 #: The row of what is for a role or for everyone, and of what nobody answered in time.
@@ -32,9 +32,11 @@ _TIMES: Final[dict[str, Aggregate]] = {
 }
 
 
-def _answers(scope: Scope, period: Period) -> "QuerySet[Question]":
+def _answers(scope: Scope, period: Period) -> "QuerySet[AskedQuestion]":
     """Each question that was answered in the period, by a person or by its default, with how long that ``took``."""
-    over = scope.of_project(Question.objects.order_by()).filter(ended_at__gte=period.start, ended_at__lt=period.end)
+    over = scope.of_project(AskedQuestion.objects.order_by()).filter(
+        ended_at__gte=period.start, ended_at__lt=period.end
+    )
     over = over.filter(state__in=(QuestionState.ANSWERED, QuestionState.DEFAULTED))
     return over.annotate(took=Milliseconds("asked_at", "ended_at"))
 
@@ -79,7 +81,7 @@ def _people_load(scope: Scope, period: Period, now: datetime) -> Result:
     nothing = _nothing()
     shown: list[Row] = []
     for user, row in rows.items():
-        # An event outlives the account of its actor; questions forget it.
+        # What was answered and reviewed outlives the account of who did it.
         slug, name = (None, ANYONE) if user is None else named.get(user, (None, DELETED))
         shown.append({"person": slug, "name": name} | nothing | row)
     shown.sort(key=lambda row: (row["person"] is None, -row["answers"], -row["reviews"], row["person"] or row["name"]))
@@ -126,8 +128,7 @@ PEOPLE_LOAD = Report(
     description=(
         "What people answered and reviewed in the period and how long it took from the question, or the result, on; "
         "and what waits for them as of now. The row “Anyone” has open questions for a role or for everyone, and those "
-        "that were answered by their default. Questions are gone with their task: when a task is deleted later, "
-        "its questions leave these figures, also those of past periods; reviews stay."
+        "that were answered by their default."
     ),
     formula="time to answer = answer − question; time to review = verdict − result; percentiles of type 7.",
     source="Questions; events and intervals of reviews; what waits as of now.",

@@ -20,7 +20,7 @@ START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 _common = ("create", "create", "claim", "claim", "complete", "finish", "finish", "finish")
 _others = (
     "create_after", "create_later", "create_reviewed", "lose", "lose", "fail", "release", "park", "answer", "approve",
-    "request_changes", "reopen", "cancel", "delete", "hold", "unhold", "edit", "wake", "expire", "adopt",
+    "request_changes", "reopen", "cancel", "delete", "hold", "unhold", "edit", "relabel", "wake", "expire", "adopt",
     "fail_for_good",
 )  # fmt: skip
 _imports = ("import_done", "import_open", "import_unknown", "import_implied")
@@ -159,6 +159,11 @@ class Walk:
     def edit(self, task: Task | None, actor: Any) -> None:
         if task:
             verbs.edit_task(actor=self.cast.ada.user, task=task, changes={"priority": 4, "estimate_minutes": 90})
+
+    def relabel(self, task: Task | None, actor: Any) -> None:
+        if task:
+            labels = [["ui"], [], ["bug", "docs"]][self.now.minute % 3]
+            verbs.edit_task(actor=self.cast.ada.user, task=task, changes={"labels": labels})
 
     def wake(self, task: Task | None, actor: Any) -> None:
         passing_time.wake_deferred()

@@ -25,7 +25,7 @@ from reports.report import Answer
 from reports.tests.conftest import BERLIN, utc
 from reports.tests.histories import episode
 from reports.units import FLAG
-from reports.vocabulary import FACTS
+from reports.vocabulary import CONDITIONS, FACTS
 from tasks.actions import claims, lifecycle, questions, reviews, runs
 from tasks.actions.tasks import delete_task
 from tasks.models import Episode, StatusInterval, TimeSource
@@ -107,7 +107,7 @@ def _documents() -> st.SearchStrategy[dict[str, Any]]:
                 "by": st.lists(st.sampled_from([each.name for each in fact.dimensions]), max_size=2, unique=True),
                 "time": st.sampled_from(times),
                 "period": st.sampled_from(PERIODS),
-                "where": st.sampled_from(WHERES),
+                "where": st.sampled_from(WHERES if "label" in CONDITIONS[fact.name] else WHERES[:3]),
                 "compare": st.sampled_from([None, "previous"]),
             }
         ).map(lambda document: {key: value for key, value in document.items() if value is not None})

@@ -1,4 +1,4 @@
-"""The fields that conditions on facts can name: each dimension, moment and measured number, and the tasks' labels.
+"""The fields that conditions on facts can name: each dimension, moment and measured number.
 
 Conditions refer to the expressions of the vocabulary by aliases, which ``aliased`` gives a queryset: so a condition and
 a group of the same name always mean the same.
@@ -15,9 +15,9 @@ from django.db.models import Q, QuerySet
 from reports.units import FLAG, MONEY, SECONDS
 from reports.vocabulary.declaration import Dimension, Fact, Measure
 from tasks.conditions import Condition, Context, Field, Leaf, leaves
-from tasks.conditions.fields import choice, flag, names, number, table, time, via
+from tasks.conditions.fields import choice, flag, names, number, table, time
 from tasks.conditions.of_tasks import ME, TASK_FIELDS
-from tasks.models import Task
+from tasks.models import LabelOfSet, Task
 
 #: What one of a unit is in the whole numbers that are measured.
 SCALES = {SECONDS: 1_000, MONEY: 1_000_000}
@@ -59,7 +59,7 @@ def _alias(name: str) -> str:
 def _of_dimension(fact: Fact, dimension: Dimension) -> Field:
     column = _alias(dimension.name)
     if dimension.is_many:
-        return _of_task(fact, dimension)
+        return _of_several(fact, dimension)
     if set(dimension.choices) == {True, False}:
         return flag(dimension.name, dimension.label, lambda context: Q(**{column: True}), help=dimension.meaning)
     if dimension.choices:
@@ -101,13 +101,23 @@ def _me(value: str, context: Context) -> str:
     return str(agent.slug if agent is not None else context.user.username)
 
 
-def _of_task(fact: Fact, dimension: Dimension) -> Field:
-    """What a task has several of: a join would repeat the fact."""
+def _of_several(fact: Fact, dimension: Dimension) -> Field:
+    """What a fact has several of: a join would repeat the fact."""
     inner = TASK_FIELDS[dimension.name]
     if fact.model is Task:
         return inner
-    path = "run__task_id__in" if fact.name == "reviews" else "task_id__in"
-    return via(inner, lambda rows: Q(**{path: Task.objects.filter(rows).values("pk")}))
+
+    def having(values: Sequence[str], context: Context) -> Q:
+        return Q(label_set__in=LabelOfSet.objects.filter(name__in=values).order_by().values("label_set"))
+
+    return names(
+        dimension.name,
+        dimension.label,
+        having,
+        any_at_all=lambda context: Q(label_set__isnull=False),
+        known=inner.known,
+        help=dimension.meaning,
+    )
 
 
 def _of_measure(measure: Measure) -> Field:

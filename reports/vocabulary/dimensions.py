@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db.models import BooleanField, Case, CharField, F, OuterRef, Q, Subquery, TextChoices, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, NullIf
 
 from reports.vocabulary.declaration import Dimension, filled
-from tasks.models import Agent, AgentKind, Priority, Project, Task
+from tasks.models import Agent, AgentKind, Episode, Priority, Project
 
 PRIORITIES = {priority.value: (priority.name.lower(), str(priority.label)) for priority in reversed(Priority)}
 
@@ -54,15 +54,11 @@ def priority(field: str = "priority", name: str = "priority", label: str = "Prio
     return Dimension(name, label, F(field), "low, normal, high or urgent.", choices=PRIORITIES, is_ordered=True)
 
 
-def label(path: str = "task") -> Dimension:
-    return Dimension(
-        "label",
-        "Label",
-        F(f"{path}__labels__name" if path else "labels__name"),
-        "Its labels, as they are now; it counts once for each.",
-        nothing="Without a label",
-        is_many=True,
-    )
+def label(
+    path: str = "label_set__labels__name",
+    meaning: str = "The task’s labels as they were when it ended, or are while it goes on; it counts once for each.",
+) -> Dimension:
+    return Dimension("label", "Label", F(path), meaning, nothing="Without a label", is_many=True)
 
 
 def person(name: str, label: str, path: str, meaning: str, nothing: str = "Nobody") -> Dimension:
@@ -71,22 +67,29 @@ def person(name: str, label: str, path: str, meaning: str, nothing: str = "Nobod
     return Dimension(name, label, slug, meaning, nothing=nothing, is_whoever=True, names=agent_names)
 
 
-def created_by(path: str = "task") -> Dimension:
-    meaning, nothing = "Who created the task.", "Nobody, or deleted"
-    if not path:
-        return person("created_by", "Created by", "created_by", meaning, nothing)
-    # Not joined: history outlives its task, and a join would drop it.
-    task = Task.objects.filter(pk=OuterRef(f"{path}_id"))
-    slug = Coalesce(F("created_by__agent__slug"), F("created_by__username"), output_field=CharField())
+_CREATED_BY = "Who created the task."
+
+
+def creator_of_a_task() -> Dimension:
+    return person("created_by", "Created by", "created_by", _CREATED_BY, "Nobody, or deleted")
+
+
+def created_by(expression: Any = None) -> Dimension:
+    """The creator by the name that the history keeps."""
     return Dimension(
         "created_by",
         "Created by",
-        Subquery(task.values(slug=slug)[:1]),
-        meaning,
-        nothing=nothing,
+        NullIf(expression or F("created_by"), Value("")),
+        _CREATED_BY,
+        nothing="Nobody",
         is_whoever=True,
         names=agent_names,
     )
+
+
+def creator_of_its_episode() -> Dimension:
+    episodes = Episode.objects.filter(task_id=OuterRef("task_id"), number=OuterRef("episode"))
+    return created_by(Subquery(episodes.order_by().values("created_by")[:1]))
 
 
 def flag(name: str, label: str, condition: Q, meaning: str, *, yes: str = "Yes", no: str = "No") -> Dimension:

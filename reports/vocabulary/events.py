@@ -17,7 +17,7 @@ def _rows(scope: Scope) -> QuerySet:
 EVENTS = Fact(
     name="events",
     label="Events",
-    meaning="Something that happened, as in the stream of events; old ones are removed.",
+    meaning="Something that happened, as in the stream of events.",
     model=Event,
     rows=_rows,
     moments=(Moment("happened", "Happened", "at"),),
@@ -37,6 +37,5 @@ EVENTS = Fact(
             names=dimensions.agent_names,
         ),
         Dimension("actor", "By", filled("actor_name"), "Who did it.", nothing="The engine"),
-        dimensions.label(),
     ),
 )

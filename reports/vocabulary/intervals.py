@@ -40,8 +40,9 @@ _SHARED = (
     dimensions.agent(),
     dimensions.agent_kind(),
     dimensions.version(),
+    dimensions.priority(),
     dimensions.label(),
-    dimensions.created_by(),
+    dimensions.creator_of_its_episode(),
 )
 
 INTERVALS = Fact(

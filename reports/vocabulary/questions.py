@@ -6,21 +6,21 @@ from reports.scopes import Scope
 from reports.units import FLAG, SECONDS
 from reports.vocabulary import dimensions, quantities
 from reports.vocabulary.declaration import SHARE, SPREAD, Dimension, Fact, Measure, Moment, always, filled
-from tasks.models import Question, QuestionKind, QuestionState, Role
+from tasks.models import AskedQuestion, QuestionKind, QuestionState, Role
 
 ANSWERED = Q(state=QuestionState.ANSWERED)
 ENDED = Q(ended_at__isnull=False)
 
 
 def _rows(scope: Scope) -> QuerySet:
-    return Question.objects.filter(project_id__in=scope.project_ids)
+    return AskedQuestion.objects.filter(project_id__in=scope.project_ids)
 
 
 QUESTIONS = Fact(
     name="questions",
     label="Questions",
     meaning="A question that a run asked people.",
-    model=Question,
+    model=AskedQuestion,
     rows=_rows,
     moments=(Moment("asked", "Asked", "asked_at"), Moment("ended", "Ended", "ended_at", ENDED)),
     measures=(
@@ -51,8 +51,8 @@ QUESTIONS = Fact(
     ),
     dimensions=(
         dimensions.project(),
-        dimensions.agent("run__agent", "Who asked, by slug."),
-        dimensions.agent_kind("run__agent"),
+        dimensions.agent(meaning="Who asked, by slug."),
+        dimensions.agent_kind(),
         Dimension("kind", "Kind", F("kind"), "What answers it.", choices=dimensions.choices(QuestionKind)),
         Dimension("state", "State", F("state"), "What became of it.", choices=dimensions.choices(QuestionState)),
         dimensions.priority("urgency", "urgency", "Urgency"),
@@ -65,7 +65,9 @@ QUESTIONS = Fact(
             nothing="No role",
         ),
         dimensions.person("answered_by", "Answered by", "answered_by", "Who answered."),
-        dimensions.priority("task__priority"),
-        dimensions.label(),
+        dimensions.priority(),
+        dimensions.label(
+            meaning="The task’s labels as they were when it was asked; it counts once for each.",
+        ),
     ),
 )

@@ -1,32 +1,33 @@
-"""Reviews of results."""
+"""Reviews of results: intervals in review that a verdict ended."""
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from reports.scopes import Scope
 from reports.units import FLAG, SECONDS
 from reports.vocabulary import dimensions, quantities
-from reports.vocabulary.declaration import SHARE, SPREAD, Dimension, Fact, Measure, Moment, always
-from tasks.models import Review, Verdict
+from reports.vocabulary.declaration import SHARE, SPREAD, Dimension, Fact, Measure, Moment, always, filled
+from tasks.models import StatusInterval, Verdict
+from tasks.transitions import Status
 
 
 def _rows(scope: Scope) -> QuerySet:
-    return Review.objects.filter(run__task__project_id__in=scope.project_ids)
+    return StatusInterval.objects.filter(project_id__in=scope.project_ids, status=Status.IN_REVIEW).exclude(verdict="")
 
 
 REVIEWS = Fact(
     name="reviews",
     label="Reviews",
-    meaning="A reviewer's verdict on the result of a run.",
-    model=Review,
+    meaning="A reviewer's verdict on a result.",
+    model=StatusInterval,
     rows=_rows,
-    moments=(Moment("given", "Given", "created_at"),),
+    moments=(Moment("given", "Given", "ended_at"),),
     measures=(
         Measure(
             "wait",
             "Wait for the review",
             SECONDS,
-            always(quantities.between("run__ended_at", "created_at")),
-            "From the end of the run to the verdict.",
+            always(quantities.between("began_at", "ended_at")),
+            "From the result to the verdict.",
             SPREAD,
         ),
         Measure(
@@ -39,12 +40,21 @@ REVIEWS = Fact(
         ),
     ),
     dimensions=(
-        dimensions.project("run__task__project"),
-        dimensions.agent("run__agent", "Whose result it is, by slug."),
-        dimensions.agent_kind("run__agent"),
-        dimensions.person("reviewer", "Reviewer", "reviewer", "Who reviewed."),
-        Dimension("verdict", "Verdict", F("verdict"), "The verdict.", choices=dimensions.choices(Verdict)),
-        dimensions.priority("run__task__priority"),
-        dimensions.label("run__task"),
+        dimensions.project(),
+        dimensions.agent(meaning="Whose result it is, by slug."),
+        dimensions.agent_kind(),
+        Dimension(
+            "reviewer",
+            "Reviewer",
+            filled("reviewer"),
+            "Who reviewed.",
+            nothing="Nobody",
+            is_whoever=True,
+            names=dimensions.agent_names,
+        ),
+        Dimension("verdict", "Verdict", filled("verdict"), "The verdict.", choices=dimensions.choices(Verdict)),
+        dimensions.priority(),
+        dimensions.label(),
+        dimensions.creator_of_its_episode(),
     ),
 )

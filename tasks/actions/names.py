@@ -37,13 +37,14 @@ def tasks_named(refs: Sequence[str], *, project: Project, field: str) -> list[Ta
     return tasks
 
 
-def set_labels(task: Task, names: Sequence[str]) -> None:
-    """Set the labels of ``task`` to ``names``; unknown ones are created in its project."""
-    wanted = [name.strip() for name in dict.fromkeys(names) if name.strip()]
+def set_labels(task: Task, names: Sequence[str]) -> list[str]:
+    """Set the labels of ``task`` to ``names``, which are returned in order; unknown ones are created in its project."""
+    wanted = sorted({name.strip() for name in names if name.strip()})
     if problem := LABELS.problem(wanted):
         raise Invalid({"labels": problem})
     Label.objects.bulk_create([Label(project=task.project, name=name) for name in wanted], ignore_conflicts=True)
     task.labels.set(Label.objects.filter(project=task.project, name__in=wanted))
+    return wanted
 
 
 def skills_named(needs: Sequence[tuple[str, int]], *, field: str = "required_skills") -> list[tuple[Skill, int]]:

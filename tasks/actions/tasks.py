@@ -127,9 +127,9 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
     if new.external_id and Task.objects.filter(project=project, external_id=new.external_id).exists():
         raise Invalid({"external_id": f"{new.external_id} already exists in {project.key}."})
     task.save(force_insert=True)
-    set_labels(task, new.labels)
+    labels = set_labels(task, new.labels)
     set_required_skills(task, new.required_skills)
-    facts: dict[str, Any] = {"title": task.title}
+    facts: dict[str, Any] = {"title": task.title, "labels": labels}
     if new.follows is not None:
         TaskLink.objects.create(task=task, target=new.follows, kind="discovered-from")
         facts["follows"] = new.follows.ref

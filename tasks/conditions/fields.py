@@ -272,15 +272,3 @@ def names(
 
     operators = (*_EQUAL, *(("is_set",) if any_at_all else ()))
     return Field(name, label, Kind.NAMES, operators, compiled, help, known=known, check=check)
-
-
-def via(inner: Field, rows: Callable[[Q], Q], *, name: str | None = None, label: str | None = None) -> Field:
-    """``inner``, a field of other rows, as a field of those that ``rows`` leads to them: from the Q of theirs to ours.
-
-    ``via(TASK_FIELDS["label"], lambda q: Q(task_id__in=Task.objects.filter(q).values("pk")))``.
-    """
-    return Field(
-        name or inner.name, label or inner.label, inner.kind, inner.operators,
-        lambda leaf, context: rows(inner.compiled(leaf, context)), inner.help, inner.words, inner.labels, inner.known,
-        inner.check, inner.whole,
-    )  # fmt: skip

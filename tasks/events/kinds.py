@@ -63,6 +63,7 @@ _LIKE: Final = {
     "due_at": Datum(MOMENT, "Its due date, if it has one.", optional=True),
     "estimate_minutes": Datum(NUMBER, "Its estimate, if it has one.", optional=True),
 }
+_LABELS: Final = {"labels": Datum(TEXTS, "Its labels, as an episode begins or they change.", optional=True)}
 _USED: Final = {
     "input_tokens": Datum(NUMBER, "What the run that ended has used, if it said so.", optional=True),
     "output_tokens": Datum(NUMBER, "The same of output.", optional=True),
@@ -87,6 +88,7 @@ _FILE = {
     **_FAILED,
     **_WAITS_FOR,
     **_LIKE,
+    **_LABELS,
 }
 
 # The life cycle of a task
@@ -99,6 +101,7 @@ TASK_CREATED = _kind(
         "follows": Datum(TEXT, "Ref of the task with whose result it was named.", optional=True),
         **_WAITS_FOR,
         **_LIKE,
+        **_LABELS,
     },
     says=phrases.says_created,
     notifies={"assigned": "{who} assigned {ref} to you."},
@@ -145,7 +148,7 @@ TASK_COMMENTS_IMPORTED = _kind(
 TASK_EDITED = _kind(
     "task.edited",
     "Fields of a task changed.",
-    data={"fields": _FIELDS, **_WAITS_FOR, **_LIKE},
+    data={"fields": _FIELDS, **_WAITS_FOR, **_LIKE, **_LABELS},
     says=Said("changed {changed}", "edit"),
     brings_work=True,
     wakes_matching=True,
@@ -253,6 +256,7 @@ TASK_STATUS_CHANGED = _kind(
         **_WAITS_FOR,
         **_USED,
         **_LIKE,
+        **_LABELS,
     },
     says=phrases.says_moved,
     notifies={

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 #: The names of priorities in events, as in the API.
 PRIORITIES: Final = {priority.name.lower(): priority.value for priority in Priority}
-_NAMES: Final = {value: name for name, value in PRIORITIES.items()}
+NAMES_OF_PRIORITIES: Final = {value: name for name, value in PRIORITIES.items()}
 #: What an edit may change of what an episode keeps, and of what a task waits for.
 _KEPT: Final = frozenset({"priority", "due_at", "estimate_minutes"})
-_WAITING: Final = frozenset({"start_after", "on_hold"})
+WAITING: Final = frozenset({"start_after", "on_hold"})
 
 
 def waits_for(task: Task, now: datetime) -> WaitReason:
@@ -45,12 +45,16 @@ def usage_of(run: "Run") -> dict[str, Any]:
 
 def like(task: Task) -> dict[str, Any]:
     """What an episode keeps of what ``task`` is like. Without ``priority`` in its data an event says nothing of it."""
-    said: dict[str, Any] = {"priority": _NAMES[task.priority]}
+    said: dict[str, Any] = {"priority": NAMES_OF_PRIORITIES[task.priority]}
     if task.due_at is not None:
         said["due_at"] = task.due_at.isoformat()
     if task.estimate_minutes is not None:
         said["estimate_minutes"] = task.estimate_minutes
     return said
+
+
+def labels_of(task: Task) -> list[str]:
+    return sorted(task.labels.order_by().values_list("name", flat=True))
 
 
 def facts_for_history(
@@ -69,11 +73,13 @@ def facts_for_history(
         "waits_for" in declared
         and task.status == Status.NOT_STARTED
         and (moves or "to" not in declared)
-        and (edited is None or "open" in declared or not _WAITING.isdisjoint(edited))
+        and (edited is None or "open" in declared or not WAITING.isdisjoint(edited))
     ):
         facts["waits_for"] = waits_for(task, at).value
     if "priority" in declared and _tells(source, target, edited, task):
         facts |= like(task)
+    if "labels" in declared and "labels" not in data and _tells_labels(source, data.get("fields")):
+        facts["labels"] = labels_of(task)
     if "agent_version" in declared and target == Status.IN_PROGRESS and agent is not None and agent.version:
         facts["agent_version"] = agent.version
     if "input_tokens" in declared and source == Status.IN_PROGRESS and run is not None and "outcome" in data:
@@ -88,3 +94,11 @@ def _tells(source: Any, target: Any, edited: Any, task: Task) -> bool:
     if target is None:
         return True
     return source is None or source in TERMINAL or target in TERMINAL
+
+
+def _tells_labels(source: Any, fields: Any) -> bool:
+    """Whether an event with these facts says which labels the task has: as an episode begins, or they change.
+
+    As an episode ends they are known.
+    """
+    return source in TERMINAL or ("labels" in fields if fields is not None else source is None)

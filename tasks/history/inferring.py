@@ -1,15 +1,17 @@
 """What events of earlier versions do not say, inferred from those around them and from the rows that are still there.
 
 All that the history of old events rests on besides the events themselves is here: why a task waited, what a run used,
-what a task was like as an episode ended, and the times and credit of early imports. New events say it themselves.
+what a task was like as an episode began and ended, and the times and credit of early imports. New events say it
+themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from tasks.events import kinds
+from tasks.history.facts import WAITING
 from tasks.history.line import begins
 from tasks.models import Event
 from tasks.transitions import TERMINAL, Status
@@ -26,8 +28,9 @@ class Remembered:
     """What the rows say about one task: the task if it is still there, its runs, and the history as it was kept.
 
     ``used``: what each run has used, by number, as events say it. ``like``: what the task was like in each episode,
-    by its number. ``imported``: who it was assigned to when it came in completed, by the time of the import. Of a
-    deleted task all but its history is gone: ``intervals``, when it was created, and who was ``credited``.
+    by its number, and in 0, with ``labels``, what it is like now; ``began``: its priority and labels at the start of
+    each. ``imported``: who it was assigned to when it came in completed, by the time of the import. Of a deleted task
+    all but its history is gone: ``intervals``, when it was created, and who was ``credited``.
     """
 
     task: Any = None
@@ -35,8 +38,18 @@ class Remembered:
     intervals: list[Any] = field(default_factory=list)
     used: dict[int, dict[str, Any]] = field(default_factory=dict)
     like: dict[int, dict[str, Any]] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
+    began: dict[int, dict[str, Any]] = field(default_factory=dict)
     imported: dict[datetime, list[str]] = field(default_factory=dict)
     credited: dict[int, list[str]] = field(default_factory=dict)
+
+    def at_start_of(self, episode: int, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What ``data``, that of the event with which the episode began, does not say of what the task was like."""
+        then = self.began.get(episode, {})
+        missing = {} if "labels" in data else {"labels": then.get("labels", self.labels)}
+        if "priority" not in data and (like := self.like.get(episode) or self.like.get(0)):
+            missing |= {**like, "priority": then.get("priority", like["priority"])}
+        return missing
 
 
 def complete(events: Sequence[Event], known: Remembered) -> None:
@@ -53,7 +66,9 @@ def complete(events: Sequence[Event], known: Remembered) -> None:
         if event.kind == kinds.TASK_IMPORTED:
             _complete_import(event, known, episode)
         ends = target in TERMINAL or event.kind == kinds.TASK_DELETED
-        if (enters or ends) and "priority" not in data and (like := known.like.get(episode) or known.like.get(0)):
+        if enters:
+            data |= known.at_start_of(episode, data)
+        if ends and "priority" not in data and (like := known.like.get(episode) or known.like.get(0)):
             data |= like
         if source == Status.IN_PROGRESS and _USED.isdisjoint(data):
             data |= known.used.get(data.get("revoked_run") or data.get("run") or 0, {})
@@ -88,7 +103,8 @@ class _Waiting:
 
     def may_change(self, event: Event) -> bool:
         data = event.data
-        return begins(event) or any(name in data for name in ("to", "open", "fields", "ready"))
+        edited = not WAITING.isdisjoint(data.get("fields", ()))
+        return begins(event) or edited or any(name in data for name in ("to", "open", "ready"))
 
     def reason(self, at: datetime) -> str:
         if self.known.task is None:
@@ -104,7 +120,9 @@ class _Waiting:
         fields = data.get("fields", ())
         if "on_hold" in fields:
             self.on_hold = not self.on_hold
-        if "open" in data:
+        if "waits_for" in data:
+            self.blocked = data["waits_for"] == "dependency"
+        elif "open" in data:
             self.blocked = bool(data["open"])
         elif begins_waiting:
             self.blocked = self._is_blocked_from(place)

@@ -11,7 +11,9 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
 from tasks.batches import batches
+from tasks.history.labels import label_sets_of
 from tasks.history.line import Line, begins, concerns
+from tasks.history.questions import keep_questions
 from tasks.history.rows import insert
 from tasks.history.tables import Tables, tables_of
 from tasks.models import Event
@@ -19,21 +21,18 @@ from tasks.models.history import Episode, StatusInterval
 
 #: Fields of an episode that are added up; of an open one, only what is added is known.
 SUMS = ("runs", "failed_runs", "changes_requested", "worked_seconds", "input_tokens", "output_tokens", "cost")
-#: What the end of a run adds to its interval.
-OF_A_RUN = ("ended_at", "outcome", "code", "input_tokens", "output_tokens", "cost")
 
 
-def keep(events: Iterable[Event]) -> None:
-    """Bring the history of the tasks of ``events``, which have just been stored, up to date."""
-    concerning = [event for event in events if concerns(event)]
-    if not concerning:
-        return
+def keep(events: Sequence[Event]) -> None:
+    """Bring the history of the tasks of ``events``, which are about to be stored, up to date."""
     tables = tables_of()
-    lines = _lines(concerning, tables)
-    for event in concerning:
-        assert event.task_id is not None
-        lines[event.task_id].advance(event)
-    store(lines.values())
+    if concerning := [event for event in events if concerns(event)]:
+        lines = _lines(concerning, tables)
+        for event in concerning:
+            assert event.task_id is not None
+            lines[event.task_id].advance(event)
+        store(lines.values())
+    keep_questions(events, tables)
 
 
 def agents_credited(events: Iterable[Event], tables: Tables) -> dict[str, int]:
@@ -47,22 +46,22 @@ def agents_credited(events: Iterable[Event], tables: Tables) -> dict[str, int]:
 
 def _lines(events: Sequence[Event], tables: Tables) -> dict[int, Line]:
     """The history so far of each task of ``events``."""
-    agents = agents_credited(events, tables)
+    named: dict[str, Any] = {"agents": agents_credited(events, tables), "label_sets": label_sets_of(events, tables)}
     first: dict[int, Event] = {}
     for event in events:
         assert event.task_id is not None
         first.setdefault(event.task_id, event)
-    lines = {task: Line(tables, agents=agents) for task, event in first.items() if begins(event)}
+    lines = {task: Line(tables, **named) for task, event in first.items() if begins(event)}
     known = [task for task in first if task not in lines]
     for ids in batches(known):
         for interval in StatusInterval.objects.filter(task__in=ids, ended_at__isnull=True).order_by():
             assert interval.task_id is not None
-            lines[interval.task_id] = Line(tables, _so_far(interval), interval, is_partial=True, agents=agents)
+            lines[interval.task_id] = Line(tables, _so_far(interval), interval, is_partial=True, **named)
     for ids in batches([task for task in known if task not in lines]):
         for episode in Episode.objects.filter(task__in=ids).order_by("task", "number"):
             assert episode.task_id is not None
-            lines[episode.task_id] = Line(tables, episode, agents=agents)
-    return {task: lines.get(task) or Line(tables, agents=agents) for task in first}
+            lines[episode.task_id] = Line(tables, episode, **named)
+    return {task: lines.get(task) or Line(tables, **named) for task in first}
 
 
 def _so_far(interval: StatusInterval) -> Episode:
@@ -72,29 +71,29 @@ def _so_far(interval: StatusInterval) -> Episode:
         task_id=interval.task_id,
         task_ref=interval.task_ref,
         number=interval.episode,
+        priority=interval.priority,
+        label_set_id=interval.label_set_id,
     )
 
 
 def store(lines: Iterable[Line]) -> None:
     """Write what has changed, first what ends: a task has one open interval and one open episode."""
     lines = list(lines)
-    _end([interval for line in lines for interval in line.changed])
+    _alter([line for line in lines if line.altered])
     _add_up([line for line in lines if line.touched])
     insert([row for line in lines for row in line.intervals])
     insert([row for line in lines for row in line.episodes])
 
 
-def _end(intervals: Sequence[StatusInterval]) -> None:
-    """End stored intervals, those that end alike in one statement."""
+def _alter(lines: Sequence[Line]) -> None:
+    """Update the intervals that were open, those that change alike in one statement."""
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for interval in intervals:
-        alike[tuple(getattr(interval, name) for name in OF_A_RUN)].append(interval.pk)
+    for line in lines:
+        assert line.begun is not None
+        alike[tuple((name, getattr(line.begun, name)) for name in sorted(line.altered))].append(line.begun.pk)
     for values, ids in alike.items():
-        changes = dict(zip(OF_A_RUN, values, strict=True))
-        if not changes["outcome"]:
-            changes = {"ended_at": changes["ended_at"]}
         for batch in batches(ids):
-            StatusInterval.objects.filter(pk__in=batch).update(**changes)
+            StatusInterval.objects.filter(pk__in=batch).update(**dict(values))
 
 
 def _add_up(lines: Sequence[Line]) -> None:

@@ -6,14 +6,16 @@ from typing import Any, Final
 
 from tasks.events import kinds
 from tasks.history.facts import PRIORITIES
+from tasks.history.labels import LabelSets
 from tasks.history.rows import row_of
 from tasks.history.tables import Tables
-from tasks.models import Event, RunStatus
+from tasks.models import Event, RunStatus, Verdict
 from tasks.models.history import Credit, Episode, EpisodeEnd, StatusInterval, TimeSource, WaitReason
 from tasks.transitions import TERMINAL, Status
 
 #: Facts of an event that change the history of its task.
-MOVING: Final = ("to", "waits_for", "priority")
+MOVING: Final = ("to", "waits_for", "priority", "labels")
+_VERDICTS: Final = {"approve": Verdict.APPROVED, "request_changes": Verdict.CHANGES_REQUESTED}
 _REASONS: Final = {Status.WAITING: WaitReason.ANSWER, Status.IN_REVIEW: WaitReason.REVIEW}
 
 
@@ -37,18 +39,20 @@ class Line:
     """The history of one task: its last episode, and the open interval of that.
 
     ``is_partial``: of the episode that was there only the number is known, and what is added to it. To be stored are
-    the new ``intervals`` and ``episodes``, what is ``changed``, and the ``touched`` fields of ``known``.
+    the new ``intervals`` and ``episodes``, the ``altered`` fields of ``begun`` and the ``touched`` ones of ``known``.
     """
 
     __slots__ = (
         "agents",
-        "changed",
+        "altered",
+        "begun",
         "episode",
         "episodes",
         "interval",
         "intervals",
         "is_partial",
         "known",
+        "label_sets",
         "tables",
         "touched",
     )
@@ -61,34 +65,36 @@ class Line:
         *,
         is_partial: bool = False,
         agents: dict[str, int] | None = None,
+        label_sets: LabelSets | None = None,
     ) -> None:
         self.episode, self.interval, self.is_partial = episode, interval, is_partial
         self.tables = tables
-        #: The episode that was there.
-        self.known = episode
-        #: Ids of agents by slug, of those that files credit.
+        #: The episode and the open interval that were there.
+        self.known, self.begun = episode, interval
+        #: Ids of agents by slug, of those that files credit; and of the sets of labels that events name.
         self.agents = agents or {}
+        self.label_sets = label_sets or LabelSets({})
         self.intervals: list[Any] = []
         self.episodes: list[Any] = []
-        self.changed: list[StatusInterval] = []
-        #: The changed fields of the episode that was there.
+        #: The changed fields of the episode and of the interval that were there.
         self.touched: set[str] = set()
+        self.altered: set[str] = set()
 
     # What an event does
 
     def advance(self, event: Event) -> None:
-        data = event.data
         if begins(event):
             self._begin(event)
-        elif event.kind == kinds.TASK_DELETED:
+            return
+        if self._is_open():
+            # What ends with this ends as what the task is by it.
+            self._describe(event)
+        if event.kind == kinds.TASK_DELETED:
             self._delete(event)
-        elif data.get("to") is not None:
+        elif event.data.get("to") is not None:
             self._move(event)
-        else:
-            if "waits_for" in data:
-                self._wait(event)
-            if self._is_open():
-                self._describe(event)
+        elif "waits_for" in event.data:
+            self._wait(event)
 
     def _begin(self, event: Event) -> None:
         data, at = event.data, event.at
@@ -181,7 +187,9 @@ class Line:
         return self.episode is not None and not self.episode.end
 
     def _enter(self, event: Event, at: datetime, *, source: str = TimeSource.HERE, **values: Any) -> None:
-        number = self.episode.number + 1 if self.episode is not None else 1
+        former = self.episode
+        number = former.number + 1 if former is not None else 1
+        creator = event.actor_name if begins(event) else former.created_by if former is not None else ""
         self.episode = row_of(self.tables.episode)(
             project_id=event.project_id,
             task_id=event.task_id,
@@ -189,6 +197,7 @@ class Line:
             number=number,
             entered_at=at,
             entered_from=str(source),
+            created_by=creator,
             **values,
         )
         self.episodes.append(self.episode)
@@ -209,12 +218,16 @@ class Line:
 
     def _describe(self, event: Event) -> None:
         data = event.data
+        kept: dict[str, Any] = {}
         if "priority" in data:
-            self._set(
-                priority=PRIORITIES[data["priority"]],
-                due_at=moment(data.get("due_at")),
-                estimate_minutes=data.get("estimate_minutes"),
-            )
+            kept["priority"] = PRIORITIES[data["priority"]]
+            self._set(due_at=moment(data.get("due_at")), estimate_minutes=data.get("estimate_minutes"))
+        if "labels" in data:
+            kept["label_set_id"] = self.label_sets.get(event.project_id, data["labels"])
+        if kept:
+            self._set(**kept)
+            if self.interval is not None:
+                self._alter(self.interval, **kept)
 
     def _finish(
         self,
@@ -225,7 +238,6 @@ class Line:
         source: str = TimeSource.HERE,
         elsewhere: bool = False,
     ) -> None:
-        self._describe(event)
         self._set(end=end.value, ended_at=at, ended_from=str(source), is_imported=elsewhere)
         if end != EpisodeEnd.COMPLETED:
             return
@@ -253,29 +265,27 @@ class Line:
         if interval is None:
             return at
         at = max(at, interval.began_at)
-        interval.ended_at = at
-        if interval.pk is not None:
-            self.changed.append(interval)
+        self._alter(interval, ended_at=at)
+        verdict = _VERDICTS.get(event.data.get("verb", ""))
         if interval.status == Status.IN_PROGRESS:
             self._end_run(interval, event.data, at)
+        elif interval.status == Status.IN_REVIEW and verdict is not None:
+            self._alter(interval, verdict=verdict.value, reviewer=event.actor_name)
         self.interval = None
         return at
 
     def _end_run(self, run: StatusInterval, data: dict[str, Any], at: datetime) -> None:
-        run.outcome = data.get("outcome") or ("revoked" if "revoked_run" in data else "")
-        if run.outcome == RunStatus.FAILED:
-            run.code = data.get("code", "")[:60]
+        outcome = data.get("outcome") or ("revoked" if "revoked_run" in data else "")
+        used = {
+            "input_tokens": data.get("input_tokens", 0),
+            "output_tokens": data.get("output_tokens", 0),
+            "cost": Decimal(data.get("cost", 0)),
+        }
+        self._alter(run, outcome=outcome, **used)
+        if outcome == RunStatus.FAILED:
+            self._alter(run, code=data.get("code", "")[:60])
             self._add(failed_runs=1)
-        run.input_tokens = data.get("input_tokens", 0)
-        run.output_tokens = data.get("output_tokens", 0)
-        run.cost = Decimal(data.get("cost", 0))
-        assert run.ended_at is not None
-        self._add(
-            worked_seconds=(at - run.began_at).total_seconds(),
-            input_tokens=run.input_tokens,
-            output_tokens=run.output_tokens,
-            cost=run.cost,
-        )
+        self._add(worked_seconds=(at - run.began_at).total_seconds(), **used)
 
     def _open(self, event: Event, status: Status, at: datetime) -> None:
         data = event.data
@@ -316,11 +326,19 @@ class Line:
             status=status.value,
             reason=str(reason),
             began_at=began,
+            priority=self.episode.priority,
+            label_set_id=self.episode.label_set_id,
         )
         self.intervals.append(interval)
         return interval
 
-    # Changes of the episode
+    # Changes
+
+    def _alter(self, interval: StatusInterval, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(interval, name, value)
+        if interval is self.begun:
+            self.altered.update(values)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():

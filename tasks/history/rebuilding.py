@@ -15,10 +15,12 @@ from django.db.models import F, Q
 from tasks.batches import batches
 from tasks.events import kinds
 from tasks.events.kinds import CATALOGUE
-from tasks.history.facts import like, usage_of
+from tasks.history.facts import NAMES_OF_PRIORITIES, like, usage_of
 from tasks.history.inferring import Remembered, complete
 from tasks.history.keeping import agents_credited
+from tasks.history.labels import label_sets_of, names_in
 from tasks.history.line import MOVING, Line
+from tasks.history.questions import copy_questions, questions_missed
 from tasks.history.rows import insert
 from tasks.history.tables import Tables, tables_of
 from tasks.models import Event, Project
@@ -54,13 +56,13 @@ def tasks_with_events(project: Project | None = None, *, tables: Tables | None =
 
 def check(ids: Sequence[int]) -> list[Difference]:
     """Where the history of these tasks differs from their events. Nothing is changed."""
-    suspects = _differing(ids, tables_of())
+    suspects = _differing(ids, tables_of(), create=False)
     if not suspects:
         return []
     # What was recorded between reading the events and the rows is no difference.
     with transaction.atomic():
         _lock(list(suspects), tables_of())
-        return [difference for _, difference in _differing(list(suspects), tables_of()).values()]
+        return [difference for _, difference in _differing(list(suspects), tables_of(), create=False).values()]
 
 
 def rebuild(ids: Sequence[int], *, tables: Tables | None = None, lock: bool = True) -> list[Difference]:
@@ -75,6 +77,7 @@ def rebuild(ids: Sequence[int], *, tables: Tables | None = None, lock: bool = Tr
             tables.episode.objects.filter(task__in=batch).delete()
         insert([row for line, _ in differing.values() for row in line.intervals])
         insert([row for line, _ in differing.values() for row in line.episodes])
+        copy_questions([pk for ids in questions_missed(ids, tables).values() for pk in ids], tables)
     return [difference for _, difference in differing.values()]
 
 
@@ -92,13 +95,19 @@ def _lock(ids: Sequence[int], tables: Tables) -> None:
     list(rows.values_list("pk"))
 
 
-def _differing(ids: Sequence[int], tables: Tables) -> dict[int, tuple[Line, Difference]]:
-    """Of the tasks whose rows are not what their events say: what they say, and where they differ."""
+def _differing(ids: Sequence[int], tables: Tables, *, create: bool = True) -> dict[int, tuple[Line, Difference]]:
+    """Of the tasks whose rows are not what their events say: what they say, and where they differ.
+
+    ``create``: the sets of labels that are missing.
+    """
     intervals, episodes = _kept(ids, tables)
+    missed = questions_missed(ids, tables)
     differing = {}
-    for task, line in derive(ids, tables, intervals, episodes).items():
+    for task, line in _derive(ids, tables, intervals, episodes, create=create).items():
         what = _difference("interval", intervals[task], line.intervals)
         what = what or _difference("episode", episodes[task], line.episodes)
+        if not what and task in missed:
+            what = f"question {missed[task][0]} is not what is kept of it"
         if what:
             ref = next((row.task_ref for row in (*line.episodes, *episodes[task], *intervals[task])), str(task))
             differing[task] = (line, Difference(ref, what))
@@ -134,22 +143,28 @@ def _shown(value: Any) -> str:
     return "empty" if value in (None, "") else str(value)
 
 
-def derive(
-    ids: Sequence[int], tables: Tables, intervals: dict[int, list[Any]], episodes: dict[int, list[Any]]
+def _derive(
+    ids: Sequence[int],
+    tables: Tables,
+    intervals: dict[int, list[Any]],
+    episodes: dict[int, list[Any]],
+    *,
+    create: bool,
 ) -> dict[int, Line]:
     """What the events of these tasks make of their history; the rows are for what old events do not say."""
     events: dict[int, list[Event]] = {task: [] for task in ids}
     for batch in batches(ids):
         rows = tables.event.objects.filter(task__in=batch, kind__in=KINDS).order_by("task_id", "id")
-        for event in rows.only("at", "project_id", "task_id", "task_ref", "agent_id", "kind", "data"):
+        for event in rows.only("at", "project_id", "task_id", "task_ref", "agent_id", "actor_name", "kind", "data"):
             events[event.task_id].append(event)
     known = _remember(ids, tables, intervals, episodes)
     for task, of_task in events.items():
         complete(of_task, known[task])
-    agents = agents_credited([event for of_task in events.values() for event in of_task], tables)
+    told = [event for of_task in events.values() for event in of_task]
+    agents, label_sets = agents_credited(told, tables), label_sets_of(told, tables, create=create)
     lines = {}
     for task, of_task in events.items():
-        lines[task] = line = Line(tables, agents=agents)
+        lines[task] = line = Line(tables, agents=agents, label_sets=label_sets)
         for event in of_task:
             line.advance(event)
     return lines
@@ -165,10 +180,12 @@ def _remember(
     for task, rows in episodes.items():
         known[task].like = {row.number: like(row) for row in rows}
         known[task].created_at = rows[0].entered_at if rows else None
+    _remember_starts(intervals, episodes, known, tables)
     for batch in batches(ids):
-        for task in tables.task.objects.filter(pk__in=batch).order_by():
+        for task in tables.task.objects.filter(pk__in=batch).prefetch_related("labels").order_by():
             known[task.pk].task, known[task.pk].created_at = task, task.created_at
             known[task.pk].like[0] = like(task)
+            known[task.pk].labels = sorted(label.name for label in task.labels.all())
         used = Q(input_tokens__gt=0) | Q(output_tokens__gt=0) | Q(cost__gt=0)
         for run in (
             tables.run.objects.filter(used, task__in=batch)
@@ -183,6 +200,21 @@ def _remember(
         [row for rows in episodes.values() for row in rows if row.credit and row.is_imported], known, tables
     )
     return known
+
+
+def _remember_starts(
+    intervals: dict[int, list[Any]], episodes: dict[int, list[Any]], known: dict[int, Remembered], tables: Tables
+) -> None:
+    """What tasks were like as their episodes began, as far as it was kept then."""
+    kept = {task: [row for row in rows if row.created_by is not None] for task, rows in episodes.items()}
+    sets = {row.label_set_id for rows in (*kept.values(), *intervals.values()) for row in rows}
+    names = names_in(sets - {None}, tables)
+    for task, rows in kept.items():
+        first = {row.episode: row for row in reversed(intervals[task])}
+        for row in rows:
+            start = first.get(row.number, row)
+            labels = names.get(start.label_set_id, [])
+            known[task].began[row.number] = {"priority": NAMES_OF_PRIORITIES[start.priority], "labels": labels}
 
 
 def _remember_credit(imported: Sequence[Any], known: dict[int, Remembered], tables: Tables) -> None:

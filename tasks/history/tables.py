@@ -15,8 +15,24 @@ class Tables(NamedTuple):
     run: Any
     agent: Any
     assignment: Any
+    question: Any
+    asked: Any
+    label_set: Any
+    label_of_set: Any
 
 
 def tables_of(apps: Any = today) -> Tables:
-    names = ("Event", "StatusInterval", "Episode", "Task", "Run", "Agent", "Assignment")
+    names = (
+        "Event",
+        "StatusInterval",
+        "Episode",
+        "Task",
+        "Run",
+        "Agent",
+        "Assignment",
+        "Question",
+        "AskedQuestion",
+        "LabelSet",
+        "LabelOfSet",
+    )
     return Tables(*(apps.get_model("tasks", name) for name in names))

@@ -5,7 +5,17 @@ from tasks.models.artifact import Artifact, ArtifactKind, ReviewComment
 from tasks.models.decision import AssignmentDecision, DecisionMode
 from tasks.models.event import Event
 from tasks.models.follow_up import FollowUp, FollowUpState
-from tasks.models.history import Credit, Episode, EpisodeEnd, StatusInterval, TimeSource, WaitReason
+from tasks.models.history import (
+    AskedQuestion,
+    Credit,
+    Episode,
+    EpisodeEnd,
+    LabelOfSet,
+    LabelSet,
+    StatusInterval,
+    TimeSource,
+    WaitReason,
+)
 from tasks.models.invitation import Invitation, InvitationEnd
 from tasks.models.link import QuestionLink
 from tasks.models.message import (
@@ -41,6 +51,7 @@ __all__ = [
     "AgentToken",
     "Artifact",
     "ArtifactKind",
+    "AskedQuestion",
     "Assignment",
     "AssignmentDecision",
     "AssignmentEnd",
@@ -60,6 +71,8 @@ __all__ = [
     "Invitation",
     "InvitationEnd",
     "Label",
+    "LabelOfSet",
+    "LabelSet",
     "Membership",
     "Mention",
     "Message",

@@ -4,14 +4,56 @@ Both tables are projections of the events: ``tasks.history`` writes them in the 
 can write them again from the events alone.
 """
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from tasks.models.agent import Agent
-from tasks.models.project import Project
-from tasks.models.run import RunStatus
+from tasks.models.project import Project, Role
+from tasks.models.question import QuestionKind, QuestionState
+from tasks.models.run import RunStatus, Verdict
 from tasks.models.task import Priority, Task
 from tasks.transitions import Status
+
+
+class LabelSet(models.Model):
+    """Labels that tasks of a project had at the same time. A set never changes: what is over keeps its labels."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of its names in order, as a JSON list.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "digest"], name="label_set_unique_in_project")]
+
+    def __str__(self) -> str:
+        return f"label set {self.pk}"
+
+
+class LabelOfSet(models.Model):
+    """A name in a set of labels."""
+
+    label_set = models.ForeignKey(LabelSet, on_delete=models.CASCADE, related_name="labels", db_index=False)
+    name = models.CharField(max_length=60)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["label_set", "name"], name="label_once_in_set")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _label_set() -> "models.ForeignKey[LabelSet | None, LabelSet | None]":
+    return models.ForeignKey(
+        LabelSet,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
+        help_text="The labels of its task; empty: it had none.",
+    )
 
 
 class WaitReason(models.TextChoices):
@@ -30,7 +72,8 @@ class StatusInterval(models.Model):
     """A time that a task spent in one open status for one reason; the last one of an open task is open.
 
     Within an episode they follow each other without gaps or overlaps. One *in progress* is a run, with how it ended and
-    what it used. It outlives its task.
+    what it used; one *in review* may have a verdict. Priority and labels of the task are kept as they were at its end.
+    It outlives its task.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -61,6 +104,10 @@ class StatusInterval(models.Model):
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
+    verdict = models.CharField(max_length=20, choices=Verdict, blank=True, help_text="Of the review that ended it.")
+    reviewer = models.CharField(max_length=150, blank=True, help_text="Whose verdict it is: slug or username.")
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    label_set = _label_set()
 
     class Meta:
         # Not by ``task``: that would join the tasks.
@@ -136,7 +183,9 @@ class Episode(models.Model):
     version = models.CharField(max_length=120, blank=True, help_text="The agent's version when its last run began.")
     credit = models.CharField(max_length=10, choices=Credit, blank=True, help_text="Empty unless completed.")
 
+    created_by = models.CharField(max_length=150, blank=True, help_text="Who created the task: slug or username.")
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    label_set = _label_set()
     due_at = models.DateTimeField(null=True, blank=True)
     estimate_minutes = models.PositiveIntegerField(null=True, blank=True)
 
@@ -168,3 +217,49 @@ class Episode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_ref} episode {self.number}"
+
+
+class AskedQuestion(models.Model):
+    """A question of a run as reports count it, without its words. It outlives its task.
+
+    Priority and labels of the task are kept as they were when it was asked.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    # Never NULL; so declared that a join with tasks keeps the rows whose task is deleted.
+    task = models.ForeignKey(
+        Task, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False, null=True
+    )
+    task_ref = models.CharField(max_length=24)
+    question = models.PositiveBigIntegerField(unique=True, help_text="Its id.")
+    agent = models.ForeignKey(
+        Agent, on_delete=models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+", db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=QuestionKind)
+    urgency = models.PositiveSmallIntegerField(choices=Priority)
+    to_role = models.CharField(max_length=10, choices=Role, blank=True)
+    asked_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=QuestionState, default=QuestionState.OPEN)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
+    )
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    label_set = _label_set()
+
+    class Meta:
+        ordering = ["question"]
+        indexes = [
+            models.Index(fields=["task"], name="asked_about_task"),
+            models.Index(fields=["project", "asked_at"], name="asked_in_project"),
+            models.Index(fields=["project", "ended_at"], name="asked_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"question {self.question} about {self.task_ref}"

@@ -8,15 +8,28 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
+from tasks.events.recording import name_of
 from tasks.history.rebuilding import check, tasks_with_events
-from tasks.models import Episode, Event, Run, RunStatus, StatusInterval, Task
+from tasks.models import (
+    AskedQuestion,
+    Episode,
+    Event,
+    LabelOfSet,
+    Question,
+    Review,
+    Run,
+    RunStatus,
+    StatusInterval,
+    Task,
+)
 
 ENDED = {"completed", "failed", "cancelled"}
 
 
 def assert_history() -> None:
     """Raise ``AssertionError`` if the history of any task is not what its events, its runs and its row say."""
-    assert [f"{each.task}: {each.what}" for each in check(tasks_with_events())] == []
+    differing = [f"{each.task}: {each.what}" for each in check(tasks_with_events())]
+    assert not differing, differing
     intervals: dict[int, list[StatusInterval]] = defaultdict(list)
     episodes: dict[int, list[Episode]] = defaultdict(list)
     for interval in StatusInterval.objects.order_by("id"):
@@ -30,9 +43,16 @@ def assert_history() -> None:
     for task in Task.objects.select_related("project"):
         _last_row_is_the_task(task, intervals[task.pk], episodes[task.pk])
         _work_is_the_runs(task, intervals[task.pk])
+        _verdicts_are_the_reviews(task, intervals[task.pk])
+    _questions_are_kept()
     for pk, ways in episodes.items():
         _sums_are_those_of_the_intervals(ways, intervals[pk])
         _moves_are_the_events(pk, ways, intervals[pk])
+
+
+def names_of(row: StatusInterval | Episode) -> list[str]:
+    """The labels that a row of the history keeps."""
+    return list(LabelOfSet.objects.filter(label_set=row.label_set_id).order_by("name").values_list("name", flat=True))
 
 
 def _ways_follow_each_other(ways: list[Episode]) -> None:
@@ -71,6 +91,10 @@ def _last_row_is_the_task(task: Task, rows: list[StatusInterval], ways: list[Epi
         reason = reason or ("deferred" if rests else "no_agent")
         assert rows[-1].reason == reason, f"{task.ref} waits for {reason}, not {rows[-1].reason}"
     assert (last.priority, last.due_at, last.estimate_minutes) == (task.priority, task.due_at, task.estimate_minutes)
+    labels = sorted(task.labels.values_list("name", flat=True))
+    assert (rows[-1].priority, names_of(rows[-1]), names_of(last)) == (task.priority, labels, labels)
+    creator = task.created_by
+    assert {way.created_by for way in ways} == {name_of(creator) if creator else ""}
 
 
 def _work_is_the_runs(task: Task, rows: list[StatusInterval]) -> None:
@@ -84,6 +108,22 @@ def _work_is_the_runs(task: Task, rows: list[StatusInterval]) -> None:
         if run.ended_at is not None:
             used = (run.input_tokens, run.output_tokens, run.cost)
             assert (row.input_tokens, row.output_tokens, row.cost) == used
+
+
+def _verdicts_are_the_reviews(task: Task, rows: list[StatusInterval]) -> None:
+    kept = [(row.ended_at, row.agent_id, row.verdict, row.reviewer) for row in rows if row.verdict]
+    given = Review.objects.filter(run__task=task).select_related("run", "reviewer").order_by("pk")
+    assert kept == [(each.created_at, each.run.agent_id, each.verdict, name_of(each.reviewer)) for each in given]
+
+
+def _questions_are_kept() -> None:
+    kept = {row.question: row for row in AskedQuestion.objects.all()}
+    for question in Question.objects.select_related("run"):
+        row = kept.pop(question.pk)
+        for name in ("project_id", "task_id", "kind", "urgency", "to_role", "asked_at", "state", "ended_at"):
+            assert getattr(row, name) == getattr(question, name), f"{row}: {name}"
+        assert (row.agent_id, row.answered_by_id) == (question.run.agent_id, question.answered_by_id)
+    assert not any(row.ended_at is None for row in kept.values()), "A question about a deleted task is open"
 
 
 def _sums_are_those_of_the_intervals(ways: list[Episode], rows: list[StatusInterval]) -> None:
@@ -111,15 +151,17 @@ def _moves_are_the_events(pk: int, ways: list[Episode], rows: list[StatusInterva
     """Each move of a verb ends an interval or begins one at its time, and each end of an episode is an event."""
     began = {(row.status, row.began_at) for row in rows}
     ended: list[tuple[str, datetime]] = [(way.end, way.ended_at) for way in ways if way.end and way.ended_at]
-    asked = 0
+    asked, labels = 0, []
     for event in Event.objects.filter(task=pk).order_by("pk"):
         target = event.data.get("to")
+        labels = event.data.get("labels", labels)
         if event.kind == "task.imported" or target is None:
             continue
         asked += event.data["verb"] == "request_changes"
         if target in ENDED:
             assert (target, event.at) in ended, f"{event} has no end of an episode"
             ended.remove((target, event.at))
+            assert any(way.ended_at == event.at and names_of(way) == sorted(labels) for way in ways)
         else:
             assert (target, event.at) in began, f"{event} began nothing"
     assert sum(way.changes_requested for way in ways) == asked

@@ -50,6 +50,9 @@ class Walk:
         """A moment of a file, in the past or slightly ahead."""
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=self.dice.randrange(400))
 
+    def labels(self):
+        return self.dice.sample(["bug", "docs", "ui"], self.dice.randrange(3))
+
     # Steps
 
     def create(self):
@@ -63,6 +66,7 @@ class Walk:
             start_after=self.clock.time + timedelta(hours=1) if self.dice.random() < 0.2 else None,
             on_hold=self.dice.random() < 0.2,
             priority=self.dice.randrange(1, 5),
+            labels=self.labels(),
         )
         create_task(actor=self.staff, project=self.cast.ops, new=new)
 
@@ -75,6 +79,8 @@ class Walk:
                     entry[name] = self.moment().isoformat()
             entry["assignees"] = self.dice.sample(["atlas", "bert"], self.dice.randrange(3))
             entry["on_hold"] = self.dice.random() < 0.2
+            if self.dice.random() < 0.7:
+                entry["labels"] = self.labels()
             entries.append(entry)
         import_plan(actor=None, project=self.cast.ops, plan=json_list.read(json.dumps(entries)))
 
@@ -164,6 +170,7 @@ class Walk:
             "due_at": self.dice.choice([None, self.clock.time + timedelta(days=9)]),
             "estimate_minutes": self.dice.choice([None, 5]),
             "parent": self.dice.choice([None, self.task()]),
+            "labels": self.labels(),
         }
         chosen = self.dice.sample(sorted(changes), self.dice.randrange(1, 4))
         edit_task(actor=self.staff, task=self.task(), changes={name: changes[name] for name in chosen})

@@ -106,7 +106,7 @@ def test_migration_fills_the_history_of_events_that_lack_what_new_ones_say(lives
         event.save()
     StatusInterval.objects.all().delete()
     Episode.objects.all().delete()
-    importlib.import_module("tasks.migrations.0026_history_of_before").fill(apps, None)
+    importlib.import_module("tasks.migrations.0030_labels_of_before").fill(apps, None)
     inferred = rows()
     # Of the deleted task nothing is left but its events.
     assert inferred[0] == right[0]

@@ -78,7 +78,8 @@ def periods(draw: Any, size: str | None) -> dict[str, Any]:
     """A period with no more buckets than a report may have."""
     if draw(st.booleans()):
         unit = draw(st.sampled_from({"minute": SIZES[:2], "hour": SIZES[:3]}.get(size or "", SIZES[3:])))
-        return {"last": draw(st.integers(1, {"minute": 90, "hour": 30, "day": 9}.get(unit, 6))), "unit": unit}
+        most = {"minute": 90, "hour": 30, "day": 9, "year": 2}.get(unit, 6)
+        return {"last": draw(st.integers(1, most)), "unit": unit}
     start = utc("2026-01-01") + timedelta(days=draw(st.integers(0, 100)))
     start += timedelta(minutes=draw(st.sampled_from([0, 0, 0, 90, 437])))
     days = draw(st.integers(1, {"minute": 0, "hour": 30}.get(size or "", 150)) if size != "minute" else st.just(0))

@@ -4,8 +4,7 @@ import math
 
 from reports.tests.recounting.facts import (
     Fact,
-    creator_of,
-    labels_of,
+    labels_in,
     millionths,
     milliseconds,
     minutes,
@@ -55,12 +54,12 @@ def _fact(each: Episode) -> Fact:
             "project": each.project.key,
             "version": each.version or None,
             "priority": priority(each.priority),
-            "created_by": creator_of(each.task_id),
+            "created_by": each.created_by or None,
             "end": each.end or None,
             "credit": each.credit or None,
             "reopened": yes_or_no(each.is_reopened),
             "imported": yes_or_no(each.is_imported),
             "has_due_date": yes_or_no(each.due_at is not None),
         },
-        many=labels_of(each.task_id),
+        many=labels_in(each.label_set_id),
     )

@@ -1,6 +1,6 @@
 """Events that are addressed to nobody, one by one."""
 
-from reports.tests.recounting.facts import Fact, labels_of
+from reports.tests.recounting.facts import Fact
 from tasks.models import Event
 
 
@@ -15,7 +15,6 @@ def events(project_ids: list[int]) -> list[Fact]:
                 "agent": each.agent_slug or None,
                 "actor": each.actor_name or None,
             },
-            many=labels_of(each.task_id),
         )
         for each in Event.objects.filter(project_id__in=project_ids).select_related("project")
         if each.recipient_id is None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tasks.models import Agent, Task
+from tasks.models import Agent, Episode, LabelOfSet, Task
 
 #: From the least to the most.
 PRIORITIES = ("low", "normal", "high", "urgent")
@@ -71,12 +71,15 @@ def person(user) -> str | None:
     return agent.slug if agent else user.username
 
 
-def labels_of(task_id: int | None) -> dict[str, set[str]]:
-    """The labels that a task has now; a deleted one has none."""
-    task = Task.objects.filter(pk=task_id).first()
-    return {"label": set(task.labels.values_list("name", flat=True)) if task else set()}
+def labels_of(task: Task) -> dict[str, set[str]]:
+    return {"label": set(task.labels.values_list("name", flat=True))}
 
 
-def creator_of(task_id: int | None) -> str | None:
-    task = Task.objects.filter(pk=task_id).first()
-    return person(task.created_by) if task else None
+def labels_in(label_set: int | None) -> dict[str, set[str]]:
+    """The labels that a row of the history keeps."""
+    return {"label": set(LabelOfSet.objects.filter(label_set=label_set).values_list("name", flat=True))}
+
+
+def creator_of(task_id: int | None, episode: int) -> str | None:
+    kept = Episode.objects.filter(task_id=task_id, number=episode).first()
+    return (kept.created_by or None) if kept else None

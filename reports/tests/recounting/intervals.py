@@ -5,9 +5,10 @@ from datetime import datetime
 from reports.tests.recounting.facts import (
     Fact,
     creator_of,
-    labels_of,
+    labels_in,
     millionths,
     milliseconds,
+    priority,
     whose,
     yes_or_no,
 )
@@ -58,7 +59,8 @@ def _shared(each: StatusInterval, now: datetime) -> Fact:
         | {
             "project": each.project.key,
             "version": each.version or None,
-            "created_by": creator_of(each.task_id),
+            "created_by": creator_of(each.task_id, each.episode),
+            "priority": priority(each.priority),
         },
-        many=labels_of(each.task_id),
+        many=labels_in(each.label_set_id),
     )

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from reports.tests.recounting.facts import Fact, labels_of, milliseconds, person, priority, whose
-from tasks.models import Question, Review
+from reports.tests.recounting.facts import Fact, creator_of, labels_in, milliseconds, person, priority, whose
+from tasks.models import AskedQuestion, StatusInterval
 
 
 def questions(project_ids: list[int], now: datetime) -> list[Fact]:
     facts = []
-    for each in Question.objects.filter(project_id__in=project_ids):
+    for each in AskedQuestion.objects.filter(project_id__in=project_ids):
         is_answered = each.state == "answered"
         facts.append(
             Fact(
@@ -18,7 +18,7 @@ def questions(project_ids: list[int], now: datetime) -> list[Fact]:
                     "age": None if each.ended_at else milliseconds(each.asked_at, now),
                     "answered": int(is_answered) if each.ended_at else None,
                 },
-                words=whose(each.run.agent)
+                words=whose(each.agent)
                 | {
                     "project": each.project.key,
                     "kind": each.kind,
@@ -26,34 +26,32 @@ def questions(project_ids: list[int], now: datetime) -> list[Fact]:
                     "urgency": priority(each.urgency),
                     "role": each.to_role or None,
                     "answered_by": person(each.answered_by),
-                    "priority": priority(each.task.priority),
+                    "priority": priority(each.priority),
                 },
-                many=labels_of(each.task_id),
+                many=labels_in(each.label_set_id),
             )
         )
     return facts
 
 
 def reviews(project_ids: list[int]) -> list[Fact]:
-    facts = []
-    for each in Review.objects.all():
-        task = each.run.task
-        if task.project_id in project_ids:
-            facts.append(
-                Fact(
-                    moments={"given": each.created_at},
-                    measures={
-                        "wait": milliseconds(each.run.ended_at, each.created_at),
-                        "approved": int(each.verdict == "approved"),
-                    },
-                    words=whose(each.run.agent)
-                    | {
-                        "project": task.project.key,
-                        "reviewer": person(each.reviewer),
-                        "verdict": each.verdict,
-                        "priority": priority(task.priority),
-                    },
-                    many=labels_of(task.pk),
-                )
-            )
-    return facts
+    return [
+        Fact(
+            moments={"given": each.ended_at},
+            measures={
+                "wait": milliseconds(each.began_at, each.ended_at),
+                "approved": int(each.verdict == "approved"),
+            },
+            words=whose(each.agent)
+            | {
+                "project": each.project.key,
+                "reviewer": each.reviewer or None,
+                "verdict": each.verdict,
+                "priority": priority(each.priority),
+                "created_by": creator_of(each.task_id, each.episode),
+            },
+            many=labels_in(each.label_set_id),
+        )
+        for each in StatusInterval.objects.filter(project_id__in=project_ids).select_related("project", "agent")
+        if each.status == "in_review" and each.verdict
+    ]

@@ -38,7 +38,7 @@ def _fact(task: Task, now: datetime) -> Fact:
             "has_due_date": yes_or_no(task.due_at is not None),
             "review_required": yes_or_no(task.review_required),
         },
-        many=labels_of(task.pk) | {"assignee": assignees},
+        many=labels_of(task) | {"assignee": assignees},
         numbers={"estimate": task.estimate_minutes, "attempts": task.attempts, "progress": task.progress_percent},
         flags={
             "overdue": is_open and task.due_at is not None and task.due_at < now,

@@ -1,21 +1,21 @@
 """Rows of all kinds in two projects by chance, for definitions to count: more than verbs would ever leave together."""
 
 import random
-import uuid
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
 from reports.tests.conftest import utc
+from tasks.history.labels import digest_of
 from tasks.models import (
+    AskedQuestion,
     Assignment,
     Episode,
     Event,
     Label,
+    LabelOfSet,
+    LabelSet,
     Project,
-    Question,
-    Review,
     Run,
     StatusInterval,
     Task,
@@ -34,23 +34,20 @@ GONE = 900_000
 
 
 class World:
-    """``World(cast, seed).fill()``: tasks and what became of them, those of deleted tasks too, to the microsecond.
+    """``World(cast, seed).fill()``: tasks and what became of them, those of deleted tasks too, to the microsecond."""
 
-    ``projects``: in which; by default two of three are in OPS, the others in OTHER.
-    """
-
-    def __init__(self, cast: SimpleNamespace, seed: int, projects: Sequence[Project] = ()) -> None:
+    def __init__(self, cast: SimpleNamespace, seed: int) -> None:
         self.cast, self.draw = cast, random.Random(seed)
-        self.projects = list(projects) or [cast.ops, cast.ops, cast.other]
-        self.gone = GONE * seed
         self.tasks: list[Task] = []
         self.runs: list[Run] = []
+        self.label_sets: dict[Project, list[LabelSet | None]] = {}
 
     def fill(self) -> None:
         self._fill_tasks()
         self._fill_runs()
+        self._fill_label_sets()
         self._fill_history()
-        self._fill_conversations()
+        self._fill_questions()
         self._fill_events()
 
     def _after(self, moment: datetime, days: float) -> datetime:
@@ -69,17 +66,16 @@ class World:
 
     def _fill_tasks(self) -> None:
         draw = self.draw
-        labels = {
-            project: [Label.objects.get_or_create(project=project, name=name)[0] for name in LABELS]
-            for project in self.projects
-        }
+        labels = {project: [] for project in (self.cast.ops, self.cast.other)}
+        for project, there in labels.items():
+            there += Label.objects.bulk_create(Label(project=project, name=name) for name in LABELS)
         for number in range(1, TASKS + 1):
             created = self._after(START, 120)
             status = draw.choice(STATUSES)
             began = self._after(created, 3)
             self.tasks.append(
                 Task(
-                    project=draw.choice(self.projects), number=1_000 + number, title="A task",
+                    project=draw.choice([self.cast.ops, self.cast.ops, self.cast.other]), number=number, title="A task",
                     status=status, priority=draw.randint(1, 4), due_at=draw.choice([None, self._after(created, 40)]),
                     on_hold=draw.random() < 0.3, open_blockers=draw.choice([0, 0, 1, 2]),
                     estimate_minutes=draw.choice([None, 15, 90]), review_required=draw.random() < 0.4,
@@ -116,18 +112,25 @@ class World:
             )  # fmt: skip
         Run.objects.bulk_create(self.runs)
 
+    def _fill_label_sets(self) -> None:
+        for project in (self.cast.ops, self.cast.other):
+            for names in (["bug"], ["Docs", "ui"], LABELS):
+                label_set = LabelSet.objects.create(project=project, digest=digest_of(names))
+                LabelOfSet.objects.bulk_create(LabelOfSet(label_set=label_set, name=name) for name in names)
+                self.label_sets.setdefault(project, [None]).append(label_set)
+
     def _fill_history(self) -> None:
         draw = self.draw
         episodes: list[Episode] = []
         intervals: list[StatusInterval] = []
         numbers: dict[int, int] = {}
         is_open: set[int] = set()
-        for place in range(3 * TASKS):
+        for place in range(4 * TASKS):
             task = draw.choice([*self.tasks, None])
-            project = task.project if task else draw.choice(self.projects)
+            project = task.project if task else draw.choice([self.cast.ops, self.cast.other])
             of = {
-                "project": project, "task_id": task.pk if task else self.gone + place,
-                "task_ref": f"{project.key}-{task.number if task else self.gone + place}",
+                "project": project, "task_id": task.pk if task else GONE + place,
+                "task_ref": f"{project.key}-{task.number if task else GONE + place}",
             }  # fmt: skip
             entered = self._after(START, 140)
             began = draw.choice([None, self._after(entered, 3)])
@@ -152,9 +155,10 @@ class World:
                     runs=draw.randint(0, 3), failed_runs=draw.randint(0, 1), changes_requested=draw.randint(0, 1),
                     worked_seconds=round(draw.random() * 10_000, 6), cost=self._money(),
                     input_tokens=draw.randrange(10**6), output_tokens=draw.randrange(10**4),
+                    label_set=draw.choice(self.label_sets[project]), created_by=draw.choice(["", "ada", "atlas"]),
                 )
             )  # fmt: skip
-            status = draw.choice(["in_progress", "in_progress", *STATUSES[:4]])
+            status = draw.choice(["in_progress", "in_progress", *["in_review"] * 3, *STATUSES[:4]])
             stays = not end and draw.random() < 0.8
             intervals.append(
                 StatusInterval(
@@ -165,39 +169,42 @@ class World:
                     outcome="" if stays or status != "in_progress" else draw.choice(OUTCOMES),
                     code=draw.choice(["", "", "oom", "Timeout"]), cost=self._money(),
                     input_tokens=draw.randrange(10**6), output_tokens=draw.randrange(10**4),
+                    priority=draw.randint(1, 4), label_set=draw.choice(self.label_sets[project]),
+                    **self._verdict() if status == "in_review" and not stays else {},
                 )
             )  # fmt: skip
         Episode.objects.bulk_create(episodes)
         StatusInterval.objects.bulk_create(intervals)
 
-    def _fill_conversations(self) -> None:
+    def _verdict(self) -> dict[str, str]:
+        verdict = self.draw.choice(["", "approved", "approved", "changes_requested"])
+        return {"verdict": verdict, "reviewer": self.draw.choice(["ada", "vera"]) if verdict else ""}
+
+    def _fill_questions(self) -> None:
         draw = self.draw
-        for run in self.runs:
+        for number, run in enumerate(self.runs, 1):
             asked = self._after(run.started_at, 1)
             state = draw.choice(["open", "answered", "answered", "defaulted", "withdrawn", "superseded", "failed"])
-            Question.objects.create(
-                project=run.task.project, task=run.task, run=run, ask=uuid.UUID(int=draw.getrandbits(128)),
-                prompt="Which?", kind=draw.choice(["text", "choice", "confirm", "form"]), asked_at=asked, state=state,
+            project, is_there = run.task.project, draw.random() < 0.8
+            AskedQuestion.objects.create(
+                project=project, task_id=run.task_id if is_there else GONE + number, question=number,
+                task_ref=f"{project.key}-{run.task.number if is_there else GONE + number}", agent=run.agent,
+                kind=draw.choice(["text", "choice", "confirm", "form"]), asked_at=asked, state=state,
                 ended_at=None if state == "open" else self._after(asked, 4), urgency=draw.randint(1, 4),
-                to_role=draw.choice(["", "worker", "reviewer", "manager"]),
+                to_role=draw.choice(["", "worker", "reviewer", "manager"]), priority=draw.randint(1, 4),
+                label_set=draw.choice(self.label_sets[project]),
                 answered_by=self._person() if state == "answered" else None,
             )  # fmt: skip
-            for _ in range(draw.choice([0, 1, 1, 2])):
-                Review.objects.create(
-                    run=run, reviewer=self._person(), verdict=draw.choice(["approved", "changes_requested"]),
-                    created_at=self._after(run.ended_at or run.started_at, 3),
-                )  # fmt: skip
 
     def _fill_events(self) -> None:
         draw = self.draw
         for place in range(3 * TASKS):
-            project = draw.choice(self.projects)
+            project = draw.choice([self.cast.ops, self.cast.ops, self.cast.other])
             theirs = [task.pk for task in self.tasks if task.project == project]
             agent = self._agent(project)
             Event.objects.create(
                 at=self._after(START, 140), project=project, project_key=project.key,
-                task_id=draw.choice([*theirs, None, self.gone + place]), kind=draw.choice(KINDS),
-                actor_id=agent.user_id,
+                task_id=draw.choice([*theirs, None, GONE + place]), kind=draw.choice(KINDS), actor_id=agent.user_id,
                 agent_slug=draw.choice(["", agent.slug]), actor_name=draw.choice(["", "ada", "Zoe"]),
                 recipient_id=draw.choice([None, None, None, agent.user_id]),
             )  # fmt: skip

@@ -256,6 +256,8 @@ class Writer:
             times["created_at"] = task.created_at
         facts |= {name: moment.isoformat() for name, moment in times.items() if moment is not None}
         facts |= _sources(node)
+        if node.fate == Fate.CREATE or "labels" in node.changed:
+            facts["labels"] = sorted(node.labels or ())
         return event(
             # What was completed elsewhere counts at the file's time, not at ours, as it does for a new task.
             kinds.TASK_IMPORTED if "to" in facts else kinds.TASK_REIMPORTED,
