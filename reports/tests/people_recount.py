@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reports.tests.people_walk import Ledger, Pass, SeenRun
+from reports.tests.people_ledger import Ledger, Pass, SeenRun
 from tasks.matching.working_hours import parse, working_times
+from tasks.models import Project, Task
 
 HOURS, BERLIN = parse("Mon-Fri 09:00-17:00"), ZoneInfo("Europe/Berlin")
 Key = Any
@@ -19,11 +20,15 @@ class Recount:
     """Figures of the projects ``keys`` between two times; ``now`` lies at or after the ledger's last step."""
 
     def __init__(self, ledger: Ledger, keys: set[str], start: datetime, end: datetime, now: datetime) -> None:
-        self.ledger, self.keys, self.start, self.end = ledger, keys, start, end
+        self.ledger, self.keys, self.start, self.end, self.now = ledger, keys, start, end, now
+        self.projects = set(Project.objects.filter(key__in=keys).values_list("pk", flat=True))
         self.until = max(start, min(end, now))
 
     def within(self, moment: datetime | None) -> bool:
         return moment is not None and self.start <= moment < self.end
+
+    def is_of(self, project: int) -> bool:
+        return project in self.projects
 
     # What is counted
 
@@ -32,14 +37,22 @@ class Recount:
         return [each for each in done if self.within(each.completed) and (imported or not each.imported)]
 
     def ended(self) -> list[SeenRun]:
-        return [run for run in self._runs() if self.within(run.ended)]
+        return [run for run in self.runs() if self.within(run.ended)]
 
     def active(self) -> list[SeenRun]:
-        there = [run for run in self._runs() if run.began < self.until]
+        there = [run for run in self.runs() if run.began < self.until]
         return [run for run in there if run.ended is None or run.ended > self.start]
 
-    def _runs(self) -> list[SeenRun]:
+    def runs(self) -> list[SeenRun]:
         return [run for run in self.ledger.runs.values() if run.project in self.keys]
+
+    def not_started(self) -> list[tuple[str, int]]:
+        """Each task that nobody has begun now with each of its assignees, or with nobody."""
+        tasks = Task.objects.filter(project__in=self.projects, status="not_started")
+        assigned = {
+            task.pk: task.assignments.filter(ended_at=None).values_list("agent__slug", flat=True) for task in tasks
+        }
+        return [(slug, task) for task, slugs in assigned.items() for slug in slugs or ["Nobody"]]
 
     def spans(self, agent: str) -> Iterator[tuple[datetime, datetime, int]]:
         """When ``agent`` could be given work, and how many tasks."""
@@ -84,7 +97,7 @@ def percent(part: float, whole: float) -> float | None:
     return round(100 * part / whole, 2) if whole else None
 
 
-def percentile(values: list[float], fraction: float) -> float | None:
+def percentile(values: list[Any], fraction: Any) -> Any:
     """Type 7 of Hyndman and Fan."""
     if not values:
         return None

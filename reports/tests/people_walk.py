@@ -3,12 +3,11 @@
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from random import Random
 from typing import Any
 
+from reports.tests.people_ledger import Ledger, Pass, SeenRun
+from reports.tests.people_steps import SAME, VERBS, Step
 from tasks import clock
 from tasks.actions import (
     agents,
@@ -16,6 +15,7 @@ from tasks.actions import (
     claims,
     lifecycle,
     members,
+    offering,
     passing_time,
     projects,
     questions,
@@ -26,82 +26,22 @@ from tasks.actions import tasks as verbs
 from tasks.actions.imports import import_plan
 from tasks.errors import DomainError
 from tasks.formats import json_list
-from tasks.models import Agent, Event, Membership, Project, Question, Role, Run, Task
+from tasks.models import (
+    Agent,
+    AssignmentDecision,
+    DecisionMode,
+    Dependency,
+    Event,
+    Membership,
+    Project,
+    Question,
+    Role,
+    Run,
+    Task,
+)
 
-#: Each verb, how often it is tried, and the status of a task that it fits.
-VERBS: dict[str, tuple[int, str]] = {
-    "create": (4, ""), "create_due": (3, ""), "create_reviewed": (3, ""), "create_other": (2, ""),
-    "create_labelled": (1, ""), "claim": (16, "not_started"), "complete": (12, "in_progress"),
-    "fail": (4, "in_progress"), "fail_for_good": (2, "in_progress"), "release": (1, "in_progress"),
-    "park": (2, "in_progress"),
-    "expire": (3, "in_progress"), "stall": (2, ""), "answer": (3, "waiting"), "approve": (4, "in_review"),
-    "request_changes": (3, "in_review"), "reopen": (4, "completed"), "cancel": (1, "not_started"), "delete": (1, ""),
-    "edit_due": (2, ""), "relabel": (3, ""), "assign_both": (2, "not_started"), "pause": (2, ""), "disable": (2, ""),
-    "grow": (2, ""), "renew": (3, ""), "leave": (1, ""), "join": (3, ""), "pause_here": (2, ""),
-}  # fmt: skip
-IMPORTS = ("import_done", "import_unknown", "import_credited", "import_shared")
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 LABELS = ((), ("a",), ("b", "c"), ("a", "b"))
-WHO = ("atlas", "atlas", "bert", "hugo")
-#: Verb, place among the tasks that it fits, who, and how many minutes pass before.
-Step = tuple[str, int, str, int]
-
-
-def steps_of(chance: Random, many: int, *, imports: bool = True) -> list[Step]:
-    """A walk by chance, which begins with a few tasks."""
-    often = {name: times for name, (times, _) in VERBS.items()} | (dict.fromkeys(IMPORTS, 1) if imports else {})
-    names = ["create", "create_reviewed", "create_due", *chance.choices(list(often), list(often.values()), k=many)]
-    minutes = (0, 1, 7, 7, 30, 30, 55, 400)
-    return [(name, chance.randrange(8), chance.choice(WHO), chance.choice(minutes)) for name in names]
-
-
-@dataclass
-class SeenRun:
-    """A run as the ledger saw it; ``ended`` None: it is active."""
-
-    agent: str
-    project: str
-    task: int
-    began: datetime
-    version: str
-    ended: datetime | None = None
-    outcome: str = ""
-    code: str = ""
-    tokens: tuple[int, int] = (0, 0)
-    cost: Decimal = Decimal(0)
-    labels: tuple[str, ...] = ()
-
-
-@dataclass
-class Pass:
-    """A task's way to its completion, as far as the ledger saw it."""
-
-    agent: str | None = None
-    version: str = ""
-    failed: int = 0
-    changes: int = 0
-    tokens: int = 0
-    cost: Decimal = Decimal(0)
-    labels: tuple[str, ...] = ()
-    due: datetime | None = None
-    completed: datetime | None = None
-    #: The row of a completion that is not one agent's.
-    whose: str = ""
-    imported: bool = False
-    known: bool = True
-
-
-@dataclass
-class Ledger:
-    runs: dict[Any, SeenRun] = field(default_factory=dict)
-    open: dict[int, Pass] = field(default_factory=dict)
-    done: list[tuple[str, Pass]] = field(default_factory=list)
-    last: dict[int, Pass] = field(default_factory=dict)
-    reopened: list[tuple[str, datetime, Pass]] = field(default_factory=list)
-    stalls: list[tuple[str, str, datetime, str]] = field(default_factory=list)
-    status: dict[int, tuple[str, str]] = field(default_factory=dict)
-    #: From each moment on: by project, who could be given work, with the capacity.
-    could: list[tuple[datetime, dict[str, dict[str, int]]]] = field(default_factory=list)
 
 
 class PeopleWalk:
@@ -114,6 +54,7 @@ class PeopleWalk:
         self.cast, self.now, self.imported = cast, START, 0
         monkeypatch.setattr(clock, "now", lambda: self.now)
         self.ledger, self.versions, self.step = Ledger(), 0, ""
+        self.same: int | None = None
         Agent.objects.filter(slug="hugo").update(working_hours="Mon-Fri 09:00-17:00", time_zone="Europe/Berlin")
         self._observe()
         projects.set_member(actor=cast.root, project=cast.other, user=cast.atlas.user, role=Role.WORKER)
@@ -132,23 +73,27 @@ class PeopleWalk:
 
     def _task(self, name: str, place: int) -> Task | None:
         fitting = Task.objects.select_related("project").order_by("pk")
+        if place == SAME:
+            return fitting.filter(pk=self.same).first()
         if status := VERBS.get(name, (0, ""))[1]:
             fitting = fitting.filter(status=status)
         tasks = list(fitting)
-        return tasks[place % len(tasks)] if tasks else None
+        task = tasks[place % len(tasks)] if tasks else None
+        self.same = task.pk if task else None
+        return task
 
     def _new(self, **fields: Any) -> None:
         new = verbs.NewTask(title="A task", **fields)
-        verbs.create_task(actor=self.cast.ada.user, project=self.cast.ops, new=new)
+        self.same = verbs.create_task(actor=self.cast.ada.user, project=self.cast.ops, new=new).pk
 
     def _of_active(self, task: Task | None, verb: Callable[..., Any], **fields: Any) -> None:
         run = Run.objects.select_related("agent__user").filter(task=task, ended_at=None).first()
         if run is not None:
             verb(actor=run.agent.user, run_id=run.pk, **fields)
 
-    def _of_task(self, task: Task | None, verb: Callable[..., Any], **fields: Any) -> None:
+    def _of_task(self, task: Task | None, verb: Callable[..., Any], by: Any = None, **fields: Any) -> None:
         if task is not None:
-            verb(actor=self.cast.root, task=task, **fields)
+            verb(actor=by or self.cast.root, task=task, **fields)
 
     def create(self, task: Task | None, actor: Any) -> None:
         self._new()
@@ -162,12 +107,23 @@ class PeopleWalk:
     def park(self, task: Task | None, actor: Any) -> None:
         self._of_active(task, questions.ask_run, prompt="Which?", park=True)
 
+    def ask(self, task: Task | None, actor: Any) -> None:
+        self._of_active(task, questions.ask_run, prompt="Which?", to="rita")
+
     def answer(self, task: Task | None, actor: Any) -> None:
         if question := Question.objects.filter(task=task, ended_at=None).first():
-            questions.answer_question(actor=self.cast.ada.user, question_id=question.pk, value="This")
+            by = self.cast.rita if question.to_user_id else self.cast.ada
+            questions.answer_question(actor=by.user, question_id=question.pk, value="This")
+
+    def answer_by_default(self, task: Task | None, actor: Any) -> None:
+        """Nobody answers in time."""
+        Question.objects.filter(task=task, ended_at=None).update(state="defaulted", ended_at=self.now)
 
     def approve(self, task: Task | None, actor: Any) -> None:
         self._of_task(task, reviews.approve_task)
+
+    def approve_otherwise(self, task: Task | None, actor: Any) -> None:
+        self._of_task(task, reviews.approve_task, by=self.cast.rita.user)
 
     def reopen(self, task: Task | None, actor: Any) -> None:
         self._of_task(task, lifecycle.reopen_task)
@@ -196,6 +152,21 @@ class PeopleWalk:
     def fail_for_good(self, task: Task | None, actor: Any) -> None:
         self._of_active(task, runs.fail_run, code="broken", detail="y", retryable=False)
 
+    def complete_on_time(self, task: Task | None, actor: Any) -> None:
+        """At the very moment at which it is due."""
+        if task is not None and task.due_at is not None and task.due_at > self.now:
+            self.now = task.due_at
+        self.complete(task, actor)
+
+    def take_away(self, task: Task | None, actor: Any) -> None:
+        self._of_task(task, assignments.unassign_task, agents=[actor.agent])
+
+    def claim_there(self, task: Task | None, actor: Any) -> None:
+        self.claim(task, self.cast.zed.user)
+
+    def claim_by_manager(self, task: Task | None, actor: Any) -> None:
+        self.claim(task, self.cast.ada.user)
+
     def claim(self, task: Task | None, actor: Any) -> None:
         if task and actor.agent.kind == "human":
             claims.start_task(actor=actor, task=task)
@@ -211,8 +182,21 @@ class PeopleWalk:
     def create_labelled(self, task: Task | None, actor: Any) -> None:
         self._new(labels=["a", "b"])
 
+    def create_after(self, task: Task | None, actor: Any) -> None:
+        if task is None or task.project_id == self.cast.ops.pk:
+            self._new(depends_on=[task] if task else [])
+            Dependency.objects.filter(task=self.same).update(created_at=self.now)
+
+    def create_below(self, task: Task | None, actor: Any) -> None:
+        if task is None or task.project_id == self.cast.ops.pk:
+            self._new(parent=task)
+
     def create_other(self, task: Task | None, actor: Any) -> None:
-        verbs.create_task(actor=self.cast.root, project=self.cast.other, new=verbs.NewTask(title="Elsewhere"))
+        new = verbs.NewTask(title="Elsewhere", labels=["b"])
+        self.same = verbs.create_task(actor=self.cast.root, project=self.cast.other, new=new).pk
+        waits = verbs.NewTask(title="Waits", depends_on=[Task.objects.get(pk=self.same)])
+        created = verbs.create_task(actor=self.cast.root, project=self.cast.other, new=waits)
+        Dependency.objects.filter(task=created).update(created_at=self.now)
 
     def edit_due(self, task: Task | None, actor: Any) -> None:
         self._of_task(task, verbs.edit_task, changes={"due_at": self.now - timedelta(minutes=5)})
@@ -222,6 +206,32 @@ class PeopleWalk:
 
     def assign_both(self, task: Task | None, actor: Any) -> None:
         self._of_task(task, assignments.assign_task, agents=[self.cast.atlas, actor.agent])
+
+    def _decide(self, task: Task | None, **fields: Any) -> AssignmentDecision:
+        return AssignmentDecision(
+            task=task, at=self.now, policy="value", policy_version="1", mode=DecisionMode.AUTO, **fields
+        )
+
+    def offer(self, task: Task | None, actor: Any) -> None:
+        if task is not None:
+            score, margin = (self.now.minute + 1) / 8, (self.now.minute - 30) / 16
+            decision = self._decide(task, score=score, margin=margin if self.now.minute % 3 else None)
+            made = offering.Offer(task.pk, task.version, self.now + timedelta(minutes=30), decision)
+            offering.offer_tasks(actor=None, agent=actor.agent.pk, offers=[made])
+
+    def offer_there(self, task: Task | None, actor: Any) -> None:
+        self.offer(task, self.cast.zed.user)
+
+    def find_nobody(self, task: Task | None, actor: Any) -> None:
+        if task is not None:
+            offering.record_nobody(actor=None, decisions=[self._decide(task)])
+
+    def decline(self, task: Task | None, actor: Any) -> None:
+        self._of_task(task, offering.decline_task, by=actor, reason="Too much")
+
+    def lapse(self, task: Task | None, actor: Any) -> None:
+        self.now += timedelta(minutes=31)
+        offering.lapse_offers()
 
     def stall(self, task: Task | None, actor: Any) -> None:
         passing_time.report_stalled()
@@ -336,6 +346,11 @@ class PeopleWalk:
         current = self.ledger.open.setdefault(task.pk, Pass())
         if before is not None and (before[1], task.status) == ("in_review", "not_started"):
             current.changes += 1
+        if before is not None and before[1] == "in_review" and self.step.startswith(("approve", "request_changes")):
+            who = "rita" if self.step == "approve_otherwise" else "root"
+            self.ledger.reviews.append((key, who, self.now, self.ledger.in_review[task.pk]))
+        if task.status == "in_review":
+            self.ledger.in_review[task.pk] = self.now
         if task.status in ("completed", "failed", "cancelled"):
             current.due, current.labels = task.due_at, _labels(task)
             self.ledger.last[task.pk] = current
@@ -344,6 +359,7 @@ class PeopleWalk:
 
     def _see_completion(self, task: Task, current: Pass, *, is_new: bool) -> None:
         current.completed = task.completed_at if is_new else self.now
+        current.project, current.task = task.project.key, task.pk
         current.imported, current.known = is_new, self.step != "import_unknown"
         if is_new:
             slugs = list(task.assignments.values_list("agent__slug", flat=True))

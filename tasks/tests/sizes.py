@@ -28,7 +28,7 @@ FLOW_WALKS = _size(6, 500)
 HISTORY_WALKS = _size(4, 200)
 HISTORY_STEPS = _size(120, 300)
 #: Histories of agents whose reports are counted again.
-PEOPLE_WALKS = _size(3, 300)
+PEOPLE_WALKS = _size(2, 300)
 #: Definitions of reports, of each kind of facts, that are counted again.
 RANDOM_DEFINITIONS = _size(25, 2000)
 #: Examples that schemathesis makes up for each operation of the API.

@@ -2,16 +2,15 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from tasks.actions import claims
 from tasks.actions.imports import PlanRefused, import_plan
 from tasks.actions.tasks import edit_task, recount_blockers
 from tasks.formats import beads
 from tasks.models import Dependency, Event, Label, Priority, Task, TaskLink
+from tasks.tests.lado import LADO
 
 pytestmark = pytest.mark.django_db
 
@@ -271,14 +270,7 @@ def test_import_beads_with_broken_lines_names_each_and_no_names_that_may_stand_t
     ]
 
 
-def _lado() -> Path | None:
-    folders = (parent / "shared" / "data" for parent in Path(settings.BASE_DIR).parents)
-    return next((path for folder in folders if (path := folder / "lado.beads.jsonl").exists()), None)
-
-
-LADO = _lado()
-
-# The tasks of trobanga/lado are not ours to ship; if they lie beside the repository, they must import.
+# If they lie beside the repository, they must import.
 if LADO is not None:
 
     def test_import_lado_comes_in_whole(cast):

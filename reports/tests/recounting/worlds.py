@@ -1,6 +1,7 @@
 """Rows of all kinds in two projects by chance, for definitions to count: more than verbs would ever leave together."""
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -34,10 +35,15 @@ GONE = 900_000
 
 
 class World:
-    """``World(cast, seed).fill()``: tasks and what became of them, those of deleted tasks too, to the microsecond."""
+    """``World(cast, seed).fill()``: tasks and what became of them, those of deleted tasks too, to the microsecond.
 
-    def __init__(self, cast: SimpleNamespace, seed: int) -> None:
+    ``projects``: in which; by default two of three are in OPS, the others in OTHER.
+    """
+
+    def __init__(self, cast: SimpleNamespace, seed: int, projects: Sequence[Project] = ()) -> None:
         self.cast, self.draw = cast, random.Random(seed)
+        self.projects = list(projects) or [cast.ops, cast.ops, cast.other]
+        self.gone = GONE * seed
         self.tasks: list[Task] = []
         self.runs: list[Run] = []
         self.label_sets: dict[Project, list[LabelSet | None]] = {}
@@ -66,16 +72,17 @@ class World:
 
     def _fill_tasks(self) -> None:
         draw = self.draw
-        labels = {project: [] for project in (self.cast.ops, self.cast.other)}
-        for project, there in labels.items():
-            there += Label.objects.bulk_create(Label(project=project, name=name) for name in LABELS)
+        labels = {
+            project: [Label.objects.get_or_create(project=project, name=name)[0] for name in LABELS]
+            for project in self.projects
+        }
         for number in range(1, TASKS + 1):
             created = self._after(START, 120)
             status = draw.choice(STATUSES)
             began = self._after(created, 3)
             self.tasks.append(
                 Task(
-                    project=draw.choice([self.cast.ops, self.cast.ops, self.cast.other]), number=number, title="A task",
+                    project=draw.choice(self.projects), number=1_000 + number, title="A task",
                     status=status, priority=draw.randint(1, 4), due_at=draw.choice([None, self._after(created, 40)]),
                     on_hold=draw.random() < 0.3, open_blockers=draw.choice([0, 0, 1, 2]),
                     estimate_minutes=draw.choice([None, 15, 90]), review_required=draw.random() < 0.4,
@@ -113,10 +120,11 @@ class World:
         Run.objects.bulk_create(self.runs)
 
     def _fill_label_sets(self) -> None:
-        for project in (self.cast.ops, self.cast.other):
+        for project in dict.fromkeys(self.projects):
             for names in (["bug"], ["Docs", "ui"], LABELS):
-                label_set = LabelSet.objects.create(project=project, digest=digest_of(names))
-                LabelOfSet.objects.bulk_create(LabelOfSet(label_set=label_set, name=name) for name in names)
+                label_set, _ = LabelSet.objects.get_or_create(project=project, digest=digest_of(names))
+                for name in names:
+                    LabelOfSet.objects.get_or_create(label_set=label_set, name=name)
                 self.label_sets.setdefault(project, [None]).append(label_set)
 
     def _fill_history(self) -> None:
@@ -127,10 +135,10 @@ class World:
         is_open: set[int] = set()
         for place in range(4 * TASKS):
             task = draw.choice([*self.tasks, None])
-            project = task.project if task else draw.choice([self.cast.ops, self.cast.other])
+            project = task.project if task else draw.choice(self.projects)
             of = {
-                "project": project, "task_id": task.pk if task else GONE + place,
-                "task_ref": f"{project.key}-{task.number if task else GONE + place}",
+                "project": project, "task_id": task.pk if task else self.gone + place,
+                "task_ref": f"{project.key}-{task.number if task else self.gone + place}",
             }  # fmt: skip
             entered = self._after(START, 140)
             began = draw.choice([None, self._after(entered, 3)])
@@ -187,8 +195,8 @@ class World:
             state = draw.choice(["open", "answered", "answered", "defaulted", "withdrawn", "superseded", "failed"])
             project, is_there = run.task.project, draw.random() < 0.8
             AskedQuestion.objects.create(
-                project=project, task_id=run.task_id if is_there else GONE + number, question=number,
-                task_ref=f"{project.key}-{run.task.number if is_there else GONE + number}", agent=run.agent,
+                project=project, task_id=run.task_id if is_there else self.gone + number, question=self.gone + number,
+                task_ref=f"{project.key}-{run.task.number if is_there else self.gone + number}", agent=run.agent,
                 kind=draw.choice(["text", "choice", "confirm", "form"]), asked_at=asked, state=state,
                 ended_at=None if state == "open" else self._after(asked, 4), urgency=draw.randint(1, 4),
                 to_role=draw.choice(["", "worker", "reviewer", "manager"]), priority=draw.randint(1, 4),
@@ -199,12 +207,13 @@ class World:
     def _fill_events(self) -> None:
         draw = self.draw
         for place in range(3 * TASKS):
-            project = draw.choice([self.cast.ops, self.cast.ops, self.cast.other])
+            project = draw.choice(self.projects)
             theirs = [task.pk for task in self.tasks if task.project == project]
             agent = self._agent(project)
             Event.objects.create(
                 at=self._after(START, 140), project=project, project_key=project.key,
-                task_id=draw.choice([*theirs, None, GONE + place]), kind=draw.choice(KINDS), actor_id=agent.user_id,
+                task_id=draw.choice([*theirs, None, self.gone + place]), kind=draw.choice(KINDS),
+                actor_id=agent.user_id,
                 agent_slug=draw.choice(["", agent.slug]), actor_name=draw.choice(["", "ada", "Zoe"]),
                 recipient_id=draw.choice([None, None, None, agent.user_id]),
             )  # fmt: skip
