@@ -14,8 +14,10 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from reports.scopes import Scope
+from reports.sql import by_index
 from tasks.events import kinds
 from tasks.matching.working_hours import parse, working_times, zone_named
 from tasks.models import Agent, Availability, Event, Membership, Project, Role
@@ -134,10 +136,16 @@ def _did_work(steps: Steps[Place], start: datetime, end: datetime) -> bool:
                for (since, place), until in held)  # fmt: skip
 
 
+def _happened(projects: Sequence[int], of: Sequence[str], since: datetime | None = None) -> "QuerySet[Event]":
+    """The events of ``projects`` of these kinds, few among many."""
+    events = Event.objects.filter(project_id__in=projects, kind__in=of)
+    return by_index(events if since is None else events.filter(at__gte=since), "event_for_reports")
+
+
 def _places(scope: Scope) -> dict[int, dict[int, Steps[Place]]]:
     """For each agent (by id) that is or was a member in the scope: its places in each project."""
     ids = scope.project_ids
-    happened = Event.objects.filter(project_id__in=ids, kind__in=_OF_MEMBERS, agent__isnull=False).order_by("id")
+    happened = _happened(ids, _OF_MEMBERS).filter(agent__isnull=False).order_by("id")
     of_member: dict[tuple[int, int], list[tuple[datetime, str, Mapping[str, Any]]]] = defaultdict(list)
     for agent, project, at, kind, data in happened.values_list("agent_id", "project_id", "at", "kind", "data"):
         of_member[agent, project].append((at, kind, data))
@@ -146,7 +154,7 @@ def _places(scope: Scope) -> dict[int, dict[int, Steps[Place]]]:
         (agent, project): Place(role, paused is not None)
         for agent, project, role, paused in members.values_list("user__agent", "project_id", "role", "paused_at")
     }
-    beginnings = Event.objects.filter(project_id__in=ids, kind=kinds.PROJECT_CREATED)
+    beginnings = _happened(ids, (kinds.PROJECT_CREATED,))
     created = {project: (at, maker) for project, at, maker in beginnings.values_list("project_id", "at", "actor_id")}
     makers = Agent.objects.filter(user_id__in=[maker for _, maker in created.values()])
     users = dict(makers.values_list("pk", "user_id"))
@@ -199,7 +207,7 @@ def _edits(agents: Iterable[int], start: datetime) -> Iterator[tuple[int, dateti
     """What changed of ``agents`` since ``start``, latest first; a change in each project that an agent is in."""
     # An agent belongs to many projects: what it could do is not theirs, and shows nothing of them.
     ids = list(Project.objects.values_list("pk", flat=True))
-    edits = Event.objects.filter(project_id__in=ids, kind__in=_OF_AGENTS, at__gte=start, agent_id__in=list(agents))
+    edits = _happened(ids, _OF_AGENTS, since=start).filter(agent_id__in=list(agents))
     yield from edits.order_by("-id").values_list("agent_id", "at", "kind", "data").iterator(chunk_size=1000)
 
 

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from reports.engines import postgresql, sqlite
 from reports.engines.source import Source, TooManyGroups
-from reports.measures import Aggregate, Percentile, Summary, without_facts
+from reports.measures import Aggregate, Average, Greatest, Least, Percentile, Sum, Summary, without_facts
 
 __all__ = ["TooManyGroups", "summarise"]
 
@@ -48,6 +48,8 @@ def summarise(
         groups=groups,
         alias=dict(zip(columns, aliases, strict=False)),
         fractions=fractions,
+        sums={measure.column for measure in measures.values() if isinstance(measure, Sum | Average)},
+        extremes={measure.column for measure in measures.values() if isinstance(measure, Least | Greatest)},
         most=most_groups,
     )
     with connection.cursor() as cursor:

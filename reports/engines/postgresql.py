@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports.engines.source import Counts, Source, TooManyGroups
-from reports.measures import Counted, Tally
+from reports.measures import Counted
 
 
 def count(cursor: Any, source: Source) -> Counts:
     """All groups, and all facts as an additional grouping set."""
     selected, extra = ["COUNT(*)"], []
     for column, alias in source.alias.items():
-        selected += [f"COUNT({alias})", f"SUM({alias})", f"MIN({alias})", f"MAX({alias})"]
+        selected += [f"{name}({alias})" for name in source.functions(column)]
         if fractions := source.fractions.get(column):
             selected.append(f"PERCENTILE_CONT(%s::float8[]) WITHIN GROUP (ORDER BY {alias})")
             extra.append(list(fractions))
@@ -38,13 +38,13 @@ def count(cursor: Any, source: Source) -> Counts:
     return Counts(counted_by, total)
 
 
-def _counted(source: Source, numbers: Sequence[Any]) -> Counted:
-    facts, *rest = numbers
+def _counted(source: Source, row: Sequence[Any]) -> Counted:
+    facts, *rest = row
     values = iter(rest)
     tallies = {}
     for column in source.alias:
-        count, total, least, greatest = (next(values) for _ in range(4))
+        numbers = [next(values) for _ in source.functions(column)]
         fractions = source.fractions.get(column)
         percentiles = dict(zip(fractions, next(values) or [], strict=False)) if fractions else {}
-        tallies[column] = Tally(count, int(total or 0), least, greatest, percentiles)
+        tallies[column] = source.tally(column, numbers, percentiles)
     return Counted(facts, tallies)

@@ -1,10 +1,14 @@
 """Facts on their way to an engine, and what it gives back."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from reports.measures import Counted, Group
+from reports.measures import Counted, Group, Tally
+
+#: What engines call in SQL, and the field of a tally that holds it.
+_FIELDS: Final = {"COUNT": "count", "SUM": "total", "MIN": "least", "MAX": "greatest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +17,8 @@ class Source:
 
     ``sql`` names and defines the table ``facts`` for a ``WITH``, with ``params``. Its columns ``groups`` are those that
     facts are grouped by; ``alias`` says which column each measured one is called by, and ``fractions`` which
-    percentiles of it are wanted. An engine stops with ``TooManyGroups`` beyond ``most`` groups.
+    percentiles of it are wanted. Of those in ``sums`` the sum is wanted, of those in ``extremes`` the least and the
+    greatest value: each costs time for every fact. An engine stops with ``TooManyGroups`` beyond ``most`` groups.
     """
 
     sql: str
@@ -21,7 +26,19 @@ class Source:
     groups: Sequence[str]
     alias: Mapping[str, str]
     fractions: Mapping[str, Sequence[float]]
+    sums: AbstractSet[str]
+    extremes: AbstractSet[str]
     most: int | None = None
+
+    def functions(self, column: str) -> tuple[str, ...]:
+        """The aggregate functions whose values over ``column`` make a tally."""
+        return ("COUNT", *(("SUM",) * (column in self.sums)), *(("MIN", "MAX") if column in self.extremes else ()))
+
+    def tally(self, column: str, values: Sequence[Any], percentiles: Mapping[float, float]) -> Tally:
+        """``values`` of ``functions(column)`` as a tally."""
+        given = {_FIELDS[name]: value for name, value in zip(self.functions(column), values, strict=True)}
+        given["total"] = int(given.get("total") or 0)
+        return Tally(**given, percentiles=percentiles)
 
 
 @dataclass(frozen=True, slots=True)

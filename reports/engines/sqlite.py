@@ -43,18 +43,19 @@ def count(cursor: Any, source: Source) -> Counts:
 
 def _tallied(cursor: Any, source: Source, start: str, table: str, params: Sequence[Any]) -> dict[Group, Counted]:
     """Each group, without its percentiles; without columns to group by, all facts are one group."""
-    sums = [f"COUNT({alias}), SUM({alias}), MIN({alias}), MAX({alias})" for alias in source.alias.values()]
-    selected = ", ".join([*source.groups, "COUNT(*)", *sums])
+    of_columns = [f"{name}({alias})" for column, alias in source.alias.items() for name in source.functions(column)]
+    selected = ", ".join([*source.groups, "COUNT(*)", *of_columns])
     grouped = f" GROUP BY {', '.join(source.groups)}" if source.groups else ""
     cursor.execute(f"{start} SELECT {selected} FROM {table}{grouped}", params)  # noqa: S608 - names are ours
     width = len(source.groups)
     groups: dict[Group, Counted] = {}
     while rows := cursor.fetchmany(_ROWS):
         for row in rows:
-            facts, *numbers = row[width:]
+            facts, *rest = row[width:]
+            values = iter(rest)
             tallies = {
-                column: Tally(numbers[place], numbers[place + 1] or 0, *numbers[place + 2 : place + 4])
-                for place, column in zip(range(0, len(numbers), 4), source.alias, strict=True)
+                column: source.tally(column, [next(values) for _ in source.functions(column)], {})
+                for column in source.alias
             }
             groups[tuple(row[:width])] = Counted(facts, tallies)
         if source.most is not None and width and len(groups) > source.most:
