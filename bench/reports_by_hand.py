@@ -1,6 +1,6 @@
-"""What somebody would write in SQL for the numbers of the predefined reports, as both databases spell it.
+"""What somebody would write in SQL for the numbers of the predefined reports about flow, as both databases spell it.
 
-Each entry of ``BY_HAND`` takes a ``Yardstick``, sends its statements, and returns numbers by what they are of, such as
+Each entry of ``OF_FLOW`` takes a ``Yardstick``, sends its statements, and returns numbers by what they are of, such as
 ``("median", "lead", "2026-01-05")``; those that are zero or missing are left out by the caller.
 """
 
@@ -155,38 +155,7 @@ def _time_to_complete(self: Yardstick) -> Numbers:
     return self.spread(rows, ["lead", "queue", "cycle"], "w")
 
 
-def _workload(self: Yardstick) -> Numbers:
-    worked = between(
-        greatest("began_at", _moment(self.start)),
-        least("coalesce(ended_at, " + _moment(self.now) + ")", _moment(self.now)),
-    )
-    projects = f"project_id IN ({self.projects})"
-    numbers: Numbers = {}
-    done = self.ask(f"SELECT agent_id, COUNT(*) FROM tasks_episode WHERE {self.completed} GROUP BY 1")
-    numbers |= {("completed", agent): n for agent, n in done}
-    for agent, runs, seconds, failed, expired in self.ask(
-        f"""SELECT agent_id, COUNT(*), SUM({worked}), COUNT(CASE WHEN outcome = 'failed' THEN 1 END),
-              COUNT(CASE WHEN outcome = 'expired' THEN 1 END)
-            FROM tasks_statusinterval WHERE {projects} AND status = 'in_progress' AND run_number IS NOT NULL
-              AND began_at < '{self.now}' AND (ended_at IS NULL OR ended_at > '{self.start}') GROUP BY 1"""
-    ):
-        numbers |= {("runs", agent): runs, ("worked", agent): seconds}
-        numbers |= {("failed", agent): failed, ("expired", agent): expired}
-    active = self.ask("SELECT agent_id, COUNT(*) FROM tasks_run WHERE ended_at IS NULL GROUP BY 1")
-    numbers |= {("active", agent): n for agent, n in active}
-    waiting = self.ask(
-        "SELECT a.agent_id, COUNT(*) FROM tasks_assignment a JOIN tasks_task k ON k.id = a.task_id"
-        f" WHERE k.{projects} AND a.ended_at IS NULL AND k.status = 'not_started' GROUP BY 1"
-    )
-    numbers |= {("open", agent): n for agent, n in waiting}
-    ((unassigned,),) = self.ask(
-        f"SELECT COUNT(*) FROM tasks_task k WHERE k.{projects} AND k.status = 'not_started'"
-        " AND NOT EXISTS (SELECT 1 FROM tasks_assignment a WHERE a.task_id = k.id AND a.ended_at IS NULL)"
-    )
-    return numbers | {("open", None): unassigned}
-
-
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
     return f"TIMESTAMPTZ '{text}'" if is_postgresql() else f"'{text}'"
 
 
@@ -226,7 +195,7 @@ def _time_in_status(self: Yardstick) -> Numbers:
 
 def _waiting(self: Yardstick) -> Numbers:
     part = between(
-        greatest("began_at", _moment(self.start)), least(f"coalesce(ended_at, {_moment(self.now)})", _moment(self.now))
+        greatest("began_at", moment(self.start)), least(f"coalesce(ended_at, {moment(self.now)})", moment(self.now))
     )
 
     def rows(by: str) -> str:
@@ -240,43 +209,71 @@ def _waiting(self: Yardstick) -> Numbers:
     return by_reason | self.spread(rows(""), ["wait"])
 
 
-def _cost(self: Yardstick) -> Numbers:
-    numbers: Numbers = {}
-    for agent, *values in self.ask(
-        "SELECT agent_id, COUNT(*), SUM(input_tokens), SUM(output_tokens), SUM(cost)"
-        f" FROM tasks_statusinterval WHERE {self.runs} GROUP BY 1"
-    ):
-        numbers |= {(name, agent): n for name, n in zip(("runs", "input", "output", "cost"), values, strict=True)}
-    accepted = (
-        f"SELECT agent_id, cost, input_tokens + output_tokens AS tokens FROM tasks_episode"
-        f" WHERE {self.completed} AND NOT is_imported"
+def _cycle_times(self: Yardstick) -> Numbers:
+    """All of them measured, and the last 2,000 one by one."""
+    known = f"{self.completed} AND started_at IS NOT NULL"
+    cycle = between("started_at", "ended_at")
+    last = self.ask(
+        f"SELECT task_ref, {cycle} FROM tasks_episode WHERE {known}"
+        " ORDER BY ended_at DESC, task_id DESC, number DESC LIMIT 2000"
     )
-    numbers |= self.spread(accepted, ["cost"], "agent_id", ["p85"])
-    tokens = self.ask(f"SELECT agent_id, AVG(tokens) FROM ({accepted}) AS a GROUP BY 1")
-    return numbers | {("tokens", agent): mean for agent, mean in tokens}
+    measured = self.spread(f"SELECT {cycle} AS cycle FROM tasks_episode WHERE {known}", ["cycle"])
+    return measured | {("last", task): seconds for task, seconds in last}
 
 
-def _reliability(self: Yardstick) -> Numbers:
-    outcomes = ("completed", "failed", "expired")
-    counts = ", ".join(f"COUNT(CASE WHEN outcome = '{name}' THEN 1 END)" for name in outcomes)
-    numbers: Numbers = {}
-    for agent, version, *values in self.ask(
-        f"SELECT agent_id, version, COUNT(*), {counts} FROM tasks_statusinterval WHERE {self.runs} GROUP BY 1, 2"
+def _service_level(self: Yardstick) -> Numbers:
+    known = f"{self.completed} AND started_at IS NOT NULL"
+    cycle = between("started_at", "ended_at")
+    measured = self.spread(f"SELECT {cycle} AS cycle FROM tasks_episode WHERE {known}", ["cycle"], fractions=["p85"])
+    level = float(measured["p85", "cycle", None])
+    numbers: Numbers = {("level",): level}
+    for key, completed, within in self.ask(
+        f"SELECT {week('ended_at')}, COUNT(*), COUNT(CASE WHEN {cycle} <= {level} THEN 1 END)"
+        f" FROM tasks_episode WHERE {known} GROUP BY 1"
     ):
-        numbers |= {(name, agent, version): n for name, n in zip(("runs", *outcomes), values, strict=True)}
-    self.ask(
-        f"SELECT agent_id, COUNT(*) FROM tasks_event WHERE {self.within('at')} AND kind = 'task.stalled' GROUP BY 1"
-    )
+        numbers |= {("completed", key): completed, ("within", key): within}
     return numbers
 
 
-BY_HAND: dict[str, Callable[[Yardstick], Numbers]] = {
+def _flow_efficiency(self: Yardstick) -> Numbers:
+    numbers: Numbers = {}
+    for key, *values in self.ask(
+        f"SELECT {week('ended_at')}, COUNT(*), SUM(worked_seconds), SUM({between('entered_at', 'ended_at')})"
+        f" FROM tasks_episode WHERE {self.completed} AND entered_from <> 'unknown' AND NOT is_imported GROUP BY 1"
+    ):
+        numbers |= {(name, key): n for name, n in zip(("completed", "worked", "lead"), values, strict=True)}
+    return numbers
+
+
+def _due_performance(self: Yardstick) -> Numbers:
+    """By week; and what is open and overdue now."""
+    late = between("due_at", "ended_at")
+    rows = (
+        f"SELECT {week('ended_at')} AS w, CASE WHEN ended_at > due_at THEN {late} END AS late"
+        f" FROM tasks_episode WHERE {self.completed}"
+    )
+    numbers = {key: n for key, n in self.spread(rows, ["late"], "w", ["median", "p85"]).items() if key[0] != "mean"}
+    for key, completed, due in self.ask(
+        f"SELECT {week('ended_at')}, COUNT(*), COUNT(due_at) FROM tasks_episode WHERE {self.completed} GROUP BY 1"
+    ):
+        numbers |= {("completed", key): completed, ("with_due_date", key): due}
+    overdue = (
+        f"SELECT {between('due_at', moment(self.now))} AS overdue FROM tasks_episode"
+        f" WHERE project_id IN ({self.projects}) AND \"end\" = '' AND due_at < '{self.now}'"
+    )
+    return numbers | {
+        key: n for key, n in self.spread(overdue, ["overdue"]).items() if key[0] in ("n", "median", "p85")
+    }
+
+
+OF_FLOW: dict[str, Callable[[Yardstick], Numbers]] = {
     "completed": _completed,
     "time_to_complete": _time_to_complete,
     "cumulative_flow": _cumulative_flow,
     "time_in_status": _time_in_status,
+    "flow_efficiency": _flow_efficiency,
     "waiting": _waiting,
-    "workload": _workload,
-    "reliability": _reliability,
-    "cost": _cost,
+    "cycle_times": _cycle_times,
+    "service_level": _service_level,
+    "due_performance": _due_performance,
 }

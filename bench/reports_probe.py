@@ -24,14 +24,16 @@ from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from bench.reports_by_hand import BY_HAND, Numbers, Yardstick
+from bench.reports_by_hand import OF_FLOW, Numbers, Yardstick
+from bench.reports_by_hand_of_agents import OF_AGENTS
 from reports.parameters import Question, read_question
 from reports.predefined import REPORTS
 from reports.report import Answer, Row
 from reports.running import answer
 from tasks import clock
-from tasks.models import Agent
+from tasks.models import Agent, Project
 
+BY_HAND = OF_FLOW | OF_AGENTS
 #: All of the data, which reaches a year back, by week.
 DAYS = 400
 
@@ -177,16 +179,64 @@ def _reliability(given: Answer) -> Numbers:
     }
 
 
-def _cost(given: Answer) -> Numbers:
-    agents, numbers = _agents(), {}
-    names = {"runs": "runs", "input": "input_tokens", "output": "output_tokens", "cost": "cost"}
-    for row in given.rows:
-        agent = agents[row["agent"]]
-        numbers |= {(name, agent): row[column] for name, column in names.items()}
-        numbers["tokens", agent] = row["tokens_per_accepted"]
-    for row in (given.total, *given.rows):
-        of = {"n": "accepted", "mean": "cost_per_accepted", "p85": "cost_per_accepted_p85"}
-        numbers |= {(name, "cost", agents[row["agent"]]): row[column] for name, column in of.items()}
+def _failures(given: Answer) -> Numbers:
+    rows = [(None, given.total), *((row["code"] or "", row) for row in given.rows)]
+    return {(name, code): row[name] for code, row in rows for name in ("runs", "tasks", "agents")}
+
+
+def _quality(given: Answer) -> Numbers:
+    agents, names = _agents(), ("completed", "first_try", "changes_requested")
+    return {(name, agents[row["agent"]], row["version"]): row[name] for row in given.rows for name in names}
+
+
+def _cycle_times(given: Answer) -> Numbers:
+    last = {("last", row["task"]): row["cycle_seconds"] for row in given.rows}
+    return _spread_of(given.figures, "cycle", None) | last
+
+
+def _service_level(given: Answer) -> Numbers:
+    names = ("completed", "within")
+    numbers = {(name, _monday(row)): row[name] for row in given.rows for name in names}
+    return numbers | {("level",): given.figures["level_seconds"]}
+
+
+def _flow_efficiency(given: Answer) -> Numbers:
+    names = {"completed": "completed", "worked": "worked_seconds", "lead": "lead_seconds"}
+    return {(name, _monday(row)): row[column] for row in given.rows for name, column in names.items()}
+
+
+def _due_performance(given: Answer) -> Numbers:
+    numbers: Numbers = {}
+    for key, row in [(None, given.total), *((_monday(row), row) for row in given.rows)]:
+        numbers |= {(name, "late", key): row[of] for name, of in _spread_by("late").items()} | {
+            ("n", "late", key): row["late"]
+        }
+        if key is not None:
+            numbers |= {("completed", key): row["completed"], ("with_due_date", key): row["with_due_date"]}
+    numbers |= {(name, "overdue", None): given.figures[of] for name, of in _spread_by("overdue").items()}
+    return numbers | {("n", "overdue", None): given.figures["overdue_now"]}
+
+
+def _spread_by(column: str) -> dict[str, str]:
+    return {"median": f"{column}_p50_seconds", "p85": f"{column}_p85_seconds"}
+
+
+def _cost_by(*columns: str) -> Callable[[Answer], Numbers]:
+    """``columns``: those that name a row, as they are written by hand."""
+
+    def numbers(given: Answer) -> Numbers:
+        by_key: Numbers = {}
+        ids = _agents() | dict(Project.objects.values_list("key", "pk"))
+        names = {"runs": "runs", "input": "input_tokens", "output": "output_tokens", "cost": "cost"}
+        for row in (given.total, *given.rows):
+            key = None if row is given.total else " ".join(str(ids.get(row[name], row[name])) for name in columns)
+            if key is not None:
+                by_key |= {(name, key): row[column] for name, column in names.items()}
+                by_key["tokens", key] = row["tokens_per_accepted"]
+            of = {"n": "accepted", "mean": "cost_per_accepted", "p85": "cost_per_accepted_p85"}
+            by_key |= {(name, "cost", key): row[column] for name, column in of.items()}
+        return by_key
+
     return numbers
 
 
@@ -198,7 +248,15 @@ OURS: dict[str, Callable[[Answer], Numbers]] = {
     "waiting": _by("reason", "wait"),
     "workload": _workload,
     "reliability": _reliability,
-    "cost": _cost,
+    "failures": _failures,
+    "quality": _quality,
+    "cycle_times": _cycle_times,
+    "service_level": _service_level,
+    "flow_efficiency": _flow_efficiency,
+    "due_performance": _due_performance,
+    "cost": _cost_by("agent"),
+    "cost_by_version": _cost_by("agent", "version"),
+    "cost_by_project": _cost_by("project"),
 }
 
 
