@@ -1,4 +1,4 @@
-"""The reports as pages: an overview, charts with their tables, filters in the URL, and files to download."""
+"""The reports as pages: an overview whose cards come one by one, charts with their tables, and files to download."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -14,11 +14,12 @@ from reports.exports import OUTPUTS, as_json
 from reports.parameters import BUCKETS, NAMES, Question, read_question
 from reports.predefined import REPORTS
 from reports.presentation import card, filters_of, grouped, shown
-from reports.ranges import first_and_last_fact, is_all_time, presets, with_all_time
+from reports.ranges import first_and_last_fact, has_facts, is_all_time, presets, with_all_time
+from reports.report import Report
 from reports.running import answer
 from reports.saving import overview
 from reports.tables import days_of
-from taskproject.errors import Invalid, NotFound
+from taskproject.errors import DomainError, Invalid, NotFound
 from tasks import clock
 from tasks.models import Project
 from tasks.zones import zone_of
@@ -34,33 +35,47 @@ COMMON_ZONES = (
 @require_safe
 @login_required
 def report_list(request: HttpRequest) -> HttpResponse:
-    """All reports for one project and period, each with its first figures and a small chart."""
+    """All reports for one project and period. It counts nothing: its script asks ``report_card`` for the figures."""
     user: Any = request.user
     context = _context(request) | {"saved": overview(user)}
     question = _question(request, context)
     if question is None:
         return render(request, "reports/index.html", context, status=400)
-    cards = [card(answer(report, question.scope, question.period, now=clock.now())) for report in REPORTS.values()]
-    # Where nothing has happened, what could have been is no overview.
-    filled = [each for each in cards if each.has_figures] if any(each.sample for each in cards) else []
-    context["groups"] = grouped(filled)
-    if not context["groups"]:
+    if has_facts(question.scope, question.period):
+        context["groups"] = grouped(REPORTS.values())
+    else:
+        # Where nothing has happened, what could have been is no overview.
         context |= _emptiness(question)
     return render(request, "reports/index.html", context)
 
 
 @require_safe
 @login_required
+def report_card(request: HttpRequest, slug: str) -> HttpResponse:
+    """The first figures of one report and a small chart, as a part of the overview; or one sentence why not."""
+    report = _find(slug)
+    context = _context(request)
+    if (question := _question(request, context)) is not None:
+        try:
+            context["card"] = card(answer(report, question.scope, question.period, now=clock.now()))
+        except DomainError as error:
+            context["error"] = error.sentence
+    return render(request, "reports/_card.html", context)
+
+
+@require_safe
+@login_required
 def report_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One report with its charts and tables; with ``output``, the same as a file."""
-    if slug not in REPORTS:
-        raise Http404
-    report = REPORTS[slug]
+    report = _find(slug)
     context = _context(request) | {"report": report}
     question = _question(request, context)
     if question is None:
         return render(request, "reports/report.html", context, status=400)
-    given = answer(report, question.scope, question.period, now=clock.now())
+    try:
+        given = answer(report, question.scope, question.period, now=clock.now())
+    except DomainError as error:
+        return render(request, "reports/report.html", context | {"error": error.sentence}, status=error.status)
     if "output" in request.GET:
         if question.output == "json":
             return JsonResponse(as_json(given), json_dumps_params={"ensure_ascii": False, "indent": 2})
@@ -73,6 +88,12 @@ def report_detail(request: HttpRequest, slug: str) -> HttpResponse:
     if not context["shown"].has_figures:
         context |= _emptiness(question)
     return render(request, "reports/report.html", context)
+
+
+def _find(slug: str) -> Report:
+    if slug not in REPORTS:
+        raise Http404
+    return REPORTS[slug]
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:

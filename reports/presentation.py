@@ -51,14 +51,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A report in the overview: its first figures and its first chart in small."""
+    """What the overview shows of a report: its first figures and its first chart in small."""
 
-    slug: str
-    title: str
-    description: str
     headline: list[tuple[str, Cell]]
     svg: SafeString
-    sample: int
     has_figures: bool
 
 
@@ -67,7 +63,7 @@ class Group:
     """Reports of the overview that answer questions of one kind."""
 
     title: str
-    cards: list[Card] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
 
 
 GROUPS = (
@@ -147,25 +143,17 @@ def card(given: Answer) -> Card:
     assert given.report is not None
     has_figures = _has_figures(given)
     drawn = _draw(given, given.charts[0], f"{given.slug}-card", small=True) if has_figures and given.charts else ""
-    return Card(
-        slug=given.slug,
-        title=given.title,
-        description=given.description,
-        headline=_headline(given, given.report)[:MAX_CARD_FIGURES],
-        svg=SafeString(drawn),
-        sample=given.n,
-        has_figures=has_figures,
-    )
+    return Card(_headline(given, given.report)[:MAX_CARD_FIGURES], SafeString(drawn), has_figures)
 
 
-def grouped(cards: Iterable[Card]) -> list[Group]:
-    """``cards`` in the groups of the overview; what is in none of them comes last."""
-    by_slug = {each.slug: each for each in cards}
+def grouped(reports: Iterable[Report]) -> list[Group]:
+    """``reports`` in the groups of the overview; what is in none of them comes last."""
+    by_slug = {each.slug: each for each in reports}
     groups = [
         Group(title, [by_slug.pop(slug) for slug in slugs if slug in by_slug]) for title, slugs in GROUPS
     ]  # fmt: skip
     groups.append(Group(OTHERS, list(by_slug.values())))
-    return [group for group in groups if group.cards]
+    return [group for group in groups if group.reports]
 
 
 def filters_of(query: Any, names: Iterable[str]) -> dict[str, str]:

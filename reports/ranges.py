@@ -7,7 +7,7 @@ from django.db.models import Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.http import QueryDict
 
 from reports.parameters import Question
-from reports.periods import AUTO, DEFAULT_LENGTH, BucketSize, end_of_now, midnight
+from reports.periods import AUTO, DEFAULT_LENGTH, BucketSize, Period, end_of_now, midnight
 from reports.scopes import Scope
 from tasks.models import Episode, EpisodeEnd, Project, TimeSource
 
@@ -36,6 +36,19 @@ def first_and_last_fact(scope: Scope) -> tuple[datetime | None, datetime | None]
     ends_of_all = ends.aggregate(a=Min("first"), b=Min("first_completion"), c=Max("arrival"), d=Max("completion"))
     first = min((ends_of_all[name] for name in "ab" if ends_of_all[name]), default=None)
     return first, max((ends_of_all[name] for name in "cd" if ends_of_all[name]), default=None)
+
+
+def has_facts(scope: Scope, period: Period) -> bool:
+    """Whether anything can have been counted in ``period``: something had come in by its end and went on in it.
+
+    A few index lookups, however much there is.
+    """
+    first, _ = first_and_last_fact(scope)
+    if first is not None and period.end <= first:
+        return False
+    here = scope.of_project(Episode.objects.all())
+    ended = Q(end__in=list(EpisodeEnd), ended_at__gte=period.start)
+    return here.filter(end="").exists() or here.filter(ended).exists()
 
 
 def is_all_time(filters: dict[str, str]) -> bool:

@@ -8,6 +8,7 @@ from reports.builder.pages import edit_report, new_report
 
 urlpatterns = [
     path("", pages.report_list, name="reports"),
+    path("cards/<slug:slug>/", pages.report_card, name="report_card"),
     path("new/", new_report, name="new_report"),
     path("saved/", saved_pages.saved_reports, name="saved_reports"),
     path("saved/<int:id>/", saved_pages.saved_report, name="saved_report"),

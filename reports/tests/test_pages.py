@@ -34,18 +34,53 @@ def test_page_without_login_leads_to_login(client, db, path):
     assert client.get(path).url == f"/login/?next={path}"
 
 
-def test_overview_shows_all_reports_with_figures_and_small_charts(page, something_of_all):
+def test_overview_names_all_reports_and_where_their_figures_are(page, something_of_all):
     something_of_all()
     status, text = page(f"{reverse('reports')}?{JANUARY}")
     assert status == 200
     for report in REPORTS.values():
         assert report.title in text
+        assert escape(report.description) in text
         assert f'href="{reverse("report", args=[report.slug])}?project=OPS&amp;from=2026-01-01' in text
+        assert f'data-figures="{reverse("report_card", args=[report.slug])}?project=OPS&amp;from=2026-01-01' in text
+    assert "<svg" not in text.partition("<main")[2]
+    assert "<table" not in text
+    assert "1 Jan 2026 to 31 Jan 2026, by week, in UTC time" in text
+
+
+def test_overview_asks_as_many_queries_for_much_as_for_little(client, cast, do_task, something_of_all):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    client.force_login(cast.ada.user)
+    with CaptureQueriesContext(connection) as little:
+        assert "data-figures" in client.get(f"/reports/?{JANUARY}").content.decode()
+    something_of_all()
+    with CaptureQueriesContext(connection) as much:
+        client.get(f"/reports/?{JANUARY}")
+    assert len(much) <= len(little) < len(REPORTS)
+
+
+@pytest.mark.parametrize("slug", sorted(REPORTS))
+def test_card_has_the_first_figures_and_a_small_chart(page, something_of_all, slug):
+    something_of_all()
+    status, text = page(f"{reverse('report_card', args=[slug])}?{JANUARY}")
+    assert status == 200
+    assert '<dl class="headline">' in text
     # A forecast and a service level need more than this, and say so.
-    assert text.count('class="chart"') == len(REPORTS) - 2
+    assert text.count('class="chart"') == (0 if slug in ("forecast", "service_level") else 1)
     assert "<table" not in text
     assert 'class="chart-mark"' not in text
-    assert "1 Jan 2026 to 31 Jan 2026, by week, in UTC time" in text
+    assert "<html" not in text
+
+
+def test_card_of_an_empty_period_says_so(page, do_task):
+    do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
+    text = page("/reports/cards/completed/?project=OPS&from=2026-02-01&to=2026-03-01")[1]
+    assert "Nothing to count in this period." in text
+
+
+def test_card_of_a_strangers_project_or_an_unknown_report_is_not_found(page, cast):
+    assert page("/reports/cards/completed/?project=OPS", user=cast.mona.user)[0] == 404
+    assert page("/reports/cards/nothing/")[0] == 404
 
 
 @pytest.mark.parametrize("slug", sorted(REPORTS))
@@ -123,9 +158,10 @@ def test_page_of_strangers_project_is_not_found(page, cast):
 
 def test_page_without_project_shows_nothing_of_others(page, cast, do_task):
     do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
-    text = page("/reports/?from=2026-01-01&to=2026-02-01", user=cast.mona.user)[1]
-    assert "OPS" not in text
-    assert "atlas" not in text.lower()
+    for path in ("/reports/", "/reports/cards/workload/"):
+        text = page(f"{path}?from=2026-01-01&to=2026-02-01", user=cast.mona.user)[1]
+        assert "OPS" not in text
+        assert "atlas" not in text.lower()
 
 
 def test_page_of_unknown_report_is_not_found(page):
@@ -133,6 +169,7 @@ def test_page_of_unknown_report_is_not_found(page):
 
 
 def test_page_with_a_wrong_filter_says_which_and_keeps_the_form(page):
+    assert "did you mean &#x27;week&#x27;?" in page("/reports/cards/completed/?bucket=weeek")[1]
     status, text = page("/reports/?bucket=weeek&project=OPS")
     assert status == 400
     assert "did you mean &#x27;week&#x27;?" in text
@@ -170,26 +207,30 @@ def test_page_of_a_superuser_without_projects_at_all_leads_to_none(page, db, dja
 def test_page_shows_hostile_names_as_text(page, cast, do_task):
     Agent.objects.filter(pk=cast.atlas.pk).update(name="<script>alert(1)</script>")
     do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
-    text = page(f"/reports/?{JANUARY}")[1]
+    text = page(f"/reports/cards/workload/?{JANUARY}")[1]
     assert "<script>alert(1)" not in text
     assert "&lt;script&gt;alert(1)" in text
 
 
 def test_page_has_no_inline_script_or_style(page, something_of_all):
     something_of_all()
-    text = page(f"/reports/?{JANUARY}")[1]
+    text = "".join(page(f"{path}?{JANUARY}")[1] for path in ("/reports/", "/reports/cards/cumulative_flow/"))
     assert " style=" not in text
     assert "<style" not in text
     assert "<script>" not in text
 
 
-def test_page_asks_as_many_queries_for_many_agents_as_for_few(client, cast, do_task, django_assert_max_num_queries):
+@pytest.mark.parametrize("slug", sorted(REPORTS))
+def test_card_asks_as_many_queries_for_many_agents_as_for_few(
+    client, cast, do_task, django_assert_max_num_queries, slug
+):
     do_task("2026-01-02 08:00", "2026-01-02 09:00", "2026-01-02 10:00")
     client.force_login(cast.ada.user)
+    path = f"{reverse('report_card', args=[slug])}?{JANUARY}&bucket=month"
     with CaptureQueriesContext(connection) as few:
-        client.get(f"/reports/?{JANUARY}&bucket=month")
+        client.get(path)
     for number in range(20):
         join(cast.ops, make_agent(f"agent-{number}").user, Role.WORKER)
     assert Membership.objects.filter(project=cast.ops).count() > 20
     with django_assert_max_num_queries(len(few)):
-        client.get(f"/reports/?{JANUARY}&bucket=month")
+        client.get(path)

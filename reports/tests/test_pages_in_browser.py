@@ -3,10 +3,12 @@
 import itertools
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
 
+from reports.predefined import REPORTS
 from tasks.models import Agent
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -44,12 +46,16 @@ def browser(site) -> Iterator:
 
 @pytest.fixture
 def open_page(site, browser):
-    """``open_page("/reports/", width=360, dark=True)`` → the page, and a list of everything that went wrong on it."""
+    """``open_page("/reports/", width=360, dark=True)`` → the page, and a list of everything that went wrong on it.
 
-    def open_at(path: str, *, width: int = 1280, dark: bool = False):
+    ``before``: a script that runs before those of the page.
+    """
+
+    def open_at(path: str, *, width: int = 1280, dark: bool = False, before: str = "", **options: Any):
         url, session = site
         scheme = "dark" if dark else "light"
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        context.add_init_script(before)
         context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
         page, wrong = context.new_page(), []
         # The test server speaks HTTP only, so pages log to the console that there is no socket.
@@ -87,6 +93,61 @@ def test_page_fits_its_width_light_and_dark_and_nothing_goes_wrong(open_page, wi
         assert all(box["width"] > 1 and box["height"] > 1 for box in boxes)
         assert page.locator("svg.chart [tabindex]").count() == page.locator(".chart-mark").count()
         assert wrong == []
+
+
+CARDS = "/reports/cards/"
+#: As the browser says of a page in another tab.
+HIDDEN = "let away = true; Object.defineProperty(document, 'hidden', { get: () => away, set: (is) => { away = is } });"
+
+
+def test_overview_fills_what_comes_into_view_two_at_a_time(open_page):
+    page, wrong = open_page(f"/reports/?{PERIOD}")
+    assert page.locator("[data-figures][aria-busy]").count() > 0, "those far below wait"
+    entries = "performance.getEntriesByType('resource').filter((each) => each.name.includes('/reports/cards/'))"
+    for card in page.locator("[data-figures]").all():
+        card.scroll_into_view_if_needed()
+        card.locator("dl, .report-card-note").first.wait_for()
+    assert page.locator("[data-figures][aria-busy]").count() == 0
+    spans = page.evaluate(f"{entries}.map((each) => [each.startTime, each.responseEnd])")
+    assert len(spans) == len(REPORTS) == page.locator("[data-figures]").count()
+    for start, _ in spans:
+        assert sum(begin <= start < end for begin, end in spans) <= 2
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert wrong == []
+
+
+def test_overview_asks_nothing_while_it_is_hidden(open_page):
+    page, wrong = open_page(f"/reports/?{PERIOD}", before=HIDDEN)
+    assert page.locator("[data-figures] dl").count() == 0
+    page.evaluate("document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+    page.locator("[data-figures] dl").first.wait_for()
+    assert wrong == []
+
+
+def test_overview_asks_again_when_the_server_fails(open_page):
+    page, _ = open_page(f"/reports/?{PERIOD}", before=HIDDEN)
+    failed = []
+
+    def fail_once(route):
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route.request.url)
+            route.fulfill(status=503, body="away")
+
+    page.route(f"**{CARDS}completed/**", fail_once)
+    page.evaluate("document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+    page.locator(f"[data-figures*='{CARDS}completed/'] dl").wait_for()
+    assert len(failed) == 1
+
+
+def test_overview_without_scripts_leads_to_each_report(open_page):
+    page, wrong = open_page(f"/reports/?{PERIOD}", java_script_enabled=False)
+    for report in REPORTS.values():
+        assert page.get_by_role("link", name=report.title, exact=True).is_visible()
+    assert "The figures here need JavaScript" in page.content()
+    assert page.locator("[aria-busy]").count() == 0
+    assert wrong == []
 
 
 def test_page_filter_changes_the_url_and_survives_a_reload(open_page):

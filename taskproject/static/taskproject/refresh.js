@@ -27,8 +27,9 @@ function leave() {
 }
 
 // The document at `url`; null if the reader may no longer see it, and the page leaves. Throws if nobody answers.
-export async function fetchPage(url, path = location.pathname) {
-  const answer = await request(url, { headers: { "X-Requested-With": "refresh" } });
+// `path`: of what answers, if it is not this page.
+export async function fetchPage(url, { path = location.pathname, ...options } = {}) {
+  const answer = await request(url, { headers: { "X-Requested-With": "refresh" }, ...options });
   if ((answer.redirected && new URL(answer.url).pathname !== path) || [401, 403, 404].includes(answer.status)) {
     leave();
     return null;

@@ -65,7 +65,7 @@ function followBoard() {
     everything = false;
     try {
       if (whole) return await refreshPage(askForAll);
-      const fresh = await fetchPage(changesUrl(refs), CHANGES);
+      const fresh = await fetchPage(changesUrl(refs), { path: CHANGES });
       if (!fresh) return;
       for (const ref of unknownIn(fresh)) changed.add(ref);
       swapRegions(fresh);
