@@ -52,7 +52,7 @@ def saved_report(request: HttpRequest, id: int) -> HttpResponse:
         "outputs": [(output.upper(), urlencode({"output": output})) for output in OUTPUTS[::-1]],
     }
     if "output" not in request.GET:
-        context |= of_report(request, report)
+        context |= of_report(user, report)
     try:
         refuse_parameters(request.GET, ("output", "tz"))
         given = saving.run_saved_report(

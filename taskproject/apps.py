@@ -8,12 +8,12 @@ class TaskprojectConfig(AppConfig):
     def ready(self) -> None:
         from django.core.signals import request_finished, request_started
 
-        from messaging.mail.letters import post
+        from messaging.mail.letters import outcomes_of, post
         from messaging.mail.sending import mailer
         from messaging.notifications.making import follower as notifications
         from messaging.webhooks.making import follower as webhooks
         from messaging.webhooks.sending import counters, sender
-        from reports.schedules.outbox import posts
+        from reports.schedules.outbox import outcomes, posts
         from reports.schedules.sending import scheduler
         from taskproject import (
             checks,  # noqa: F401 - importing registers them
@@ -28,6 +28,7 @@ class TaskprojectConfig(AppConfig):
         # In the order of `engine --once`: what writes mails comes before what sends them.
         engine.companions += [notifications, scheduler, mailer, webhooks, sender]
         posts.append(post)
+        outcomes.append(outcomes_of)
         counters.append(_count_delivery)
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")
         request_finished.connect(outages.end_request, dispatch_uid="taskproject.outages")

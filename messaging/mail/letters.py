@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from messaging.mail.addresses import address_of
 from messaging.mail.outcomes import CLAIM, FAILURES, deliver, end, try_again
 from messaging.mail.relevance import is_address
-from messaging.mail.writing import harmless, host_of_sender, in_one_line
+from messaging.mail.writing import harmless, host_of_sender, in_one_line, unsubscribe_headers
 from messaging.models import Letter, MailState
 from tasks import clock
 from tasks.models import Project
@@ -32,20 +32,35 @@ def post(
     text: str,
     path: str = "",
     projects: Sequence[int] = (),
+    stop: str = "",
     file: tuple[str, str, bytes] | None = None,
 ) -> None:
     """Put a mail to ``recipient`` into the outbox, in the caller's transaction.
 
-    ``key`` is unique to what it tells. ``subject`` and ``text`` may have words of others in them; ``path`` is a page of
-    ours. ``file``: name, content type and bytes; it goes out only while the recipient sees all ``projects`` (ids).
+    ``key`` is unique to what it tells. ``subject`` and ``text`` may have words of others in them. ``path`` is a page of
+    ours, and ``stop`` one that ends such mails by a POST, without signing in. ``file``: name, content type and bytes;
+    it goes out only while the recipient sees all ``projects`` (ids).
     """
     name, content_type, content = file or ("", "", None)
     now = clock.now()
     Letter.objects.create(
-        recipient=recipient, key=key, subject=in_one_line(subject), text=text[:LONGEST_TEXT], path=path,
+        recipient=recipient, key=key, subject=in_one_line(subject), text=text[:LONGEST_TEXT], path=path, stop_path=stop,
         projects=list(projects), file_name=name, content_type=content_type, content=content,
         created_at=now, due_at=now,
     )  # fmt: skip
+
+
+def outcomes_of(keys: Sequence[str]) -> dict[str, str]:
+    """By ``key``, what has become of letters, a sentence each; those that were deleted since are left out."""
+    return {letter.key: _outcome(letter) for letter in Letter.objects.filter(key__in=keys).defer("content", "text")}
+
+
+def _outcome(letter: Letter) -> str:
+    if letter.state == MailState.SENT:
+        return "The mail was sent."
+    if letter.state == MailState.WAITING:
+        return f"The mail waits to be sent again. {letter.reason}" if letter.reason else "The mail waits to be sent."
+    return f"The mail was not sent. {letter.reason}"
 
 
 def send_letters() -> int:
@@ -95,8 +110,11 @@ def _why_not(letter: Letter) -> str:
 
 def _message_of(letter: Letter) -> EmailMessage:
     address = address_of(letter.path) if letter.path else ""
+    stop = address_of(letter.stop_path) if letter.stop_path else ""
     lines = [harmless(letter.text, LONGEST_TEXT), *([address] if address else []), "", "-- "]
     lines.append(f"To {letter.recipient.get_username()}, from taskproject.")
+    if stop:
+        lines.append(f"No more of these e-mails: {stop}")
     message = EmailMessage(
         subject=letter.subject,
         body="\n".join(lines) + "\n",
@@ -107,6 +125,7 @@ def _message_of(letter: Letter) -> EmailMessage:
             "Message-ID": f"<taskproject.letter.{letter.pk}.{letter.created_at:%Y%m%d%H%M%S%f}@{host_of_sender()}>",
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
+            **unsubscribe_headers(stop),
         },
     )
     if letter.content is not None:

@@ -101,9 +101,8 @@ def message_of(mails: Sequence[Mail], notices: Sequence[Notice], *, more: int = 
         "Message-ID": message_id(first),
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
+        **unsubscribe_headers(stop),
     }
-    if stop:
-        headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     message = EmailMultiAlternatives(
         subject=in_one_line(subject),
         body=text_of(context),
@@ -113,6 +112,13 @@ def message_of(mails: Sequence[Mail], notices: Sequence[Notice], *, more: int = 
     )
     message.attach_alternative(render_to_string("messaging/mail/notices.html", context), "text/html")
     return message
+
+
+def unsubscribe_headers(address: str) -> dict[str, str]:
+    """The headers by which mail programs end such mails with one click (RFC 8058); none without an address."""
+    if not address:
+        return {}
+    return {"List-Unsubscribe": f"<{address}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def message_id(mail: Mail) -> str:

@@ -19,6 +19,7 @@ class Letter(Outgoing):
     subject = models.CharField(max_length=200)
     text = models.TextField(blank=True)
     path = models.CharField(max_length=200, blank=True, help_text="Our page that it leads to.")
+    stop_path = models.CharField(max_length=300, blank=True, help_text="Our page that ends such letters.")
     projects: models.JSONField = models.JSONField(
         default=list, help_text="Whose figures are in the file, by id; sent only while the recipient sees them all."
     )

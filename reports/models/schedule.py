@@ -41,6 +41,7 @@ class ReportSchedule(models.Model):
     stopped = models.CharField(max_length=300, blank=True, editable=False, help_text="Why it stopped itself.")
     last_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_result = models.CharField(max_length=300, blank=True, editable=False)
+    last_key = models.CharField(max_length=100, blank=True, editable=False, help_text="Of the last mail.")
     claim = models.UUIDField(null=True, blank=True, editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(editable=False)

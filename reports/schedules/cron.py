@@ -8,13 +8,6 @@ from reports.models.schedule import LONGEST_CRON
 from taskproject.errors import Invalid
 
 FIELDS: Final = ("minute", "hour", "day of the month", "month", "weekday")
-#: What people may start from.
-EXAMPLES: Final = (
-    ("0 8 * * *", "Every day at 8:00"),
-    ("0 8 * * 1-5", "Monday to Friday at 8:00"),
-    ("0 8 * * 1", "Mondays at 8:00"),
-    ("0 8 1 * *", "The first of each month at 8:00"),
-)
 _HOW: Final = "Write five fields, minute, hour, day of the month, month and weekday, as in 0 8 * * 1 (Mondays at 8:00)."
 
 
@@ -54,6 +47,14 @@ def next_time(cron: str, zone: ZoneInfo, after: datetime) -> datetime | None:
         if at > after:
             return at
     return None
+
+
+def next_times(cron: str, zone: ZoneInfo, after: datetime, count: int) -> list[datetime]:
+    """The first ``count`` times later than ``after``; fewer if there are no more."""
+    times: list[datetime] = []
+    while len(times) < count and (at := next_time(cron, zone, times[-1] if times else after)) is not None:
+        times.append(at)
+    return times
 
 
 def in_words(cron: str) -> str:

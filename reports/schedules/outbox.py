@@ -16,9 +16,22 @@ class Post(Protocol):
         text: str,
         path: str = "",
         projects: Sequence[int] = (),
+        stop: str = "",
         file: tuple[str, str, bytes] | None = None,
     ) -> None: ...
 
 
+class Outcomes(Protocol):
+    """By ``key``, what has become of mails, a sentence each; those that are forgotten are left out."""
+
+    def __call__(self, keys: Sequence[str]) -> dict[str, str]: ...
+
+
 #: Filled by the project, which knows all apps.
 posts: list[Post] = []
+outcomes: list[Outcomes] = []
+
+
+def outcomes_of(keys: Sequence[str]) -> dict[str, str]:
+    """What has become of the mails with these keys, as far as it is known."""
+    return {key: words for each in outcomes for key, words in each(keys).items()}

@@ -22,9 +22,10 @@ from reports.limits import TooLarge
 from reports.models import ReportSchedule
 from reports.report import Answer
 from reports.saving import find_saved_report, run_saved_report
-from reports.schedules.cron import next_time
+from reports.schedules.cron import in_words, next_time
 from reports.schedules.keeping import has_address
 from reports.schedules.outbox import posts
+from reports.schedules.stopping import stop_path
 from taskproject.errors import DomainError, Invalid, NotFound, shortened
 from taskproject.zones import known_zone
 from tasks import clock
@@ -36,6 +37,8 @@ LOOK_SECONDS: Final = 5.0
 #: Longer than any report takes.
 CLAIM: Final = timedelta(minutes=5)
 MOST: Final = 100
+#: What the page says of one that failed in a way of its own.
+FAULT: Final = "Not made: a fault of the server, whose log has it. It is tried again every few minutes."
 
 
 class Stopped(Exception):
@@ -50,6 +53,7 @@ class _Mail:
     path: str
     file: tuple[str, str, bytes] | None = None
     projects: tuple[int, ...] = ()
+    stop: str = ""
 
 
 def send_due() -> int:
@@ -63,6 +67,7 @@ def send_due() -> int:
 
 def _send_one(pk: int) -> int:
     """One that fails in a way of its own does not keep the others from being sent; it is tried again later."""
+    mark = None
     try:
         mark = _take(pk)
         return _send(pk, mark) if mark is not None else 0
@@ -70,6 +75,8 @@ def _send_one(pk: int) -> int:
         raise
     except Exception:
         logger.exception("The scheduled report %s could not be made; trying again in %s.", pk, CLAIM)
+        taken = ReportSchedule.objects.filter(pk=pk, claim=mark, claim__isnull=False)
+        taken.update(last_at=clock.now(), last_result=FAULT, last_key="")
         return 0
 
 
@@ -87,38 +94,35 @@ def _send(pk: int, mark: UUID) -> int:
     now = clock.now()
     zone = known_zone(schedule.tz)
     next_at = next_time(schedule.cron, zone, now) if zone is not None else None
-    mail: _Mail | None = None
     stopped = ""
     try:
         mail = _written(schedule, zone)
-        result = mail.result
     except Stopped as error:
         stopped, next_at = shortened(str(error), 300), None
         mail = _farewell(schedule, stopped)
-        result = mail.result
     except DomainError as error:
         # What may go better the next time, such as a report that took too long.
-        result = f"Not sent: {error.sentence}"
-    changes: dict[str, Any] = {"next_at": next_at, "stopped": stopped, "last_at": now}
-    changes |= {"last_result": shortened(result, 300), "claim": None, "claimed_until": None}
+        mail = _apology(schedule, error.sentence)
+    key = f"report_schedule.{pk}.{schedule.next_at:%Y%m%d%H%M%S}"
+    changes: dict[str, Any] = {"next_at": next_at, "stopped": stopped, "last_at": now, "last_key": key}
+    changes |= {"last_result": shortened(mail.result, 300), "claim": None, "claimed_until": None}
     with transaction.atomic():
         if not ReportSchedule.objects.filter(pk=pk, claim=mark).update(**changes):
             return 0
-        if mail is not None:
-            _post(schedule, mail)
-    return 1 if mail is not None and mail.file is not None else 0
+        _post(schedule, key, mail)
+    return 1 if mail.file is not None else 0
 
 
-def _post(schedule: ReportSchedule, mail: _Mail) -> None:
-    assert schedule.next_at is not None
+def _post(schedule: ReportSchedule, key: str, mail: _Mail) -> None:
     for post in posts:
         post(
             recipient=schedule.owner,
-            key=f"report_schedule.{schedule.pk}.{schedule.next_at:%Y%m%d%H%M%S}",
+            key=key,
             subject=mail.subject,
             text=mail.text,
             path=mail.path,
             projects=mail.projects,
+            stop=mail.stop,
             file=mail.file,
         )
 
@@ -143,20 +147,42 @@ def _written(schedule: ReportSchedule, zone: ZoneInfo | None) -> _Mail:
     file = file_of(given, schedule.output)
     return _Mail(
         subject=report.name,
-        text=_text(given, zone.key),
+        text=_text(given, schedule),
         result=f"Put into the mails: {file[0]}",
         path=reverse("saved_report", args=[report.pk]),
         file=file,
         projects=given.scope.project_ids,
+        stop=stop_path(schedule),
     )
 
 
-def _text(given: Answer, zone: str) -> str:
+def _text(given: Answer, schedule: ReportSchedule) -> str:
     period = given.period
     days = (moment.astimezone(period.zone) for moment in (period.start, period.end - timedelta(microseconds=1)))
     span = " to ".join(f"{day.day} {day:%b %Y}" for day in days)
-    lines = [given.title, f"{span}, in {given.tz} time, of your projects; the file is attached.", *given.notes]
-    return "\n".join([*lines, "", f"Sent by your schedule, in {zone} time. Pause or delete it on the report's page."])
+    lines = [given.title, f"{span}, in {given.tz} time, of your projects; the file is attached."]
+    if not given.n:
+        lines.append("Nothing in your projects fits this report in this period, so the file has no figures.")
+    return "\n".join([*lines, *given.notes, "", _why(schedule)])
+
+
+def _why(schedule: ReportSchedule) -> str:
+    """Why this mail comes, and where that is changed."""
+    times = f"{in_words(schedule.cron)}, in {schedule.tz} time"
+    return f"You get it by a schedule of yours: {times}. It can be changed among your reports by mail."
+
+
+def _apology(schedule: ReportSchedule, why: str) -> _Mail:
+    """What is sent instead of a report that could not be made this time."""
+    report = schedule.report
+    return _Mail(
+        subject=f"Not made: {report.name}",
+        text=f"{report.name}\nIt could not be made this time: {why}\n\n{_why(schedule)}",
+        result=f"Not made: {why}",
+        path=reverse("saved_report", args=[report.pk]),
+        projects=(report.project_id,) if report.project_id else (),
+        stop=stop_path(schedule),
+    )
 
 
 def _farewell(schedule: ReportSchedule, why: str) -> _Mail:
@@ -165,7 +191,7 @@ def _farewell(schedule: ReportSchedule, why: str) -> _Mail:
     return _Mail(
         subject="A scheduled report has stopped",
         text=f"{text}\nIt can be changed and resumed among your schedules.",
-        result="Stopped.",
+        result="Stopped; you were told by mail.",
         path=reverse("report_schedules"),
     )
 

@@ -7,6 +7,7 @@ import pytest
 from reports.dashboards import keeping
 from reports.saving import save_report
 from reports.schedules.keeping import add_schedule
+from reports.schedules.stopping import stop_path
 from tasks.actions import claims, runs
 from tasks.tests.server_process import ServerProcess
 
@@ -28,12 +29,14 @@ def paths(cast, do_task):
     ada.email = "ada@example.org"
     ada.save()
     report = save_report(actor=ada, name=LONG, definition=BY_AGENT, project="OPS")
-    add_schedule(actor=ada, report=report, cron="0 8 * * 1", tz="America/Argentina/ComodRivadavia")
+    schedule = add_schedule(actor=ada, report=report, cron="0 8 * * 1", tz="America/Argentina/ComodRivadavia")
     reports = [("completed", "full"), ("workload", "half"), (report.pk, "half"), ("cycle_times", "full")]
     items = [{"report": name, "size": size} for name, size in reports]
     dashboard = keeping.make_dashboard(actor=ada, name="Monday", project="OPS", items=items)
     board = f"/reports/dashboards/{dashboard.pk}/"
-    return [board, "/reports/dashboards/", f"/reports/saved/{report.pk}/", "/reports/schedules/"]
+    saved = f"/reports/saved/{report.pk}/"
+    schedules = ["/reports/schedules/", f"/reports/schedules/{schedule.pk}/", stop_path(schedule)]
+    return [board, "/reports/dashboards/", saved, f"{saved}schedule/", *schedules]
 
 
 @pytest.mark.parametrize("options", [{}, {"width": 360, "height": 800}, {"dark": True}], ids=["wide", "narrow", "dark"])

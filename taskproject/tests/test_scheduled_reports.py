@@ -5,7 +5,6 @@
 
 import csv
 import io
-from email import message_from_bytes, policy
 
 import pytest
 from django.core import mail as outbox
@@ -13,57 +12,22 @@ from django.test import Client
 from openpyxl import load_workbook
 
 from messaging.mail.letters import send_letters
-from messaging.models import Letter
 from reports.models import ReportSchedule, SavedReport
-from reports.saving import save_report
 from reports.schedules import keeping, sending
 from reports.tests.conftest import do_task, set_clock, utc  # noqa: F401
 from taskproject.errors import Invalid
+from taskproject.tests.schedule_scene import (  # noqa: F401
+    BY_AGENT,
+    MONDAY,
+    hugo,
+    our_address,
+    parsed,
+    posted,
+    scheduled,
+)
 from tasks import engine
 from tasks.models import Membership
 from tasks.tests.racing import at_once
-
-BY_AGENT = {
-    "version": 1, "facts": "episodes", "measures": [{"aggregate": "count"}], "by": ["agent"],
-    "period": {"from": "2026-01-01", "to": "2026-02-01"},
-}  # fmt: skip
-MONDAY = "2026-03-02 08:00"
-
-
-def posted():
-    """The letters of the outbox, the oldest first."""
-    return list(Letter.objects.order_by("pk"))
-
-
-def parsed(number=-1):
-    return message_from_bytes(outbox.outbox[number].message().as_bytes(), policy=policy.default)
-
-
-@pytest.fixture(autouse=True)
-def _our_address(settings):
-    settings.PUBLIC_URL = "https://tasks.example.org"
-    settings.DEFAULT_FROM_EMAIL = "Tasks <tasks@example.org>"
-
-
-@pytest.fixture
-def hugo(cast):
-    cast.hugo.user.email = "hugo@example.org"
-    cast.hugo.user.save()
-    return cast.hugo.user
-
-
-@pytest.fixture
-def scheduled(cast, hugo, set_clock):
-    """``scheduled(cron="0 8 * * 1", by=…, …)``: hugo gets a report of ada's that is shared with OPS."""
-
-    def make(text="0 8 * * 1", *, tz="UTC", output="xlsx", name="Pace", definition=BY_AGENT, project="OPS"):
-        set_clock("2026-03-01 12:00")
-        owner = cast.ada.user if project else hugo
-        report = save_report(actor=owner, name=name, definition=definition, project=project)
-        return keeping.add_schedule(actor=hugo, report=report, cron=text, tz=tz, output=output)
-
-    return make
-
 
 # -- sending ----------------------------------------------------------------------------------------------------------
 
@@ -293,26 +257,6 @@ def test_add_without_address_or_too_many_or_twice_is_refused(cast, scheduled, hu
     with pytest.raises(Invalid, match="the most"):
         keeping.add_schedule(actor=hugo, report=report, cron="0 9 * * 1", tz="UTC")
     assert list(ReportSchedule.objects.all()) == [schedule]
-
-
-@pytest.mark.django_db
-def test_page_adds_pauses_resumes_and_deletes_without_a_script(scheduled, hugo):
-    report = scheduled().report
-    client = Client()
-    client.force_login(hugo)
-    page = f"/reports/saved/{report.pk}/"
-    form = {"cron": "0 9 1 * *", "tz": "Asia/Tokyo", "output": "csv"}
-    answer = client.post(f"{page}schedule/", form, follow=True).content.decode()
-    assert "At 09:00 on the first day of every month, in Asia/Tokyo time, as CSV" in answer
-    assert "Next: Wed 1 Apr 2026, 09:00, Asia/Tokyo time." in answer
-    row = ReportSchedule.objects.get(output="csv")
-    path = f"/reports/schedules/{row.pk}/change/"
-    assert "Paused." in client.post(path, {"do": "pause", "back": "report"}, follow=True).content.decode()
-    assert "Next: Wed 1 Apr" in client.post(path, {"do": "resume"}, follow=True).content.decode()
-    client.post(path, {"do": "delete"})
-    assert not ReportSchedule.objects.filter(pk=row.pk).exists()
-    wrong = client.post(f"{page}schedule/", form | {"cron": "99 9 1 * *"}, follow=True).content.decode()
-    assert "&#x27;99&#x27; is no minute." in wrong
 
 
 @pytest.mark.django_db
