@@ -1,5 +1,6 @@
 """Figures formatted for people."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,11 +26,29 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def _clock(time: date) -> str:
+    """``02:00``, and ``02:00 CEST`` in the hour that comes twice when clocks are put back."""
+    is_twice = isinstance(time, datetime) and len({time.replace(fold=fold).utcoffset() for fold in (0, 1)}) > 1
+    return f"{time:%H:%M %Z}" if is_twice else f"{time:%H:%M}"
+
+
+def bucket_labels(names: Sequence[date], size: BucketSize) -> list[str]:
+    """The buckets' names below a chart, with the day or the year where two would be the same without it."""
+    labels = [bucket_label(name, size) for name in names]
+    if len(set(labels)) == len(labels):
+        return labels
+    if not size.is_of_days:
+        labels = [f"{name.day} {name:%b}, {label}" for name, label in zip(names, labels, strict=True)]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{label} {name:%Y}" for name, label in zip(names, labels, strict=True)]
+
+
 def bucket_label(name: date, size: BucketSize) -> str:
     """A bucket's name below a chart: ``5 Jan`` for a day or the week that starts then, ``Jan 2026`` for a month."""
     match size:
         case BucketSize.MINUTE | BucketSize.HOUR:
-            return f"{name:%H:%M}"
+            return _clock(name)
         case BucketSize.MONTH:
             return f"{name:%b %Y}"
         case BucketSize.QUARTER:
@@ -43,7 +62,7 @@ def bucket_name(name: date, size: BucketSize) -> str:
     """A bucket's full name in tables: ``5 Jan 2026``, ``Week of 5 Jan 2026``, ``January 2026``."""
     match size:
         case BucketSize.MINUTE | BucketSize.HOUR:
-            return f"{name:%a} {name.day} {name:%b %Y, %H:%M}"
+            return f"{name:%a} {name.day} {name:%b %Y}, {_clock(name)}"
         case BucketSize.WEEK:
             return f"Week of {name.day} {name:%b %Y}"
         case BucketSize.MONTH:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from reports.behind import href_of
 from reports.downloads import file_response
 from reports.exports import OUTPUTS, as_json
+from reports.filling import FILLED_BY
 from reports.parameters import BUCKETS, NAMES, Question, read_question
 from reports.predefined import REPORTS
 from reports.presentation import card, filters_of, grouped, shown
@@ -86,7 +87,7 @@ def report_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "outputs": [(output.upper(), urlencode(filters | {"output": output})) for output in OUTPUTS[::-1]],
     }
     if not context["shown"].has_figures:
-        context |= _emptiness(question)
+        context |= _emptiness(question) | {"filled_by": FILLED_BY.get(slug, "")}
     return render(request, "reports/report.html", context)
 
 

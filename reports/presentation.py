@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from reports.charts import Chart, Href
-from reports.formats import bucket_label
+from reports.formats import bucket_labels
 from reports.report import Answer, Report, Row
 from reports.tables import Cell, Table, cell_of, measuring, spoken, table_of, task_link
 
@@ -79,7 +79,9 @@ OTHERS = "More"
 
 def _draw(given: Answer, chart: Chart, ident: str, *, href: Href | None = None, small: bool = False) -> SafeString:
     rows, totals = spoken(given), {**given.total, **given.figures}
-    labels = [bucket_label(row["bucket"], given.period.size) if given.is_over_time else "" for row in given.rows]
+    labels = [""] * len(given.rows)
+    if given.is_over_time:
+        labels = bucket_labels([row["bucket"] for row in given.rows], given.period.size)
     as_answered = {id(row): asked for row, asked in zip(rows, given.rows, strict=True)}
 
     def leads(row: Row, column: str) -> str | None:

@@ -12,7 +12,7 @@ from reports.charts import Href, Pivot, Series, pivoted
 from reports.columns import Column
 from reports.definitions import Definition, Measured
 from reports.definitions.columns import PREVIOUS
-from reports.formats import bucket_label
+from reports.formats import bucket_labels
 from reports.report import Answer, Row
 
 #: Between the names of a row that has several.
@@ -105,7 +105,10 @@ def name_of(given: Answer, row: Row, dimension: str) -> str:
 def _shape(given: Answer, definition: Definition) -> _Shape:
     columns = {column.name: column for column in given.columns}
     over_time = given.is_over_time
-    labels = [bucket_label(row["bucket"], given.period.size) for row in given.rows] if over_time else []
+    # By instants: the two halves of an hour that comes twice have equal names.
+    buckets = {row["starts_at"]: row["bucket"] for row in given.rows} if over_time else {}
+    label_at = dict(zip(buckets, bucket_labels([*buckets.values()], given.period.size), strict=True))
+    labels = [label_at[row["starts_at"]] for row in given.rows] if over_time else []
     rows = []
     for place, row in enumerate(given.rows):
         names = [name_of(given, row, dimension) for dimension in definition.by]

@@ -2,9 +2,10 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -19,12 +20,20 @@ MAX_DOTS = 1_500
 FIELDS_ACROSS, FIELDS_UP = 64, 24
 
 
-def _when(moment: datetime, span: timedelta) -> str:
-    if span > timedelta(days=3 * 366):
-        return f"{moment:%b %Y}"
-    if span > timedelta(days=2):
-        return f"{moment.day} {moment:%b}"
-    return f"{moment.day} {moment:%b} {moment:%H:%M}"
+def _named(moments: Sequence[datetime], span: timedelta) -> list[str]:
+    """The moments as an axis has them: no more exactly than needed for neighbours to differ."""
+    forms: list[Callable[[datetime], str]] = [
+        lambda at: f"{at.day} {at:%b}",
+        lambda at: f"{at.day} {at:%b}, {at:%H:%M}",
+        lambda at: f"{at.day} {at:%b}, {at:%H:%M:%S}",
+    ]
+    if span > timedelta(days=366):
+        forms.insert(0, lambda at: f"{at:%b %Y}")
+    for form in forms:
+        texts = [form(moment) for moment in moments]
+        if all(text != following for text, following in pairwise(texts)):
+            break
+    return texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +105,10 @@ class Scatter:
         dots = [_Dot(2 + 96 * ((row[self.at] - first) / span), float(row[self.value]), row) for row in rows]
         count = 12 if last > first else 1
         places = [2 + 96 * index / max(1, count - 1) for index in range(count)]
-        texts = [_when(first + span * ((place - 2) / 96), span) for place in places]
-        frame.labels(texts, places)
+        texts = _named([first + span * ((place - 2) / 96) for place in places], span)
+        # Less than a second from one to the next, or clocks that are put back: each text once.
+        kept = [index for index, text in enumerate(texts) if not index or text != texts[index - 1]]
+        frame.labels([texts[index] for index in kept], [places[index] for index in kept])
         return dots
 
     def _by_kind(self, frame: Frame, rows: Sequence[Row]) -> list[_Dot]:

@@ -290,3 +290,11 @@ def test_builder_shows_hostile_addresses_as_text(hugo):
     )
     assert "<script>alert" not in page.content.decode()
     assert '"><i>' not in page.content.decode()
+
+
+def test_heat_map_of_hours_has_a_field_for_the_same_hour_of_each_day(hugo, done):
+    asked = "facts=episodes&m=count&by=agent&bucket=hour&chart=heat_map&tz=UTC&span=dates&from=2026-01-02&to=2026-01-05"
+    content = hugo.get(f"/reports/new/?{asked}").content.decode()
+    fields = re.findall(r'<rect class="chart-heat[^"]*" x="([^"]+)"', content)
+    assert len(fields) == len(set(fields)) == 3, fields
+    assert "3 Jan, 10:00" in content

@@ -232,6 +232,31 @@ def test_scatter_has_a_dot_per_row_and_lines_of_the_total():
     assert titles(drawing)[1] == "OPS-1: 1 min, 1 Jan 2026, 01:00"
 
 
+@pytest.mark.parametrize(
+    ("span", "first", "count"),
+    [
+        (timedelta(milliseconds=1), "1 Jan, 00:00:00", 1),
+        (timedelta(minutes=5), "1 Jan, 00:00:00", 12),
+        (timedelta(hours=9), "1 Jan, 00:00", 12),
+        (timedelta(days=3), "1 Jan, 00:00", 12),
+        (timedelta(days=30), "1 Jan", 12),
+        (timedelta(days=500), "Jan 2026", 12),
+    ],
+)
+def test_scatter_names_no_moment_twice_below_its_axis(span, first, count):
+    at = datetime(2026, 1, 1)
+    rows = [{"at": at + span * n, "v": 60.0, "ref": f"OPS-{n}"} for n in (0, 1)]
+    frame = draw(Scatter("at", "v", "ref", "T"), rows)
+    widest = list(frame.iter("g"))
+    labels = [
+        [text.text for text in group.iter("text")] for group in widest if "chart-labels" in group.get("class", "")
+    ]
+    assert max(map(len, labels)) <= count
+    for texts in labels:
+        assert len(set(texts)) == len(texts)
+        assert texts[0] == first
+
+
 def test_scatter_of_very_many_is_bounded_and_says_so():
     chart, rows = Scatter("at", "v", "ref", "T"), dots(20_000)
     drawing = draw(chart, rows)

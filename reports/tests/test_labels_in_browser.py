@@ -10,17 +10,19 @@ from django.utils.safestring import mark_safe
 from reports.charts import (
     Bars,
     Columns,
+    GroupedColumns,
     HeatMap,
     Histogram,
     Lines,
     Scatter,
     Series,
+    StackedArea,
     StackedBars,
     StackedColumns,
     Strips,
 )
 from reports.charts.tiers import TIERS
-from reports.formats import bucket_label
+from reports.formats import bucket_labels
 from reports.periods import BucketSize
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,6 +33,8 @@ STYLES = (ROOT / "taskproject/static/taskproject/base.css").read_text() + REPORT
 WIDTHS = (1280, 1024, 800, 360)
 #: How many buckets: from one to as many as a period may have.
 COUNTS = (1, 2, 5, 7, 12, 14, 24, 31, 53, 62, 120, 365, 1_000)
+#: For charts whose labels are laid out as those of the others are.
+FEWER_COUNTS = (1, 12, 53, 365)
 LENGTHS = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "quarter": 131_490, "year": 525_960}
 FIRST = datetime(2025, 9, 29, 22, 58)
 
@@ -63,7 +67,7 @@ UNNAMED = """() => [...document.querySelectorAll("figure")].filter((figure) =>
 def figures(drawings: dict[str, str]) -> str:
     """A page of the site with ``drawings``."""
     body = "".join(
-        format_html('<figure id="{}"><div class="chart-frame">{}</div></figure>', name, drawing)
+        format_html('<figure class="chart-figure" id="{}"><div class="chart-frame">{}</div></figure>', name, drawing)
         for name, drawing in drawings.items()
     )
     # The styles are ours.
@@ -78,9 +82,14 @@ def over_time(size: BucketSize) -> dict[str, str]:
     for count in COUNTS:
         names = [FIRST + timedelta(minutes=LENGTHS[size]) * index for index in range(min(count, 60))]
         names += names * (count // 60)
-        labels = [bucket_label(name, size) for name in names[:count]]
+        labels = bucket_labels(names[:count], size)
         rows = [{"n": 10 ** (index % 7), "m": index, "is_partial": False} for index in range(count)]
-        for chart in (Columns("n", "T"), StackedColumns((Series("n", "N"), Series("m", "M")), "T")):
+        both = (Series("n", "N"), Series("m", "M"))
+        charts = [Columns("n", "T"), StackedColumns(both, "T")]
+        if count in FEWER_COUNTS:
+            charts += [GroupedColumns(both, "T"), Lines(both, "T"), StackedArea(both, "T")]
+            charts.append(Strips(count="n", median="m", upper="m", top="n", title="T"))
+        for chart in charts:
             name = f"{type(chart).__name__}-{size}-{count}"
             drawings[name] = chart.draw(rows, labels=labels, ident=name)
     return drawings
@@ -101,6 +110,9 @@ def others() -> dict[str, str]:
     weekdays = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
     hours = tuple(f"{hour:02}:00" for hour in range(24))
     fields = [{"h": hours[i % 24], "d": weekdays[i % 7], "n": 10 ** (i % 5)} for i in range(168)]
+    many = [row | {"name": f"{row['name']} {number}"} for number in range(10) for row in long]
+    crowd = [row | {"d": day} for row in many for day in weekdays]
+    spans = [timedelta(seconds=5), timedelta(minutes=7), timedelta(hours=30), timedelta(days=5), timedelta(days=900)]
     close = {"p50": 300_000, "p85": 301_000, "p95": 302_000}
     apart = {"p50": 300_000, "p85": 1_000_000, "p95": 2_500_000}
     charts = {
@@ -119,6 +131,17 @@ def others() -> dict[str, str]:
         "strips": (Strips(count="n", median="m", upper="u", top="t", title="T"), strips, None),
         "heat-map": (HeatMap("h", "d", "n", "T", xs=hours, ys=weekdays), fields, None),
         "heat-map-names": (HeatMap("d", "name", "n", "T"), [row | {"d": row["name"]} for row in long], None),
+        "bars-many": (Bars("name", "n", "T", share="s"), many, None),
+        "stacked-bars-many": (StackedBars("name", (Series("n", "N"), Series("m", "M")), "T"), many, None),
+        "heat-map-many": (HeatMap("d", "name", "n", "T", xs=weekdays), crowd, None),
+        **{
+            f"scatter-{span}": (
+                Scatter("at", "v", "ref", "T"),
+                [dot | {"at": FIRST + span * index / 299} for index, dot in enumerate(dots)],
+                None,
+            )
+            for span in spans
+        },
         "lines": (Lines((Series("n", "N"),), "T"), [{"n": -1e9}, {"n": 1e9}], None),
     }
     return {

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
 
+from reports.filling import FILLED_BY
 from reports.predefined import REPORTS
 from tasks.models import Agent, Membership, Role
 from tasks.tests.cast import join, make_agent
@@ -193,6 +194,17 @@ def test_empty_period_names_the_last_completion_and_leads_to_all_time(page, do_t
     assert "A task last arrived or was completed on 2 Jan 2026." in text
     assert 'href="?project=OPS">Show all time' in text
     assert "Show all time" in text
+
+
+# Where an agent could have worked, utilisation has figures.
+@pytest.mark.parametrize("slug", [slug for slug in REPORTS if slug != "utilisation"])
+def test_empty_report_says_in_one_sentence_what_would_fill_it(page, slug):
+    assert FILLED_BY[slug].count(".") == 1
+    assert FILLED_BY[slug] in page(f"/reports/{slug}/?project=OPS&from=2020-01-01&to=2020-02-01")[1]
+
+
+def test_sentences_on_what_would_fill_a_report_are_of_reports():
+    assert FILLED_BY.keys() == REPORTS.keys()
 
 
 def test_empty_page_without_projects_says_whom_to_ask(page, django_user_model):
