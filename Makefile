@@ -1,6 +1,8 @@
 # Needs make and Python 3.11 or later. To use another Python: `make run PYTHON=python3.13`.
 PYTHON ?= python3
 VENV ?= .venv
+# For `make clickhouse` alone: what that needs is as large as all else.
+CLICKHOUSE ?= $(VENV)-clickhouse
 ARGS ?=
 SBOM ?= sbom.json
 # Processes that run tests in parallel, for two cores: many tests wait for processes of their own. 0 runs them in this
@@ -14,7 +16,7 @@ BIN := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick thorough chaos bench lint lock sbom clean address
+.PHONY: help run test quick thorough chaos bench clickhouse lint lock sbom clean address
 # `run` looks at the address before it installs.
 .NOTPARALLEL:
 
@@ -27,10 +29,11 @@ help:
 	@echo "make thorough  everything at full size, on both databases; takes hours"
 	@echo "make chaos     kill everything at random under load, and check what is left (make chaos ARGS='--rounds 5')"
 	@echo "make bench     measure, next to the yardsticks (make bench ARGS='--quick')"
+	@echo "make clickhouse  prove that reports by ClickHouse are the same, and how long they take; installs 0.8 GB"
 	@echo "make lint      style of code and templates, types, import layers, missing migrations"
 	@echo "make lock      make the lock files from requirements.txt and requirements-dev.txt"
 	@echo "make sbom      write sbom.json: all packages of an installation, in CycloneDX"
-	@echo "make clean     remove $(VENV) and caches; data/ stays"
+	@echo "make clean     remove $(VENV), $(CLICKHOUSE) and caches; data/ stays"
 
 run: address $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -60,6 +63,9 @@ chaos: $(VENV)/test.stamp
 bench: $(VENV)/bench.stamp
 	@exec $(BIN)/python -m bench $(ARGS)
 
+clickhouse: $(CLICKHOUSE)/clickhouse.stamp
+	@exec $(CLICKHOUSE)/bin/python -m bench clickhouse $(ARGS)
+
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -84,7 +90,7 @@ sbom: $(VENV)/test.stamp
 	$(BIN)/cyclonedx-py requirements --output-reproducible --validate --output-file $(SBOM) requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLICKHOUSE) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -113,3 +119,9 @@ $(VENV)/bench.stamp: $(VENV)/run.stamp bench/requirements.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@ $(VENV)/run.stamp
+
+$(CLICKHOUSE)/clickhouse.stamp: requirements-dev.lock bench/clickhouse/requirements.txt
+	@$(MAKE) --silent VENV=$(CLICKHOUSE) $(CLICKHOUSE)/test.stamp
+	@echo "Installing ClickHouse into $(CLICKHOUSE) …"
+	@$(CLICKHOUSE)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/clickhouse/requirements.txt
+	@touch $@

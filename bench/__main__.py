@@ -1,6 +1,7 @@
 """Run benchmarks and print their figures. ``make bench`` runs them all; ``--quick`` is a smoke run."""
 
 import argparse
+import importlib
 import platform
 import sys
 from collections.abc import Callable
@@ -76,10 +77,16 @@ BENCHES: dict[str, tuple[Bench, str]] = {
     "sqlite": (_sqlite, "both on SQLite, for information"),
 }
 
+#: What needs other packages than the benchmarks do: the module whose ``main`` runs it.
+ALONE = {
+    "chaos": ("bench.chaos.story", "a trial: kill everything at random under load, and check what is left"),
+    "clickhouse": ("bench.clickhouse.story", "a proof: the answers of reports by ClickHouse, and how long they take"),
+}
+
 
 def main() -> int:
     named = "\n".join(f"  {name:8} {text}" for name, (_, text) in BENCHES.items())
-    named += "\n\na trial, run by itself:\n  chaos    kill everything at random under load, and check what is left"
+    named += "\n\nrun by themselves:\n" + "\n".join(f"  {name:10} {text}" for name, (_, text) in ALONE.items())
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
@@ -95,12 +102,12 @@ def main() -> int:
     parser.add_argument("--servers", default="embedded,production", help="embedded, production or both.")
     parser.add_argument("--seconds", type=float, help="Seconds per round of the claim cycle.")
     parser.add_argument("--rounds", type=int, help="Rounds, alternating with the yardstick.")
-    parser.add_argument("--tasks", type=int, help="Tasks for `scale` and `reports` (default: a million).")
+    parser.add_argument("--tasks", type=int, help="Tasks for `scale`, `reports` and `clickhouse`.")
     parser.add_argument("--seed", help="For `chaos`: the kills of an earlier run.")
     parser.add_argument("--jobs", type=int, help="Jobs per round of the yardstick.")
     options = parser.parse_args()
-    if options.names == ["chaos"]:
-        return _chaos(options)
+    if len(options.names) == 1 and options.names[0] in ALONE:
+        return _alone(options)
     if unknown := [name for name in options.names if name not in BENCHES]:
         parser.error(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(BENCHES)}")
     if unknown := [kind for kind in options.servers.split(",") if kind not in SERVERS]:
@@ -112,12 +119,10 @@ def main() -> int:
         return 2
 
 
-def _chaos(options: argparse.Namespace) -> int:
-    # It needs what the tests need, not what the benchmarks do.
-    from bench.chaos.story import chaos
-
+def _alone(options: argparse.Namespace) -> int:
+    module, _ = ALONE[options.names[0]]
     try:
-        return chaos(options)
+        return int(importlib.import_module(module).main(options))
     except cluster.NoPostgres as error:
         print(error, file=sys.stderr)
         return 2

@@ -202,7 +202,7 @@ def _tracebacks(part: Part) -> int:
     return part.log.read_text(errors="replace").count("Traceback (most recent call last)")
 
 
-def chaos(options: Namespace) -> int:
+def main(options: Namespace) -> int:
     """Run it and print the summary. Returns the exit code: 1 if a promise was broken."""
     rounds = options.rounds or (2 if options.quick else 30)
     seed = options.seed or str(random.randrange(10**6))

@@ -36,8 +36,12 @@ class Source:
 
     def tally(self, column: str, values: Sequence[Any], percentiles: Mapping[float, float]) -> Tally:
         """``values`` of ``functions(column)`` as a tally."""
-        given = {_FIELDS[name]: value for name, value in zip(self.functions(column), values, strict=True)}
-        given["total"] = int(given.get("total") or 0)
+        # Of what is a sum already, PostgreSQL gives decimals.
+        given: dict[str, Any] = {
+            _FIELDS[name]: None if value is None else int(value)
+            for name, value in zip(self.functions(column), values, strict=True)
+        }
+        given["total"] = given.get("total") or 0
         return Tally(**given, percentiles=percentiles)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 from hypothesis import strategies
@@ -57,6 +58,12 @@ def walks(*, steps: int, imports: bool = True) -> Any:
         strategies.sampled_from([0, 1, 7, 30, 55, 400, 1_500]),
     )
     return strategies.lists(step, min_size=steps, max_size=steps)
+
+
+def steps_of(chance: Random, many: int) -> list[tuple[str, int, str]]:
+    """So many by chance: a verb, the place of a task, and who."""
+    names = [*_common, *_others, *_imports]
+    return [(chance.choice(names), chance.randrange(8), chance.choice(["atlas", "bert"])) for _ in range(many)]
 
 
 class Walk:
