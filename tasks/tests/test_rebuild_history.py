@@ -11,15 +11,17 @@ from django.core.management import CommandError, call_command
 
 from tasks.actions import claims, lifecycle, passing_time, runs
 from tasks.actions.imports import import_plan
-from tasks.actions.tasks import delete_task, hold_task
+from tasks.actions.questions import ask_run
+from tasks.actions.tasks import delete_task, edit_task, hold_task
 from tasks.formats import json_list
-from tasks.models import Episode, Event, Project, StatusInterval, Task
-from tasks.tests.history_recount import assert_history
+from tasks.models import AskedQuestion, Episode, Event, LabelSet, Project, StatusInterval, Task
+from tasks.tests.history_recount import assert_history, names_of
 
 pytestmark = pytest.mark.django_db
 FACTS = (
     "waits_for",
     "priority",
+    "labels",
     "due_at",
     "estimate_minutes",
     "agent_version",
@@ -46,7 +48,7 @@ def rows():
 @pytest.fixture
 def lives(cast, new_task):
     """Some tasks of OPS with some history."""
-    first, second, third = new_task(estimate_minutes=5, priority=3), new_task(), new_task()
+    first, second, third = new_task(estimate_minutes=5, priority=3, labels=["bug", "ui"]), new_task(), new_task()
     waiting = new_task(depends_on=[first])
     hold_task(actor=cast.ada.user, task=second)
     run = claims.claim_task(actor=cast.atlas.user, task=third)
@@ -90,6 +92,29 @@ def test_check_says_what_differs_and_rebuild_makes_it_right(lives, spoil, what):
     assert rows() == wrong
     assert "The history of 1 task of 4 was rewritten." in call()
     assert rows() == right
+
+
+def test_rebuild_brings_back_labels_and_questions(cast, new_task):
+    task = new_task(labels=["bug"])
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    edit_task(actor=cast.ada.user, task=task, changes={"labels": ["ui", "docs"]})
+    ask_run(actor=cast.atlas.user, run_id=run.pk, prompt="Which?", park=True)
+    edit_task(actor=cast.ada.user, task=task, changes={"labels": [], "priority": 4})
+    kept = [names_of(row) for row in StatusInterval.objects.order_by("id")]
+    assert kept == [["bug"], ["docs", "ui"], []]
+    for model in (LabelSet, AskedQuestion):
+        model.objects.all().delete()
+    StatusInterval.objects.update(label_set=None, priority=1)
+    with pytest.raises(CommandError):
+        call("--check")
+    assert not LabelSet.objects.exists()
+    call()
+    assert [names_of(row) for row in StatusInterval.objects.order_by("id")] == kept
+    assert AskedQuestion.objects.get().task_ref == task.ref
+    assert_history()
+    delete_task(actor=cast.ada.user, task=task)
+    assert AskedQuestion.objects.get().state == "withdrawn"
+    assert_history()
 
 
 def test_rebuild_of_one_project_leaves_the_others(lives, new_task):
