@@ -22,10 +22,11 @@ FIELDS_ACROSS, FIELDS_UP = 64, 24
 
 def _named(moments: Sequence[datetime], span: timedelta) -> list[str]:
     """The moments as an axis has them: no more exactly than needed for neighbours to differ."""
+    is_one_day = len({moment.date() for moment in moments}) == 1
     forms: list[Callable[[datetime], str]] = [
         lambda at: f"{at.day} {at:%b}",
-        lambda at: f"{at.day} {at:%b}, {at:%H:%M}",
-        lambda at: f"{at.day} {at:%b}, {at:%H:%M:%S}",
+        lambda at: f"{at:%H:%M}" if is_one_day else f"{at.day} {at:%b}, {at:%H:%M}",
+        lambda at: f"{at:%H:%M:%S}" if is_one_day else f"{at.day} {at:%b}, {at:%H:%M:%S}",
     ]
     if span > timedelta(days=366):
         forms.insert(0, lambda at: f"{at:%b %Y}")
