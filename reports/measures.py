@@ -22,6 +22,13 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Distinct:
+    """How many different values ``column`` has."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sum:
     """The sum of ``column``; 0 if there are no values."""
 
@@ -57,7 +64,7 @@ class Percentile:
     fraction: float
 
 
-Aggregate = Count | Sum | Average | Least | Greatest | Percentile
+Aggregate = Count | Distinct | Sum | Average | Least | Greatest | Percentile
 Exact = int | Fraction
 Values = dict[str, Exact | None]
 #: The values of the columns that facts are grouped by, in their order.
@@ -66,13 +73,17 @@ Group = tuple
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What an engine computes of one column in one group. The percentiles are as ``percentile_cont`` gives them."""
+    """What an engine computes of one column in one group: of those that are asked for, how many ``distinct`` values.
+
+    The percentiles are as ``percentile_cont`` gives them.
+    """
 
     count: int = 0
     total: int = 0
     least: int | None = None
     greatest: int | None = None
     percentiles: Mapping[float, float] = field(default_factory=dict)
+    distinct: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ class Counted:
         match aggregate:
             case Count():
                 return tally.count
+            case Distinct():
+                return tally.distinct
             case Sum():
                 return tally.total
             case Average():

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from reports.behind import href_of
+from reports.builder.opening import changes_of
 from reports.downloads import file_response
 from reports.exports import OUTPUTS, as_json
 from reports.filling import FILLED_BY
@@ -84,6 +85,7 @@ def report_detail(request: HttpRequest, slug: str) -> HttpResponse:
     filters = context["filters"]
     context |= {
         "shown": shown(given, href=href_of(given)),
+        "changes": changes_of(given),
         "outputs": [(output.upper(), urlencode(filters | {"output": output})) for output in OUTPUTS[::-1]],
     }
     if not context["shown"].has_figures:

@@ -1,6 +1,6 @@
 """What a report is, what it answers, and the rows of reports over time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -33,11 +33,22 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A report that anyone may request: a ``definition``, or a ``query`` where a definition cannot express it.
+class Part:
+    """A definition in a report, what it counts in words, and what its columns are called there."""
 
-    ``query`` takes scope, period and the current time, and changes nothing. ``formula`` is one line that says how the
-    figures are computed and ``source`` from which facts; people read both beside the figures.
+    title: str
+    definition: Definition
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that anyone may request: definitions side by side, or a ``query`` where they cannot express it.
+
+    ``parts`` are grouped alike, so that their figures of the same bucket and words stand in one row; ``more`` gives
+    what follows from the figures of the rows and of the total, which is the last. ``query`` takes scope, period and the
+    current time, and changes nothing. ``formula`` is one line that says how the figures are computed and ``source``
+    from which facts; people read both beside the figures.
     """
 
     slug: str
@@ -50,12 +61,22 @@ class Report:
     headline: tuple[str, ...]
     """The columns whose totals are shown first."""
     query: Callable[[Scope, Period, datetime], Result] | None = None
-    definition: Definition | None = None
+    parts: tuple[Part, ...] = ()
+    more: Callable[[Sequence[Row]], Sequence[Row]] | None = None
+    order: tuple[str, ...] = ()
+    """The columns that sort the rows of ``parts``, as in a definition."""
     formula: str = ""
     source: str = ""
     behind: Mapping[str, tuple[Definition, str]] = field(default_factory=dict)
     """By column, a definition and its column that count the same: what is behind the figures of a ``query``."""
     figures: tuple[Column, ...] = ()
+
+    def counted_by(self, column: str) -> tuple[Definition, str] | None:
+        """The definition that counts ``column``, and what it is called there; None if none does."""
+        for part in self.parts:
+            if column in part.columns:
+                return part.definition, part.columns[column]
+        return self.behind.get(column)
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,27 @@
 """Runs definitions: from what somebody asks to figures, through the vocabulary and the one ``summarise``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
-from reports.columns import Column
-from reports.definitions import Definition, columns
+from reports.definitions import Definition, Measured, columns
 from reports.definitions.document import MOST_CELLS
 from reports.definitions.spans import period_of, previous_of
 from reports.engines import TooManyGroups, summarise
 from reports.limits import TooLarge, limited
 from reports.measures import Aggregate, Count, Exact, without_facts
 from reports.periods import Period
-from reports.report import Answer, Report, Result, Row, bucket_row, total_row
+from reports.report import Answer, Part, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope, scope_of
 from reports.sql import BucketIndex
 from reports.units import settled
 from reports.vocabulary import CONDITIONS, FACTS
 from reports.vocabulary.conditions import aliased
-from reports.vocabulary.declaration import Fact, aggregate_of
+from reports.vocabulary.declaration import Dimension, aggregate_of
 from tasks.conditions import Context, compile
 from tasks.zones import reader_zone
 
@@ -65,8 +65,7 @@ def answer(report: Report, scope: Scope, period: Period, *, now: datetime) -> An
         if report.query is not None:
             result = report.query(scope, period, now)
         else:
-            assert report.definition is not None
-            result = measure(report.definition, scope, period, now=now)
+            result = side_by_side(report, scope, period, now=now)
     return Answer(
         slug=report.slug,
         title=report.title,
@@ -77,13 +76,11 @@ def answer(report: Report, scope: Scope, period: Period, *, now: datetime) -> An
         result=result,
         at=now,
         report=report,
-        definition=report.definition,
     )
 
 
 def measure(definition: Definition, scope: Scope, period: Period, *, now: datetime, user: Any = None) -> Result:
     """The figures of ``definition`` in ``scope`` and ``period``. ``user``: whom its conditions mean by ``me``."""
-    fact = FACTS[definition.facts]
     query = Query(definition, scope, period, now=now, user=user)
     shown = columns.of(definition)
     cells, total, n = query.cells(period)
@@ -91,16 +88,50 @@ def measure(definition: Definition, scope: Scope, period: Period, *, now: dateti
         earlier, earlier_total, _ = query.cells(previous_of(definition, period))
         cells = {key: _compared(cells.get(key), earlier.get(key), query.nothing) for key in {**cells, **earlier}}
         total = _compared(total, earlier_total, query.nothing)
-    rows = query.rows(cells, period)
-    limited = _in_order(rows, definition, shown, fact)[: definition.limit]
+    names = [column.name for column in shown if column.role in ("measure", "n")]
+    empty = _compared(None, None, query.nothing) if definition.compare else query.nothing
+    rows = _in_order(query.rows(cells, names, empty), definition.order, query.dimensions)
+    limited = rows[: definition.limit]
     notes = query.notes(total, n)
     if len(limited) < len(rows):
         notes.append(f"{len(limited):,} of {len(rows):,} rows are shown; the total is over all.")
-    words = {name: fact.dimension(name).labels({row[name] for row in limited}) for name in definition.by}
-    names: Row = total_row(period, now) if query.is_over_time else {}
-    total = names | dict.fromkeys(definition.by) | total
+    total = query.naming_of_total() | total
     total = {column.name: total[column.name] for column in shown}
-    return Result(limited, total, n=n, notes=tuple(notes), words=words)
+    return Result(limited, total, n=n, notes=tuple(notes), words=query.words(limited))
+
+
+def side_by_side(report: Report, scope: Scope, period: Period, *, now: datetime) -> Result:
+    """The figures of the parts of ``report``: a row for each bucket, or for the words that any of them has."""
+    cells: Cells = {}
+    nothing: Row = {}
+    total: Row = {}
+    notes: list[str] = []
+    for definition, names in _merged(report.parts):
+        query = Query(definition, scope, period, now=now)
+        counted, whole, n = query.cells(period)
+        for key, cell in counted.items():
+            cells.setdefault(key, {}).update({name: cell[column] for name, column in names.items()})
+        nothing |= {name: query.nothing[column] for name, column in names.items()}
+        total |= query.naming_of_total() | {name: whole[column] for name, column in names.items()}
+        notes += query.notes(whole, n)
+    rows = query.rows({key: nothing | cell for key, cell in cells.items()}, list(nothing), nothing)
+    rows = _in_order(rows, report.order, query.dimensions)
+    words = query.words(rows)
+    everything = [*rows, total]
+    if report.more is not None:
+        everything = [row | more for row, more in zip(everything, report.more(everything), strict=True)]
+    *rows, total = ({column.name: row[column.name] for column in report.columns} for row in everything)
+    return Result(rows, total, notes=tuple(dict.fromkeys(notes)), words=words)
+
+
+def _merged(parts: Sequence[Part]) -> list[tuple[Definition, dict[str, str]]]:
+    """Definitions with the names of their columns; those that count the same facts are asked together."""
+    merged: dict[Definition, tuple[list[Measured], dict[str, str]]] = {}
+    for part in parts:
+        measures, names = merged.setdefault(replace(part.definition, measures=()), ([], {}))
+        measures += [each for each in part.definition.measures if each not in measures]
+        names |= part.columns
+    return [(replace(alike, measures=tuple(measures)), names) for alike, (measures, names) in merged.items()]
 
 
 class Query:
@@ -109,7 +140,7 @@ class Query:
     def __init__(
         self, definition: Definition, scope: Scope, period: Period, *, now: datetime, user: Any = None
     ) -> None:
-        self.definition, self.scope, self.now = definition, scope, now
+        self.definition, self.scope, self.period, self.now = definition, scope, period, now
         self.fact = fact = FACTS[definition.facts]
         self.context = Context(user, period.zone, now)
         self.is_over_time = definition.time is not None and definition.time.bucket is not None
@@ -182,21 +213,28 @@ class Query:
     def _settled(self, values: Mapping[str, Exact | None]) -> Row:
         return {name: settled(value, self.units[name]) for name, value in values.items()}
 
-    def rows(self, cells: Cells, period: Period) -> list[Row]:
-        """A row for each cell; over time alone, also for buckets without facts."""
+    def rows(self, cells: Cells, shown: Sequence[str], empty: Row) -> list[Row]:
+        """A row with the figures ``shown`` for each cell; over time alone, for buckets without facts one of ``empty``."""
         if not self.dimensions and not self.is_over_time:
             return []
-        shown = [column.name for column in columns.of(self.definition) if column.role in ("measure", "n")]
-        empty = _compared(None, None, self.nothing) if self.definition.compare else self.nothing
         if not self.dimensions:
-            cells = {(index,): cells.get((index,), empty) for index in range(len(period.buckets))}
+            cells = {(index,): cells.get((index,), empty) for index in range(len(self.period.buckets))}
         names = [each.name for each in self.dimensions]
         rows = []
         for (bucket, *words), cell in cells.items():
-            row: Row = bucket_row(period.buckets[bucket], self.now) if self.is_over_time else {}
+            row: Row = bucket_row(self.period.buckets[bucket], self.now) if self.is_over_time else {}
             row |= dict(zip(names, words, strict=True))
             rows.append(row | {name: cell[name] for name in shown})
         return rows
+
+    def naming_of_total(self) -> Row:
+        """What stands in the total where rows have their bucket and words."""
+        names: Row = total_row(self.period, self.now) if self.is_over_time else {}
+        return names | dict.fromkeys(self.definition.by)
+
+    def words(self, rows: Sequence[Row]) -> dict[str, Mapping[Any, str]]:
+        """What people read for the words of ``rows``."""
+        return {each.name: each.labels({row[each.name] for row in rows}) for each in self.dimensions}
 
     def notes(self, total: Row, n: int) -> list[str]:
         """What the figures leave out."""
@@ -235,9 +273,9 @@ def _change(now: Any, before: Any) -> float | None:
     return round(100 * (float(now) - float(before)) / abs(float(before)), 2)
 
 
-def _in_order(rows: list[Row], definition: Definition, shown: Sequence[Column], fact: Fact) -> list[Row]:
+def _in_order(rows: Sequence[Row], order: Sequence[str], grouped_by: Sequence[Dimension]) -> list[Row]:
     """Sorted as asked, then by time and by words: rows that are equal otherwise keep one order."""
-    dimensions = {name: fact.dimension(name) for name in definition.by}
+    dimensions = {each.name: each for each in grouped_by}
 
     def by_name(row: Row) -> tuple:
         when = (row["starts_at"],) if "starts_at" in row else ()
@@ -245,7 +283,7 @@ def _in_order(rows: list[Row], definition: Definition, shown: Sequence[Column], 
 
     rows = sorted(rows, key=by_name)
     # Stable sorts, the last key first; without a value always at the end.
-    for text in reversed(definition.order):
+    for text in reversed(order):
         name, down = text.removeprefix("-"), text.startswith("-")
         filled = [row for row in rows if row[name] is not None]
         filled.sort(

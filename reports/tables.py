@@ -132,6 +132,10 @@ class _Names:
             return bucket_name(value, self.given.period.size)
         return said(value, column, self.given)
 
+    def is_said(self, row: Row, column: Column) -> bool:
+        """Whether people read something for ``column`` of ``row``: of what has no value, only in the heading."""
+        return row.get(column.name) is not None or (column is self.first and self.proper is None)
+
     def heading(self, row: Row) -> tuple[str, str]:
         """The name of ``row`` and a remark."""
         if self.first is None:
@@ -140,7 +144,7 @@ class _Names:
         if self.proper is None:
             return name, "partial" if row.get("is_partial") else ""
         proper = row.get(self.proper.name)
-        return (str(proper), "" if row.get(self.first.name) is None else name) if proper else (name, "")
+        return (str(proper), str(row.get(self.first.name) or "")) if proper else (name, "")
 
     def line(self, row: Row, cells: list[Cell]) -> Line:
         names = [self.words(row, column) for column in self.further]
@@ -234,7 +238,7 @@ def spoken(given: Answer) -> list[Row]:
 
     return [
         {name: local(value) for name, value in row.items()}
-        | {column.name: names.words(row, column) for column in words if row.get(column.name) is not None}
+        | {column.name: names.words(row, column) for column in words if names.is_said(row, column)}
         for row in given.rows
     ]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from bench.clickhouse.engine import Engine
 from reports.engines.source import Counts, Source
-from reports.measures import Average, Count, Counted, Greatest, Least, Percentile, Sum
+from reports.measures import Average, Count, Counted, Distinct, Greatest, Least, Percentile, Sum
 
 #: The aggregates that are read of what `Source.functions` names.
-KINDS = {"COUNT": (Count,), "SUM": (Sum, Average), "MIN": (Least,), "MAX": (Greatest,)}
+KINDS = {"COUNT": (Count,), "SUM": (Sum, Average), "MIN": (Least,), "MAX": (Greatest,), "DISTINCT": (Distinct,)}
 
 
 class Differs(Exception):

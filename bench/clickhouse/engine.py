@@ -21,7 +21,13 @@ from reports.measures import Counted
 
 Engine = Callable[[Any, Source], Counts]
 #: What `Source.functions` names. A sum of 64 bits would not say that it is too large.
-FUNCTIONS = {"COUNT": "count({})", "SUM": "sum(toInt128({}))", "MIN": "min({})", "MAX": "max({})"}
+FUNCTIONS = {
+    "COUNT": "count({})",
+    "SUM": "sum(toInt128({}))",
+    "MIN": "min({})",
+    "MAX": "max({})",
+    "DISTINCT": "uniqExact({})",
+}
 #: Whole numbers of 64 bits as numbers, which Python reads exactly, and doubles with all their digits.
 SETTINGS = "SETTINGS output_format_json_quote_64bit_integers = 0, max_threads = 2"
 

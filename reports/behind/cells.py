@@ -96,7 +96,7 @@ def cell_in(answer: Answer, row: Row, column: str) -> tuple[Definition, Cell] | 
         return None
     definition, name = asked
     measured = measured_in(definition, name)
-    if measured is None or name.endswith(columns.CHANGE):
+    if measured is None or measured.aggregate == "distinct" or name.endswith(columns.CHANGE):
         return None
     span = _span(answer, row, is_previous=name.endswith(columns.PREVIOUS))
     if span is None:
@@ -121,7 +121,7 @@ def cell_in(answer: Answer, row: Row, column: str) -> tuple[Definition, Cell] | 
 
 def _asked(answer: Answer, column: str) -> tuple[Definition, str] | None:
     """The definition that counts ``column`` of the answer, and what the column is called there."""
-    if answer.report is not None and (known := answer.report.behind.get(column)) is not None:
+    if answer.report is not None and (known := answer.report.counted_by(column)) is not None:
         return known
     return None if answer.definition is None else (answer.definition, column)
 

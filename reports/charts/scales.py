@@ -13,7 +13,8 @@ DURATION_STEPS = (
     *(n * MINUTE for n in (1, 2, 5, 10, 15, 30)),
     *(n * HOUR for n in (1, 2, 3, 6, 12)),
 )
-DECIMALS = ("percent", "ratio", "seconds")
+#: Said without a noun: these have signs of their own, and of money only its owner knows the currency.
+WITHOUT_NOUN = ("percent", "ratio", "seconds", "money")
 #: What counts and sums of a database may reach; beyond, floating point has no room for a scale.
 LARGEST = 1e18
 LARGE = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))
@@ -28,9 +29,9 @@ def number(value: Any) -> float | None:
 
 
 def said(value: Any, unit: str) -> str:
-    """A figure with its unit in words: ``3 h 11 min``, ``12.5 %``, ``1 task``, ``1,204.5 tokens``."""
+    """A figure with its unit in words: ``3 h 11 min``, ``12.5 %``, ``1 task``, ``1,204.50 tokens``."""
     amount = number(value)
-    if amount is None or unit in DECIMALS:
+    if amount is None or unit in WITHOUT_NOUN:
         return figure(amount, unit)
     digits = f"{amount:,.0f}" if amount == int(amount) else f"{amount:,.2f}"
     noun = unit.removesuffix("s") if amount == 1 else unit

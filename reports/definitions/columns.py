@@ -48,7 +48,7 @@ def _of_measure(fact: Fact, measured: Measured, *, is_compared: bool) -> Iterato
     unit = unit_of(fact, measured)
     label, n = _label(fact, measured), n_of(measured)
     needs = NEEDED.get(measured.aggregate, 1)
-    counts = measured.name is None or measured.aggregate == "count"
+    counts = measured.name is None or measured.aggregate in ("count", "distinct")
     behind = None if counts else n
     yield Column(measured.column, label, unit, "measure", behind, needs)
     if is_compared:

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from reports.engines import postgresql, sqlite
 from reports.engines.source import Source, TooManyGroups
-from reports.measures import Aggregate, Average, Greatest, Least, Percentile, Sum, Summary, without_facts
+from reports.measures import Aggregate, Average, Distinct, Greatest, Least, Percentile, Sum, Summary, without_facts
 
 __all__ = ["TooManyGroups", "summarise"]
 
@@ -66,5 +66,6 @@ def source_of(
         fractions=fractions,
         sums={measure.column for measure in measures.values() if isinstance(measure, Sum | Average)},
         extremes={measure.column for measure in measures.values() if isinstance(measure, Least | Greatest)},
+        distinct={measure.column for measure in measures.values() if isinstance(measure, Distinct)},
         most=most_groups,
     )

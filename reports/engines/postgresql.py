@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reports.engines.source import Counts, Source, TooManyGroups
+from reports.engines.source import SQL, Counts, Source, TooManyGroups
 from reports.measures import Counted
 
 
@@ -11,7 +11,7 @@ def count(cursor: Any, source: Source) -> Counts:
     """All groups, and all facts as an additional grouping set."""
     selected, extra = ["COUNT(*)"], []
     for column, alias in source.alias.items():
-        selected += [f"{name}({alias})" for name in source.functions(column)]
+        selected += [SQL[name].format(alias) for name in source.functions(column)]
         if fractions := source.fractions.get(column):
             selected.append(f"PERCENTILE_CONT(%s::float8[]) WITHIN GROUP (ORDER BY {alias})")
             extra.append(list(fractions))

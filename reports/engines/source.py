@@ -7,8 +7,15 @@ from typing import Any, Final
 
 from reports.measures import Counted, Group, Tally
 
-#: What engines call in SQL, and the field of a tally that holds it.
-_FIELDS: Final = {"COUNT": "count", "SUM": "total", "MIN": "least", "MAX": "greatest"}
+#: The functions that make a tally, as our databases spell them, and the field that holds the value of each.
+SQL: Final = {
+    "COUNT": "COUNT({})",
+    "SUM": "SUM({})",
+    "MIN": "MIN({})",
+    "MAX": "MAX({})",
+    "DISTINCT": "COUNT(DISTINCT {})",
+}
+_FIELDS: Final = {"COUNT": "count", "SUM": "total", "MIN": "least", "MAX": "greatest", "DISTINCT": "distinct"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,8 @@ class Source:
     ``sql`` names and defines the table ``facts`` for a ``WITH``, with ``params``. Its columns ``groups`` are those that
     facts are grouped by; ``alias`` says which column each measured one is called by, and ``fractions`` which
     percentiles of it are wanted. Of those in ``sums`` the sum is wanted, of those in ``extremes`` the least and the
-    greatest value: each costs time for every fact. An engine stops with ``TooManyGroups`` beyond ``most`` groups.
+    greatest value, of those in ``distinct`` how many different values: each costs time for every fact. An engine stops
+    with ``TooManyGroups`` beyond ``most`` groups.
     """
 
     sql: str
@@ -28,11 +36,18 @@ class Source:
     fractions: Mapping[str, Sequence[float]]
     sums: AbstractSet[str]
     extremes: AbstractSet[str]
+    distinct: AbstractSet[str]
     most: int | None = None
 
     def functions(self, column: str) -> tuple[str, ...]:
         """The aggregate functions whose values over ``column`` make a tally."""
-        return ("COUNT", *(("SUM",) * (column in self.sums)), *(("MIN", "MAX") if column in self.extremes else ()))
+        wanted = (
+            ("SUM", column in self.sums),
+            ("MIN", column in self.extremes),
+            ("MAX", column in self.extremes),
+            ("DISTINCT", column in self.distinct),
+        )
+        return ("COUNT", *(name for name, is_wanted in wanted if is_wanted))
 
     def tally(self, column: str, values: Sequence[Any], percentiles: Mapping[float, float]) -> Tally:
         """``values`` of ``functions(column)`` as a tally."""

@@ -7,9 +7,10 @@ row through the window. The table belongs to this connection and writes nothing 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from reports.engines.source import Counts, Source, TooManyGroups
+from reports.engines.source import SQL, Counts, Source, TooManyGroups
 from reports.measures import Counted, Group, Tally
 
 _TABLE = "temp.report_facts"
@@ -18,8 +19,9 @@ _ROWS = 2_000
 
 def count(cursor: Any, source: Source) -> Counts:
     """Count and add up by group, then pick the percentiles."""
-    if not source.fractions:
-        return _counts(_tallied(cursor, source, f"WITH {source.sql}", "facts", source.params), {})
+    if not source.fractions and not source.distinct:
+        groups = _tallied(cursor, source, f"WITH {source.sql}", "facts", source.params)
+        return _counts(groups, _together(groups.values(), source.alias), {})
     cursor.execute(f"DROP TABLE IF EXISTS {_TABLE}")
     cursor.execute(
         f"CREATE TEMP TABLE report_facts AS WITH {source.sql} SELECT * FROM facts",  # noqa: S608 - names are ours
@@ -27,7 +29,11 @@ def count(cursor: Any, source: Source) -> Counts:
     )
     try:
         groups = _tallied(cursor, source, "", _TABLE, ())
-        whole = {None: _together(groups.values(), source.alias)}
+        total = _together(groups.values(), source.alias)
+        if source.distinct and groups:
+            # What is different within groups may be the same in several of them.
+            (total,) = _tallied(cursor, replace(source, groups=()), "", _TABLE, ()).values()
+        whole = {None: total}
         percentiles: dict[tuple[Group | None, str], dict[float, float]] = {}
         for column, fractions in source.fractions.items():
             alias = source.alias[column]
@@ -36,14 +42,16 @@ def count(cursor: Any, source: Source) -> Counts:
                     counts = {group: each.of[column].count for group, each in counted.items()}
                     for group, fraction, value in _percentiles(cursor, keys, alias, counts, fractions):
                         percentiles.setdefault((group, column), {})[fraction] = value
-        return _counts(groups, percentiles)
+        return _counts(groups, total, percentiles)
     finally:
         cursor.execute(f"DROP TABLE {_TABLE}")
 
 
 def _tallied(cursor: Any, source: Source, start: str, table: str, params: Sequence[Any]) -> dict[Group, Counted]:
     """Each group, without its percentiles; without columns to group by, all facts are one group."""
-    of_columns = [f"{name}({alias})" for column, alias in source.alias.items() for name in source.functions(column)]
+    of_columns = [
+        SQL[name].format(alias) for column, alias in source.alias.items() for name in source.functions(column)
+    ]
     selected = ", ".join([*source.groups, "COUNT(*)", *of_columns])
     grouped = f" GROUP BY {', '.join(source.groups)}" if source.groups else ""
     cursor.execute(f"{start} SELECT {selected} FROM {table}{grouped}", params)  # noqa: S608 - names are ours
@@ -78,12 +86,13 @@ def _together(groups: Any, columns: Mapping[str, str]) -> Counted:
 
 
 def _counts(
-    groups: Mapping[Group, Counted], percentiles: Mapping[tuple[Group | None, str], Mapping[float, float]]
+    groups: Mapping[Group, Counted],
+    total: Counted,
+    percentiles: Mapping[tuple[Group | None, str], Mapping[float, float]],
 ) -> Counts:
-    columns = {column: column for group in groups.values() for column in group.of}
     return Counts(
         {group: _with(counted, group, percentiles) for group, counted in groups.items() if group},
-        _with(_together(groups.values(), columns), None, percentiles),
+        _with(total, None, percentiles),
     )
 
 
@@ -93,7 +102,7 @@ def _with(
     return Counted(
         counted.facts,
         {
-            column: Tally(tally.count, tally.total, tally.least, tally.greatest, percentiles.get((group, column), {}))
+            column: replace(tally, percentiles=percentiles.get((group, column), {}))
             for column, tally in counted.of.items()
         },
     )

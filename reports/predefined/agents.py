@@ -48,6 +48,15 @@ def all_agents() -> Row:
     return {"agent": None, "name": "All", "kind": None}
 
 
+def named(rows: Sequence[Row]) -> list[Row]:
+    """The naming columns of ``rows`` that have the slug of an agent; the last one is the total."""
+    agents = {each.slug: each for each in Agent.objects.filter(slug__in={row["agent"] for row in rows} - {None})}
+    each = [agents.get(row["agent"]) for row in rows[:-1]]
+    return [{"name": DELETED, "kind": None} if a is None else {"name": a.name, "kind": str(a.kind)} for a in each] + [
+        {"name": "All", "kind": None}
+    ]
+
+
 def in_order(rows: Iterable[Row], *by: str) -> list[Row]:
     """Agents with the largest values of ``by`` first, then those of ``REST``."""
 

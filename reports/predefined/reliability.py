@@ -1,12 +1,14 @@
 """How often runs of agents succeed, by version; and why they fail."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from reports import charts
+from reports.definitions import read
 from reports.periods import Period
 from reports.predefined import runs
 from reports.predefined.agents import (
@@ -21,7 +23,7 @@ from reports.predefined.agents import (
     share,
     whose,
 )
-from reports.report import Column, Report, Result, Row
+from reports.report import Column, Part, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Whole
 from reports.statistics import wilson
@@ -117,25 +119,8 @@ RELIABILITY = Report(
 )
 
 
-def _failures(scope: Scope, period: Period, now: datetime) -> Result:
-    failed = runs.ended(scope, period).filter(outcome=RunStatus.FAILED)
-    by_code = failed.values("code").annotate(
-        runs=Count("pk"), tasks=Count("task_id", distinct=True), agents=Count("agent_id", distinct=True)
-    )
-    total = failed.aggregate(
-        runs=Count("pk"), tasks=Count("task_id", distinct=True), agents=Count("agent_id", distinct=True)
-    )
-    rows: list[Row] = [
-        {"code": row["code"] or None, "share": share(row["runs"], total["runs"])}
-        | {name: row[name] for name in ("runs", "tasks", "agents")}
-        for row in by_code.order_by(F("runs").desc(), "code")
-    ]
-    return Result(
-        rows,
-        {"code": None, "share": share(total["runs"], total["runs"])} | total,
-        n=total["runs"],
-        words={"code": {None: "Without a code"}},
-    )
+def _shares(rows: Sequence[Row]) -> list[Row]:
+    return [{"share": share(row["runs"], rows[-1]["runs"])} for row in rows]
 
 
 FAILURES = Report(
@@ -154,7 +139,28 @@ FAILURES = Report(
         Column("agents", "Agents", "agents"),
     ),
     charts=(charts.Bars(label="code", value="runs", share="share", title="Failed runs by code", unit="runs"),),
-    query=_failures,
+    parts=(
+        Part(
+            "Failed runs",
+            read(
+                {
+                    "version": 1,
+                    "facts": "runs",
+                    "measures": [
+                        {"aggregate": "count"},
+                        {"name": "tasks", "aggregate": "distinct"},
+                        {"name": "agents", "aggregate": "distinct"},
+                    ],
+                    "by": ["code"],
+                    "time": {"on": "ended"},
+                    "where": {"all": [{"field": "outcome", "in": ["failed"]}]},
+                }
+            ),
+            {"runs": "count", "tasks": "tasks_distinct", "agents": "agents_distinct"},
+        ),
+    ),
+    more=_shares,
+    order=("-runs",),
     sample="runs",
     headline=("runs", "tasks", "agents"),
 )

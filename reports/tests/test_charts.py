@@ -85,6 +85,7 @@ def test_scale_names_large_figures_shortly():
 @pytest.mark.parametrize(
     ("value", "unit", "words"),
     [(1, "tasks", "1 task"), (1_204.5, "tokens", "1,204.50 tokens"), (-3, "tasks", "−3 tasks"), (None, "tasks", "—"),
+     (0.32, "money", "0.32"), (1, "money", "1.00"), (0.0004, "money", "0.000400"),
      (90, "seconds", "1 min 30 s"), (12.5, "percent", "12.5 %"), (float("inf"), "tasks", "—")],
 )  # fmt: skip
 def test_said_is_a_figure_with_its_unit(value, unit, words):

@@ -12,6 +12,7 @@ from reports import running
 from reports.definitions import read
 from reports.periods import BucketSize, Period
 from reports.predefined import REPORTS
+from reports.running import answer
 from reports.scopes import Scope
 from reports.statistics import gini, wilson
 from reports.tests.people_recount import Recount, grouped, mean, percent, percentile, row_of
@@ -57,9 +58,7 @@ def asked(walk: PeopleWalk, slug: str, minutes: tuple[int, int], keys: set[str])
     start = START + timedelta(minutes=minutes[0])
     period = Period(start, start + timedelta(minutes=minutes[1]), BucketSize.DAY, ZoneInfo("UTC"))
     scope = Scope(tuple(project.pk for project in (walk.cast.ops, walk.cast.other) if project.key in keys))
-    query = REPORTS[slug].query
-    assert query is not None
-    return query(scope, period, walk.now)
+    return answer(REPORTS[slug], scope, period, now=walk.now).result
 
 
 def rows_of(result: Any, *by: str) -> dict[Any, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from reports.units import FLAG, MONEY, SECONDS
-from reports.vocabulary.declaration import Dimension, Fact, Measure
+from reports.vocabulary.declaration import DIFFERENT, Dimension, Fact, Measure
 from tasks.conditions import Condition, Context, Field, Leaf, leaves
 from tasks.conditions.fields import choice, flag, names, number, table, time
 from tasks.conditions.of_tasks import ME, TASK_FIELDS
@@ -35,7 +35,7 @@ def fields_of(fact: Fact) -> dict[str, Field]:
     fields += [
         _of_measure(each)
         for each in fact.measures
-        if each.unit != FLAG and each.name not in {field.name for field in fields}
+        if each.unit != FLAG and each.aggregates != DIFFERENT and each.name not in {field.name for field in fields}
     ]
     if fact.model is Task:
         # The list of tasks and reports on tasks share their conditions.

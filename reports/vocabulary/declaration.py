@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import F, Model, Q, QuerySet, Value
 from django.db.models.functions import NullIf
 
-from reports.measures import Aggregate, Average, Count, Greatest, Least, Percentile, Sum
+from reports.measures import Aggregate, Average, Count, Distinct, Greatest, Least, Percentile, Sum
 from reports.scopes import Scope
 
 PERCENTILES = {"p50": 0.5, "p85": 0.85, "p95": 0.95}
@@ -21,6 +21,7 @@ NEEDED = {"p50": 2, "p85": 7, "p95": 20}
 #: All aggregates, with what people call them.
 AGGREGATES = {
     "count": "number",
+    "distinct": "different ones",
     "sum": "sum",
     "mean": "mean",
     "min": "least",
@@ -30,9 +31,11 @@ AGGREGATES = {
     "p95": "95th percentile",
 }
 #: What can be said of durations, amounts and flags.
-ALL = tuple(AGGREGATES)
+ALL = tuple(name for name in AGGREGATES if name != "distinct")
 SPREAD = ("count", "mean", "min", "max", "p50", "p85", "p95")
 SHARE = ("count", "sum", "mean")
+#: What facts belong to can only be told apart.
+DIFFERENT = ("distinct",)
 
 
 #: No condition.
@@ -44,6 +47,8 @@ def aggregate_of(name: str, column: str) -> Aggregate:
     match name:
         case "count":
             return Count(column)
+        case "distinct":
+            return Distinct(column)
         case "sum":
             return Sum(column)
         case "mean":

@@ -17,7 +17,8 @@ def _intervals(scope: Scope) -> QuerySet:
 
 
 def _runs(scope: Scope) -> QuerySet:
-    return _intervals(scope).filter(status=Status.IN_PROGRESS)
+    # What a file tells of work elsewhere has no number.
+    return _intervals(scope).filter(status=Status.IN_PROGRESS, run_number__isnull=False)
 
 
 _MOMENTS = (Moment("ended", "Ended", "ended_at", ENDED), Moment("began", "Began", "began_at"))
@@ -93,6 +94,8 @@ RUNS = Fact(
             SHARE,
         ),
         *quantities.usage(),
+        quantities.different("tasks", "Tasks", "task_id", "How many tasks they were at."),
+        quantities.different("agents", "Agents", "agent_id", "How many agents worked."),
     ),
     dimensions=(
         *_SHARED,

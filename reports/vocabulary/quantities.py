@@ -8,7 +8,7 @@ from django.db.models.functions import Cast
 
 from reports.sql import Milliseconds, Scaled
 from reports.units import MONEY, TOKENS
-from reports.vocabulary.declaration import EVERYTHING, Measure, always
+from reports.vocabulary.declaration import DIFFERENT, EVERYTHING, Measure, always
 
 
 def between(start: str, end: str, known: Q = EVERYTHING) -> Any:
@@ -43,8 +43,14 @@ def usage() -> tuple[Measure, ...]:
     return (
         Measure("input_tokens", "Input tokens", TOKENS, always(number("input_tokens")), "As agents report."),
         Measure("output_tokens", "Output tokens", TOKENS, always(number("output_tokens")), "As agents report."),
+        Measure("tokens", "Tokens", TOKENS, always(number("input_tokens") + number("output_tokens")), "In and out."),
         Measure("cost", "Cost", MONEY, always(Scaled(F("cost"), 1_000_000)), "As agents report."),
     )
+
+
+def different(name: str, label: str, field: str, meaning: str) -> Measure:
+    """What several facts may share: how many there are. ``field``: its id."""
+    return Measure(name, label, name, always(F(field)), meaning, DIFFERENT)
 
 
 def seconds(field: str) -> Any:

@@ -89,7 +89,7 @@ def _columns(document: dict[str, Any]) -> dict[str, tuple[str | None, str]]:
     for each in document["measures"]:
         name, aggregate = each.get("name"), each["aggregate"]
         columns[aggregate if name is None else f"{name}_{aggregate}"] = name, aggregate
-        if name is not None and aggregate != "count":
+        if name is not None and aggregate not in ("count", "distinct"):
             columns[f"{name}_n"] = name, "count"
     return columns
 
@@ -105,6 +105,8 @@ def _figure(name: str | None, aggregate: str, facts: list[Fact]) -> Any:
     values = sorted(fact.measures[name] for fact in facts if fact.measures[name] is not None)
     if aggregate == "count":
         return len(values)
+    if aggregate == "distinct":
+        return len(set(values))
     if aggregate == "sum":
         return _shown(name, aggregate, sum(values))
     if not values:

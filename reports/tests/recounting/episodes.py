@@ -47,6 +47,7 @@ def _fact(each: Episode) -> Fact:
             "estimate": minutes(each.estimate_minutes),
             "input_tokens": each.input_tokens,
             "output_tokens": each.output_tokens,
+            "tokens": each.input_tokens + each.output_tokens,
             "cost": millionths(each.cost),
         },
         words=whose(each.agent)

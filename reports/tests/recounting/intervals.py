@@ -31,14 +31,17 @@ def intervals(project_ids: list[int], now: datetime) -> list[Fact]:
 def runs(project_ids: list[int], now: datetime) -> list[Fact]:
     facts = []
     for each in _rows(project_ids):
-        if each.status == "in_progress":
+        if each.status == "in_progress" and each.run_number is not None:
             fact = _shared(each, now)
             fact.words |= {"outcome": each.outcome or None, "code": each.code or None}
             fact.measures |= {
                 "succeeded": int(each.outcome == "completed") if each.ended_at else None,
                 "input_tokens": each.input_tokens,
                 "output_tokens": each.output_tokens,
+                "tokens": each.input_tokens + each.output_tokens,
                 "cost": millionths(each.cost),
+                "tasks": each.task_id,
+                "agents": each.agent_id,
             }
             facts.append(fact)
     return facts

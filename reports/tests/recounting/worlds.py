@@ -174,6 +174,7 @@ class World:
                     ended_at=None if stays else self._after(entered, 2),
                     agent=draw.choice([None, self._agent(project)]),
                     reason="" if status == "in_progress" else draw.choice(REASONS),
+                    run_number=draw.choice([place + 1, place + 1, None]) if status == "in_progress" else None,
                     outcome="" if stays or status != "in_progress" else draw.choice(OUTCOMES),
                     code=draw.choice(["", "", "oom", "Timeout"]), cost=self._money(),
                     input_tokens=draw.randrange(10**6), output_tokens=draw.randrange(10**4),
