@@ -63,6 +63,8 @@ class Report:
     query: Callable[[Scope, Period, datetime], Result] | None = None
     parts: tuple[Part, ...] = ()
     more: Callable[[Sequence[Row]], Sequence[Row]] | None = None
+    remarks: Callable[[Row], Sequence[str]] | None = None
+    """What the total of ``parts`` says about the figures, in sentences; it may count what no column shows."""
     order: tuple[str, ...] = ()
     """The columns that sort the rows of ``parts``, as in a definition."""
     formula: str = ""

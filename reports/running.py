@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from reports.definitions import Definition, Measured, columns
 from reports.definitions.document import MOST_CELLS
@@ -14,11 +14,12 @@ from reports.definitions.spans import period_of, previous_of
 from reports.engines import TooManyGroups, summarise
 from reports.limits import TooLarge, limited
 from reports.measures import Aggregate, Count, Exact, without_facts
+from reports.notes import on_durations
 from reports.periods import Period
 from reports.report import Answer, Part, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope, scope_of
 from reports.sql import BucketIndex
-from reports.units import settled
+from reports.units import SECONDS, settled
 from reports.vocabulary import CONDITIONS, FACTS
 from reports.vocabulary.conditions import aliased
 from reports.vocabulary.declaration import Dimension, aggregate_of
@@ -118,6 +119,8 @@ def side_by_side(report: Report, scope: Scope, period: Period, *, now: datetime)
     rows = _in_order(rows, report.order, query.dimensions)
     words = query.words(rows)
     everything = [*rows, total]
+    if report.remarks is not None:
+        notes += report.remarks(total)
     if report.more is not None:
         everything = [row | more for row, more in zip(everything, report.more(everything), strict=True)]
     *rows, total = ({column.name: row[column.name] for column in report.columns} for row in everything)
@@ -214,7 +217,7 @@ class Query:
         return {name: settled(value, self.units[name]) for name, value in values.items()}
 
     def rows(self, cells: Cells, shown: Sequence[str], empty: Row) -> list[Row]:
-        """A row with the figures ``shown`` for each cell; over time alone, for buckets without facts one of ``empty``."""
+        """A row with the figures ``shown`` for each cell; over time alone one for each bucket, ``empty`` or not."""
         if not self.dimensions and not self.is_over_time:
             return []
         if not self.dimensions:
@@ -241,20 +244,22 @@ class Query:
         notes = []
         moment = self.moment
         if moment.unknown is not None:
-            unknown = self.facts().filter(moment.where & moment.unknown).count()
+            ahead = Q(**{f"{moment.field}__lt": self.period.end})
+            unknown = self.facts().filter(moment.where & moment.unknown & ahead).count()
             if unknown:
                 verb = "is" if unknown == 1 else "are"
                 notes.append(f"{unknown:,} {moment.words} at an unknown time {verb} in no figure.")
         for each in self.definition.measures:
             if each.name is not None and (known := total[columns.n_of(each)]) < n:
-                label = self.fact.measure(each.name).label
-                sentence = f"{label}: known for {known:,} of {n:,}; the others are not in it."
-                if sentence not in notes:
-                    notes.append(sentence)
+                measure = self.fact.measure(each.name)
+                if measure.unit == SECONDS:
+                    notes += on_durations(known, n, measure.label.lower(), which=moment.words)
+                else:
+                    notes.append(f"{measure.label}: known for {known:,} of {n:,}; the others are not in it.")
         for dimension in self.dimensions:
             if dimension.is_many:
                 notes.append(f"{dimension.label}: each counts once for every one it has; the total counts it once.")
-        return notes
+        return list(dict.fromkeys(notes))
 
 
 def _compared(cell: Row | None, earlier: Row | None, nothing: Row) -> Row:

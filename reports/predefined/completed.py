@@ -1,54 +1,51 @@
 """What came in and what was completed: the net flow."""
 
-from datetime import datetime
-
-from django.db.models import Q
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from reports import charts
-from reports.measures import Count
-from reports.periods import Period
-from reports.predefined import episodes, notes
-from reports.predefined.completions import notes_on_unknown
-from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
-from reports.scopes import Scope
-from tasks.models import TimeSource
-
-_COUNTED = ("completed", "imported", "inferred", "arrived", "reopened", "ended_otherwise", "net")
+from reports.definitions import read
+from reports.notes import on_inferred
+from reports.report import BUCKET_COLUMNS, Column, Part, Report, Row
 
 
-def _completed(scope: Scope, period: Period, now: datetime) -> Result:
-    arrived = episodes.by_bucket(
-        episodes.entered(scope, period),
-        "entered_at",
-        period,
-        {"arrived": Count(), "reopened": Count("again")},
-        again=episodes.one_if(Q(is_reopened=True)),
-    )
-    completed = episodes.by_bucket(
-        episodes.completed(scope, period),
-        "ended_at",
-        period,
-        {"completed": Count(), "imported": Count("elsewhere"), "inferred": Count("implied")},
-        elsewhere=episodes.one_if(Q(is_imported=True)),
-        implied=episodes.one_if(Q(ended_from=TimeSource.INFERRED)),
-    )
-    otherwise = episodes.by_bucket(
-        episodes.ended_otherwise(scope, period), "ended_at", period, {"ended_otherwise": Count()}
-    )
-    rows = []
-    for position, bucket in enumerate(period.buckets):
-        row: Row = dict.fromkeys(_COUNTED, 0)
-        for counted in (arrived, completed, otherwise):
-            row |= episodes.at(counted, position)
-        row["net"] = row["arrived"] - row["completed"] - row["ended_otherwise"]
-        rows.append(bucket_row(bucket, now) | row)
-    total = {name: sum(row[name] for row in rows) for name in _COUNTED}
-    return Result(
-        rows,
-        total_row(period, now) | total,
-        n=total["completed"],
-        notes=(*notes_on_unknown(scope, period), *notes.on_inferred(total["inferred"])),
-    )
+def _part(title: str, on: str, columns: Mapping[str, str], *, where: Any = None, flags: Sequence[str] = ()) -> Part:
+    """Episodes over time, and of how many of them each of ``flags`` is true."""
+    document = {
+        "version": 1,
+        "facts": "episodes",
+        "measures": [{"aggregate": "count"}, *({"name": flag, "aggregate": "sum"} for flag in flags)],
+        "time": {"on": on, "bucket": "auto"},
+    }
+    return Part(title, read(document | ({"where": {"all": [where]}} if where else {})), columns)
+
+
+_PARTS = (
+    _part(
+        "Completed",
+        "completed",
+        {"completed": "count", "imported": "imported_sum", "inferred": "inferred_end_sum"},
+        flags=("imported", "inferred_end"),
+    ),
+    _part(
+        "Arrived",
+        "entered",
+        {"arrived": "count", "reopened": "reopened_sum"},
+        flags=("reopened",),
+        # It came in once, with the episode that it goes on with.
+        where={"field": "continues", "is": False},
+    ),
+    _part(
+        "Ended otherwise",
+        "ended",
+        {"ended_otherwise": "count"},
+        where={"field": "end", "in": ["failed", "cancelled", "deleted"]},
+    ),
+)
+
+
+def _net(rows: Sequence[Row]) -> list[Row]:
+    return [{"net": row["arrived"] - row["completed"] - row["ended_otherwise"]} for row in rows]
 
 
 COMPLETED = Report(
@@ -77,7 +74,9 @@ COMPLETED = Report(
             title="Completed and arrived tasks",
         ),
     ),
-    query=_completed,
+    parts=_PARTS,
+    more=_net,
+    remarks=lambda total: on_inferred(total["inferred"]),
     sample="completed",
     headline=("completed", "arrived", "net", "reopened"),
 )

@@ -5,12 +5,12 @@ from datetime import datetime
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Least
 
-from reports import charts
+from reports import charts, notes
 from reports.engines import summarise
 from reports.formats import DAY, HOUR, MINUTE
 from reports.measures import Exact, Values
 from reports.periods import Period
-from reports.predefined import episodes, notes
+from reports.predefined import episodes
 from reports.predefined.completions import notes_on_unknown
 from reports.predefined.times import columns_of, in_units, measures_of, share_of
 from reports.report import Column, Report, Result, Row

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from reports.engines import summarise
@@ -19,21 +19,15 @@ from reports.predefined.completions import all_of
 from reports.scopes import Scope
 from reports.sql import BucketIndex, Milliseconds
 from reports.vocabulary.episodes import END_KNOWN, ENTRY_KNOWN
-from tasks.models import Episode, EpisodeEnd, TimeSource
+from tasks.models import Episode, EpisodeEnd
 
 #: Ends other than a completion.
 OTHERWISE = (EpisodeEnd.FAILED, EpisodeEnd.CANCELLED, EpisodeEnd.DELETED)
-INFERRED = Q(entered_from=TimeSource.INFERRED) | Q(ended_from=TimeSource.INFERRED)
 
 
 def within(field: str, period: Period) -> Q:
     """Whether the time ``field`` lies in ``period``."""
     return Q(**{f"{field}__gte": period.start, f"{field}__lt": period.end})
-
-
-def entered(scope: Scope, period: Period) -> "QuerySet[Episode]":
-    """Each episode that began in the period: a task that was created, came in by an import, or was reopened."""
-    return all_of(scope).filter(ENTRY_KNOWN, within("entered_at", period)).exclude(continues_another())
 
 
 def completed(scope: Scope, period: Period) -> "QuerySet[Episode]":
@@ -56,15 +50,6 @@ def with_durations(rows: "QuerySet[Episode]") -> "QuerySet[Episode]":
         queue=_if(ENTRY_KNOWN, Milliseconds("entered_at", "started_at")),
         cycle=Milliseconds("started_at", "ended_at"),
     )
-
-
-def continues_another() -> Q:
-    """Whether an episode goes on with the one before it: a result that arrived after a failure and was adopted.
-
-    It has that one's entry and start, which are counted already.
-    """
-    former = Episode.objects.filter(task=OuterRef("task"), number=OuterRef("number") - 1)
-    return Q(number__gt=1) & Q(Exists(former.filter(entered_at=OuterRef("entered_at"))))
 
 
 def _if(condition: Q, value: Combinable) -> Case:

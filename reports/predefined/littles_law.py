@@ -14,6 +14,7 @@ from reports.predefined import episodes
 from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope
 from reports.units import SECONDS
+from reports.vocabulary.episodes import continues_another
 from tasks.models import Episode, EpisodeEnd
 
 _DAY = DAY * 1_000
@@ -85,7 +86,7 @@ def _rounded(value: Fraction | None, *, by: int = 1) -> float | None:
 
 def _begun(scope: Scope) -> "QuerySet[Episode]":
     begun = episodes.all_of(scope).filter(episodes.END_KNOWN, started_at__isnull=False)
-    return begun.exclude(episodes.continues_another())
+    return begun.exclude(continues_another())
 
 
 def _moves(rows: "QuerySet[Episode]", field: str, period: Period) -> Summary:

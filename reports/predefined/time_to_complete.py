@@ -1,45 +1,30 @@
 """How long tasks took: lead, queue and cycle time of each completed episode."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
 from reports import charts
-from reports.measures import Aggregate, Count, without_facts
-from reports.periods import Period
-from reports.predefined import episodes, notes
-from reports.predefined.completions import notes_on_unknown
-from reports.predefined.times import columns_of, in_units, measures_of
-from reports.report import BUCKET_COLUMNS, Column, Report, Result, bucket_row, total_row
-from reports.scopes import Scope
+from reports.definitions import read
+from reports.notes import on_inferred
+from reports.predefined.times import columns_of, measures_of
+from reports.report import BUCKET_COLUMNS, Column, Part, Report
 
 DURATIONS = {"lead": "Lead time", "queue": "Queue time", "cycle": "Cycle time"}
+_COMPLETED = ({"aggregate": "count"}, {"name": "inferred", "aggregate": "sum"})
 
 
-def _measures() -> dict[str, Aggregate]:
-    by_name: dict[str, Aggregate] = {"completed": Count(), "inferred": Count("implied")}
-    for column in DURATIONS:
-        by_name |= measures_of(column)
-    return by_name
+def _part(title: str, columns: Mapping[str, str], measures: Sequence[Mapping[str, str]]) -> Part:
+    time = {"on": "completed", "bucket": "auto"}
+    return Part(title, read({"version": 1, "facts": "episodes", "measures": list(measures), "time": time}), columns)
 
 
-def _time_to_complete(scope: Scope, period: Period, now: datetime) -> Result:
-    wanted = _measures()
-    summary = episodes.by_bucket(
-        episodes.completed(scope, period),
-        "ended_at",
-        period,
-        wanted,
-        implied=episodes.one_if(episodes.INFERRED),
+def _of_duration(column: str) -> Part:
+    ends = {"count": "count", "average_seconds": "mean", "median_seconds": "p50"}
+    ends |= {f"{name}_seconds": name for name in ("p85", "p95")}
+    return _part(
+        DURATIONS[column],
+        {f"{column}_{end}": f"{column}_{aggregate}" for end, aggregate in ends.items()},
+        [{"name": column, "aggregate": aggregate} for aggregate in ends.values()],
     )
-    nothing = without_facts(wanted)
-    rows = [
-        bucket_row(bucket, now) | in_units(summary.groups.get((position,), nothing))
-        for position, bucket in enumerate(period.buckets)
-    ]
-    total = in_units(summary.total)
-    remarks = [*notes_on_unknown(scope, period), *notes.on_inferred(total["inferred"])]
-    for column, label in DURATIONS.items():
-        remarks += notes.on_durations(total[f"{column}_count"], total["completed"], label.lower())
-    return Result(rows, total_row(period, now) | total, n=total["completed"], notes=tuple(remarks))
 
 
 TIME_TO_COMPLETE = Report(
@@ -72,7 +57,11 @@ TIME_TO_COMPLETE = Report(
         )
         for column, label in DURATIONS.items()
     ),
-    query=_time_to_complete,
+    parts=(
+        _part("Completed", {"completed": "count", "inferred": "inferred_sum"}, _COMPLETED),
+        *map(_of_duration, DURATIONS),
+    ),
+    remarks=lambda total: on_inferred(total["inferred"]),
     sample="completed",
     headline=(
         "completed",

@@ -90,14 +90,17 @@ def test_run_by_label_counts_a_fact_for_each_and_once_in_the_total(count, cast, 
 
 
 def test_run_with_unknown_times_leaves_them_out_and_says_how_many(count, cast, three):
+    came = utc("2026-01-10 10:00")
     for _ in range(20):
-        episode(cast.ops, NOW, NOW, entered_from=TimeSource.UNKNOWN, ended_from=TimeSource.UNKNOWN)
+        episode(cast.ops, came, came, entered_from=TimeSource.UNKNOWN, ended_from=TimeSource.UNKNOWN)
+    # What comes in later changes nothing that is said of the period.
+    episode(cast.ops, NOW, NOW, entered_from=TimeSource.UNKNOWN, ended_from=TimeSource.UNKNOWN)
     episode(cast.ops, NOW, utc("2026-01-20 10:00"), entered_from=TimeSource.UNKNOWN, ended_from=TimeSource.GIVEN)
     answer = count(COUNT, {"name": "lead", "aggregate": "mean"})
     assert answer.total == {"count": 4, "lead_mean": 3 * 3600.0, "lead_n": 3}
     assert answer.notes == (
         "20 completed at an unknown time are in no figure.",
-        "Lead time: known for 3 of 4; the others are not in it.",
+        "1 of 4 completed has no known lead time.",
     )
 
 

@@ -1,6 +1,6 @@
 """Episodes: what completions, lead times and quality are counted by."""
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from reports.scopes import Scope
 from reports.units import FLAG, SECONDS
@@ -11,7 +11,17 @@ from tasks.models import Credit, Episode, EpisodeEnd, TimeSource
 UNKNOWN = TimeSource.UNKNOWN
 ENTRY_KNOWN, END_KNOWN = ~Q(entered_from=UNKNOWN), ~Q(ended_from=UNKNOWN)
 COMPLETED = Q(end=EpisodeEnd.COMPLETED)
+INFERRED_ENTRY, INFERRED_END = Q(entered_from=TimeSource.INFERRED), Q(ended_from=TimeSource.INFERRED)
 HAD_DUE_DATE = COMPLETED & END_KNOWN & Q(due_at__isnull=False)
+
+
+def continues_another() -> Q:
+    """Whether an episode goes on with the one before it: a result that arrived after a failure and was adopted.
+
+    It has that one's entry and start, which are counted already.
+    """
+    former = Episode.objects.filter(task=OuterRef("task"), number=OuterRef("number") - 1)
+    return Q(number__gt=1) & Q(Exists(former.filter(entered_at=OuterRef("entered_at"))))
 
 
 def _rows(scope: Scope) -> QuerySet:
@@ -37,7 +47,6 @@ EPISODES = Fact(
             SECONDS,
             always(quantities.between("entered_at", "ended_at", ENTRY_KNOWN & END_KNOWN)),
             "From its entry to its end.",
-            SPREAD,
         ),
         Measure(
             "queue",
@@ -73,6 +82,30 @@ EPISODES = Fact(
         ),
         Measure(
             "reopened", "Reopened", FLAG, always(quantities.share(Q(is_reopened=True))), "Came back completed.", SHARE
+        ),
+        Measure(
+            "imported",
+            "Imported",
+            FLAG,
+            always(quantities.share(Q(is_imported=True))),
+            "Ended before its import.",
+            SHARE,
+        ),
+        Measure(
+            "inferred",
+            "At inferred times",
+            FLAG,
+            always(quantities.share(INFERRED_ENTRY | INFERRED_END)),
+            "Entered or ended at a time that a file implies and does not give.",
+            SHARE,
+        ),
+        Measure(
+            "inferred_end",
+            "Ended at an inferred time",
+            FLAG,
+            always(quantities.share(INFERRED_END)),
+            "Ended at a time that a file implies and does not give.",
+            SHARE,
         ),
         Measure(
             "first_try",
@@ -126,6 +159,12 @@ EPISODES = Fact(
             nothing="Not completed",
         ),
         dimensions.flag("reopened", "Reopened", Q(is_reopened=True), "Whether the episode before it was completed."),
+        dimensions.flag(
+            "continues",
+            "Continues another",
+            continues_another(),
+            "Whether it goes on with the one before it: a result that was adopted after a failure.",
+        ),
         dimensions.flag("imported", "Imported", Q(is_imported=True), "Whether it ended before its import."),
         dimensions.flag("has_due_date", "Had a due date", Q(due_at__isnull=False), "Whether it had a due date."),
     ),

@@ -41,6 +41,9 @@ def _fact(each: Episode) -> Fact:
             "failed_runs": each.failed_runs,
             "changes_requested": each.changes_requested,
             "reopened": int(each.is_reopened),
+            "imported": int(each.is_imported),
+            "inferred": int("inferred" in (each.entered_from, each.ended_from)),
+            "inferred_end": int(each.ended_from == "inferred"),
             "first_try": int(not each.changes_requested and not each.failed_runs) if is_done else None,
             "late": int(each.ended_at > was_due) if was_due else None,
             "lateness": milliseconds(was_due, ended),
@@ -59,8 +62,14 @@ def _fact(each: Episode) -> Fact:
             "end": each.end or None,
             "credit": each.credit or None,
             "reopened": yes_or_no(each.is_reopened),
+            "continues": yes_or_no(_continues(each)),
             "imported": yes_or_no(each.is_imported),
             "has_due_date": yes_or_no(each.due_at is not None),
         },
         many=labels_in(each.label_set_id),
     )
+
+
+def _continues(each: Episode) -> bool:
+    former = Episode.objects.filter(task_id=each.task_id, number=each.number - 1).first()
+    return former is not None and former.entered_at == each.entered_at

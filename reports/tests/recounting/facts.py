@@ -11,7 +11,9 @@ PRIORITIES = ("low", "normal", "high", "urgent")
 #: Measured in milliseconds, read in seconds.
 SECONDS = {"lead", "queue", "cycle", "worked", "lateness", "duration", "age", "estimate", "time_to_answer", "wait"}
 #: Either 0 or 1.
-FLAGS = {"reopened", "first_try", "late", "succeeded", "answered", "approved"}
+FLAGS = {
+    "reopened", "imported", "inferred", "inferred_end", "first_try", "late", "succeeded", "answered", "approved",
+}  # fmt: skip
 #: Measured in millionths.
 MONEY = {"cost"}
 #: The words of these are slugs of agents or names of users, of which ``me`` is whoever asks.

@@ -141,13 +141,16 @@ class World:
                 "task_ref": f"{project.key}-{task.number if task else self.gone + place}",
             }  # fmt: skip
             entered = self._after(START, 140)
+            number = numbers[of["task_id"]] = numbers.get(of["task_id"], 0) + 1
+            if number > 1 and draw.random() < 0.3:
+                # It goes on with the former one.
+                entered = next(each.entered_at for each in episodes[::-1] if each.task_id == of["task_id"])
             began = draw.choice([None, self._after(entered, 3)])
             end = draw.choice(["completed", "completed", "completed", "failed", "cancelled", "deleted", ""])
             if of["task_id"] in is_open:
                 end = end or "completed"
             if not end:
                 is_open.add(of["task_id"])
-            number = numbers[of["task_id"]] = numbers.get(of["task_id"], 0) + 1
             due = self._after(entered, 6)
             ended = self._after(began or entered, 9)
             episodes.append(
@@ -174,7 +177,7 @@ class World:
                     ended_at=None if stays else self._after(entered, 2),
                     agent=draw.choice([None, self._agent(project)]),
                     reason="" if status == "in_progress" else draw.choice(REASONS),
-                    run_number=draw.choice([place + 1, place + 1, None]) if status == "in_progress" else None,
+                    run_number=None if status != "in_progress" or (place % 12 == 0 and project == self.cast.ops) else 1,
                     outcome="" if stays or status != "in_progress" else draw.choice(OUTCOMES),
                     code=draw.choice(["", "", "oom", "Timeout"]), cost=self._money(),
                     input_tokens=draw.randrange(10**6), output_tokens=draw.randrange(10**4),

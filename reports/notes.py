@@ -8,12 +8,16 @@ def on_inferred(inferred: int) -> tuple[str, ...]:
     )
 
 
-def on_durations(counted: int, completed: int, what: str) -> tuple[str, ...]:
-    """How many of those counted are not in ``what``, such as "cycle time", because a time of theirs is not known."""
-    missing = completed - counted
+def on_durations(counted: int, among: int, what: str, *, which: str = "completed") -> tuple[str, ...]:
+    """How many of those counted are not in ``what``, such as "cycle time", because a time of theirs is not known.
+
+    ``which`` says which those are, if there is a word for it.
+    """
+    missing = among - counted
     if not missing:
         return ()
-    return (f"{missing:,} of {completed:,} completed {_has(missing)} no known {what}.",)
+    those = f"{among:,} {which}".rstrip()
+    return (f"{missing:,} of {those} {_has(missing)} no known {what}.",)
 
 
 def _has(count: int) -> str:
