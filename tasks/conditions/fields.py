@@ -183,9 +183,8 @@ def _present(column: str, rows: Q, nullable: bool) -> Q:
     return rows & Q(**{f"{column}__isnull": False}) if nullable else rows
 
 
-def number(name: str, label: str, column: str, *, nullable: bool = False, whole: bool = True, help: str = "") -> Field:
-    """A number. ``whole``: fractions are refused."""
-    lookups = {"at_least": "gte", "at_most": "lte"}
+def _compared(column: str, lookups: Mapping[str, str], nullable: bool) -> Callable[["Leaf", Context], Q]:
+    """The rows of a condition on ``column``: equal to values, set, or by the operators of ``lookups``."""
 
     def compiled(leaf: "Leaf", context: Context) -> Q:
         if leaf.operator == "is_set":
@@ -194,6 +193,12 @@ def number(name: str, label: str, column: str, *, nullable: bool = False, whole:
             return _present(column, Q(**{f"{column}__{lookups[leaf.operator]}": leaf.value}), nullable)
         return _equal(lambda values, _: _within(column, values, nullable), leaf, context)
 
+    return compiled
+
+
+def number(name: str, label: str, column: str, *, nullable: bool = False, whole: bool = True, help: str = "") -> Field:
+    """A number. ``whole``: fractions are refused."""
+    compiled = _compared(column, {"at_least": "gte", "at_most": "lte"}, nullable)
     operators = (*_EQUAL, "at_least", "at_most", *(("is_set",) if nullable else ()))
     return Field(name, label, Kind.NUMBER, operators, compiled, help, whole=whole)
 
@@ -222,15 +227,7 @@ def time(
 
 def text(name: str, label: str, column: str, *, nullable: bool = False, help: str = "") -> Field:
     """A text of one column; parts of it are looked for in any case."""
-    lookups = {"contains": "icontains", "starts_with": "istartswith"}
-
-    def compiled(leaf: "Leaf", context: Context) -> Q:
-        if leaf.operator == "is_set":
-            return _set(column, leaf)
-        if leaf.operator in lookups:
-            return _present(column, Q(**{f"{column}__{lookups[leaf.operator]}": leaf.value}), nullable)
-        return _equal(lambda values, _: _within(column, values, nullable), leaf, context)
-
+    compiled = _compared(column, {"contains": "icontains", "starts_with": "istartswith"}, nullable)
     operators = (*_EQUAL, "contains", "starts_with", *(("is_set",) if nullable else ()))
     return Field(name, label, Kind.TEXT, operators, compiled, help)
 
