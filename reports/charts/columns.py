@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from reports.charts.frame import Frame, Slots
 from reports.charts.marks import Href, Row, area
 from reports.charts.scales import number, said, scale
-from reports.charts.series import Series, checked, key, legend_of, pattern_of, patterns
+from reports.charts.series import OfSeries, key, pattern_of, patterns
 from reports.charts.svg import node, percent, pixels
 
 PARTIAL = ("key-partial", "partial: cut off by the dates, or not over yet")
@@ -76,20 +76,10 @@ class Columns:
         return frame.html()
 
 
-@dataclass(frozen=True, slots=True)
-class _SeveralColumns:
+class _SeveralColumns(OfSeries):
     """What grouped and stacked columns have in common."""
 
-    series: tuple[Series, ...]
-    title: str
-    unit: str = "tasks"
-    table: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        checked(self.series)
-
-    def legend(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
-        return legend_of(self.series)
+    __slots__ = ()
 
     def _description(self, rows: Sequence[Row]) -> str:
         totals = (

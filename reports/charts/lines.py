@@ -1,14 +1,13 @@
 """Lines and surfaces over time: one or several series."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
 from reports.charts.frame import Frame, Slots, path, runs, stretched
 from reports.charts.marks import Href, Row, spot
 from reports.charts.scales import said, scale
-from reports.charts.series import Series, checked, key, legend_of, marker, pattern_of, patterns
+from reports.charts.series import OfSeries, Series, key, legend_of, marker, pattern_of, patterns
 from reports.charts.svg import node
 
 #: With more rows than this, only what has no line to lie on gets a marker.
@@ -28,17 +27,10 @@ def described(series: Sequence[Series], rows: Sequence[Row], labels: Sequence[st
     return f"{'; '.join(texts)}." if texts else "No figures."
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(OfSeries):
     """A line per series, with a gap where there is no figure; a figure from too few facts has a hollow marker."""
 
-    series: tuple[Series, ...]
-    title: str
-    unit: str = "tasks"
-    table: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        checked(self.series)
+    __slots__ = ()
 
     def legend(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
         keys = [(f"key-line-{index + 1}", each.label) for index, each in enumerate(self.series)]
@@ -86,17 +78,10 @@ class Lines:
         return frame.html()
 
 
-@dataclass(frozen=True, slots=True)
-class StackedArea:
+class StackedArea(OfSeries):
     """Surfaces upon each other, the first series lowest: as in a cumulative flow diagram. No figure counts as 0."""
 
-    series: tuple[Series, ...]
-    title: str
-    unit: str = "tasks"
-    table: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        checked(self.series)
+    __slots__ = ()
 
     def legend(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
         # From the top, as they lie.

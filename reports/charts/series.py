@@ -58,6 +58,22 @@ def legend_of(series: Sequence[Series]) -> list[tuple[str, str]]:
     return [(f"key-{key(index)}", one_of.label) for index, one_of in enumerate(series)] if len(series) > 1 else []
 
 
+@dataclass(frozen=True, slots=True)
+class OfSeries:
+    """What charts over time have in common that show several series."""
+
+    series: tuple[Series, ...]
+    title: str
+    unit: str = "tasks"
+    table: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked(self.series)
+
+    def legend(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
+        return legend_of(self.series)
+
+
 def marker(parent: Element, index: int, x: float, y: float, *, thin: bool = False) -> None:
     kind = f"chart-marker {key(index)}{' chart-thin' if thin else ''}"
     node(at(parent, x, y), "path", class_=kind, d=MARKERS[index])
