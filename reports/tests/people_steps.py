@@ -40,6 +40,15 @@ STORIES = (
     ("create_other", "offer_there"),
     ("create_labelled", "claim", "complete", "delete"),
     ("create", "claim_by_manager", "complete"),
+    ("pause", "create", "pause"),
+    ("disable", "create", "disable"),
+    ("pause_here", "create", "pause_here"),
+    ("leave", "create", "join"),
+)  # fmt: skip
+#: With these a walk ends, so that something of each kind stands in both projects.
+LAST = (
+    ("create", "assign_two"), ("create", "claim", "ask"), ("create_reviewed", "claim", "complete"),
+    ("create_other", "claim_there"), ("create_other", "offer_there"), ("create", "create_after"),
 )  # fmt: skip
 WHO = ("atlas", "atlas", "bert", "hugo")
 #: As the place of a task: the one of the step before.
@@ -52,11 +61,11 @@ def steps_of(chance: Random, many: int, *, imports: bool = True, stories: bool =
     """A walk by chance, which begins with a few tasks; between its ``many`` steps it tells each of the stories."""
     often = {name: times for name, (times, _) in VERBS.items()} | (dict.fromkeys(IMPORTS, 1) if imports else {})
     parts = [(name,) for name in chance.choices(list(often), list(often.values()), k=many)]
-    parts += [*STORIES, *((name,) for name in (IMPORTS if imports else ()))] if stories else []
+    parts += STORIES if stories else ()
     chance.shuffle(parts)
-    return [
-        step for part in [("create",), ("create_reviewed",), ("create_due",), *parts] for step in _told(chance, part)
-    ]
+    # Files name their assignees while all of them are still members.
+    first = [("create",), ("create_reviewed",), ("create_due",), *((name,) for name in (IMPORTS if imports else ()))]
+    return [step for part in [*first, *parts, *(LAST if stories else ())] for step in _told(chance, part)]
 
 
 def _told(chance: Random, names: tuple[str, ...]) -> list[Step]:

@@ -207,6 +207,11 @@ class PeopleWalk:
     def assign_both(self, task: Task | None, actor: Any) -> None:
         self._of_task(task, assignments.assign_task, agents=[self.cast.atlas, actor.agent])
 
+    def assign_two(self, task: Task | None, actor: Any) -> None:
+        """To two agents that work here; as the last of a walk, so that nobody has begun it."""
+        there = Agent.objects.filter(user__memberships__project=self.cast.ops, kind="llm").order_by("pk")
+        self._of_task(task, assignments.assign_task, agents=list(there[:2]))
+
     def _decide(self, task: Task | None, **fields: Any) -> AssignmentDecision:
         return AssignmentDecision(
             task=task, at=self.now, policy="value", policy_version="1", mode=DecisionMode.AUTO, **fields
