@@ -3,16 +3,17 @@
 Each verb holds the lock of the task whose event it records, so the open interval that is read here is the last one.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
 from tasks.batches import batches
-from tasks.history.labels import label_sets_of
-from tasks.history.line import Line, begins, concerns
+from tasks.history.labels import LabelSets, label_sets_of
+from tasks.history.line import Line, begins, concerns, ending
 from tasks.history.questions import keep_questions
 from tasks.history.rows import insert
 from tasks.history.tables import Tables, tables_of
@@ -53,15 +54,46 @@ def _lines(events: Sequence[Event], tables: Tables) -> dict[int, Line]:
         first.setdefault(event.task_id, event)
     lines = {task: Line(tables, **named) for task, event in first.items() if begins(event)}
     known = [task for task in first if task not in lines]
-    for ids in batches(known):
-        for interval in StatusInterval.objects.filter(task__in=ids, ended_at__isnull=True).order_by():
-            assert interval.task_id is not None
-            lines[interval.task_id] = Line(tables, _so_far(interval), interval, is_partial=True, **named)
+    for interval in _intervals_of(known, events, named["label_sets"]):
+        assert interval.task_id is not None
+        lines[interval.task_id] = Line(tables, _so_far(interval), interval, is_partial=True, **named)
     for ids in batches([task for task in known if task not in lines]):
         for episode in Episode.objects.filter(task__in=ids).order_by("task", "number"):
             assert episode.task_id is not None
             lines[episode.task_id] = Line(tables, episode, **named)
     return {task: lines.get(task) or Line(tables, **named) for task in first}
+
+
+def _intervals_of(tasks: Sequence[int], events: Sequence[Event], label_sets: LabelSets) -> Iterator[StatusInterval]:
+    """The last interval of each of these tasks that has an open one: ended, if its only event surely ends it."""
+    times = Counter(event.task_id for event in events)
+    read = set(tasks)
+    # That an UPDATE returns what it changed saves reading it before.
+    if connection.features.can_return_rows_from_bulk_insert:
+        alone = [event for event in events if event.task_id in read and times[event.task_id] == 1]
+        for interval in _end(alone, label_sets):
+            assert interval.task_id is not None
+            read.remove(interval.task_id)
+            yield interval
+    for ids in batches(sorted(read)):
+        yield from StatusInterval.objects.filter(task__in=ids, ended_at__isnull=True).order_by()
+
+
+def _end(events: Sequence[Event], label_sets: LabelSets) -> Iterator[StatusInterval]:
+    """End the open intervals that ``events`` surely end, those that end alike in one statement."""
+    alike: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    for event in events:
+        if (ended := ending(event, label_sets)) is not None:
+            alike[event.at, ended[0], *sorted(ended[1].items())].append(event.task_id)
+    for (at, status, *values), tasks in alike.items():
+        changes = "".join(f", {name} = %s" for name, _ in values)
+        for ids in batches(tasks):
+            yield from StatusInterval.objects.raw(
+                f"UPDATE {StatusInterval._meta.db_table} "  # noqa: S608
+                f"SET ended_at = CASE WHEN began_at > %s THEN began_at ELSE %s END{changes} "
+                f"WHERE ended_at IS NULL AND status = %s AND task_id IN ({', '.join(['%s'] * len(ids))}) RETURNING *",
+                [at, at, *(value for _, value in values), status, *ids],
+            )
 
 
 def _so_far(interval: StatusInterval) -> Episode:

@@ -31,6 +31,41 @@ def begins(event: Event) -> bool:
     return event.kind == kinds.TASK_CREATED or (event.kind == kinds.TASK_IMPORTED and "from" not in event.data)
 
 
+def ending(event: Event, label_sets: LabelSets) -> tuple[str, dict[str, Any]] | None:
+    """The status that ``event`` ends, whatever came before, and what the interval is by that; None if that depends."""
+    source, kind = event.data.get("from"), event.kind
+    if event.data.get("to") is None or source is None or source in TERMINAL:
+        return None
+    if kind in (kinds.TASK_IMPORTED, kinds.TASK_DELETED) or begins(event):
+        return None
+    return source, _kept(event, label_sets) | _ended(source, event)
+
+
+def _kept(event: Event, label_sets: LabelSets) -> dict[str, Any]:
+    """What ``event`` says of what rows keep of their task."""
+    kept: dict[str, Any] = {}
+    if "priority" in event.data:
+        kept["priority"] = PRIORITIES[event.data["priority"]]
+    if "labels" in event.data:
+        kept["label_set_id"] = label_sets.get(event.project_id, event.data["labels"])
+    return kept
+
+
+def _ended(status: str, event: Event) -> dict[str, Any]:
+    """What an interval in ``status`` is by ``event``, which ends it."""
+    data = event.data
+    if status == Status.IN_PROGRESS:
+        outcome = data.get("outcome") or ("revoked" if "revoked_run" in data else "")
+        return {
+            "outcome": outcome,
+            "input_tokens": data.get("input_tokens", 0),
+            "output_tokens": data.get("output_tokens", 0),
+            "cost": Decimal(data.get("cost", 0)),
+        } | ({"code": data.get("code", "")[:60]} if outcome == RunStatus.FAILED else {})
+    verdict = _VERDICTS.get(data.get("verb", "")) if status == Status.IN_REVIEW else None
+    return {"verdict": verdict.value, "reviewer": event.actor_name} if verdict is not None else {}
+
+
 def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
@@ -218,13 +253,9 @@ class Line:
 
     def _describe(self, event: Event) -> None:
         data = event.data
-        kept: dict[str, Any] = {}
         if "priority" in data:
-            kept["priority"] = PRIORITIES[data["priority"]]
             self._set(due_at=moment(data.get("due_at")), estimate_minutes=data.get("estimate_minutes"))
-        if "labels" in data:
-            kept["label_set_id"] = self.label_sets.get(event.project_id, data["labels"])
-        if kept:
+        if kept := _kept(event, self.label_sets):
             self._set(**kept)
             if self.interval is not None:
                 self._alter(self.interval, **kept)
@@ -265,27 +296,20 @@ class Line:
         if interval is None:
             return at
         at = max(at, interval.began_at)
-        self._alter(interval, ended_at=at)
-        verdict = _VERDICTS.get(event.data.get("verb", ""))
+        self._alter(interval, ended_at=at, **_ended(interval.status, event))
         if interval.status == Status.IN_PROGRESS:
-            self._end_run(interval, event.data, at)
-        elif interval.status == Status.IN_REVIEW and verdict is not None:
-            self._alter(interval, verdict=verdict.value, reviewer=event.actor_name)
+            self._count_run(interval, at)
         self.interval = None
         return at
 
-    def _end_run(self, run: StatusInterval, data: dict[str, Any], at: datetime) -> None:
-        outcome = data.get("outcome") or ("revoked" if "revoked_run" in data else "")
-        used = {
-            "input_tokens": data.get("input_tokens", 0),
-            "output_tokens": data.get("output_tokens", 0),
-            "cost": Decimal(data.get("cost", 0)),
-        }
-        self._alter(run, outcome=outcome, **used)
-        if outcome == RunStatus.FAILED:
-            self._alter(run, code=data.get("code", "")[:60])
-            self._add(failed_runs=1)
-        self._add(worked_seconds=(at - run.began_at).total_seconds(), **used)
+    def _count_run(self, run: StatusInterval, at: datetime) -> None:
+        self._add(
+            failed_runs=int(run.outcome == RunStatus.FAILED),
+            worked_seconds=(at - run.began_at).total_seconds(),
+            input_tokens=run.input_tokens,
+            output_tokens=run.output_tokens,
+            cost=run.cost,
+        )
 
     def _open(self, event: Event, status: Status, at: datetime) -> None:
         data = event.data
@@ -335,10 +359,11 @@ class Line:
     # Changes
 
     def _alter(self, interval: StatusInterval, **values: Any) -> None:
+        if interval is self.begun:
+            # ``ending`` may have been stored already.
+            self.altered.update(name for name, value in values.items() if getattr(interval, name) != value)
         for name, value in values.items():
             setattr(interval, name, value)
-        if interval is self.begun:
-            self.altered.update(values)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tasks.actions import assignments, claims, dependencies, lifecycle, passing_time, reviews, runs
 from tasks.actions.imports import import_plan
@@ -239,3 +241,34 @@ def test_task_whose_beginning_no_event_told_has_a_history_from_its_first_move_on
     [episode] = episodes(task)
     assert (episode.entered_from, minutes.of(episode.started_at)) == ("unknown", 2)
     assert intervals(task, minutes) == [("in_progress", "", 2, None)]
+
+
+def statements(captured):
+    """The kinds of the statements that changed or read the history."""
+    tables = (StatusInterval._meta.db_table, Episode._meta.db_table)
+    # Several rows are a statement of many times on SQLite.
+    spent = [query["sql"].split("times: ")[-1] for query in captured]
+    return [sql.split()[0] for sql in spent if any(table in sql for table in tables)]
+
+
+def test_claims_and_completions_spend_few_statements_on_history(cast, new_task):
+    for _ in range(3):
+        new_task()
+    with CaptureQueriesContext(connection) as alone:
+        claims.claim_next(actor=cast.atlas.user, projects=[cast.ops])
+    assert statements(alone) == ["UPDATE", "UPDATE", "INSERT"]
+    with CaptureQueriesContext(connection) as together:
+        claimed = claims.claim_next(actor=cast.bert.user, projects=[cast.ops], limit=2).runs
+    assert (len(claimed), statements(together)) == (2, ["UPDATE", "UPDATE", "INSERT"])
+    with CaptureQueriesContext(connection) as completed:
+        runs.complete_run(actor=cast.bert.user, run_id=claimed[0].pk, summary="done")
+    assert statements(completed) == ["UPDATE", "UPDATE"]
+
+
+def test_interval_in_another_status_than_an_event_says_ends_as_what_it_is(cast, new_task, minutes):
+    task = new_task()
+    StatusInterval.objects.filter(task=task.pk).update(status="waiting", reason="answer")
+    minutes.later(1)
+    claim(cast.atlas, task)
+    assert intervals(task, minutes) == [("waiting", "answer", 0, 1), ("in_progress", "", 1, None)]
+    StatusInterval.objects.filter(task=task.pk, status="waiting").update(status="not_started", reason="no_agent")

@@ -25,7 +25,7 @@ def event_of(task: Task, events: list[Event]) -> Event:
     return event
 
 
-FOR_HISTORY = ("waits_for", "priority", "due_at", "estimate_minutes", "agent_version")
+FOR_HISTORY = ("waits_for", "priority", "due_at", "estimate_minutes", "labels", "agent_version")
 
 
 def facts_of(task: Task, events: list[Event]) -> tuple[str, dict]:
