@@ -160,8 +160,8 @@ def _derive(
     known = _remember(ids, tables, intervals, episodes)
     for task, of_task in events.items():
         complete(of_task, known[task])
-    told = [event for of_task in events.values() for event in of_task]
-    agents, label_sets = agents_credited(told, tables), label_sets_of(told, tables, create=create)
+    happened = [event for of_task in events.values() for event in of_task]
+    agents, label_sets = agents_credited(happened, tables), label_sets_of(happened, tables, create=create)
     lines = {}
     for task, of_task in events.items():
         lines[task] = line = Line(tables, agents=agents, label_sets=label_sets)
