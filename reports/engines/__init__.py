@@ -12,10 +12,23 @@ from django.db.models import QuerySet
 
 from reports.engines import postgresql, sqlite
 from reports.engines.source import Source, TooManyGroups
-from reports.measures import Aggregate, Average, Distinct, Greatest, Least, Percentile, Sum, Summary, without_facts
+from reports.measures import (
+    Aggregate,
+    Average,
+    Count,
+    Distinct,
+    Greatest,
+    Least,
+    Percentile,
+    Sum,
+    Summary,
+    without_facts,
+)
 
 __all__ = ["TooManyGroups", "summarise"]
 
+#: Aggregates over a column that need the number of its values.
+NEED_THEIR_NUMBER = (Count, Average, Percentile)
 ENGINES = {"postgresql": postgresql.count, "sqlite": sqlite.count}
 
 
@@ -64,6 +77,7 @@ def source_of(
         groups=groups,
         alias=dict(zip(columns, aliases, strict=False)),
         fractions=fractions,
+        counted={each.column for each in measures.values() if each.column and isinstance(each, NEED_THEIR_NUMBER)},
         sums={measure.column for measure in measures.values() if isinstance(measure, Sum | Average)},
         extremes={measure.column for measure in measures.values() if isinstance(measure, Least | Greatest)},
         distinct={measure.column for measure in measures.values() if isinstance(measure, Distinct)},

@@ -24,9 +24,9 @@ class Source:
 
     ``sql`` names and defines the table ``facts`` for a ``WITH``, with ``params``. Its columns ``groups`` are those that
     facts are grouped by; ``alias`` says which column each measured one is called by, and ``fractions`` which
-    percentiles of it are wanted. Of those in ``sums`` the sum is wanted, of those in ``extremes`` the least and the
-    greatest value, of those in ``distinct`` how many different values: each costs time for every fact. An engine stops
-    with ``TooManyGroups`` beyond ``most`` groups.
+    percentiles of it are wanted. Of those in ``counted`` the number of values is wanted, of those in ``sums`` the sum,
+    of those in ``extremes`` the least and the greatest value, of those in ``distinct`` how many different values: each
+    costs time for every fact. An engine stops with ``TooManyGroups`` beyond ``most`` groups.
     """
 
     sql: str
@@ -34,6 +34,7 @@ class Source:
     groups: Sequence[str]
     alias: Mapping[str, str]
     fractions: Mapping[str, Sequence[float]]
+    counted: AbstractSet[str]
     sums: AbstractSet[str]
     extremes: AbstractSet[str]
     distinct: AbstractSet[str]
@@ -42,12 +43,13 @@ class Source:
     def functions(self, column: str) -> tuple[str, ...]:
         """The aggregate functions whose values over ``column`` make a tally."""
         wanted = (
+            ("COUNT", column in self.counted),
             ("SUM", column in self.sums),
             ("MIN", column in self.extremes),
             ("MAX", column in self.extremes),
             ("DISTINCT", column in self.distinct),
         )
-        return ("COUNT", *(name for name, is_wanted in wanted if is_wanted))
+        return tuple(name for name, is_wanted in wanted if is_wanted)
 
     def tally(self, column: str, values: Sequence[Any], percentiles: Mapping[float, float]) -> Tally:
         """``values`` of ``functions(column)`` as a tally."""

@@ -75,7 +75,7 @@ def _together(groups: Any, columns: Mapping[str, str]) -> Counted:
     """All facts, from those of each group."""
     tallies = {}
     for column in columns:
-        each = [group.of[column] for group in groups if group.of[column].count]
+        each = [group.of[column] for group in groups]
         tallies[column] = Tally(
             sum(tally.count for tally in each),
             sum(tally.total for tally in each),
