@@ -1,9 +1,11 @@
 """Rows of history at chosen times, for reports that are checked against a recount."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from tasks.models import Agent, Episode, EpisodeEnd, Project, Task, TimeSource
+from tasks.history.labels import digest_of
+from tasks.models import Agent, Episode, EpisodeEnd, LabelOfSet, LabelSet, Project, Task, TimeSource
 
 
 def episode(
@@ -14,6 +16,7 @@ def episode(
     started: datetime | None = None,
     agent: Agent | None = None,
     task: Task | None = None,
+    labels: Collection[str] = (),
     **fields: Any,
 ) -> Episode:
     """An episode of a task, completed if it ended; without a task, of one that is deleted."""
@@ -28,5 +31,16 @@ def episode(
         started_at=started,
         ended_at=ended,
         agent=agent,
+        label_set=label_set_of(project, labels),
         **fields,
     )
+
+
+def label_set_of(project: Project, names: Collection[str]) -> LabelSet | None:
+    """The set of these labels; None for none."""
+    if not names:
+        return None
+    label_set, is_new = LabelSet.objects.get_or_create(project=project, digest=digest_of(names))
+    if is_new:
+        LabelOfSet.objects.bulk_create(LabelOfSet(label_set=label_set, name=name) for name in names)
+    return label_set

@@ -54,11 +54,11 @@ def test_page_api_and_card_of_a_slow_report_say_so_in_one_sentence(client, cast,
         ask(ENDLESS[connection.vendor])
 
     monkeypatch.setattr("reports.limits.SECONDS", 0.05)
-    monkeypatch.setattr("reports.predefined.completed.notes_on_unknown", never)
+    monkeypatch.setattr("reports.predefined.due_performance.notes_on_unknown", never)
     for path, status in (
-        ("/reports/completed/", 400),
-        ("/reports/cards/completed/", 200),
-        ("/api/v1/reports/completed", 400),
+        ("/reports/due_performance/", 400),
+        ("/reports/cards/due_performance/", 200),
+        ("/api/v1/reports/due_performance", 400),
     ):
         answer = client.get(f"{path}?project=OPS")
         assert (answer.status_code, SENTENCE in answer.content.decode()) == (status, True), path

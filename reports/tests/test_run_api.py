@@ -11,7 +11,7 @@ from reports import limits, running
 from reports.tests.conftest import utc
 from reports.tests.histories import episode
 from tasks.actions.agents import create_token
-from tasks.models import Agent, Label
+from tasks.models import Agent
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +54,8 @@ def test_run_definition_answers_columns_rows_total_n_period_zone_and_notes(api, 
 
 def test_run_definition_shows_strangers_neither_rows_nor_totals_nor_names(api, cast, done, new_task):
     task = new_task(labels=["secret-label"])
-    episode(cast.ops, utc("2026-01-07 10:00"), utc("2026-01-07 12:00"), task=task, agent=cast.bert)
+    moments = utc("2026-01-07 10:00"), utc("2026-01-07 12:00")
+    episode(cast.ops, *moments, task=task, agent=cast.bert, labels=["secret-label"])
     Agent.objects.filter(pk=cast.bert.pk).update(name="Secret Bert")
     definition = BY_AGENT | {"by": ["agent", "label", "project"], "compare": "previous"}
     mine = api.ada.post("/reports/run", definition).content.decode()
@@ -160,8 +161,7 @@ def test_vocabulary_lists_what_a_definition_may_name(api):
 def test_run_definition_by_labels_of_two_projects_joins_equal_names(api, cast, done, new_task):
     for project, key in ((cast.ops, "OPS"), (cast.other, "OTHER")):
         task = new_task(f"In {key}", project=project, actor=cast.root)
-        task.labels.add(Label.objects.create(project=project, name="bug"))
-        episode(project, utc("2026-01-07 10:00"), utc("2026-01-07 12:00"), task=task)
+        episode(project, utc("2026-01-07 10:00"), utc("2026-01-07 12:00"), task=task, labels=["bug"])
     by_label = BY_AGENT | {"by": ["label"], "where": {"field": "label", "is": "bug"}}
     assert [row["count"] for row in api.root.post("/reports/run", by_label).json()["rows"]] == [2]
     assert [row["count"] for row in api.ada.post("/reports/run", by_label).json()["rows"]] == [1]

@@ -7,14 +7,13 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 from reports.tests.conftest import utc
-from tasks.history.labels import digest_of
+from reports.tests.histories import label_set_of
 from tasks.models import (
     AskedQuestion,
     Assignment,
     Episode,
     Event,
     Label,
-    LabelOfSet,
     LabelSet,
     Project,
     Run,
@@ -122,10 +121,7 @@ class World:
     def _fill_label_sets(self) -> None:
         for project in dict.fromkeys(self.projects):
             for names in (["bug"], ["Docs", "ui"], LABELS):
-                label_set, _ = LabelSet.objects.get_or_create(project=project, digest=digest_of(names))
-                for name in names:
-                    LabelOfSet.objects.get_or_create(label_set=label_set, name=name)
-                self.label_sets.setdefault(project, [None]).append(label_set)
+                self.label_sets.setdefault(project, [None]).append(label_set_of(project, names))
 
     def _fill_history(self) -> None:
         draw = self.draw
