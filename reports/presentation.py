@@ -109,12 +109,12 @@ def _panels(given: Answer, href: Href | None) -> Iterable[Panel]:
         yield Panel(f"{given.slug}-1", given.title, SafeString(), [], table)
 
 
-def _headline(given: Answer, report: Report) -> list[tuple[str, Cell]]:
+def _headline(given: Answer, report: Report, href: Href | None = None) -> list[tuple[str, Cell]]:
     """The totals that come first, and the single figures that there are."""
     by_name = {column.name: column for column in given.columns}
     figures = [column for column in report.figures if given.figures.get(column.name) is not None]
-    totals = [(by_name[name].label, cell_of(given.total, by_name[name], given)) for name in report.headline]
-    return totals + [(column.label, cell_of(given.figures, column, given)) for column in figures]
+    totals = [(by_name[name].label, cell_of(given.total, by_name[name], given, href)) for name in report.headline]
+    return totals + [(column.label, cell_of(given.figures, column, given, href)) for column in figures]
 
 
 def _has_figures(given: Answer) -> bool:
@@ -133,7 +133,7 @@ def shown(given: Answer, *, href: Href | None = None) -> Shown:
         formula=given.formula,
         source=given.source,
         notes=given.notes,
-        headline=_headline(given, given.report),
+        headline=_headline(given, given.report, href),
         panels=list(_panels(given, href)) if has_figures else [],
         sample=given.n,
         has_figures=has_figures,

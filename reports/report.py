@@ -7,13 +7,15 @@ from typing import Any
 
 from reports.charts import Chart
 from reports.columns import BUCKET_COLUMNS, Column
-from reports.definitions import Definition
+from reports.definitions import Cell, Definition
 from reports.periods import Bucket, Period
 from reports.scopes import Scope
 
-__all__ = ["BUCKET_COLUMNS", "Answer", "Column", "Report", "Result", "Row", "bucket_row", "total_row"]
+__all__ = ["BUCKET_COLUMNS", "Answer", "Column", "Lead", "Report", "Result", "Row", "bucket_row", "total_row"]
 
 Row = dict[str, Any]
+#: Where a figure of an answer leads, in a row, the total or the single figures: the facts of a cell of a definition.
+Lead = Callable[["Answer", Row], tuple[Definition, Cell] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Report:
     """The columns that sort the rows of ``parts``, as in a definition."""
     formula: str = ""
     source: str = ""
-    behind: Mapping[str, tuple[Definition, str]] = field(default_factory=dict)
-    """By column, a definition and its column that count the same: what is behind the figures of a ``query``."""
+    behind: Mapping[str, Lead] = field(default_factory=dict)
+    """By column, also of ``figures``: what is behind the figures of a ``query``."""
     figures: tuple[Column, ...] = ()
 
     def counted_by(self, column: str) -> tuple[Definition, str] | None:
@@ -78,7 +80,7 @@ class Report:
         for part in self.parts:
             if column in part.columns:
                 return part.definition, part.columns[column]
-        return self.behind.get(column)
+        return None
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ cell for a count, those with a value for what is measured, those that are so for
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -15,7 +14,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from reports.charts import Href
-from reports.definitions import Definition, Measured, Time, columns
+from reports.definitions import Cell, Definition, Measured, Time, columns
 from reports.definitions.spans import previous_of
 from reports.instants import zone_at
 from reports.periods import BucketSize, Period
@@ -28,16 +27,6 @@ from reports.vocabulary.declaration import Dimension
 
 #: Longer addresses are refused by the server; a figure that needs one has no link.
 LONGEST: Final = 6_000
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One figure: a ``column`` from one instant up to another, where dimensions have these words (None: no value)."""
-
-    column: str
-    start: datetime
-    end: datetime
-    words: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def behind(definition: Definition, cell: Cell, scope: Scope, *, now: datetime, user: Any) -> QuerySet:
@@ -87,14 +76,20 @@ def _value(dimension: Dimension, word: str) -> Any:
 def cell_in(answer: Answer, row: Row, column: str) -> tuple[Definition, Cell] | None:
     """The cell of a figure of ``answer``, with the definition that counts it alone; None if no facts are behind it.
 
-    ``row`` is one of its rows or its total, or a copy.
+    ``row`` is one of its rows, its total or its single figures, or a copy.
     """
     if not row.get(column):
         return None
-    asked = _asked(answer, column)
-    if asked is None:
+    if answer.report is not None and (lead := answer.report.behind.get(column)) is not None:
+        led = lead(answer, row)
+        return led and (replace(led[0], tz=answer.tz), led[1])
+    counted = (answer.definition, column) if answer.report is None else answer.report.counted_by(column)
+    if counted is None or counted[0] is None:
         return None
-    definition, name = asked
+    return _of_definition(answer, counted[0], row, counted[1])
+
+
+def _of_definition(answer: Answer, definition: Definition, row: Row, name: str) -> tuple[Definition, Cell] | None:
     measured = measured_in(definition, name)
     if measured is None or measured.aggregate == "distinct" or name.endswith(columns.CHANGE):
         return None
@@ -117,13 +112,6 @@ def cell_in(answer: Answer, row: Row, column: str) -> tuple[Definition, Cell] | 
         chart=None,
     )
     return alone, Cell(name.removesuffix(columns.PREVIOUS), *span, words)
-
-
-def _asked(answer: Answer, column: str) -> tuple[Definition, str] | None:
-    """The definition that counts ``column`` of the answer, and what the column is called there."""
-    if answer.report is not None and (known := answer.report.counted_by(column)) is not None:
-        return known
-    return None if answer.definition is None else (answer.definition, column)
 
 
 def _span(answer: Answer, row: Row, *, is_previous: bool) -> tuple[datetime, datetime] | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
@@ -15,13 +16,14 @@ from reports.behind.cells import behind, measured_in
 from reports.behind.reading import NAMES, Asked, moment_of, read_asked
 from reports.behind.rows import Shown, Sight, sight_of
 from reports.columns import Column
-from reports.definitions import columns
+from reports.definitions import Cell, columns
 from reports.formats import figure
 from reports.limits import limited
 from reports.vocabulary import CONDITIONS
 from taskproject.errors import DomainError, Invalid, NotFound
 from taskproject.keyset import NotAPlace, Place, page_of, read_place
 from taskproject.sheets import Heading, csv_of, file_response, plain, xlsx_of
+from taskproject.times import FIRST, LAST
 from tasks import clock
 from tasks.conditions.words import words_of
 from tasks.zones import zone_of
@@ -99,8 +101,7 @@ def about(asked: Asked) -> list[tuple[str, str]]:
     sight = sight_of(definition, whole=True)
     fact = sight.fact
     moment = fact.moment(definition.time.on) if definition.time is not None else fact.moments[0]
-    start, end = (f"{each.astimezone(zone):%-d %b %Y, %H:%M}" for each in (cell.start, cell.end))
-    lines = [("Figure", _label(asked)), (moment.label, f"from {start} up to {end} ({zone.key})")]
+    lines = [("Figure", _label(asked)), (moment.label, _span(cell, zone))]
     for name, word in cell.words.items():
         dimension = fact.dimension(name)
         lines.append((dimension.label, dimension.labels({word}).get(word, word) or dimension.nothing))
@@ -108,6 +109,14 @@ def about(asked: Asked) -> list[tuple[str, str]]:
         lines.append(("Where", words_of(definition.where, CONDITIONS[fact.name]) or "everything"))
     lines.append(("Project", asked.scope.project.key if asked.scope.project else "all of yours"))
     return lines
+
+
+def _span(cell: Cell, zone: ZoneInfo) -> str:
+    """From when to when; what begins with the first time that there is, or ends with the last, has no such bound."""
+    start, end = (f"{each.astimezone(zone):%-d %b %Y, %H:%M}" for each in (cell.start, cell.end))
+    if cell.start > FIRST:
+        return f"from {start} up to {end} ({zone.key})"
+    return f"before {end} ({zone.key})" if cell.end < LAST else "at any time"
 
 
 def _label(asked: Asked) -> str:

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
 
-from reports.behind.cells import Cell, measured_in
-from reports.definitions import Definition, columns, read
+from reports.behind.cells import measured_in
+from reports.definitions import Cell, Definition, columns, read
 from reports.instants import READER, instant_at, zone_at
 from reports.parameters import refuse_parameters
 from reports.scopes import Scope, scope_of

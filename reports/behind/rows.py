@@ -15,7 +15,9 @@ from reports.vocabulary.declaration import Dimension, Fact, Measure, Moment
 from tasks.models import Task
 
 #: Of dimensions with few values, those that a page has no room for.
-_LEFT_OUT = frozenset({"agent_kind", "priority", "credit", "urgency"})
+_LEFT_OUT = frozenset(
+    {"agent_kind", "priority", "credit", "urgency", "former_credit", "punctuality", "entry_time", "end_time"}
+)
 #: How many durations a page has beside what was asked for.
 _MOST_DURATIONS = 2
 
@@ -87,7 +89,10 @@ class Sight:
 
 def _task_of(fact: Any) -> tuple[int | None, str]:
     """The id of the task of a fact, and the ref that is known of it even without the task."""
-    return (fact.pk, "") if isinstance(fact, Task) else (fact.task_id, fact.task_ref)
+    if isinstance(fact, Task):
+        return fact.pk, ""
+    # An assignment, which knows no ref, is gone with its task.
+    return fact.task_id, getattr(fact, "task_ref", "")
 
 
 def _different(moments: Iterable[Moment]) -> tuple[Moment, ...]:

@@ -15,6 +15,8 @@ AGENT_COLUMNS = (
 )
 VERSION_COLUMN = Column("version", "Version", "text", "dimension")
 NOBODY, SEVERAL, DELETED = "Nobody", "Several", "Deleted agents"
+#: The name of the total.
+ALL: Final = "All"
 #: Rows that are not of one agent, in their order after the others.
 REST: Final = (SEVERAL, NOBODY, DELETED)
 CREDITS: Final = {Credit.SEVERAL: SEVERAL, Credit.NOBODY: NOBODY}
@@ -45,7 +47,7 @@ def name_of_row(who: Who, agents: Mapping[int, Agent]) -> Row:
 
 def all_agents() -> Row:
     """The naming columns of the total."""
-    return {"agent": None, "name": "All", "kind": None}
+    return {"agent": None, "name": ALL, "kind": None}
 
 
 def named(rows: Sequence[Row]) -> list[Row]:

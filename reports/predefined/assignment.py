@@ -22,10 +22,12 @@ from reports.predefined.agents import (
     name_of_row,
     whose,
 )
+from reports.predefined.leads import Lead, going_on, is_, just_now, of_agent
 from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Scaled
 from tasks.models import Assignment, AssignmentDecision, AssignmentEnd, AssignmentSource
+from tasks.transitions import Status
 
 SCALE: Final = 1_000_000
 #: Added to margins, which may be negative, while the database counts with whole numbers.
@@ -97,6 +99,9 @@ def _now(scope: Scope) -> Row:
     return {"offers_open": scope.of_task(offered).count(), "nobody_found": scope.of_task(nobody).count()}
 
 
+_BEGAN = Lead("assignments", "began", words=of_agent)
+_ENDED = Lead("assignments", "ended", words=of_agent)
+
 ASSIGNMENT = Report(
     slug="assignment",
     title="Assignment",
@@ -127,6 +132,13 @@ ASSIGNMENT = Report(
     ),
     charts=(charts.Bars(label="name", value="offers", of="agent", title="Offers by agent", unit="offers"),),
     query=_assignment,
+    behind={
+        "lapsed": _ENDED.having(is_("end", AssignmentEnd.LAPSED.value)),
+        "declined": _ENDED.having(is_("end", AssignmentEnd.DECLINED.value)),
+        "by_hand": _BEGAN.having(is_("source", AssignmentSource.MANUAL.value)),
+        "pulled": _BEGAN.having(is_("source", AssignmentSource.PULL.value)),
+        "offers_open": going_on("assignments", just_now, is_("offered", True), is_("status", Status.NOT_STARTED.value)),
+    },
     sample="offers",
     headline=("offers", "lapsed", "declined", "margin_p50", "by_hand", "pulled"),
 )

@@ -1,6 +1,7 @@
 """How many tasks stand in each status at the end of each bucket, over what has been completed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import accumulate
 
@@ -10,7 +11,18 @@ from reports import charts
 from reports.periods import Period
 from reports.predefined import episodes, intervals
 from reports.predefined.completions import notes_on_unknown
-from reports.report import BUCKET_COLUMNS, Column, Report, Result, bucket_row, total_row
+from reports.predefined.leads import (
+    COMPLETED_THEN,
+    ENDED_OTHERWISE,
+    Lead,
+    Where,
+    end_of_row,
+    going_on,
+    is_,
+    not_,
+    start_of_period,
+)
+from reports.report import BUCKET_COLUMNS, Answer, Column, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope
 from reports.sql import BucketIndex
 from tasks.models import StatusInterval, WaitReason
@@ -78,6 +90,16 @@ def _cumulative_flow(scope: Scope, period: Period, now: datetime) -> Result:
     )
 
 
+def _since_start(answer: Answer, row: Row) -> tuple[datetime, datetime]:
+    return answer.period.start, end_of_row(answer, row)
+
+
+def _stands_in(band: str) -> Lead:
+    elsewhere = is_("reason", WaitReason.ELSEWHERE.value)
+    where: tuple[Where, ...] = (is_("status", band), not_(elsewhere))
+    return going_on("intervals", end_of_row, *((elsewhere,) if band == WaitReason.ELSEWHERE else where))
+
+
 CUMULATIVE_FLOW = Report(
     slug="cumulative_flow",
     title="Cumulative flow",
@@ -107,6 +129,12 @@ CUMULATIVE_FLOW = Report(
         ),
     ),
     query=_cumulative_flow,
+    behind={
+        "completed": replace(COMPLETED_THEN, span=_since_start),
+        **{band: _stands_in(band) for band in OPEN_BANDS},
+        "ended_otherwise": replace(ENDED_OTHERWISE, span=_since_start),
+        "open_at_start": going_on("intervals", start_of_period),
+    },
     sample="completed",
     headline=("completed", *OPEN_BANDS),
 )

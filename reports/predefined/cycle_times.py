@@ -12,8 +12,9 @@ from reports.measures import Exact, Values
 from reports.periods import Period
 from reports.predefined import episodes
 from reports.predefined.completions import notes_on_unknown
+from reports.predefined.leads import COMPLETED_THEN, MILLISECOND, Where, durations
 from reports.predefined.times import columns_of, in_units, measures_of, share_of
-from reports.report import Column, Report, Result, Row
+from reports.report import Answer, Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.units import SECONDS, settled
 from tasks.models import Episode
@@ -91,6 +92,7 @@ CYCLE_TIMES = Report(
     figures=tuple(columns_of("cycle", "Cycle time")),
     charts=(charts.Scatter(at="completed_at", value="cycle_seconds", name="task", title="Cycle times", lines=LINES),),
     query=_scatter,
+    behind=durations(COMPLETED_THEN, "cycle", "cycle"),
     sample="cycle_count",
     headline=(),
 )
@@ -131,6 +133,15 @@ def _histogram(scope: Scope, period: Period, now: datetime) -> Result:
     return Result(rows, whole, total, n=below, notes=_on_cycle_times(scope, period, total["cycle_count"]))
 
 
+def _in_bin(answer: Answer, row: Row) -> list[Where]:
+    low, high = row.get("from_seconds"), row.get("to_seconds")
+    bounds: list[Where] = [] if low is None else [{"field": "cycle", "at_least": low}]
+    # Durations are whole milliseconds.
+    return bounds if high is None else [*bounds, {"field": "cycle", "at_most": round(high - MILLISECOND, 3)}]
+
+
+_BIN = COMPLETED_THEN.of("cycle_count").narrowed(_in_bin)
+
 HISTOGRAM = Report(
     slug="cycle_time_histogram",
     title="Cycle times, distributed",
@@ -154,6 +165,7 @@ HISTOGRAM = Report(
         ),
     ),
     query=_histogram,
+    behind=durations(COMPLETED_THEN, "cycle", "cycle") | {"completed": _BIN, "share": _BIN},
     sample="completed",
     headline=("completed",),
 )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from django.db.models import BigIntegerField, Case, F, IntegerField, Q, Value, When
+from django.db.models import BigIntegerField, Case, F, IntegerField, Value, When
 
 from reports import charts
 from reports.engines import summarise
@@ -11,12 +11,15 @@ from reports.measures import Aggregate, Count, Greatest, Percentile, Values, wit
 from reports.periods import Period
 from reports.predefined.agents import share
 from reports.predefined.completions import all_of, completed, notes_on_unknown
+from reports.predefined.leads import COMPLETED_THEN, Lead, in_, is_
 from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope
 from reports.sql import BucketIndex, Milliseconds
 from reports.units import SECONDS, settled
+from reports.vocabulary.episodes import LATE
+from taskproject.times import FIRST
+from tasks.transitions import OPEN, Status
 
-LATE = Q(ended_at__gt=F("due_at"))
 #: Name, words, aggregate, and how many values it needs.
 _OF_LATE: Final = (
     ("p50", "median", Percentile("lateness", 0.5), 2),
@@ -67,6 +70,15 @@ def _overdue(scope: Scope, now: datetime) -> Row:
     }
 
 
+_DUE = COMPLETED_THEN.having(is_("has_due_date", True))
+_LATE = COMPLETED_THEN.having(is_("punctuality", "late"))
+_OVERDUE = Lead(
+    "tasks",
+    "due",
+    where=(in_("status", *(status.value for status in Status if status in OPEN)),),
+    span=lambda answer, row: (FIRST, answer.at),
+)
+
 DUE_PERFORMANCE = Report(
     slug="due_performance",
     title="Due performance",
@@ -102,6 +114,16 @@ DUE_PERFORMANCE = Report(
         ),
     ),
     query=_due_performance,
+    behind={
+        "completed": COMPLETED_THEN,
+        "with_due_date": _DUE,
+        "on_time": COMPLETED_THEN.having(is_("punctuality", "on_time")),
+        "on_time_share": _DUE.of("on_time_mean"),
+        "late": _LATE,
+        **{f"late_{name}_seconds": _LATE.of(f"lateness_{name}") for name, *_ in _OF_LATE},
+        "overdue_now": _OVERDUE,
+        **{f"overdue_{name}_seconds": _OVERDUE for name, *_ in _OF_LATE},
+    },
     sample="completed",
     headline=("on_time_share", "with_due_date", "late", "late_p50_seconds"),
 )

@@ -10,6 +10,7 @@ from reports.forecasting import DRAWS, refusal, simulate
 from reports.periods import MAX_BUCKETS, BucketSize, Period, midnight
 from reports.predefined import episodes, intervals
 from reports.predefined.completions import notes_on_unknown
+from reports.predefined.leads import as_of, going_on
 from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
 from tasks.models import Episode, Project
@@ -117,6 +118,7 @@ FORECAST = Report(
         ),
     ),
     query=_forecast,
+    behind={"open": going_on("intervals", as_of)},
     sample="completed",
     headline=(),
 )

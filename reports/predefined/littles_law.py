@@ -11,6 +11,7 @@ from reports.formats import DAY
 from reports.measures import Count, Sum, Summary, Values
 from reports.periods import Period
 from reports.predefined import episodes
+from reports.predefined.leads import COMPLETED_THEN, is_, is_set
 from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope
 from reports.units import SECONDS
@@ -135,6 +136,8 @@ def _littles_law(scope: Scope, period: Period, now: datetime) -> Result:
     return Result(rows, total_row(period, now) | whole.row(), n=whole.completed, notes=notes)
 
 
+_DONE = COMPLETED_THEN.having(is_set("started"), is_("continues", False))
+
 LITTLES_LAW = Report(
     slug="littles_law",
     title="Little’s law check",
@@ -163,6 +166,10 @@ LITTLES_LAW = Report(
         ),
     ),
     query=_littles_law,
+    behind={
+        **dict.fromkeys(("completed", "throughput", "expected_wip", "gap", "gap_percent"), _DONE),
+        "cycle_average_seconds": _DONE.of("cycle_mean"),
+    },
     sample="completed",
     headline=("wip", "expected_wip", "gap", "gap_percent"),
 )

@@ -1,6 +1,7 @@
 """What waits for people, and how long they take: questions and reviews."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,8 +12,9 @@ from reports.engines import summarise
 from reports.measures import Aggregate, Greatest, Percentile, Values
 from reports.measures import Count as Counted
 from reports.periods import Period
-from reports.predefined.agents import people_named
-from reports.report import Column, Report, Result, Row
+from reports.predefined.agents import ALL, people_named
+from reports.predefined.leads import Lead, Where, Words, going_on, in_, is_, just_now
+from reports.report import Answer, Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Milliseconds, Word
 from reports.units import SECONDS, settled
@@ -24,6 +26,7 @@ from tasks.transitions import Status
 ANYONE: Final = "Anyone"
 DELETED: Final = "Deleted account"
 VERDICTS: Final = ("approve", "request_changes")
+_SHOWN: Final = ("p50", "p85", "max")
 _TIMES: Final[dict[str, Aggregate]] = {
     "n": Counted("took"),
     "p50": Percentile("took", 0.5),
@@ -87,7 +90,7 @@ def _people_load(scope: Scope, period: Period, now: datetime) -> Result:
     shown.sort(key=lambda row: (row["person"] is None, -row["answers"], -row["reviews"], row["person"] or row["name"]))
     sizes = total["answers"] + total["reviews"] + total["open_questions"]
     return Result(
-        shown, {"person": None, "name": "All"} | nothing | total, _now(scope, now), n=sizes, notes=_notes(total)
+        shown, {"person": None, "name": ALL} | nothing | total, _now(scope, now), n=sizes, notes=_notes(total)
     )
 
 
@@ -99,7 +102,7 @@ def _figures(values: Values, what: str) -> Row:
 def _nothing() -> Row:
     row: Row = {"open_questions": 0}
     for what in ("answer", "review"):
-        row |= {f"{what}s": 0, f"{what}_n": 0} | {f"{what}_{name}_seconds": None for name in ("p50", "p85", "max")}
+        row |= {f"{what}s": 0, f"{what}_n": 0} | {f"{what}_{name}_seconds": None for name in _SHOWN}
     return row
 
 
@@ -121,6 +124,32 @@ def _notes(total: Row) -> tuple[str, ...]:
         return ()
     return (f"{unknown:,} of {total['reviews']:,} reviews began at an unknown time and are in no duration.",)
 
+
+def _person(dimension: str) -> Callable[[Row], Words | None]:
+    """Whose a row is; what is a deleted account's leads nowhere."""
+
+    def words(row: Row) -> Words | None:
+        if row.get("person") is not None:
+            return {dimension: row["person"]}
+        return {} if row.get("name", ALL) in (ALL, ANYONE) else None
+
+    return words
+
+
+def _by_default(answer: Answer, row: Row) -> list[Where]:
+    """Nobody answered those of the row of anyone."""
+    return [is_("state", QuestionState.DEFAULTED.value)] if row.get("name") == ANYONE else []
+
+
+_ANSWERED = Lead(
+    "questions",
+    "ended",
+    where=(in_("state", QuestionState.ANSWERED.value, QuestionState.DEFAULTED.value),),
+    words=_person("answered_by"),
+    more=_by_default,
+)
+_REVIEWED = Lead("reviews", "given", words=_person("reviewer"))
+_IN_REVIEW = going_on("intervals", just_now, is_("status", Status.IN_REVIEW.value))
 
 PEOPLE_LOAD = Report(
     slug="people_load",
@@ -158,6 +187,13 @@ PEOPLE_LOAD = Report(
         charts.Bars(label="name", value="reviews", of="person", title="Reviews given", unit="reviews"),
     ),
     query=_people_load,
+    behind={
+        **dict.fromkeys(("answers", "answer_n", *(f"answer_{name}_seconds" for name in _SHOWN)), _ANSWERED),
+        "reviews": _REVIEWED,
+        "review_n": _REVIEWED.of("wait_count"),
+        **{f"review_{name}_seconds": _REVIEWED.of(f"wait_{name}") for name in _SHOWN},
+        **dict.fromkeys(("reviews_waiting", "reviews_oldest_seconds"), _IN_REVIEW),
+    },
     sample="answers",
     headline=("answers", "answer_p50_seconds", "reviews", "review_p50_seconds"),
 )

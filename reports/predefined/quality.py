@@ -20,6 +20,7 @@ from reports.predefined.agents import (
     whose,
 )
 from reports.predefined.completions import all_of, completed
+from reports.predefined.leads import COMPLETED_THEN, Lead, Words, is_, of_credited, with_version
 from reports.predefined.reliability import with_interval
 from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
@@ -68,6 +69,13 @@ def _shown(row: Row) -> Row:
     return row | with_interval(row["first_try"], row["completed"])
 
 
+def _of_former(row: Row) -> Words | None:
+    words = with_version(of_credited)(row)
+    return words and {f"former_{name}": word for name, word in words.items()}
+
+
+_DONE = COMPLETED_THEN.having(is_("imported", False)).by(with_version(of_credited))
+
 QUALITY = Report(
     slug="quality",
     title="Quality of work",
@@ -90,13 +98,20 @@ QUALITY = Report(
         Column("share", "Share of first tries", "percent", n="completed"),
         Column("low", "Share: at least, at 95 %", "percent", n="completed"),
         Column("high", "Share: at most, at 95 %", "percent", n="completed"),
-        Column("changes_requested", "Changes requested", "reviews"),
+        Column("changes_requested", "Changes requested", "reviews", n="completed"),
         Column("reopened", "Reopened", "tasks"),
     ),
     charts=(
         charts.Bars(label="name", value="first_try", share="share", of="agent", title="Accepted at the first try"),
     ),
     query=_quality,
+    behind={
+        "completed": _DONE,
+        "first_try": _DONE.of("first_try_sum"),
+        **dict.fromkeys(("share", "low", "high"), _DONE.of("first_try_mean")),
+        "changes_requested": _DONE.of("changes_requested_sum"),
+        "reopened": Lead("episodes", "entered", where=(is_("reopened", True),), words=_of_former),
+    },
     sample="completed",
     headline=("completed", "share", "changes_requested", "reopened"),
 )

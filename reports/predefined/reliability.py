@@ -13,6 +13,7 @@ from reports.periods import Period
 from reports.predefined import runs
 from reports.predefined.agents import (
     AGENT_COLUMNS,
+    DELETED,
     VERSION_COLUMN,
     Who,
     added_up,
@@ -23,6 +24,7 @@ from reports.predefined.agents import (
     share,
     whose,
 )
+from reports.predefined.leads import RUNS_ENDED, Lead, Words, in_, is_, of_agent, with_version
 from reports.report import Column, Part, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Whole
@@ -82,6 +84,14 @@ def _shown(row: Row) -> Row:
     return row | {"tried": tried} | with_interval(row["completed"], tried)
 
 
+def _of_stalled(row: Row) -> Words | None:
+    """Events keep the slugs of deleted agents."""
+    return {"agent_deleted": "yes"} if row.get("name") == DELETED and not row["agent"] else of_agent(row)
+
+
+_ENDED = RUNS_ENDED.by(with_version(of_agent))
+_TRIED = _ENDED.having(in_("outcome", *(outcome.value for outcome in TRIED)))
+
 RELIABILITY = Report(
     slug="reliability",
     title="Reliability of agents",
@@ -114,6 +124,15 @@ RELIABILITY = Report(
         charts.Bars(label="name", value="share", unit="percent", of="agent", title="Success by agent and version"),
     ),
     query=_reliability,
+    behind={
+        "runs": _ENDED,
+        "completed": _ENDED.having(is_("outcome", RunStatus.COMPLETED.value)),
+        "failed": _ENDED.having(is_("outcome", RunStatus.FAILED.value)),
+        "expired": _ENDED.having(is_("outcome", RunStatus.EXPIRED.value)),
+        "otherwise": _ENDED.having(in_("outcome", *(outcome.value for outcome in OTHERWISE))),
+        **dict.fromkeys(("tried", "share", "low", "high"), _TRIED),
+        "stalls": Lead("events", "happened", where=(is_("kind", kinds.TASK_STALLED),)).by(with_version(_of_stalled)),
+    },
     sample="runs",
     headline=("runs", "share", "failed", "expired", "stalls"),
 )

@@ -12,8 +12,9 @@ from reports.periods import Period
 from reports.predefined import episodes
 from reports.predefined.completions import notes_on_unknown
 from reports.predefined.cycle_times import with_cycle
+from reports.predefined.leads import COMPLETED_THEN, Where
 from reports.predefined.times import share_of
-from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
+from reports.report import BUCKET_COLUMNS, Answer, Column, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope
 from reports.units import SECONDS, settled
 from tasks.models import Episode, EpisodeEnd
@@ -67,8 +68,21 @@ def _service_level(scope: Scope, period: Period, now: datetime) -> Result:
     elif n > total["completed"]:
         remarks.append(f"The level is of the last {n:,} completions: the period alone has {total['completed']:,}.")
     figures = {"level_seconds": settled(level, SECONDS) if is_enough else None, "basis": n}
+    # Cycle times are whole milliseconds, whereas the level lies between two of them.
+    figures["kept_up_to_seconds"] = math.floor(level) / 1000 if is_enough and level is not None else None
     return Result(rows, total_row(period, now) | total, figures, n=total["completed"], notes=tuple(remarks))
 
+
+def _within_level(answer: Answer, row: Row) -> list[Where]:
+    return [{"field": "cycle", "at_most": answer.figures["kept_up_to_seconds"]}]
+
+
+def _of_period(answer: Answer, row: Row) -> list[Where] | None:
+    """What the level rests on leads to the period's completions, unless earlier ones are among it."""
+    return [] if answer.figures["basis"] == answer.total["completed"] else None
+
+
+_MEASURED = COMPLETED_THEN.of("cycle_count")
 
 SERVICE_LEVEL = Report(
     slug="service_level",
@@ -83,7 +97,7 @@ SERVICE_LEVEL = Report(
     columns=(
         *BUCKET_COLUMNS,
         Column("completed", "Completed with a known cycle time", "tasks", "n"),
-        Column("within", "Within the level", "tasks", n="completed"),
+        Column("within", "Within the level", "tasks"),
         Column("share", "Share within the level", "percent", n="completed"),
     ),
     figures=(
@@ -96,6 +110,13 @@ SERVICE_LEVEL = Report(
         ),
     ),
     query=_service_level,
+    behind={
+        "completed": _MEASURED,
+        "share": _MEASURED,
+        "within": _MEASURED.narrowed(_within_level),
+        "level_seconds": COMPLETED_THEN.of("cycle_p85").narrowed(_of_period),
+        "basis": _MEASURED.narrowed(_of_period),
+    },
     sample="completed",
     headline=("share", "completed"),
 )

@@ -12,12 +12,13 @@ from reports.measures import Aggregate, Count, Exact, Sum, without_facts
 from reports.periods import Period
 from reports.predefined import episodes, intervals
 from reports.predefined.completions import notes_on_unknown
+from reports.predefined.leads import COMPLETED_THEN, Where, durations, is_, is_set, not_
 from reports.predefined.times import columns_of, in_units, measures_of, share_of
-from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
+from reports.report import BUCKET_COLUMNS, Answer, Column, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope
 from reports.sql import Milliseconds, Scaled
 from reports.units import SECONDS
-from tasks.models import Episode, StatusInterval
+from tasks.models import Episode, StatusInterval, TimeSource
 from tasks.transitions import Status
 
 STATUSES = (Status.NOT_STARTED, Status.IN_PROGRESS, Status.WAITING, Status.IN_REVIEW)
@@ -71,6 +72,15 @@ def _row(values: Row, completed: int, whole: float) -> Row:
     return values | {"completed": completed, "each_seconds": each, "share": share_of(spent, whole)}
 
 
+def _there(answer: Answer, row: Row) -> list[Where]:
+    """Those that were in the status of the row, or in any."""
+    statuses = [row["status"]] if row["status"] else [status.value for status in STATUSES]
+    return [{"any": [is_set(f"time_{status}") for status in statuses]}]
+
+
+_HERE = COMPLETED_THEN.having(is_("imported", False), not_(is_("entry_time", TimeSource.UNKNOWN.value)))
+_THERE = _HERE.narrowed(_there)
+
 TIME_IN_STATUS = Report(
     slug="time_in_status",
     title="Time in status",
@@ -98,6 +108,8 @@ TIME_IN_STATUS = Report(
         ),
     ),
     query=_time_in_status,
+    behind={"completed": _HERE, "each_seconds": _HERE, "share": _HERE, "spent_seconds": _THERE}
+    | dict.fromkeys(durations(_THERE, "time", "lead"), _THERE),
     sample="completed",
     headline=("completed", "each_seconds", "time_median_seconds", "time_p85_seconds"),
 )
@@ -149,6 +161,12 @@ FLOW_EFFICIENCY = Report(
         ),
     ),
     query=_flow_efficiency,
+    behind={
+        "completed": _HERE,
+        "worked_seconds": _HERE.of("worked_sum"),
+        "lead_seconds": _HERE.of("lead_mean"),
+        "efficiency": _HERE,
+    },
     sample="completed",
     headline=("efficiency", "completed", "worked_seconds", "lead_seconds"),
 )

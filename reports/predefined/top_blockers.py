@@ -7,9 +7,11 @@ from typing import Final
 from django.db.models import QuerySet
 
 from reports import charts
+from reports.definitions import Cell, Definition
 from reports.holding_up import Hold, top
 from reports.periods import Period
-from reports.report import Column, Report, Result, Row
+from reports.predefined.leads import TASKS_NOW, is_
+from reports.report import Answer, Column, Report, Result, Row
 from reports.scopes import Scope
 from tasks.models import Dependency, StatusInterval, Task, WaitReason
 from tasks.transitions import Status, settles_child
@@ -83,6 +85,11 @@ def _seconds(since: datetime, now: datetime) -> float:
     return round((now - since).total_seconds(), 3)
 
 
+def _held_up(answer: Answer, row: Row) -> tuple[Definition, Cell] | None:
+    """All tasks that wait for others; those that wait for one are on its page, to which its row leads."""
+    return None if row.get("task") else TASKS_NOW.having(is_("blocked", True))(answer, row)
+
+
 TOP_BLOCKERS = Report(
     slug="top_blockers",
     title="Top blockers",
@@ -106,6 +113,7 @@ TOP_BLOCKERS = Report(
     ),
     charts=(charts.Bars(label="task", value="in_all", of="task", title="Tasks held up, by blocker"),),
     query=_top_blockers,
+    behind=dict.fromkeys(("direct", "in_all", "held_seconds"), _held_up),
     sample="direct",
     headline=("direct", "since"),
 )

@@ -21,7 +21,8 @@ from reports.predefined.agents import (
     share,
     whose,
 )
-from reports.report import Column, Report, Result, Row
+from reports.predefined.leads import Span, of_agent, overlapping
+from reports.report import Answer, Column, Report, Result, Row
 from reports.scopes import Scope
 
 ADDED = ("could", "capacity", "within", "outside", "runs")
@@ -84,6 +85,12 @@ def _shown(row: Row) -> Row:
     }
 
 
+def _until(answer: Answer, row: Row) -> Span:
+    return answer.period.start, runs.until(answer.period, answer.at)
+
+
+_RUNS = overlapping("runs", _until).by(of_agent)
+
 UTILISATION = Report(
     slug="utilisation",
     title="Utilisation of agents",
@@ -107,6 +114,7 @@ UTILISATION = Report(
     ),
     charts=(charts.Bars(label="name", value="utilisation", unit="percent", of="agent", title="Utilisation by agent"),),
     query=_utilisation,
+    behind=dict.fromkeys(("utilisation", "runs", "worked_seconds", "outside_seconds"), _RUNS),
     sample="runs",
     headline=("utilisation", "worked_seconds", "outside_seconds"),
 )

@@ -1,7 +1,7 @@
 """What is in progress and how old it is, beside the cycle times of what was completed."""
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import DateTimeField, F, OuterRef, Q, QuerySet, Subquery, Value
 
@@ -11,8 +11,9 @@ from reports.measures import Count, Exact
 from reports.periods import Period
 from reports.predefined import episodes, intervals
 from reports.predefined.cycle_times import LINES, cycle_times, with_cycle
+from reports.predefined.leads import COMPLETED_THEN, Where, as_of, durations, going_on, iso
 from reports.predefined.times import columns_of, in_units, measures_of
-from reports.report import Column, Report, Result, Row
+from reports.report import Answer, Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Milliseconds
 from reports.units import SECONDS, settled
@@ -73,8 +74,12 @@ def _wip_age(scope: Scope, period: Period, now: datetime) -> Result:
     ]
     figures = in_units(ages) | in_units(done)
     number = figures["age_count"]
+    figures["older_than"] = None
     if upper is None:
         figures["above_p85"] = None
+    else:
+        # Ages are rounded to whole milliseconds.
+        figures["older_than"] = moment - timedelta(milliseconds=math.floor(upper) + 0.5) + timedelta(microseconds=1)
     remarks = [f"As of {moment.astimezone(period.zone):%Y-%m-%d %H:%M}."]
     if number > len(rows):
         remarks.append(
@@ -94,6 +99,18 @@ def _wip_age(scope: Scope, period: Period, now: datetime) -> Result:
         words={"status": {status.value: status.label for status in Status}, "place": PLACES},
     )
 
+
+def _older(answer: Answer, row: Row) -> list[Where] | None:
+    """Those that began so long ago that they are older than the bound; none if there is no bound."""
+    until = answer.figures["older_than"]
+    return None if until is None else [{"field": "started", "before": iso(until)}]
+
+
+def _begun(answer: Answer, row: Row) -> list[Where]:
+    return [{"field": "started", "before": iso(as_of(answer, row))}]
+
+
+_IN_PROGRESS = going_on("intervals", as_of).narrowed(_begun)
 
 WIP_AGE = Report(
     slug="wip_age",
@@ -117,7 +134,7 @@ WIP_AGE = Report(
     ),
     figures=(
         *columns_of("age", "Age"),
-        Column("above_p85", "Older than the 85th percentile of cycle times", "tasks", n="age_count"),
+        Column("above_p85", "Older than the 85th percentile of cycle times", "tasks"),
         *columns_of("cycle", "Cycle time of what was completed"),
     ),
     charts=(
@@ -126,6 +143,9 @@ WIP_AGE = Report(
         ),
     ),
     query=_wip_age,
+    behind=dict.fromkeys(durations(_IN_PROGRESS, "age", "age"), _IN_PROGRESS)
+    | {"above_p85": _IN_PROGRESS.narrowed(_older)}
+    | durations(COMPLETED_THEN, "cycle", "cycle"),
     sample="age_count",
     headline=(),
 )

@@ -7,6 +7,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from reports import charts
 from reports.could_work import Worker, workers
+from reports.definitions import Cell, Definition
 from reports.periods import Period
 from reports.predefined import runs
 from reports.predefined.agents import (
@@ -22,7 +23,20 @@ from reports.predefined.agents import (
     whose,
 )
 from reports.predefined.completions import completed, notes_on_unknown
-from reports.report import Column, Report, Result, Row
+from reports.predefined.leads import (
+    COMPLETED_THEN,
+    TASKS_NOW,
+    Span,
+    Where,
+    going_on,
+    is_,
+    iso,
+    just_now,
+    of_agent,
+    of_credited,
+    overlapping,
+)
+from reports.report import Answer, Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.statistics import gini
 from tasks.models import AgentKind, Assignment, Run, RunStatus, Task
@@ -118,6 +132,29 @@ def _spread(could: Mapping[int, Worker], figures: Mapping[Who, Row]) -> Row:
     return spread
 
 
+def _until(answer: Answer, row: Row) -> Span:
+    return answer.period.start, runs.until(answer.period, answer.at)
+
+
+def _not_ended_after(answer: Answer, row: Row) -> list[Where]:
+    return [{"field": "ended", "before": iso(answer.period.end)}]
+
+
+_COMPLETED = COMPLETED_THEN.by(of_credited)
+_RUNS = overlapping("runs", _until).by(of_agent)
+_ENDED = _RUNS.narrowed(_not_ended_after)
+_NOT_STARTED = is_("status", Status.NOT_STARTED.value)
+_ASSIGNED = going_on("assignments", just_now, _NOT_STARTED).by(of_agent)
+
+
+def _waits(answer: Answer, row: Row) -> tuple[Definition, Cell] | None:
+    """Assignments of an agent; tasks where they are nobody's, or all."""
+    if row.get("agent") is not None:
+        return _ASSIGNED(answer, row)
+    where = (_NOT_STARTED, is_("unassigned", True)) if row["name"] == NOBODY else (_NOT_STARTED,)
+    return TASKS_NOW.having(*where)(answer, row)
+
+
 WORKLOAD = Report(
     slug="workload",
     title="Workload by agent",
@@ -157,6 +194,17 @@ WORKLOAD = Report(
     ),
     charts=(charts.Bars(label="name", value="completed", share="share", of="agent", title="Completed tasks by agent"),),
     query=_workload,
+    behind={
+        "completed": _COMPLETED,
+        "imported": _COMPLETED.having(is_("imported", True)),
+        "share": _COMPLETED,
+        "runs": _RUNS,
+        "worked_seconds": _RUNS,
+        "failed_runs": _ENDED.having(is_("outcome", RunStatus.FAILED.value)),
+        "expired_runs": _ENDED.having(is_("outcome", RunStatus.EXPIRED.value)),
+        "active_runs": going_on("runs", just_now).by(of_agent),
+        "open_assignments": _waits,
+    },
     sample="completed",
     headline=("completed", "worked_seconds", "active_runs", "open_assignments"),
 )

@@ -14,6 +14,7 @@ from reports import running
 from reports.definitions import read
 from reports.tests.conftest import utc
 from reports.tests.recounting import recount
+from reports.tests.recounting.assignments import assignments
 from reports.tests.recounting.conditions import Reader
 from reports.tests.recounting.definitions import definitions, fields_of
 from reports.tests.recounting.episodes import episodes
@@ -54,6 +55,8 @@ def world(cast) -> SimpleNamespace:
     def facts(kind: str, name: str) -> list[Fact]:
         theirs = [ids[key] for key in READERS[name]]
         match kind:
+            case "assignments":
+                return assignments(theirs)
             case "episodes":
                 return episodes(theirs)
             case "events":

@@ -1,4 +1,4 @@
-"""The fields that conditions on facts can name: each dimension, moment and measured number.
+"""The fields that conditions on facts can name: each dimension, time and measured number.
 
 Conditions refer to the expressions of the vocabulary by aliases, which ``aliased`` gives a queryset: so a condition and
 a group of the same name always mean the same.
@@ -32,6 +32,7 @@ def fields_of(fact: Fact) -> dict[str, Field]:
         for each in fact.moments
         if each.name not in {field.name for field in fields}
     ]
+    fields += [time(each.name, each.label, _alias(each.name), nullable=True) for each in fact.times]
     fields += [
         _of_measure(each)
         for each in fact.measures
@@ -48,8 +49,9 @@ def aliased(rows: QuerySet, fact: Fact, condition: Condition, now: datetime) -> 
     named = {leaf.field for leaf in leaves(condition)}
     dimensions = {_alias(each.name): each.expression for each in fact.dimensions if each.name in named}
     measures = {_alias(each.name): each.expression(now) for each in fact.measures if each.name in named}
+    times = {_alias(each.name): each.expression for each in fact.times if each.name in named}
     many = {_alias(each.name) for each in fact.dimensions if each.is_many}
-    return rows.alias(**{name: each for name, each in {**measures, **dimensions}.items() if name not in many})
+    return rows.alias(**{name: each for name, each in {**measures, **times, **dimensions}.items() if name not in many})
 
 
 def _alias(name: str) -> str:

@@ -147,6 +147,15 @@ class Dimension:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownTime:
+    """A time that is known of a fact for conditions alone: the value of ``expression``."""
+
+    name: str
+    label: str
+    expression: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """One kind of row that can be counted. ``meaning``: what a single one is, in words.
 
@@ -161,6 +170,7 @@ class Fact:
     moments: tuple[Moment, ...]
     measures: tuple[Measure, ...]
     dimensions: tuple[Dimension, ...]
+    times: tuple[KnownTime, ...] = ()
 
     def moment(self, name: str) -> Moment:
         return next(moment for moment in self.moments if moment.name == name)

@@ -1,18 +1,39 @@
 """Episodes: what completions, lead times and quality are counted by."""
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, NullIf
 
 from reports.scopes import Scope
+from reports.sql import Milliseconds
 from reports.units import FLAG, SECONDS
 from reports.vocabulary import dimensions, quantities
 from reports.vocabulary.declaration import EVERYTHING, SHARE, SPREAD, Dimension, Fact, Measure, Moment, always, filled
-from tasks.models import Credit, Episode, EpisodeEnd, TimeSource
+from tasks.models import Credit, Episode, EpisodeEnd, StatusInterval, TimeSource
+from tasks.transitions import Status
 
 UNKNOWN = TimeSource.UNKNOWN
 ENTRY_KNOWN, END_KNOWN = ~Q(entered_from=UNKNOWN), ~Q(ended_from=UNKNOWN)
 COMPLETED = Q(end=EpisodeEnd.COMPLETED)
 INFERRED_ENTRY, INFERRED_END = Q(entered_from=TimeSource.INFERRED), Q(ended_from=TimeSource.INFERRED)
 HAD_DUE_DATE = COMPLETED & END_KNOWN & Q(due_at__isnull=False)
+LATE = Q(ended_at__gt=F("due_at"))
+
+
+def _rows(scope: Scope) -> QuerySet:
+    return Episode.objects.filter(project_id__in=scope.project_ids)
 
 
 def continues_another() -> Q:
@@ -20,12 +41,34 @@ def continues_another() -> Q:
 
     It has that one's entry and start, which are counted already.
     """
-    former = Episode.objects.filter(task=OuterRef("task"), number=OuterRef("number") - 1)
-    return Q(number__gt=1) & Q(Exists(former.filter(entered_at=OuterRef("entered_at"))))
+    return Q(number__gt=1) & Q(Exists(_former().filter(entered_at=OuterRef("entered_at"))))
 
 
-def _rows(scope: Scope) -> QuerySet:
-    return Episode.objects.filter(project_id__in=scope.project_ids)
+def _former() -> "QuerySet[Episode]":
+    return Episode.objects.filter(task=OuterRef("task"), number=OuterRef("number") - 1).order_by()
+
+
+def _of_former(field: str) -> Subquery:
+    """A field of the episode before, if that was completed: of the completion that was taken back."""
+    return Subquery(_former().filter(COMPLETED).values(field)[:1])
+
+
+def _time_in(status: Status) -> Measure:
+    there = StatusInterval.objects.filter(task=OuterRef("task"), episode=OuterRef("number"), status=status).order_by()
+    spent = there.values("task_id").annotate(spent=Sum(Milliseconds("began_at", "ended_at"))).values("spent")
+    name = str(status.label)
+    return Measure(
+        f"time_{status.value}",
+        f"Time {name[:1].lower()}{name[1:]}",
+        SECONDS,
+        always(Cast(Subquery(spent), BigIntegerField())),
+        f"In the status {name}, all times together; nothing if it never was.",
+    )
+
+
+def _punctuality() -> Case:
+    is_late = When(HAD_DUE_DATE & LATE, then=Value("late"))
+    return Case(is_late, When(HAD_DUE_DATE, then=Value("on_time")), output_field=CharField())
 
 
 EPISODES = Fact(
@@ -119,8 +162,16 @@ EPISODES = Fact(
             "late",
             "Late",
             FLAG,
-            always(quantities.share(Q(ended_at__gt=F("due_at")), HAD_DUE_DATE)),
+            always(quantities.share(LATE, HAD_DUE_DATE)),
             "Completed after its due date, of those that had one.",
+            SHARE,
+        ),
+        Measure(
+            "on_time",
+            "On time",
+            FLAG,
+            always(quantities.share(~LATE, HAD_DUE_DATE)),
+            "Completed by its due date, of those that had one.",
             SHARE,
         ),
         Measure(
@@ -133,6 +184,7 @@ EPISODES = Fact(
         ),
         Measure("estimate", "Estimate", SECONDS, always(quantities.minutes("estimate_minutes")), "Estimated work."),
         *quantities.usage(),
+        *(_time_in(status) for status in (Status.NOT_STARTED, Status.IN_PROGRESS, Status.WAITING, Status.IN_REVIEW)),
     ),
     dimensions=(
         dimensions.project(),
@@ -167,5 +219,52 @@ EPISODES = Fact(
         ),
         dimensions.flag("imported", "Imported", Q(is_imported=True), "Whether it ended before its import."),
         dimensions.flag("has_due_date", "Had a due date", Q(due_at__isnull=False), "Whether it had a due date."),
+        Dimension(
+            "punctuality",
+            "Punctuality",
+            _punctuality(),
+            "Whether it was completed by its due date.",
+            choices={"on_time": ("on_time", "On time"), "late": ("late", "Late")},
+            nothing="Not completed, or without a due date",
+        ),
+        Dimension(
+            "entry_time",
+            "Time of entry",
+            F("entered_from"),
+            "Where the time of its entry comes from.",
+            choices=dimensions.choices(TimeSource),
+        ),
+        Dimension(
+            "end_time",
+            "Time of the end",
+            filled("ended_from"),
+            "Where the time of its end comes from.",
+            choices=dimensions.choices(TimeSource),
+            nothing="Still open",
+        ),
+        Dimension(
+            "former_agent",
+            "Completed before by",
+            _of_former("agent__slug"),
+            "Whose completion was taken back by reopening it, by slug.",
+            nothing="Nobody or several",
+            is_whoever=True,
+            names=dimensions.agent_names,
+        ),
+        Dimension(
+            "former_version",
+            "Version before",
+            NullIf(_of_former("version"), Value("")),
+            "The version of the agent whose completion was taken back.",
+            nothing="Without a version",
+        ),
+        Dimension(
+            "former_credit",
+            "Credit before",
+            _of_former("credit"),
+            "Whether the completion that was taken back is credited to one agent, several or nobody.",
+            choices=dimensions.choices(Credit),
+            nothing="Not reopened",
+        ),
     ),
 )

@@ -1,12 +1,12 @@
 """Intervals of a status, and those in progress: runs."""
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import DateTimeField, F, OuterRef, Q, QuerySet, Subquery
 
 from reports.scopes import Scope
 from reports.units import FLAG, SECONDS
 from reports.vocabulary import dimensions, quantities
-from reports.vocabulary.declaration import SHARE, Dimension, Fact, Measure, Moment, always, filled
-from tasks.models import RunStatus, StatusInterval, WaitReason
+from reports.vocabulary.declaration import SHARE, Dimension, Fact, KnownTime, Measure, Moment, always, filled
+from tasks.models import Episode, RunStatus, StatusInterval, WaitReason
 from tasks.transitions import OPEN, Status
 
 ENDED = Q(ended_at__isnull=False)
@@ -19,6 +19,11 @@ def _intervals(scope: Scope) -> QuerySet:
 def _runs(scope: Scope) -> QuerySet:
     # What a file tells of work elsewhere has no number.
     return _intervals(scope).filter(status=Status.IN_PROGRESS, run_number__isnull=False)
+
+
+def _start_of_episode() -> Subquery:
+    episode = Episode.objects.filter(task=OuterRef("task"), number=OuterRef("episode")).order_by()
+    return Subquery(episode.values("started_at")[:1], output_field=DateTimeField())
 
 
 _MOMENTS = (Moment("ended", "Ended", "ended_at", ENDED), Moment("began", "Began", "began_at"))
@@ -73,6 +78,7 @@ INTERVALS = Fact(
         ),
         dimensions.flag("goes_on", "Goes on", ~ENDED, "Whether it has not ended."),
     ),
+    times=(KnownTime("started", "First start of its task", _start_of_episode()),),
 )
 
 RUNS = Fact(

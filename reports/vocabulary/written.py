@@ -30,3 +30,6 @@ def _fact(fact: Fact) -> Iterator[str]:
         values = "" if len(words) > 12 else ", ".join(words)
         yield f"| `{dimension.name}` | {values} | {dimension.meaning} |"
     yield ""
+    if fact.times:
+        yield f"Conditions also know {', '.join(f'`{each.name}` ({each.label.lower()})' for each in fact.times)}."
+        yield ""

@@ -17,8 +17,16 @@ WORDS = {
     "agent_kind": ["llm", "human"],
     "priority": ["urgent", "high", "normal", "low"],
     "urgency": ["urgent", "high", "normal", "low"],
-    "end": ["completed", "failed", "cancelled", "deleted"],
+    # Of episodes, and of assignments.
+    "end": [
+        "completed", "failed", "cancelled", "deleted", "closed", "unassigned", "given_back", "lapsed", "declined",
+    ],
     "credit": ["agent", "several", "nobody"],
+    "former_credit": ["agent", "several", "nobody"],
+    "punctuality": ["on_time", "late"],
+    "entry_time": ["here", "given", "inferred", "unknown"],
+    "end_time": ["here", "given", "inferred", "unknown"],
+    "source": ["manual", "auto", "pull"],
     "outcome": ["completed", "failed", "released", "expired", "revoked", "cancelled", "parked"],
     "status": ["not_started", "in_progress", "waiting", "in_review", "completed", "failed", "cancelled"],
     "reason": ["elsewhere", "dependency", "on_hold", "deferred", "no_agent", "answer", "review"],
@@ -26,7 +34,7 @@ WORDS = {
     "role": ["viewer", "worker", "reviewer", "manager"],
     "verdict": ["approved", "changes_requested"],
     "kind": ["text", "choice", "confirm", "form"],
-}
+}  # fmt: skip
 YES_OR_NO = ["yes", "no"]
 
 

@@ -20,6 +20,7 @@ NAMES = {
     "label": ["bug", "Docs", "none"],
     "version": ["1.0", "2.0"],
     "code": ["oom", "Timeout"],
+    "former_version": ["1.0", "2.0"],
     "actor": ["ada", "Zoe"],
 }
 PEOPLE = ["atlas", "bert", "hugo", "zed", "ada", "root", "vera", "me"]
@@ -78,7 +79,7 @@ def periods(draw: Any, size: str | None) -> dict[str, Any]:
     """A period with no more buckets than a report may have."""
     if draw(st.booleans()):
         unit = draw(st.sampled_from({"minute": SIZES[:2], "hour": SIZES[:3]}.get(size or "", SIZES[3:])))
-        most = {"minute": 90, "hour": 30, "day": 9, "year": 2}.get(unit, 6)
+        most = {"minute": 90, "hour": 16, "day": 9, "year": 2}.get(unit, 6)
         return {"last": draw(st.integers(1, most)), "unit": unit}
     start = utc("2026-01-01") + timedelta(days=draw(st.integers(0, 100)))
     start += timedelta(minutes=draw(st.sampled_from([0, 0, 0, 90, 437])))

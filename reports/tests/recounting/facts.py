@@ -9,15 +9,19 @@ from tasks.models import Agent, Episode, LabelOfSet, Task
 #: From the least to the most.
 PRIORITIES = ("low", "normal", "high", "urgent")
 #: Measured in milliseconds, read in seconds.
-SECONDS = {"lead", "queue", "cycle", "worked", "lateness", "duration", "age", "estimate", "time_to_answer", "wait"}
+SECONDS = {
+    "lead", "queue", "cycle", "worked", "lateness", "duration", "age", "estimate", "time_to_answer", "wait",
+    "time_not_started", "time_in_progress", "time_waiting", "time_in_review",
+}  # fmt: skip
 #: Either 0 or 1.
 FLAGS = {
-    "reopened", "imported", "inferred", "inferred_end", "first_try", "late", "succeeded", "answered", "approved",
+    "reopened", "imported", "inferred", "inferred_end", "first_try", "late", "on_time",
+    "succeeded", "answered", "approved",
 }  # fmt: skip
 #: Measured in millionths.
 MONEY = {"cost"}
 #: The words of these are slugs of agents or names of users, of which ``me`` is whoever asks.
-PEOPLE = {"agent", "assignee", "created_by", "answered_by", "reviewer"}
+PEOPLE = {"agent", "assignee", "created_by", "answered_by", "reviewer", "former_agent"}
 
 
 @dataclass

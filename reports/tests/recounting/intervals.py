@@ -12,7 +12,7 @@ from reports.tests.recounting.facts import (
     whose,
     yes_or_no,
 )
-from tasks.models import StatusInterval
+from tasks.models import Episode, StatusInterval
 
 
 def intervals(project_ids: list[int], now: datetime) -> list[Fact]:
@@ -24,6 +24,8 @@ def intervals(project_ids: list[int], now: datetime) -> list[Fact]:
             "reason": each.reason or None,
             "goes_on": yes_or_no(each.ended_at is None),
         }
+        episode = Episode.objects.filter(task_id=each.task_id, number=each.episode).first()
+        fact.times["started"] = episode.started_at if episode else None
         facts.append(fact)
     return facts
 

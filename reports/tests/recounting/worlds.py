@@ -95,12 +95,13 @@ class World:
         Task.objects.bulk_create(self.tasks)
         for task in self.tasks:
             task.labels.set(draw.sample(labels[task.project], draw.choice([0, 1, 1, 2])))
-            agents = {self._agent(task.project) for _ in range(draw.choice([0, 1, 2]))}
+            agents = {self._agent(task.project) for _ in range(draw.choice([0, 1, 2, 2]))}
             for agent in sorted(agents, key=lambda agent: agent.slug):
                 reason = draw.choice(["", "", "closed", "unassigned", "lapsed"])
                 Assignment.objects.create(
                     task=task, agent=agent, created_at=task.created_at, end_reason=reason,
-                    ended_at=task.updated_at if reason else None,
+                    ended_at=task.updated_at if reason else None, source=draw.choice(["manual", "auto", "pull"]),
+                    accept_by=draw.choice([None, task.updated_at]),
                 )  # fmt: skip
 
     def _fill_runs(self) -> None:
@@ -167,13 +168,14 @@ class World:
             )  # fmt: skip
             status = draw.choice(["in_progress", "in_progress", *["in_review"] * 3, *STATUSES[:4]])
             stays = not end and draw.random() < 0.8
+            is_run = status == "in_progress" and (place % 12 or project != self.cast.ops)
             intervals.append(
                 StatusInterval(
                     **of, episode=number, status=status, began_at=entered, version=draw.choice(VERSIONS),
                     ended_at=None if stays else self._after(entered, 2),
                     agent=draw.choice([None, self._agent(project)]),
                     reason="" if status == "in_progress" else draw.choice(REASONS),
-                    run_number=None if status != "in_progress" or (place % 12 == 0 and project == self.cast.ops) else 1,
+                    run_number=place + 1 if is_run else None,
                     outcome="" if stays or status != "in_progress" else draw.choice(OUTCOMES),
                     code=draw.choice(["", "", "oom", "Timeout"]), cost=self._money(),
                     input_tokens=draw.randrange(10**6), output_tokens=draw.randrange(10**4),
@@ -213,7 +215,8 @@ class World:
             Event.objects.create(
                 at=self._after(START, 140), project=project, project_key=project.key,
                 task_id=draw.choice([*theirs, None, self.gone + place]), kind=draw.choice(KINDS),
-                actor_id=agent.user_id,
+                actor_id=agent.user_id, agent_id=draw.choice([None, agent.pk, GONE]),
                 agent_slug=draw.choice(["", agent.slug]), actor_name=draw.choice(["", "ada", "Zoe"]),
+                data=draw.choice([{}, {"run": draw.randint(1, 4 * TASKS)}]),
                 recipient_id=draw.choice([None, None, None, agent.user_id]),
             )  # fmt: skip
