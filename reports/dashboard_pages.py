@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from reports import saving
+from reports import owning, saving
 from reports.dashboards import keeping
 from reports.dashboards.showing import tiles_of
 from reports.models import Dashboard
@@ -51,7 +51,7 @@ def dashboard(request: HttpRequest, id: int) -> HttpResponse:
     """One dashboard with the figures of its reader."""
     user: Any = request.user
     shown = _find(user, id)
-    may_edit = keeping.may_edit(user, shown)
+    may_edit = owning.may_edit(user, shown)
     tiles = tiles_of(shown, user=user, now=clock.now(), zone=zone_of(request))
     context: dict[str, Any] = {"dashboard": shown, "tiles": tiles, "may_edit": may_edit}
     if may_edit:

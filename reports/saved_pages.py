@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from reports import saving
+from reports import owning, saving
 from reports.builder.showing import shown_of
 from reports.downloads import file_response
 from reports.exports import OUTPUTS, as_json
@@ -46,7 +46,7 @@ def saved_report(request: HttpRequest, id: int) -> HttpResponse:
     report = _find(user, id)
     context: dict[str, Any] = {
         "saved": report,
-        "may_edit": saving.may_edit_report(user, report),
+        "may_edit": owning.may_edit(user, report),
         "projects": saving.projects_to_share(user),
         "is_owner": report.owner_id == user.pk,
         "outputs": [(output.upper(), urlencode({"output": output})) for output in OUTPUTS[::-1]],

@@ -9,8 +9,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Case, QuerySet, Value, When
 
@@ -18,15 +16,15 @@ from reports.definitions import read
 from reports.instants import READER, zone_at
 from reports.models import SavedReport
 from reports.models.saved_report import SavedReportQuerySet
+from reports.owning import HasChanged, lock_names_of, may_edit, may_share_with, require_free_name, validate
 from reports.report import Answer
 from reports.running import run
-from taskproject.errors import DomainError, Invalid, NotFound, NotPermitted
+from taskproject.errors import Invalid, NotFound, NotPermitted
 from taskproject.strict_json import dumps, unfit
 from tasks import clock
-from tasks.errors import VersionMismatch
 from tasks.finding import find_project
 from tasks.models import Project, Role
-from tasks.permissions import has_role, memberships_of, require_full_reach
+from tasks.permissions import memberships_of, require_full_reach
 from tasks.querysets import is_superuser
 
 if TYPE_CHECKING:
@@ -49,14 +47,6 @@ class Overview:
     own: list[SavedReport]
     shared: list[tuple[Project | None, list[SavedReport]]]
     count: int
-
-
-class ReportChanged(VersionMismatch):
-    """Somebody else changed the report since the caller read it."""
-
-    def __init__(self, report: SavedReport) -> None:
-        DomainError.__init__(self, f"{report.name!r} has changed since you read it.", "Look at it and try again.")
-        self.report = report
 
 
 def reports_of(user: "User") -> SavedReportQuerySet:
@@ -87,20 +77,6 @@ def find_saved_report(user: "User", pk: int) -> SavedReport:
     return report
 
 
-def may_edit_report(user: "User", report: SavedReport) -> bool:
-    """Whether ``user``, who may read ``report``, may edit, share and delete it: its owner, and whoever manages the
-    project that it is shared with.
-    """
-    if report.owner_id == user.pk:
-        return True
-    return report.project is not None and has_role(user, report.project, Role.MANAGER)
-
-
-def may_share_with(user: "User", project: Project) -> bool:
-    """Whether ``user`` may show the members of ``project`` a report: those who may write there, not viewers."""
-    return has_role(user, project, Role.WORKER)
-
-
 def projects_to_share(user: "User") -> QuerySet[Project]:
     """The projects with which ``may_share_with`` lets ``user`` share."""
     projects = Project.objects.visible_to(user).order_by("key")
@@ -120,12 +96,12 @@ def save_report(
     report = SavedReport(owner=actor, name=name, description=description)
     report.project = _project_to_share(actor, project)
     report.definition = checked_definition(definition)
-    _validate(report)
+    validate(report, document="definition")
     with transaction.atomic():
-        _lock_names_of(actor.pk)
+        lock_names_of(actor.pk)
         if SavedReport.objects.filter(owner=actor).count() >= MOST_REPORTS:
             raise Invalid({"name": f"You have {MOST_REPORTS} saved reports, the most; delete one first."})
-        _require_free_name(report)
+        require_free_name(report, what="report")
         report.created_at = report.updated_at = clock.now()
         report.save(force_insert=True)
     return report
@@ -148,7 +124,7 @@ def edit_report(
 ) -> SavedReport:
     """Change fields (``EDITABLE``); ``project`` is a key, or None to take the report back.
 
-    Raises ``ReportChanged`` if ``expected_version`` is not the present one; ``Invalid``, ``NotFound``,
+    Raises ``HasChanged`` if ``expected_version`` is not the present one; ``Invalid``, ``NotFound``,
     ``NotPermitted``.
     """
     _require_edit(actor, report)
@@ -156,22 +132,22 @@ def edit_report(
     if "definition" in values:
         values["definition"] = checked_definition(values["definition"])
     with transaction.atomic():
-        _lock_names_of(report.owner_id)
+        lock_names_of(report.owner_id)
         present = reports_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=report.pk).first()
         if present is None:
             raise NotFound("The report was deleted or is shared with you no longer.")
         report = present
         _require_edit(actor, report)
         if expected_version not in (None, report.version):
-            raise ReportChanged(report)
+            raise HasChanged(report)
         if "project" in values:
             values["project"] = _moved_to(actor, report, values["project"])
         changed = [name for name, value in values.items() if getattr(report, name) != value]
         if changed:
             for name in changed:
                 setattr(report, name, values[name])
-            _validate(report)
-            _require_free_name(report)
+            validate(report, document="definition")
+            require_free_name(report, what="report")
             report.version += 1
             report.updated_at = clock.now()
             report.save(update_fields=[*changed, "version", "updated_at"])
@@ -212,7 +188,7 @@ def checked_definition(document: Any) -> dict[str, Any]:
 
 
 def _require_edit(actor: "User", report: SavedReport) -> None:
-    if may_edit_report(actor, report):
+    if may_edit(actor, report):
         return
     key = report.project.key if report.project else ""
     raise NotPermitted(f"Only its owner and managers of {key} may edit, share or delete {report.name!r}.")
@@ -236,22 +212,3 @@ def _moved_to(actor: "User", report: SavedReport, key: str | None) -> Project | 
     if report.owner_id is None:
         raise Invalid({"project": "Its owner's account was deleted, so nobody could read it; delete it instead."})
     return _project_to_share(actor, key) if report.owner_id == actor.pk else None
-
-
-def _validate(report: SavedReport) -> None:
-    try:
-        report.clean_fields(exclude=["definition", "owner", "project"])
-    except ValidationError as error:
-        raise Invalid(dict(error.message_dict)) from None
-
-
-def _lock_names_of(owner_id: int | None) -> None:
-    """From here on, others wait who give a report of this owner a name."""
-    if owner_id is not None:
-        get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=owner_id).values_list("pk").first()
-
-
-def _require_free_name(report: SavedReport) -> None:
-    others = SavedReport.objects.filter(owner=report.owner_id, name=report.name).exclude(pk=report.pk)
-    if report.owner_id is not None and others.exists():
-        raise Invalid({"name": f"There is a report named {report.name!r} already; choose another name."})

@@ -7,9 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reports.dashboards import keeping
-from reports.dashboards.keeping import SIZES, DashboardChanged
+from reports.dashboards.keeping import SIZES
 from reports.models import Dashboard
 from reports.models.saved_report import LONGEST_NAME
+from reports.owning import HasChanged
 from taskproject.api.operations import operation
 from taskproject.api.serializers import PlainText, StrictSerializer, TextOf
 from taskproject.api.versions import IF_MATCH, read_if_match
@@ -142,8 +143,8 @@ class DashboardView(View):
                 changes=self.read(DashboardPatch),
                 expected_version=read_if_match(request),
             )
-        except DashboardChanged as mismatch:
-            mismatch.data["current"] = shown(DashboardOutput, mismatch.dashboard)
+        except HasChanged as mismatch:
+            mismatch.data["current"] = shown(DashboardOutput, mismatch.current)
             raise
         return _response(changed)
 

@@ -15,7 +15,7 @@ from reports.downloads import file_response
 from reports.exports import CONTENT_TYPES, OUTPUTS, as_json
 from reports.models import SavedReport
 from reports.models.saved_report import LONGEST_DESCRIPTION, LONGEST_NAME
-from reports.saving import ReportChanged
+from reports.owning import HasChanged
 from taskproject.api.operations import operation
 from taskproject.api.serializers import PlainText, StrictSerializer, TextOf
 from taskproject.api.versions import IF_MATCH, read_if_match
@@ -219,8 +219,8 @@ class SavedReportView(View):
                 changes=self.read(SavedReportPatch),
                 expected_version=read_if_match(request),
             )
-        except ReportChanged as mismatch:
-            mismatch.data["current"] = shown(SavedReportOutput, mismatch.report)
+        except HasChanged as mismatch:
+            mismatch.data["current"] = shown(SavedReportOutput, mismatch.current)
             raise
         return _response(changed)
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from reports import saving
+from reports import owning, saving
 from reports.builder import choices
 from reports.builder.editing import DEFAULT, PASSING, Problem, problem_of, read_form
 from reports.builder.form import Form, Kinds
@@ -115,7 +115,7 @@ def _context(request: HttpRequest, saved: SavedReport | None, form: Form) -> dic
         problem = problem_of(error, form)
     context: dict[str, Any] = {
         "saved": saved,
-        "may_edit": saved is not None and saving.may_edit_report(user, saved),
+        "may_edit": saved is not None and owning.may_edit(user, saved),
         "form": form,
         "fact": fact,
         "problem": problem or Problem(""),

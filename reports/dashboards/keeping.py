@@ -2,20 +2,18 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from reports import saving
 from reports.models import Dashboard
 from reports.models.dashboard import DashboardQuerySet
+from reports.owning import HasChanged, lock_names_of, may_edit, may_share_with, require_free_name, validate
 from reports.predefined import REPORTS
-from taskproject.errors import DomainError, Invalid, NotFound, NotPermitted, unknown_choice, unknown_name
+from taskproject.errors import Invalid, NotFound, NotPermitted, unknown_choice, unknown_name
 from tasks import clock
-from tasks.errors import VersionMismatch
 from tasks.finding import find_project
-from tasks.models import Project, Role
-from tasks.permissions import has_role, require_full_reach
+from tasks.models import Project
+from tasks.permissions import require_full_reach
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -25,14 +23,6 @@ SIZES: Final = ("half", "full")
 MOST_ITEMS: Final = 12
 MOST_DASHBOARDS: Final = 50
 MOVES: Final = ("remove", "up", "down", *SIZES)
-
-
-class DashboardChanged(VersionMismatch):
-    """Somebody else changed the dashboard since the caller read it."""
-
-    def __init__(self, dashboard: Dashboard) -> None:
-        DomainError.__init__(self, f"{dashboard.name!r} has changed since you read it.", "Look at it and try again.")
-        self.dashboard = dashboard
 
 
 def dashboards_of(user: "User") -> DashboardQuerySet:
@@ -49,25 +39,18 @@ def find_dashboard(user: "User", pk: int) -> Dashboard:
     return dashboard
 
 
-def may_edit(user: "User", dashboard: Dashboard) -> bool:
-    """Its owner, and whoever manages its project."""
-    if dashboard.owner_id == user.pk:
-        return True
-    return dashboard.project is not None and has_role(user, dashboard.project, Role.MANAGER)
-
-
 def make_dashboard(*, actor: "User", name: str, project: str | None = None, items: Any = ()) -> Dashboard:
     """A dashboard of ``actor``'s own, or of the project with this key. Raises ``Invalid``, ``NotFound``,
     ``NotPermitted``.
     """
     dashboard = Dashboard(owner=actor, name=name, project=_project_of(actor, project))
     dashboard.items = read_items(actor, list(items) if isinstance(items, tuple) else items)
-    _validate(dashboard)
+    validate(dashboard, document="items")
     with transaction.atomic():
-        _lock_names_of(actor.pk)
+        lock_names_of(actor.pk)
         if Dashboard.objects.filter(owner=actor).count() >= MOST_DASHBOARDS:
             raise Invalid({"name": f"You have {MOST_DASHBOARDS} dashboards, the most; delete one first."})
-        _require_free_name(dashboard)
+        require_free_name(dashboard, what="dashboard")
         dashboard.created_at = dashboard.updated_at = clock.now()
         dashboard.save(force_insert=True)
     return dashboard
@@ -76,18 +59,18 @@ def make_dashboard(*, actor: "User", name: str, project: str | None = None, item
 def change_dashboard(
     *, actor: "User", dashboard: Dashboard, changes: dict[str, Any], expected_version: int | None = None
 ) -> Dashboard:
-    """Change ``name`` and ``items``. Raises ``DashboardChanged``, ``Invalid``, ``NotFound``, ``NotPermitted``."""
+    """Change ``name`` and ``items``. Raises ``HasChanged``, ``Invalid``, ``NotFound``, ``NotPermitted``."""
     with transaction.atomic():
-        _lock_names_of(dashboard.owner_id)
+        lock_names_of(dashboard.owner_id)
         row = _locked(actor, dashboard)
         if expected_version not in (None, row.version):
-            raise DashboardChanged(row)
+            raise HasChanged(row)
         if "name" in changes:
             row.name = changes["name"]
         if "items" in changes:
             row.items = read_items(actor, changes["items"], kept=row.items)
-        _validate(row)
-        _require_free_name(row)
+        validate(row, document="items")
+        require_free_name(row, what="dashboard")
         _save(row)
     return row
 
@@ -175,7 +158,7 @@ def _project_of(actor: "User", key: str | None) -> Project | None:
         require_full_reach(actor, "keep a dashboard for yourself")
         return None
     project = find_project(actor, key)
-    if not saving.may_share_with(actor, project):
+    if not may_share_with(actor, project):
         raise NotPermitted(f"Viewers of {project.key} may not make dashboards of it.")
     return project
 
@@ -199,23 +182,3 @@ def _save(dashboard: Dashboard) -> None:
     dashboard.version += 1
     dashboard.updated_at = clock.now()
     dashboard.save(update_fields=["name", "items", "version", "updated_at"])
-
-
-def _validate(dashboard: Dashboard) -> None:
-    try:
-        dashboard.clean_fields(exclude=["items", "owner", "project"])
-    except ValidationError as error:
-        raise Invalid(dict(error.message_dict)) from None
-
-
-def _lock_names_of(owner: int | None) -> None:
-    """From here on, others wait who give a dashboard of this owner a name."""
-    if owner is None:
-        return
-    get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=owner).values_list("pk").first()
-
-
-def _require_free_name(dashboard: Dashboard) -> None:
-    others = Dashboard.objects.filter(owner=dashboard.owner_id, name=dashboard.name).exclude(pk=dashboard.pk)
-    if dashboard.owner_id is not None and others.exists():
-        raise Invalid({"name": f"There is a dashboard named {dashboard.name!r} already; choose another name."})

@@ -4,6 +4,7 @@ import pytest
 
 from reports import saving
 from reports.models import SavedReport
+from reports.owning import HasChanged
 from taskproject.errors import Invalid, NotFound, NotPermitted
 from taskproject.reach import Reach, limited
 from tasks.models import Membership, Role
@@ -84,9 +85,9 @@ def test_manager_takes_a_report_back_and_shares_it_nowhere_else(cast, save):
 def test_edit_of_another_version_is_refused_and_nothing_is_changed(cast, save):
     report = save()
     saving.edit_report(actor=cast.hugo.user, report=report, changes={"description": "x"}, expected_version=1)
-    with pytest.raises(saving.ReportChanged) as refused:
+    with pytest.raises(HasChanged) as refused:
         saving.edit_report(actor=cast.hugo.user, report=report, changes={"name": "y"}, expected_version=1)
-    assert refused.value.report.version == 2
+    assert refused.value.current.version == 2
     assert SavedReport.objects.get().name == "Pace"
 
 
