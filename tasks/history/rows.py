@@ -1,13 +1,11 @@
 """New rows of the history, light enough for an import of many thousand tasks, and their way into the database."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import DateTimeField, Model
 
 from taskproject.sqlite.inserting import insert_values
 
@@ -20,15 +18,10 @@ class Row:
 
     pk: int | None = None
     model: type[Model]
+    defaults: dict[str, Any]
 
     def __init__(self, **values: Any) -> None:
-        self.__dict__.update(values)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return defaults_of(type(self).model)[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        self.__dict__ = {**self.defaults, **values}
 
     def __str__(self) -> str:
         return str(self.model(**self.__dict__))
@@ -45,7 +38,7 @@ def defaults_of(model: type[Model]) -> dict[str, Any]:
 @cache
 def row_of(model: type[Model]) -> Callable[..., Any]:
     """What makes new rows of ``model``."""
-    return type(f"New{model.__name__}", (Row,), {"model": model})
+    return type(f"New{model.__name__}", (Row,), {"model": model, "defaults": defaults_of(model)})
 
 
 def insert(rows: Sequence[Any]) -> None:
@@ -53,10 +46,10 @@ def insert(rows: Sequence[Any]) -> None:
     if not rows:
         return
     model: type[Model] = rows[0].model
-    defaults = defaults_of(model)
-    values = _adapted([list({**defaults, **row.__dict__}.values()) for row in rows])
+    values = [list(row.__dict__.values()) for row in rows]
     if connection.vendor == "sqlite":
-        insert_values(model, list(defaults), values)
+        _adapt_times(model, values)
+        insert_values(model, list(defaults_of(model)), values)
         return
     table = connection.ops.quote_name(model._meta.db_table)
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
@@ -71,17 +64,11 @@ def insert(rows: Sequence[Any]) -> None:
         cursor.execute(f"INSERT INTO {table} ({columns}) VALUES {marks}", [each for row in values for each in row])  # noqa: S608
 
 
-def _adapted(rows: list[list[Any]]) -> list[list[Any]]:
-    """The values as the database takes them; many rows have the same times."""
-    if connection.vendor != "sqlite":
-        return rows
-    times: dict[datetime, Any] = {}
-    adapt = connection.ops.adapt_datetimefield_value
-    for row in rows:
-        for place, value in enumerate(row):
-            if isinstance(value, datetime):
-                known = times.get(value)
-                row[place] = known if known is not None else times.setdefault(value, adapt(value))
-            elif isinstance(value, Decimal):
-                row[place] = str(value)
-    return rows
+def _adapt_times(model: type[Model], rows: Sequence[list[Any]]) -> None:
+    """Make the times what SQLite takes; many rows have the same ones."""
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    adapt = cache(connection.ops.adapt_datetimefield_value)
+    for place, field in enumerate(fields):
+        if isinstance(field, DateTimeField):
+            for row in rows:
+                row[place] = adapt(row[place])
