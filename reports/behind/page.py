@@ -106,7 +106,7 @@ def about(asked: Asked) -> list[tuple[str, str]]:
         dimension = fact.dimension(name)
         lines.append((dimension.label, dimension.labels({word}).get(word, word) or dimension.nothing))
     if definition.where is not None:
-        lines.append(("Where", words_of(definition.where, CONDITIONS[fact.name]) or "everything"))
+        lines.append(("Where", words_of(definition.where, CONDITIONS[fact.name], zone=zone) or "everything"))
     lines.append(("Project", asked.scope.project.key if asked.scope.project else "all of yours"))
     return lines
 

@@ -79,7 +79,8 @@ def _summary(given: Answer) -> str:
     if given.is_over_time:
         words += f", per {given.period.size}"
     if given.definition.where is not None:
-        words += f", only if {words_of(given.definition.where, CONDITIONS[given.definition.facts])}"
+        where, fields = given.definition.where, CONDITIONS[given.definition.facts]
+        words += f", only if {words_of(where, fields, zone=given.period.zone)}"
     if given.definition.compare:
         words += ", compared with the period before"
     return words

@@ -7,6 +7,7 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from taskproject.texts import counted
 from taskproject.times import NOT_A_TIME, read_moment
@@ -76,11 +77,22 @@ def _midnight(day: date, context: "Context") -> datetime:
     return datetime.combine(day, time(), tzinfo=context.zone).astimezone(UTC)
 
 
-def in_words(text: str) -> str:
-    """``text`` for people: ``7 days ago``, ``in 2 weeks``; a time as it is."""
-    match = _COUNTED.fullmatch(text.strip())
+def in_words(text: str, zone: ZoneInfo) -> str:
+    """``text`` for people: ``7 days ago``, ``in 2 weeks``, ``22 Nov 2026``; a moment as it is in ``zone``."""
+    text = text.strip()
+    match = _COUNTED.fullmatch(text)
     if match is None:
-        return text.strip()
+        return _moment_in_words(text, zone)
     sign, count, unit = match.groups()
     far = counted(int(count), {"h": "hour", "d": "day", "w": "week"}[unit])
     return f"{far} ago" if sign == "-" else f"in {far}"
+
+
+def _moment_in_words(text: str, zone: ZoneInfo) -> str:
+    if day := _as_day(text):
+        return f"{day:%-d %b %Y}"
+    if text == "today":
+        return text
+    moment = read_moment(text, zone=zone).astimezone(zone)
+    seconds = ":%S" if moment.second else ""
+    return f"{moment:%-d %b %Y, %H:%M{seconds}}"

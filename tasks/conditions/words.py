@@ -1,6 +1,7 @@
 """Conditions in the words of whoever reads them: *Status is Waiting or In review*."""
 
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from taskproject.errors import nearest, shortened
 from tasks.conditions.fields import OPERATORS, Context, Field, Kind
@@ -13,30 +14,31 @@ MOST_NAMED = 4
 MOST_KNOWN = 200
 
 
-def words_of(condition: Condition, fields: Fields) -> str:
-    """What ``condition`` states, without a full stop; empty if it states nothing."""
+def words_of(condition: Condition, fields: Fields, *, zone: ZoneInfo) -> str:
+    """What ``condition`` states, without a full stop; empty if it states nothing. Moments are in ``zone``."""
     match condition:
         case Leaf():
-            return _leaf(condition, fields[condition.field])
+            return _leaf(condition, fields[condition.field], zone)
         case Not():
-            return f"not ({words_of(condition.part, fields)})"
+            return f"not ({words_of(condition.part, fields, zone=zone)})"
         case All():
-            return " and ".join(_inner(part, fields, Any_) for part in condition.parts)
+            return " and ".join(_inner(part, fields, zone, Any_) for part in condition.parts)
         case Any_():
-            return " or ".join(_inner(part, fields, All) for part in condition.parts)
+            return " or ".join(_inner(part, fields, zone, All) for part in condition.parts)
 
 
-def _inner(part: Condition, fields: Fields, wrapped: type) -> str:
-    words = words_of(part, fields)
+def _inner(part: Condition, fields: Fields, zone: ZoneInfo, wrapped: type) -> str:
+    words = words_of(part, fields, zone=zone)
     return f"({words})" if isinstance(part, wrapped) and len(getattr(part, "parts", ())) > 1 else words
 
 
-def _leaf(leaf: Leaf, field: Field) -> str:
+def _leaf(leaf: Leaf, field: Field, zone: ZoneInfo) -> str:
     if leaf.operator == "is_set":
         return f"{field.label} is {'' if leaf.value else 'not '}set"
     if field.kind is Kind.FLAG:
         return field.label if leaf.value else f"not {field.label[:1].lower()}{field.label[1:]}"
-    shown = [shortened(in_words(value) if field.kind is Kind.TIME else field.shown(value), 60) for value in leaf.values]
+    is_time = field.kind is Kind.TIME
+    shown = [shortened(in_words(value, zone) if is_time else field.shown(value), 60) for value in leaf.values]
     if len(shown) > MOST_NAMED:
         shown = [*shown[: MOST_NAMED - 1], f"{len(shown) - MOST_NAMED + 1} more"]
     return f"{field.label} {OPERATORS[leaf.operator]} {' or '.join(shown)}"

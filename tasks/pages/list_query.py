@@ -86,7 +86,7 @@ class ListQuery:
         """What narrows the list, each with the list without it; the search stands in its own box."""
         parts = parts_of(self.condition)
         return [
-            Chip(words_of(part, TASK_FIELDS), self.url(both(*parts[:index], *parts[index + 1 :])))
+            Chip(words_of(part, TASK_FIELDS, zone=self.zone), self.url(both(*parts[:index], *parts[index + 1 :])))
             for index, part in enumerate(parts)
             if not _is_search(part) or part.value != self.text
         ]

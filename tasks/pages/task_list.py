@@ -237,7 +237,7 @@ def _file(query: ListQuery, tasks: QuerySet[Task], now: datetime) -> HttpRespons
         return file_response(csv_of(SHEET, map(_for_programs, rows)), "csv", name)
     about = [
         ("Tasks", counted(len(values), "task")),
-        ("Filters", words_of(query.condition, TASK_FIELDS) or "none"),
+        ("Filters", words_of(query.condition, TASK_FIELDS, zone=query.zone) or "none"),
         ("Times in", query.zone.key),
         ("Made at", plain(now)),
     ]

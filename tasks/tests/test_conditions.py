@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tasks.conditions import All, Context, Kind, Leaf, compile, document_of, loads, read
 from tasks.conditions.grammar import DEEPEST, MOST_LEAVES, MOST_VALUES
 from tasks.conditions.of_tasks import TASK_FIELDS
+from tasks.conditions.words import words_of
 from tasks.errors import Invalid
 from tasks.models import Priority, Run, Task
 from tasks.transitions import Status
@@ -350,3 +351,19 @@ def test_every_operator_of_a_field_splits_the_tasks_in_two(scene, name):
         assert these | others == set(Task.objects.values_list("pk", flat=True))
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("2026-11-22T10:00:00Z", "Updated before 22 Nov 2026, 23:00"),
+        ("2026-11-22T10:00:30.5+01:00", "Updated before 22 Nov 2026, 22:00:30"),
+        ("2026-11-22 10:00", "Updated before 22 Nov 2026, 10:00"),
+        ("2026-11-22", "Updated before 22 Nov 2026"),
+        ("today", "Updated before today"),
+        ("-7d", "Updated before 7 days ago"),
+    ],
+)
+def test_times_are_said_in_the_readers_zone(value, words):
+    condition = read({"field": "updated", "before": value}, TASK_FIELDS)
+    assert words_of(condition, TASK_FIELDS, zone=ZoneInfo("Pacific/Auckland")) == words
