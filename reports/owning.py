@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from reports.models import Dashboard, SavedReport
 from taskproject.errors import DomainError, Invalid
+from taskproject.strict_json import unstorable
 from tasks.errors import VersionMismatch
 from tasks.models import Project, Role
 from tasks.permissions import has_role
@@ -39,6 +40,9 @@ def may_share_with(user: "User", project: Project) -> bool:
 
 def validate(owned: Owned, *, document: str) -> None:
     """Check its fields but ``document``, which is read elsewhere. Raises ``Invalid``."""
+    for name in ("name", "description"):
+        if sentence := unstorable(getattr(owned, name, "")):
+            raise Invalid({name: sentence})
     try:
         owned.clean_fields(exclude=[document, "owner", "project"])
     except ValidationError as error:

@@ -32,7 +32,7 @@ PAGE = 50
 def saved_reports(request: HttpRequest) -> HttpResponse:
     """All that the user may read, by name; ``q`` looks for words."""
     user: Any = request.user
-    words = request.GET.get("q", "").strip()[:200]
+    words = request.GET.get("q", "").replace("\0", "").strip()[:200]
     rows = saving.reports_of(user).with_words(words).order_by("name", "pk")
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     return render(request, "reports/saved_list.html", {"page": page, "words": words, "total": page.paginator.count})

@@ -20,7 +20,7 @@ from reports.owning import HasChanged, lock_names_of, may_edit, may_share_with, 
 from reports.report import Answer
 from reports.running import run
 from taskproject.errors import Invalid, NotFound, NotPermitted
-from taskproject.strict_json import dumps, unfit
+from taskproject.strict_json import dumps, unfit, unstorable
 from tasks import clock
 from tasks.finding import find_project
 from tasks.models import Project, Role
@@ -112,7 +112,8 @@ def save_report_once(*, actor: "User", name: str, definition: Any, **fields: Any
     try:
         return save_report(actor=actor, name=name, definition=definition, **fields)
     except Invalid as error:
-        own = reports_of(actor).filter(owner=actor, name=name).first() if "name" in error.data["errors"] else None
+        may_be_there = "name" in error.data["errors"] and not unstorable(name)
+        own = reports_of(actor).filter(owner=actor, name=name).first() if may_be_there else None
         key = own.project.key if own is not None and own.project else None
         if own is None or own.definition != definition or key != fields.get("project"):
             raise

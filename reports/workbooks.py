@@ -10,7 +10,7 @@ from typing import Any
 from reports.columns import Column
 from reports.exports import as_json, lines
 from reports.report import Answer
-from taskproject.sheets import safe_cell
+from taskproject.sheets import duration_format, safe_cell
 
 UNITS = {"seconds": "h:mm:ss", "time": "UTC", "percent": "%"}
 FORMATS = {"money": "#,##0.00####", "percent": "0.00", "ratio": "0.00"}
@@ -110,8 +110,7 @@ def _cell(sheet: Any, value: Any, unit: str) -> Any:
         return Cell(sheet, column=1, row=1, value="yes" if value else "no")
     if value is not None and unit == "seconds":
         cell = Cell(sheet, column=1, row=1, value=value / 86_400)
-        # A spreadsheet shows no negative time.
-        cell.number_format = "[h]:mm:ss" if value >= 0 else '0.000" d"'
+        cell.number_format = duration_format(value)
     elif isinstance(value, datetime):
         cell = Cell(sheet, column=1, row=1, value=value.astimezone(UTC).replace(tzinfo=None))
         cell.number_format = "yyyy-mm-dd hh:mm"

@@ -107,13 +107,18 @@ def xlsx_of(
     return out.getvalue()
 
 
+def duration_format(seconds: float) -> str:
+    """The number format of a duration, which a spreadsheet counts in days and shows as no negative time."""
+    return "[h]:mm:ss" if seconds >= 0 else '0.000" d"'
+
+
 def _cell(sheet: Any, value: Any, unit: str, zone: tzinfo) -> Any:
     """A cell that a spreadsheet can calculate with."""
     from openpyxl.cell import WriteOnlyCell
 
     if value is not None and unit == "seconds":
         cell = WriteOnlyCell(sheet, float(value) / 86_400)
-        cell.number_format = "[h]:mm:ss"
+        cell.number_format = duration_format(float(value))
     elif isinstance(value, datetime):
         cell = WriteOnlyCell(sheet, value.astimezone(zone).replace(tzinfo=None))
         cell.number_format = "yyyy-mm-dd hh:mm"

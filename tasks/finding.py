@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
+from taskproject.strict_json import unstorable
 from tasks.errors import Invalid, NotFound
 from tasks.models import Agent, Artifact, FollowUp, Invitation, Message, Project, Question, Task
 from tasks.permissions import speaks_for
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def find_project(actor: "User", key: str) -> Project:
     """The project with this key, with its members loaded. Raises ``NotFound``."""
     projects = Project.objects.visible_to(actor)
-    project = projects.with_members().filter(key=key.upper()).first()
+    # What no database can store none can look for.
+    project = None if unstorable(key) else projects.with_members().filter(key=key.upper()).first()
     if project is None:
         raise no_project(key)
     return project

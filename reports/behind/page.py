@@ -51,7 +51,7 @@ def behind_page(request: HttpRequest) -> HttpResponse:
         raise Http404 from None
     except DomainError as error:
         return render(request, TEMPLATE, {"error": error.detail}, status=error.status)
-    context = shown | {"asked": asked, "about": about(asked), "count": f"{count:,}", "is_single": count == 1}
+    context = shown | {"asked": asked, "about": about(asked, count), "count": f"{count:,}", "is_single": count == 1}
     return render(request, TEMPLATE, context)
 
 
@@ -95,8 +95,11 @@ def _cell(row: Shown, column: Column) -> tuple[str, Any]:
     return "number", figure(value, column.unit)
 
 
-def about(asked: Asked) -> list[tuple[str, str]]:
-    """Which facts these are, in words: name and value of each thing that narrows them."""
+def about(asked: Asked, count: int) -> list[tuple[str, str]]:
+    """Which facts these are, in words: name and value of each thing that narrows them.
+
+    Without any fact, words of the address stay as they are: whatever they name may be out of the reader's sight.
+    """
     definition, cell, zone = asked.definition, asked.cell, asked.zone
     sight = sight_of(definition, whole=True)
     fact = sight.fact
@@ -104,7 +107,8 @@ def about(asked: Asked) -> list[tuple[str, str]]:
     lines = [("Figure", _label(asked)), (moment.label, _span(cell, zone))]
     for name, word in cell.words.items():
         dimension = fact.dimension(name)
-        lines.append((dimension.label, dimension.labels({word}).get(word, word) or dimension.nothing))
+        labels = dimension.labels({word}) if count else {}
+        lines.append((dimension.label, labels.get(word, word) or dimension.nothing))
     if definition.where is not None:
         lines.append(("Where", words_of(definition.where, CONDITIONS[fact.name], zone=zone) or "everything"))
     lines.append(("Project", asked.scope.project.key if asked.scope.project else "all of yours"))
@@ -139,7 +143,7 @@ def _file(asked: Asked, facts: QuerySet, count: int, now: datetime) -> HttpRespo
     name = f"behind_{sight.fact.name}_{asked.cell.start.astimezone(asked.zone):%Y-%m-%d}"
     if asked.output == "csv":
         return file_response(csv_of(headings, rows), "csv", name)
-    notes = [*about(asked), ("Rows", f"{count:,}"), ("Times in", asked.zone.key), ("Made at", plain(now))]
+    notes = [*about(asked, count), ("Rows", f"{count:,}"), ("Times in", asked.zone.key), ("Made at", plain(now))]
     body = xlsx_of(sight.fact.label[:30], headings, rows, zone=asked.zone, about=notes)
     return file_response(body, "xlsx", name)
 

@@ -29,7 +29,7 @@ from reports.units import FLAG
 from reports.vocabulary import CONDITIONS, FACTS
 from tasks.actions import claims, lifecycle, questions, reviews, runs
 from tasks.actions.tasks import delete_task
-from tasks.models import Episode, StatusInterval, TimeSource
+from tasks.models import Agent, Episode, Project, StatusInterval, TimeSource
 
 pytestmark = pytest.mark.django_db
 
@@ -299,3 +299,22 @@ def test_figures_of_nothing_have_no_address(history):
     answer = answer_of({"facts": "questions", "period": {"from": "2020-01-01", "to": "2020-02-01"}}, history.ada.user)
     assert href_of(answer)(answer.total, "count") is None
     assert StatusInterval.objects.exists()
+
+
+def test_page_names_nobody_whom_its_reader_does_not_see(client, history, cast):
+    Project.objects.filter(pk=cast.other.pk).update(name="Secret merger")
+    Agent.objects.filter(pk=cast.zed.pk).update(name="Secret Zed")
+    client.force_login(history.ada.user)
+    for by, word in (("project", "OTHER"), ("agent", "zed")):
+        definition = json.dumps({"version": 1, "facts": "episodes", "measures": [COUNT], "by": [by]})
+        cell = {"definition": definition, "column": "count", "from": "2026-01-01", "to": "2026-02-01"}
+        for output in ("", "xlsx"):
+            page = client.get("/reports/behind/", cell | {"words": json.dumps({by: word}), "output": output})
+            assert page.status_code == 200
+            if output:
+                about = load_workbook(io.BytesIO(page.content))["About"]
+                shown = str([[cell.value for cell in line] for line in about.iter_rows()])
+            else:
+                shown = page.content.decode()
+            assert word in shown
+            assert "Secret" not in shown

@@ -112,6 +112,12 @@ class Reader:
             yield f"{name} in the builder", self.getting(f"/reports/new/?{Form.of_definition(document).query}")
             yield f"behind {name}", self.getting("/reports/behind/", **_cell_of(document))
             yield f"behind {name} as a file", self.getting("/reports/behind/", output="csv", **_cell_of(document))
+        for by, word in (("project", "OTHER"), ("agent", "zed")):
+            asked = _cell_of({"version": 1, "facts": "episodes", "measures": [{"aggregate": "count"}], "by": [by]})
+            words = json.dumps({by: word})
+            for output in ("", "xlsx"):
+                name = f"behind {by} {word} that is not theirs {output}"
+                yield name, self.getting("/reports/behind/", words=words, output=output, **asked)
 
     def building(self) -> Iterator[Question]:
         """The names that the builder offers for each field that has any."""

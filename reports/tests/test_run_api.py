@@ -149,7 +149,7 @@ def test_run_definition_with_a_read_only_token_is_allowed(api, cast, done):
 def test_vocabulary_lists_what_a_definition_may_name(api):
     vocabulary = api.zed.get("/reports/vocabulary").json()
     facts = {fact["name"]: fact for fact in vocabulary["facts"]}
-    assert set(facts) == {"episodes", "runs", "tasks", "intervals", "events", "questions", "reviews"}
+    assert set(facts) == {"assignments", "episodes", "events", "intervals", "questions", "reviews", "runs", "tasks"}
     cycle = next(each for each in facts["episodes"]["measures"] if each["name"] == "cycle")
     assert (cycle["unit"], cycle["aggregates"][-1]) == ("seconds", "p95")
     assert {"name": "p85", "label": "85th percentile", "needs": 7} in vocabulary["aggregates"]

@@ -211,12 +211,14 @@ class World:
         for place in range(3 * TASKS):
             project = draw.choice(self.projects)
             theirs = [task.pk for task in self.tasks if task.project == project]
-            agent = self._agent(project)
+            agent, kind = self._agent(project), draw.choice(KINDS)
+            data = draw.choice([{}, {"run": draw.randint(1, 4 * TASKS)}])
+            if kind == "member.added":
+                data = {"role": "worker"}
             Event.objects.create(
                 at=self._after(START, 140), project=project, project_key=project.key,
-                task_id=draw.choice([*theirs, None, self.gone + place]), kind=draw.choice(KINDS),
+                task_id=draw.choice([*theirs, None, self.gone + place]), kind=kind, data=data,
                 actor_id=agent.user_id, agent_id=draw.choice([None, agent.pk, GONE]),
                 agent_slug=draw.choice(["", agent.slug]), actor_name=draw.choice(["", "ada", "Zoe"]),
-                data=draw.choice([{}, {"run": draw.randint(1, 4 * TASKS)}]),
                 recipient_id=draw.choice([None, None, None, agent.user_id]),
             )  # fmt: skip
