@@ -32,30 +32,6 @@ EXAMPLE = {
     "compare": "previous",
     "order": ["-count"],
 }
-EXAMPLE_ANSWER = {
-    "columns": [
-        {"name": "agent", "label": "Agent", "unit": "text", "role": "dimension", "n": None, "needs": 1},
-        {
-            "name": "cycle_p85",
-            "label": "Cycle time: 85th percentile",
-            "unit": "seconds",
-            "role": "measure",
-            "n": "cycle_n",
-            "needs": 7,
-        },
-        {"name": "cycle_n", "label": "Cycle time: n", "unit": "episodes", "role": "n", "n": None, "needs": 1},
-    ],
-    "rows": [{"agent": "atlas", "cycle_p85": 9720.0, "cycle_n": 12}],
-    "total": {"agent": None, "cycle_p85": 9720.0, "cycle_n": 12},
-    "n": 12,
-    "project": None,
-    "period": {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "bucket": None},
-    "tz": "UTC",
-    "notes": ["20 completed at an unknown time are in no figure."],
-    "words": {"agent": [{"value": "atlas", "label": "Atlas"}]},
-    "definition": {"version": 1, "facts": "episodes", "measures": [{"name": "cycle", "aggregate": "p85"}]},
-    "generated_at": "2026-02-01T10:00:00Z",
-}
 
 
 class DefinitionInput(serializers.Serializer):

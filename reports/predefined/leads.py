@@ -183,9 +183,8 @@ def with_version(words: Callable[[Row], Words | None]) -> Callable[[Row], Words 
     return of
 
 
-#: Episodes that were completed in the row's time; that entered in it; that ended in it without a completion.
+#: Episodes that were completed in the row's time; that ended in it without a completion.
 COMPLETED_THEN: Final = Lead("episodes", "completed")
-ENTERED: Final = Lead("episodes", "entered", where=(is_("continues", False),))
 ENDED_OTHERWISE: Final = Lead("episodes", "ended", where=(in_("end", *(end.value for end in episodes.OTHERWISE)),))
 #: Tasks as they are now, whatever the period.
 TASKS_NOW: Final = Lead("tasks", "updated", span=lambda answer, row: (FIRST, LAST))

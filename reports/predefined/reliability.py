@@ -35,8 +35,6 @@ from tasks.models import Event, RunStatus, StatusInterval
 TRIED: Final = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.EXPIRED)
 OTHERWISE: Final = (RunStatus.RELEASED, RunStatus.REVOKED, RunStatus.CANCELLED, RunStatus.PARKED)
 ADDED: Final = ("runs", "completed", "failed", "expired", "otherwise", "stalls")
-#: What a share with its interval adds to a row.
-INTERVAL_COLUMNS: Final = ("low", "high")
 
 
 def stalls(scope: Scope, period: Period) -> QuerySet:
