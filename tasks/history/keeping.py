@@ -19,6 +19,7 @@ from tasks.history.rows import insert
 from tasks.history.tables import Tables, tables_of
 from tasks.models import Event
 from tasks.models.history import Episode, StatusInterval
+from tasks.transitions import TERMINAL
 
 #: Fields of an episode that are added up; of an open one, only what is added is known.
 SUMS = ("runs", "failed_runs", "changes_requested", "worked_seconds", "input_tokens", "output_tokens", "cost")
@@ -54,13 +55,17 @@ def _lines(events: Sequence[Event], tables: Tables) -> dict[int, Line]:
         first.setdefault(event.task_id, event)
     lines = {task: Line(tables, **named) for task, event in first.items() if begins(event)}
     known = [task for task in first if task not in lines]
+    intervals: dict[int, StatusInterval] = {}
     for interval in _intervals_of(known, events, named["label_sets"]):
         assert interval.task_id is not None
+        intervals[interval.task_id] = interval
         lines[interval.task_id] = Line(tables, _so_far(interval), interval, is_partial=True, **named)
-    for ids in batches([task for task in known if task not in lines]):
+    # An episode after another takes from it what a partial one does not know.
+    entering = {event.task_id for event in events if event.data.get("from") in TERMINAL}
+    for ids in batches([task for task in known if task not in lines or task in entering]):
         for episode in Episode.objects.filter(task__in=ids).order_by("task", "number"):
             assert episode.task_id is not None
-            lines[episode.task_id] = Line(tables, episode, **named)
+            lines[episode.task_id] = Line(tables, episode, intervals.get(episode.task_id), **named)
     return {task: lines.get(task) or Line(tables, **named) for task in first}
 
 

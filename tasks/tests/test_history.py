@@ -12,8 +12,20 @@ from tasks.actions import assignments, claims, dependencies, lifecycle, passing_
 from tasks.actions.imports import import_plan
 from tasks.actions.questions import answer_question, ask_run
 from tasks.actions.tasks import delete_task, edit_task, hold_task
+from tasks.events import recording
 from tasks.formats import json_list
-from tasks.models import Agent, Episode, Priority, Run, StatusInterval, Task
+from tasks.history.keeping import keep
+from tasks.models import (
+    Agent,
+    AskedQuestion,
+    Episode,
+    LabelOfSet,
+    LabelSet,
+    Priority,
+    Run,
+    StatusInterval,
+    Task,
+)
 from tasks.tests.fake_clock import fake_clock
 from tasks.tests.history_recount import assert_history
 
@@ -245,7 +257,8 @@ def test_task_whose_beginning_no_event_told_has_a_history_from_its_first_move_on
 
 def statements(captured):
     """The kinds of the statements that changed or read the history."""
-    tables = (StatusInterval._meta.db_table, Episode._meta.db_table)
+    models = (StatusInterval, Episode, AskedQuestion, LabelSet, LabelOfSet)
+    tables = [model._meta.db_table for model in models]
     # Several rows are a statement of many times on SQLite.
     spent = [query["sql"].split("times: ")[-1] for query in captured]
     return [sql.split()[0] for sql in spent if any(table in sql for table in tables)]
@@ -253,7 +266,7 @@ def statements(captured):
 
 def test_claims_and_completions_spend_few_statements_on_history(cast, new_task):
     for _ in range(3):
-        new_task()
+        new_task(labels=["bug"])
     with CaptureQueriesContext(connection) as alone:
         claims.claim_next(actor=cast.atlas.user, projects=[cast.ops])
     assert statements(alone) == ["UPDATE", "UPDATE", "INSERT"]
@@ -263,6 +276,35 @@ def test_claims_and_completions_spend_few_statements_on_history(cast, new_task):
     with CaptureQueriesContext(connection) as completed:
         runs.complete_run(actor=cast.bert.user, run_id=claimed[0].pk, summary="done")
     assert statements(completed) == ["UPDATE", "UPDATE"]
+    run = claimed[1].pk
+    with CaptureQueriesContext(connection) as going_on:
+        runs.progress_run(actor=cast.bert.user, run_id=run, percent=50)
+    assert statements(going_on) == []
+    with CaptureQueriesContext(connection) as asked:
+        ask_run(actor=cast.bert.user, run_id=run, prompt="Which?")
+    assert statements(asked) == ["SELECT", "INSERT"]
+
+
+def test_end_and_new_entry_recorded_together_are_kept_as_if_apart(cast, new_task, minutes, monkeypatch):
+    first, second = new_task(), new_task()
+    Task.objects.filter(pk=second.pk).update(lease_losses=4)
+    minutes.later(1)
+    done, lost = claim(cast.atlas, first), claim(cast.bert, second)
+    events = []
+    monkeypatch.setattr(recording, "keep", events.extend)
+    minutes.later(1)
+    runs.complete_run(actor=cast.atlas.user, run_id=done.pk, summary="Done")
+    lifecycle.reopen_task(actor=cast.ada.user, task=first)
+    minutes.later(60)
+    passing_time.expire_run(run=Run.objects.get(pk=lost.pk))
+    with pytest.raises(Exception, match="expired"):
+        runs.complete_run(actor=cast.bert.user, run_id=lost.pk, summary="Done")
+    reviews.adopt_late_result(actor=cast.ada.user, run=Run.objects.get(pk=lost.pk))
+    keep(events)
+    ways = [(way.end, minutes.of(way.entered_at), minutes.of(way.started_at)) for way in episodes(first)]
+    assert ways == [("completed", 0, 1), ("", 2, None)]
+    ways = [(way.end, minutes.of(way.entered_at), minutes.of(way.started_at)) for way in episodes(second)]
+    assert ways == [("failed", 0, 1), ("completed", 0, 1)]
 
 
 def test_interval_in_another_status_than_an_event_says_ends_as_what_it_is(cast, new_task, minutes):
