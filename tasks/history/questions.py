@@ -3,7 +3,9 @@
 Events say too little of it, so it is copied from the questions that they name, all but their words.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from tasks.batches import batches
@@ -19,13 +21,17 @@ _COPIED: Final = (*CHANGING, "project_id", "task_id", "kind", "urgency", "to_rol
 def keep_questions(events: Iterable[Event], tables: Tables) -> None:
     """Copy the questions that ``events`` name; those about deleted tasks end with these."""
     ids: set[int] = set()
+    deleted: dict[datetime, list[int]] = defaultdict(list)
     for event in events:
         ids.update(event.data.get("questions") or ())
         if isinstance(question := event.data.get("question"), int):
             ids.add(question)
-        if event.kind == kinds.TASK_DELETED:
-            left = tables.asked.objects.filter(task=event.task_id, ended_at__isnull=True)
-            left.update(state=QuestionState.WITHDRAWN, ended_at=event.at)
+        if event.kind == kinds.TASK_DELETED and event.task_id is not None:
+            deleted[event.at].append(event.task_id)
+    for at, tasks in deleted.items():
+        for batch in batches(tasks):
+            left = tables.asked.objects.filter(task__in=batch, ended_at__isnull=True)
+            left.update(state=QuestionState.WITHDRAWN, ended_at=at)
     if ids:
         copy_questions(sorted(ids), tables)
 
@@ -43,21 +49,34 @@ def copy_questions(ids: Sequence[int], tables: Tables) -> None:
 
 
 def made_of(questions: Any, tables: Tables) -> list[Any]:
-    """What is to be kept of ``questions``, a queryset, if nothing is yet: tasks are like they are now."""
+    """What is to be kept of ``questions``, a queryset, if nothing is yet: their tasks as the history keeps them."""
     asked = list(questions.select_related("task__project", "run").order_by("pk"))
-    open_ones = tables.interval.objects.filter(task__in={each.task_id for each in asked}, ended_at__isnull=True)
-    label_sets = dict(open_ones.order_by().values_list("task", "label_set"))
-    return [
-        tables.asked(
-            question=each.pk,
-            task_ref=f"{each.task.project.key}-{each.task.number}",
-            agent_id=each.run.agent_id,
-            priority=each.task.priority,
-            label_set_id=label_sets.get(each.task_id),
-            **{name: getattr(each, name) for name in _COPIED},
+    intervals: dict[int, list[Any]] = defaultdict(list)
+    rows = tables.interval.objects.filter(task__in={each.task_id for each in asked}).order_by("began_at", "id")
+    for row in rows.only("task_id", "run_number", "began_at", "priority", "label_set_id"):
+        intervals[row.task_id].append(row)
+    made = []
+    for each in asked:
+        then = _interval_of(each, intervals[each.task_id])
+        made.append(
+            tables.asked(
+                question=each.pk,
+                task_ref=f"{each.task.project.key}-{each.task.number}",
+                agent_id=each.run.agent_id,
+                priority=each.task.priority if then is None else then.priority,
+                label_set_id=None if then is None else then.label_set_id,
+                **{name: getattr(each, name) for name in _COPIED},
+            )
         )
-        for each in asked
-    ]
+    return made
+
+
+def _interval_of(question: Any, intervals: Sequence[Any]) -> Any:
+    """Of the intervals of its task, in order, the run that asked; else the last that had begun, or the first."""
+    # As a question parks its run, the next interval begins at the same time.
+    by_run = [row for row in intervals if row.run_number == question.run.number]
+    had_begun = by_run or [row for row in intervals if row.began_at <= question.asked_at]
+    return next(iter(had_begun[-1:] or intervals[:1]), None)
 
 
 def questions_missed(tasks: Sequence[int], tables: Tables) -> dict[int, list[int]]:

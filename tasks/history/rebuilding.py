@@ -7,7 +7,7 @@ lock they hold; so no event of them is on its way. Of a deleted task none ever i
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -43,6 +43,14 @@ class Difference:
     what: str
 
 
+class _Differing(NamedTuple):
+    """A task whose history is not what its events say: what they say, the questions to copy again, and where."""
+
+    line: Line
+    questions: list[int]
+    difference: Difference
+
+
 def tasks_with_events(project: Project | None = None, *, tables: Tables | None = None) -> list[int]:
     """Ids of the tasks that have a history, in order; also of those that were deleted."""
     tables = tables or tables_of()
@@ -62,7 +70,7 @@ def check(ids: Sequence[int]) -> list[Difference]:
     # What was recorded between reading the events and the rows is no difference.
     with transaction.atomic():
         _lock(list(suspects), tables_of())
-        return [difference for _, difference in _differing(list(suspects), tables_of(), create=False).values()]
+        return [each.difference for each in _differing(list(suspects), tables_of(), create=False).values()]
 
 
 def rebuild(ids: Sequence[int], *, tables: Tables | None = None, lock: bool = True) -> list[Difference]:
@@ -75,10 +83,10 @@ def rebuild(ids: Sequence[int], *, tables: Tables | None = None, lock: bool = Tr
         for batch in batches(list(differing)):
             tables.interval.objects.filter(task__in=batch).delete()
             tables.episode.objects.filter(task__in=batch).delete()
-        insert([row for line, _ in differing.values() for row in line.intervals])
-        insert([row for line, _ in differing.values() for row in line.episodes])
-        copy_questions([pk for ids in questions_missed(ids, tables).values() for pk in ids], tables)
-    return [difference for _, difference in differing.values()]
+        insert([row for each in differing.values() for row in each.line.intervals])
+        insert([row for each in differing.values() for row in each.line.episodes])
+        copy_questions([pk for each in differing.values() for pk in each.questions], tables)
+    return [each.difference for each in differing.values()]
 
 
 def rebuild_all(
@@ -95,8 +103,8 @@ def _lock(ids: Sequence[int], tables: Tables) -> None:
     list(rows.values_list("pk"))
 
 
-def _differing(ids: Sequence[int], tables: Tables, *, create: bool = True) -> dict[int, tuple[Line, Difference]]:
-    """Of the tasks whose rows are not what their events say: what they say, and where they differ.
+def _differing(ids: Sequence[int], tables: Tables, *, create: bool = True) -> dict[int, _Differing]:
+    """Those of the tasks whose rows are not what their events say.
 
     ``create``: the sets of labels that are missing.
     """
@@ -110,7 +118,7 @@ def _differing(ids: Sequence[int], tables: Tables, *, create: bool = True) -> di
             what = f"question {missed[task][0]} is not what is kept of it"
         if what:
             ref = next((row.task_ref for row in (*line.episodes, *episodes[task], *intervals[task])), str(task))
-            differing[task] = (line, Difference(ref, what))
+            differing[task] = _Differing(line, missed.get(task, []), Difference(ref, what))
     return differing
 
 

@@ -1,7 +1,8 @@
 """The history of tasks in rows that can be measured: the source of every figure about time.
 
-Both tables are projections of the events: ``tasks.history`` writes them in the transaction that records the events, and
-can write them again from the events alone.
+Intervals, episodes and the sets of labels that they name are projections of the events: ``tasks.history`` writes them
+in the transaction that records the events, and can write them again from the events alone. ``AskedQuestion`` is copied
+in that transaction from the questions that the events name, and can be copied again while these are there.
 """
 
 from django.conf import settings

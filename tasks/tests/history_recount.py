@@ -50,7 +50,7 @@ def assert_history() -> None:
         _moves_are_the_events(pk, ways, intervals[pk])
 
 
-def names_of(row: StatusInterval | Episode) -> list[str]:
+def names_of(row: StatusInterval | Episode | AskedQuestion) -> list[str]:
     """The labels that a row of the history keeps."""
     return list(LabelOfSet.objects.filter(label_set=row.label_set_id).order_by("name").values_list("name", flat=True))
 

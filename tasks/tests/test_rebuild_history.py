@@ -8,13 +8,20 @@ from io import StringIO
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from tasks import clock
 from tasks.actions import claims, lifecycle, passing_time, runs
 from tasks.actions.imports import import_plan
 from tasks.actions.questions import ask_run
 from tasks.actions.tasks import delete_task, edit_task, hold_task
+from tasks.events import kinds, recording
 from tasks.formats import json_list
-from tasks.models import AskedQuestion, Episode, Event, LabelSet, Project, StatusInterval, Task
+from tasks.history.questions import copy_questions, keep_questions
+from tasks.history.rebuilding import rebuild, tasks_with_events
+from tasks.history.tables import tables_of
+from tasks.models import AskedQuestion, Episode, Event, LabelSet, Project, Question, StatusInterval, Task
 from tasks.tests.history_recount import assert_history, names_of
 
 pytestmark = pytest.mark.django_db
@@ -110,11 +117,85 @@ def test_rebuild_brings_back_labels_and_questions(cast, new_task):
     assert not LabelSet.objects.exists()
     call()
     assert [names_of(row) for row in StatusInterval.objects.order_by("id")] == kept
-    assert AskedQuestion.objects.get().task_ref == task.ref
+    asked = AskedQuestion.objects.get()
+    assert (asked.task_ref, asked.priority, names_of(asked)) == (task.ref, 2, ["docs", "ui"])
     assert_history()
     delete_task(actor=cast.ada.user, task=task)
     assert AskedQuestion.objects.get().state == "withdrawn"
     assert_history()
+
+
+def kept_of_questions():
+    rows = AskedQuestion.objects.order_by("question")
+    return [(row.state, row.priority, names_of(row), row.task_ref, row.agent_id) for row in rows]
+
+
+def test_questions_made_again_are_like_their_tasks_were_as_they_were_asked(cast, new_task):
+    ended = {"complete": new_task(priority=1, labels=["bug"]), "fail": new_task(max_attempts=1, labels=["bug", "ui"])}
+    ended["cancel"] = new_task(priority=3, labels=["docs"])
+    for end, task in ended.items():
+        run = claims.claim_task(actor=cast.atlas.user, task=task)
+        ask_run(actor=cast.atlas.user, run_id=run.pk, prompt="Which?", park=end == "cancel")
+        if end == "complete":
+            runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="Done")
+        elif end == "fail":
+            runs.fail_run(actor=cast.atlas.user, run_id=run.pk, code="x", detail="y")
+        else:
+            edit_task(actor=cast.ada.user, task=task, changes={"labels": ["late"]})
+            lifecycle.cancel_task(actor=cast.ada.user, task=task)
+        edit_task(actor=cast.ada.user, task=task, changes={"priority": 4, "labels": ["later"]})
+    before = kept_of_questions()
+    assert [row[1:3] for row in before] == [(1, ["bug"]), (2, ["bug", "ui"]), (3, ["docs"])]
+    AskedQuestion.objects.all().delete()
+    call()
+    assert kept_of_questions() == before
+    AskedQuestion.objects.all().delete()
+    importlib.import_module("tasks.migrations.0030_labels_of_before").fill(apps, None)
+    assert kept_of_questions() == before
+
+
+def test_question_of_a_run_that_no_event_told_is_like_its_task_was_then(cast, new_task):
+    task = new_task(labels=["bug"])
+    run = claims.claim_task(actor=cast.atlas.user, task=task)
+    ask_run(actor=cast.atlas.user, run_id=run.pk, prompt="Which?")
+    runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="Done")
+    before = kept_of_questions()
+    StatusInterval.objects.update(run_number=None)
+    for asked_at in (Question.objects.get().asked_at, task.created_at - timedelta(days=1)):
+        AskedQuestion.objects.all().delete()
+        Question.objects.update(asked_at=asked_at)
+        copy_questions(list(Question.objects.values_list("pk", flat=True)), tables_of())
+        assert kept_of_questions() == before
+
+
+def test_what_is_kept_of_questions_is_read_once_for_each_batch(cast, new_task):
+    for _ in range(3):
+        run = claims.claim_task(actor=cast.atlas.user, task=new_task(labels=["bug"]))
+        ask_run(actor=cast.atlas.user, run_id=run.pk, prompt="Which?")
+        runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="Done")
+    before = kept_of_questions()
+    AskedQuestion.objects.all().delete()
+    with CaptureQueriesContext(connection) as captured:
+        assert len(rebuild(tasks_with_events())) == 3
+    assert kept_of_questions() == before
+    table = connection.ops.quote_name(AskedQuestion._meta.db_table)
+    assert [query["sql"].split()[0] for query in captured if table in query["sql"]] == ["SELECT", "INSERT"]
+
+
+def test_questions_about_tasks_that_are_deleted_together_end_in_one_statement(cast, new_task):
+    events = []
+    for _ in range(2):
+        task = new_task()
+        run = claims.claim_task(actor=cast.atlas.user, task=task)
+        ask_run(actor=cast.atlas.user, run_id=run.pk, prompt="Which?")
+        deletion = {"at": clock.now(), "actor": cast.ada.user, "task": task, "title": task.title}
+        events.append(recording.event(kinds.TASK_DELETED, **deletion))
+    events[1].at = events[0].at
+    with CaptureQueriesContext(connection) as captured:
+        keep_questions(events, tables_of())
+    assert [query["sql"].split()[0] for query in captured] == ["UPDATE"]
+    ended = AskedQuestion.objects.values_list("state", "ended_at")
+    assert list(ended) == [("withdrawn", events[0].at)] * 2
 
 
 def test_rebuild_of_one_project_leaves_the_others(lives, new_task):
