@@ -47,7 +47,7 @@ def stalls(scope: Scope, period: Period) -> QuerySet:
 
 
 def with_interval(hits: int, n: int) -> Row:
-    """The share of ``hits`` in percent, and between what it lies at 95 %."""
+    """The share of ``hits`` in percent, and the bounds between which it lies at 95 %."""
     bounds = wilson(hits, n)
     low, high = (None, None) if bounds is None else (round(100 * bound, 2) for bound in bounds)
     return {"share": share(hits, n), "low": low, "high": high}

@@ -41,7 +41,7 @@ def _waiting(scope: Scope, period: Period, now: datetime) -> Result:
     remarks: tuple[str, ...] = ()
     if elsewhere:
         stood = "task was" if elsewhere == 1 else "tasks were"
-        remarks = (f"{elsewhere:,} {stood} elsewhere before an import; what for they waited there is in no row.",)
+        remarks = (f"{elsewhere:,} {stood} elsewhere before an import; what they waited for there is in no row.",)
     return Result(
         rows,
         {"reason": None, **total, "share": share_of(total["waited_seconds"], total["waited_seconds"])},

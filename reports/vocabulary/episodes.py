@@ -124,7 +124,12 @@ EPISODES = Fact(
             "Reviews that requested changes.",
         ),
         Measure(
-            "reopened", "Reopened", FLAG, always(quantities.share(Q(is_reopened=True))), "Came back completed.", SHARE
+            "reopened",
+            "Reopened",
+            FLAG,
+            always(quantities.share(Q(is_reopened=True))),
+            "Came in again after it had been completed.",
+            SHARE,
         ),
         Measure(
             "imported",

@@ -35,7 +35,7 @@ REVIEWS = Fact(
             "Approved",
             FLAG,
             always(quantities.share(Q(verdict=Verdict.APPROVED))),
-            "Approved, of all.",
+            "Approved, of all verdicts.",
             SHARE,
         ),
     ),
