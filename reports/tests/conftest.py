@@ -20,6 +20,17 @@ from tasks.models import AssignmentDecision, DecisionMode, Question, Task
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
+#: Notes how many milliseconds the page's requests are given from now on.
+NOTE_PATIENCE = """() => {
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  window.longestPatience = 0;
+  AbortSignal.timeout = (patience) => {
+    window.longestPatience = Math.max(window.longestPatience, patience);
+    return timeout(patience);
+  };
+}"""
+
+
 def utc(text: str) -> datetime:
     """``utc("2026-01-05 10:00")``: an aware time."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -8,7 +8,9 @@ import pytest
 from openpyxl import load_workbook
 
 from reports import saving
+from reports.limits import SECONDS
 from reports.models import SavedReport
+from reports.tests.conftest import NOTE_PATIENCE
 from tasks.models import Agent, Label
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -100,9 +102,12 @@ def test_builder_works_by_keyboard_alone(scene, open_page):
     tab = open_page("/reports/new/?facts=episodes&m=count&f0=label&o0=in&v0=bug", user=scene.hugo.user)
     page = tab.page
     tab.assert_keyboard_reaches_all()
+    page.evaluate(NOTE_PATIENCE)
     page.locator("#b-by-0").focus()
     page.keyboard.type("Agent")
     settled(page, "for each agent")
+    # The page waits for longer than the server does, whose sentence about a slow report it shows.
+    assert page.evaluate("longestPatience") > 1000 * SECONDS
     # The field that was used keeps the focus, and the next one has appeared behind it.
     assert page.evaluate("document.activeElement.id") == "b-by-0"
     page.keyboard.press("Tab")

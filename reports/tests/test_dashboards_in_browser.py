@@ -5,9 +5,11 @@ from collections.abc import Generator
 import pytest
 
 from reports.dashboards import keeping
+from reports.limits import SECONDS
 from reports.saving import save_report
 from reports.schedules.keeping import add_schedule
 from reports.schedules.stopping import stop_path
+from reports.tests.conftest import NOTE_PATIENCE
 from tasks.actions import claims, runs
 from tasks.tests.server_process import ServerProcess
 
@@ -65,8 +67,11 @@ def test_dashboard_renews_itself_when_a_task_is_completed(server, open_page, cas
     task = new_task()
     tab = open_page(f"/reports/dashboards/{dashboard.pk}/", at=server.url, user=cast.ada.user)
     tab.page.wait_for_selector("[data-live-state][data-state=live]")
+    tab.page.evaluate(NOTE_PATIENCE)
     figures = tab.page.locator(".dashboard-tile dl")
     assert "1" not in figures.locator("dd").first.inner_text()
     run = claims.claim_task(actor=cast.atlas.user, task=task)
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
     figures.locator("dd", has_text="1").first.wait_for()
+    # One slow report is shown as a sentence, so the page waits for longer than the server does.
+    assert tab.page.evaluate("longestPatience") > 2 * 1000 * SECONDS

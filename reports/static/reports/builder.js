@@ -5,7 +5,8 @@ import { readPage, request } from "../taskproject/request.js";
 
 const AFTER_TYPING = 600;
 const AFTER_CHOOSING = 150;
-const PATIENCE = 30_000;
+// Longer than the server gives a report: its sentence about a slow one is shown.
+const PATIENCE = 40_000;
 
 const form = document.querySelector("[data-builder]");
 const preview = document.querySelector("[data-builder-preview]");

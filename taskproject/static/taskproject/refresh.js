@@ -53,7 +53,9 @@ export function swapRegions(fresh) {
   return all;
 }
 
-export async function refreshPage(again) {
-  const fresh = await fetchPage(location.href);
+// Bring the regions of this page up to date; `again`: what to call later if somebody was typing in one of them.
+// `options`: of the request.
+export async function refreshPage(again, options = {}) {
+  const fresh = await fetchPage(location.href, options);
   if (fresh && !swapRegions(fresh)) setTimeout(again, LOOK_AGAIN);
 }
