@@ -2,7 +2,7 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -14,10 +14,11 @@ class Hold(NamedTuple):
     in_all: int
 
 
-def top(edges: Iterable[tuple[int, int]], most: int) -> list[Hold]:
+def top(edges: Iterable[tuple[int, int]], most: int, *, check: Callable[[], None] = lambda: None) -> list[Hold]:
     """The ``most`` blockers that hold up the most in all, then directly, then the oldest (by id).
 
-    ``edges``: (task that waits, what it waits for), without cycles.
+    ``edges``: (task that waits, what it waits for), without cycles. ``check`` is called before each walk: before many
+    roots of one long chain it is walked from each of them, and what ``check`` raises ends that.
     """
     waiting: dict[int, set[int]] = defaultdict(set)
     left: dict[int, set[int]] = defaultdict(set)
@@ -26,6 +27,7 @@ def top(edges: Iterable[tuple[int, int]], most: int) -> list[Hold]:
         left[task].add(blocker)
 
     def rank(blocker: int) -> tuple[int, int, int]:
+        check()
         return (-len(_reached(waiting, blocker)), -len(waiting[blocker]), blocker)
 
     # What waits for a task holds up less in all than that task does: so the next one is always among those that wait

@@ -1,15 +1,19 @@
-"""How long a report may take: the database stops, and the reader gets one sentence."""
+"""How long a report may take: the database stops, and the reader gets one sentence.
+
+A statement that takes too long is stopped in the middle; many short ones together on SQLite likewise, on PostgreSQL
+before the next one. What takes long outside the database asks ``check_time``.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 
 from taskproject.errors import DomainError
 
-#: Of one statement on PostgreSQL, of the whole report on SQLite.
 SECONDS = 30.0
 #: SQLite looks at the clock after so many of its instructions.
 _INSTRUCTIONS = 10_000
@@ -33,39 +37,64 @@ class TooSlow(DomainError):
         )
 
 
+class Deadline(NamedTuple):
+    """Until when (by the monotonic clock) the report may run, and how long that was."""
+
+    until: float
+    seconds: float
+
+
+_deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+
+
+def check_time() -> None:
+    """Raises ``TooSlow`` if the report that runs has had its time; outside of ``limited`` there is no limit."""
+    deadline = _deadline.get()
+    if deadline is not None and time.monotonic() > deadline.until:
+        raise TooSlow(deadline.seconds)
+
+
 @contextmanager
 def limited(seconds: float | None = None, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """Within it the database stops what takes longer. Raises ``TooSlow``."""
+    """Within it what takes longer is stopped. Raises ``TooSlow``."""
     most = SECONDS if seconds is None else seconds
+    deadline = Deadline(time.monotonic() + most, most)
     connection = connections[using]
     within = _on_postgresql if connection.vendor == "postgresql" else _on_sqlite
+    token = _deadline.set(deadline)
     try:
-        with within(connection, most):
+        with within(connection, deadline):
             yield
     except OperationalError as error:
         code = getattr(error.__cause__, "sqlstate", None)
         if code == _CANCELLED or str(error) == "interrupted":
             raise TooSlow(most) from None
         raise
+    finally:
+        _deadline.reset(token)
 
 
 @contextmanager
-def _on_postgresql(connection: Any, seconds: float) -> Iterator[None]:
+def _on_postgresql(connection: Any, deadline: Deadline) -> Iterator[None]:
+    def in_time(execute: Callable[..., Any], *statement: Any) -> Any:
+        check_time()
+        return execute(*statement)
+
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('statement_timeout')")
         before = cursor.fetchone()[0]
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{int(seconds * 1000)}ms"])
-        yield
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{int(deadline.seconds * 1000)}ms"])
+        with connection.execute_wrapper(in_time):
+            yield
         # Where the caller has a transaction of its own, the setting would stay until its end.
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
 
 
 @contextmanager
-def _on_sqlite(connection: Any, seconds: float) -> Iterator[None]:
+def _on_sqlite(connection: Any, deadline: Deadline) -> Iterator[None]:
     connection.ensure_connection()
-    until = time.monotonic() + seconds
     library = connection.connection
-    library.set_progress_handler(lambda: time.monotonic() > until, _INSTRUCTIONS)
+    library.set_progress_handler(lambda: time.monotonic() > deadline.until, _INSTRUCTIONS)
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from reports import charts
 from reports.definitions import Cell, Definition
 from reports.holding_up import Hold, top
+from reports.limits import check_time
 from reports.periods import Period
 from reports.predefined.leads import TASKS_NOW, is_
 from reports.report import Answer, Column, Report, Result, Row
@@ -56,12 +57,13 @@ def _since(scope: Scope, blockers: list[int]) -> dict[int, datetime]:
 
 
 def _top_blockers(scope: Scope, period: Period, now: datetime) -> Result:
-    holds = top(_edges(scope), MOST)
+    edges = list(_edges(scope))
+    holds = top(edges, MOST, check=check_time)
     blockers = [hold.blocker for hold in holds]
     tasks = Task.objects.select_related("project").in_bulk(blockers)
     since = _since(scope, blockers)
     rows = [_row(hold, tasks[hold.blocker], since[hold.blocker], now) for hold in holds if hold.blocker in tasks]
-    held = {task for task, _ in _edges(scope)}
+    held = {task for task, _ in edges}
     total: Row = {"task": None, "title": None, "status": None, "direct": len(held), "in_all": len(held)}
     oldest = min(since.values(), default=None)
     total |= {"since": oldest, "held_seconds": None if oldest is None else _seconds(oldest, now), "waits_for": None}

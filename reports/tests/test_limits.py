@@ -1,14 +1,20 @@
 """What takes too long is stopped by the database, with one sentence; and while a report runs, others write."""
 
 import sqlite3
+import time
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 
 from reports.engines import sqlite as engine
 from reports.engines import summarise
-from reports.limits import TooSlow, limited
+from reports.limits import TooSlow, check_time, limited
 from reports.measures import Percentile
+from reports.periods import BucketSize, Period
+from reports.predefined import REPORTS
+from reports.running import answer
+from reports.scopes import Scope
 from reports.tests.conftest import utc
 from reports.tests.histories import episode
 from tasks.models import Episode
@@ -16,6 +22,11 @@ from tasks.models import Episode
 ENDLESS = {
     "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n",
     "postgresql": "SELECT pg_sleep(60)",
+}
+#: Each ends in time: together they do not.
+SHORT = {
+    "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) SELECT COUNT(*) FROM n",
+    "postgresql": "SELECT pg_sleep(0.01)",
 }
 SENTENCE = "The report takes longer than 0.05 seconds; choose a shorter period, or group by less."
 
@@ -34,6 +45,37 @@ def test_what_takes_too_long_is_stopped_and_the_next_one_is_not():
     assert (refused.value.status, refused.value.code) == (400, "too_slow")
     with limited(5):
         assert ask("SELECT 1") == 1
+
+
+@pytest.mark.django_db
+def test_many_short_statements_are_stopped_as_one_long_one():
+    def ask_many() -> None:
+        for _ in range(1_000):
+            ask(SHORT[connection.vendor])
+
+    started = time.monotonic()
+    with pytest.raises(TooSlow) as refused, limited(0.05):
+        ask_many()
+    assert refused.value.sentence == SENTENCE
+    assert time.monotonic() - started < 5
+    check_time()
+    with limited(5):
+        check_time()
+        assert ask("SELECT 1") == 1
+
+
+@pytest.mark.django_db
+def test_walks_along_what_holds_up_what_end_with_the_limit(cast, monkeypatch):
+    chain = [(task, task - 1) for task in range(2, 5_001)]
+    roots = [(1, root) for root in range(10_000, 15_000)]
+    monkeypatch.setattr("reports.limits.SECONDS", 0.05)
+    monkeypatch.setattr("reports.predefined.top_blockers._edges", lambda scope: [*roots, *chain])
+    period = Period(utc("2026-01-01 00:00"), utc("2026-02-01 00:00"), BucketSize.DAY, ZoneInfo("UTC"))
+    started = time.monotonic()
+    with pytest.raises(TooSlow) as refused:
+        answer(REPORTS["top_blockers"], Scope((cast.ops.pk,)), period, now=period.end)
+    assert refused.value.sentence == SENTENCE
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.django_db
