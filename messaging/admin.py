@@ -66,6 +66,8 @@ class MailAdmin(RecordAdmin):
 class LetterAdmin(RecordAdmin):
     """Mails that other parts of the site wrote, such as scheduled reports; their words and files are not shown."""
 
+    # Whoever has the link that stops them needs no account.
+    exclude = ("subject", "text", "stop_path")
     list_display = ("created_at", "recipient", "file_name", "state", "due_at", "ended_at", "attempts", "reason")
     list_filter = ("state",)
     search_fields = ("=recipient__username",)

@@ -81,20 +81,15 @@ def _take_and_send(pk: int) -> int:
         return 0
     letter = Letter.objects.select_related("recipient").get(pk=pk)
     if reason := _why_not(letter):
-        _end(mark, letter, MailState.DROPPED, reason)
+        end(mark, [letter], MailState.DROPPED, reason)
         return 0
     try:
         deliver(_message_of(letter))
     except FAILURES as error:
         try_again(mark, [letter], error)
         return 0
-    _end(mark, letter, MailState.SENT, "")
+    end(mark, [letter], MailState.SENT, "")
     return 1
-
-
-def _end(mark: Any, letter: Letter, state: MailState, reason: str) -> None:
-    Letter.objects.filter(pk=letter.pk, claim=mark).update(content=None)
-    end(mark, [letter], state, reason)
 
 
 def _why_not(letter: Letter) -> str:

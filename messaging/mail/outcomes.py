@@ -40,8 +40,11 @@ def _connect() -> Any:
 
 
 def end(mark: UUID, rows: Sequence[Outgoing], state: MailState, reason: str) -> None:
-    """``rows``, of one kind and claimed with ``mark``, have ended."""
-    _claimed(mark, rows).update(state=state, reason=reason, ended_at=clock.now(), claim=None, claimed_until=None)
+    """``rows``, of one kind and claimed with ``mark``, have ended, and keep nothing that was for sending alone."""
+    # One statement: a row that waits is whole, so whoever takes over after a crash sends all of it.
+    _claimed(mark, rows).update(
+        state=state, reason=reason, ended_at=clock.now(), claim=None, claimed_until=None, **rows[0].emptied
+    )
 
 
 def try_again(mark: UUID, rows: Sequence[Outgoing], error: Exception) -> None:

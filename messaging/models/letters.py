@@ -1,5 +1,7 @@
 """Letters: mails that another app wrote whole, with a file or without one."""
 
+from typing import Any, ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -13,6 +15,8 @@ class Letter(Outgoing):
     Written in the transaction of what it tells; ``key`` names that, so that it is told once. The file is kept until
     the letter has ended.
     """
+
+    emptied: ClassVar[dict[str, Any]] = {"content": None}
 
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="letters")
     key = models.CharField(max_length=100, unique=True)

@@ -1,6 +1,6 @@
 """What every row of the outbox has: for whom it is, when it is due, and how it went."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -16,6 +16,8 @@ class Outgoing(models.Model):
     """A row of the outbox, with a ``recipient``. ``claim`` marks what one sender has taken, until ``claimed_until``."""
 
     recipient: Any
+    #: What its columns become when it ends, beside those of every row.
+    emptied: ClassVar[dict[str, Any]] = {}
 
     created_at = models.DateTimeField()
     due_at = models.DateTimeField(help_text="Not sent before.")
