@@ -49,8 +49,8 @@ def validate(owned: Owned, *, document: str) -> None:
         raise Invalid(dict(error.message_dict)) from None
 
 
-def lock_names_of(owner_id: int | None) -> None:
-    """From here on, others wait who give something of this owner a name."""
+def lock_what_is_of(owner_id: int | None) -> None:
+    """From here on, others wait who add or change something of this owner that must be unlike the rest of it."""
     if owner_id is not None:
         get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=owner_id).values_list("pk").first()
 

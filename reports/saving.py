@@ -16,7 +16,7 @@ from reports.definitions import read
 from reports.instants import READER, zone_at
 from reports.models import SavedReport
 from reports.models.saved_report import SavedReportQuerySet
-from reports.owning import HasChanged, lock_names_of, may_edit, may_share_with, require_free_name, validate
+from reports.owning import HasChanged, lock_what_is_of, may_edit, may_share_with, require_free_name, validate
 from reports.report import Answer
 from reports.running import run
 from taskproject.errors import Invalid, NotFound, NotPermitted
@@ -98,7 +98,7 @@ def save_report(
     report.definition = checked_definition(definition)
     validate(report, document="definition")
     with transaction.atomic():
-        lock_names_of(actor.pk)
+        lock_what_is_of(actor.pk)
         if SavedReport.objects.filter(owner=actor).count() >= MOST_REPORTS:
             raise Invalid({"name": f"You have {MOST_REPORTS} saved reports, the most; delete one first."})
         require_free_name(report, what="report")
@@ -133,7 +133,7 @@ def edit_report(
     if "definition" in values:
         values["definition"] = checked_definition(values["definition"])
     with transaction.atomic():
-        lock_names_of(report.owner_id)
+        lock_what_is_of(report.owner_id)
         present = reports_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=report.pk).first()
         if present is None:
             raise NotFound("The report was deleted or is shared with you no longer.")

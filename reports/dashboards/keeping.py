@@ -7,7 +7,7 @@ from django.db import transaction
 from reports import saving
 from reports.models import Dashboard
 from reports.models.dashboard import DashboardQuerySet
-from reports.owning import HasChanged, lock_names_of, may_edit, may_share_with, require_free_name, validate
+from reports.owning import HasChanged, lock_what_is_of, may_edit, may_share_with, require_free_name, validate
 from reports.predefined import REPORTS
 from taskproject.errors import Invalid, NotFound, NotPermitted, unknown_choice, unknown_name
 from tasks import clock
@@ -47,7 +47,7 @@ def make_dashboard(*, actor: "User", name: str, project: str | None = None, item
     dashboard.items = read_items(actor, list(items) if isinstance(items, tuple) else items)
     validate(dashboard, document="items")
     with transaction.atomic():
-        lock_names_of(actor.pk)
+        lock_what_is_of(actor.pk)
         if Dashboard.objects.filter(owner=actor).count() >= MOST_DASHBOARDS:
             raise Invalid({"name": f"You have {MOST_DASHBOARDS} dashboards, the most; delete one first."})
         require_free_name(dashboard, what="dashboard")
@@ -61,7 +61,7 @@ def change_dashboard(
 ) -> Dashboard:
     """Change ``name`` and ``items``. Raises ``HasChanged``, ``Invalid``, ``NotFound``, ``NotPermitted``."""
     with transaction.atomic():
-        lock_names_of(dashboard.owner_id)
+        lock_what_is_of(dashboard.owner_id)
         row = _locked(actor, dashboard)
         if expected_version not in (None, row.version):
             raise HasChanged(row)

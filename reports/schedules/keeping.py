@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -10,6 +9,7 @@ from django.db import transaction
 from reports.instants import zone_at
 from reports.models import ReportSchedule, SavedReport, ScheduleOutput
 from reports.models.schedule import ReportScheduleQuerySet
+from reports.owning import lock_what_is_of
 from reports.schedules.cron import next_time, read_cron
 from taskproject.errors import Invalid, NotFound, unknown_choice
 from taskproject.reach import reach_of
@@ -63,8 +63,7 @@ def add_schedule(
     now = clock.now()
     schedule.created_at, schedule.next_at = now, next_time(schedule.cron, zone_at("tz", schedule.tz), now)
     with transaction.atomic():
-        # Others wait who add one for this owner.
-        get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=actor.pk).values_list("pk").first()
+        lock_what_is_of(actor.pk)
         if ReportSchedule.objects.filter(owner=actor).count() >= MOST_SCHEDULES:
             raise Invalid({"report": f"You have {MOST_SCHEDULES} schedules, the most; delete one first."})
         _require_new(schedule)
@@ -78,6 +77,7 @@ def change_schedule(*, actor: "User", schedule: ReportSchedule, changes: dict[st
     Other times than before also resume one that rests. Raises ``Invalid`` and ``NotFound``.
     """
     with transaction.atomic():
+        lock_what_is_of(actor.pk)
         rows = schedules_of(actor).select_for_update(of=("self",), no_key=True)
         row = rows.filter(pk=schedule.pk).first()
         if row is None:

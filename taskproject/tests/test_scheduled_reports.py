@@ -28,6 +28,7 @@ from taskproject.tests.schedule_scene import (  # noqa: F401
 from tasks import engine
 from tasks.models import Membership
 from tasks.tests.racing import at_once
+from tasks.tests.sizes import MEETINGS
 
 # -- sending ----------------------------------------------------------------------------------------------------------
 
@@ -267,3 +268,26 @@ def test_schedule_of_somebody_else_is_not_there(cast, scheduled):
     assert client.post(f"/reports/schedules/{schedule.pk}/change/", {"do": "delete"}).status_code == 404
     assert "Pace" not in client.get("/reports/schedules/").content.decode()
     assert ReportSchedule.objects.filter(pk=schedule.pk).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("beside", ["change", "add"])
+def test_same_times_at_once_are_refused_to_whoever_comes_second(scheduled, hugo, beside):
+    first = scheduled("0 8 * * 1")
+    report, output = first.report, first.output
+    second = keeping.add_schedule(actor=hugo, report=report, cron="0 9 * * 1", tz="UTC", output=output)
+    for seed in range(MEETINGS):
+        times = f"{seed % 60} {10 + seed // 60} * * 1"
+
+        def change(schedule, times=times):
+            return keeping.change_schedule(actor=hugo, schedule=schedule, changes={"cron": times})
+
+        def add(times=times):
+            return keeping.add_schedule(actor=hugo, report=report, cron=times, tz="UTC", output=output)
+
+        outcomes = at_once(lambda: change(first), add if beside == "add" else lambda: change(second), seed=seed)
+        (refused,) = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        assert isinstance(refused, Invalid), refused
+        assert "You get this report at these times already." in str(refused.data)
+        ReportSchedule.objects.exclude(pk__in=[first.pk, second.pk]).delete()
