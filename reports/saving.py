@@ -100,7 +100,7 @@ def save_report(
     with transaction.atomic():
         lock_what_is_of(actor.pk)
         if SavedReport.objects.filter(owner=actor).count() >= MOST_REPORTS:
-            raise Invalid({"name": f"You have {MOST_REPORTS} saved reports, the most; delete one first."})
+            raise Invalid({"name": f"You have {MOST_REPORTS} saved reports, which is the limit; delete one first."})
         require_free_name(report, what="report")
         report.created_at = report.updated_at = clock.now()
         report.save(force_insert=True)

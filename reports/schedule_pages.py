@@ -27,7 +27,7 @@ from tasks.zones import zone_of
 
 #: How many of the next times a page shows.
 AHEAD: Final = 3
-DONE: Final = {"delete": "Deleted.", "pause": "Paused.", "resume": "It is sent again."}
+DONE: Final = {"delete": "Deleted.", "pause": "Paused.", "resume": "Resumed."}
 
 
 @require_safe
@@ -89,7 +89,7 @@ def add_schedule(request: HttpRequest, id: int) -> HttpResponse:
         )
     except DomainError as error:
         return render(request, "reports/schedule.html", context | _problem(error), status=error.status)
-    messages.success(request, "You get it by mail.")
+    messages.success(request, "Scheduled: you will get it by e-mail.")
     return HttpResponseRedirect(reverse("saved_report", args=[report.pk]) + "#by-mail")
 
 

@@ -57,7 +57,8 @@ def outcomes_of(keys: Sequence[str]) -> dict[str, str]:
 
 def _outcome(letter: Letter) -> str:
     if letter.state == MailState.SENT:
-        return "The mail was sent."
+        done = "handed to the mail server" if settings.SENDS_MAIL else "printed, since this server sends none"
+        return f"The mail was {done}."
     if letter.state == MailState.WAITING:
         return f"The mail waits to be sent again. {letter.reason}" if letter.reason else "The mail waits to be sent."
     return f"The mail was not sent. {letter.reason}"

@@ -103,7 +103,7 @@ def create_webhook(
         # One at a time, so that two cannot pass the limit together.
         Project.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk").first()
         if Webhook.objects.filter(project=project).count() >= MOST_WEBHOOKS:
-            raise Invalid({"url": f"{project.key} has {MOST_WEBHOOKS} webhooks, the most; delete one first."})
+            raise Invalid({"url": f"{project.key} has {MOST_WEBHOOKS} webhooks, which is the limit; delete one first."})
         now = clock.now()
         webhook.created_at = now
         _validate(webhook)

@@ -49,7 +49,7 @@ def make_dashboard(*, actor: "User", name: str, project: str | None = None, item
     with transaction.atomic():
         lock_what_is_of(actor.pk)
         if Dashboard.objects.filter(owner=actor).count() >= MOST_DASHBOARDS:
-            raise Invalid({"name": f"You have {MOST_DASHBOARDS} dashboards, the most; delete one first."})
+            raise Invalid({"name": f"You have {MOST_DASHBOARDS} dashboards, which is the limit; delete one first."})
         require_free_name(dashboard, what="dashboard")
         dashboard.created_at = dashboard.updated_at = clock.now()
         dashboard.save(force_insert=True)

@@ -81,7 +81,7 @@ def _list(place: str, given: Any, most: int, what: str) -> list[Any]:
     if not isinstance(given, list):
         _refuse(place, f"Must be a list of {what}.")
     if len(given) > most:
-        _refuse(place, f"Must have at most {most} {what}.")
+        _refuse(place, f"A report has at most {most} {what}.")
     return given
 
 
@@ -192,7 +192,7 @@ def _chart(given: Any) -> str | None:
 def _ordered(definition: Definition, given: Any) -> Definition:
     known = [column.name for column in columns.of(definition)]
     order: list[str] = []
-    for index, each in enumerate(_list("order", given, len(known), "columns")):
+    for index, each in enumerate(_list("order", given, len(known), "columns to order by")):
         text = _text(f"order[{index}]", each)
         name = text.removeprefix("-")
         if name not in known:

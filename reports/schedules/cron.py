@@ -58,9 +58,9 @@ def next_times(cron: str, zone: ZoneInfo, after: datetime, count: int) -> list[d
 
 
 def in_words(cron: str) -> str:
-    """``cron`` in English, such as *At 08:00 on Monday*."""
+    """``cron`` in English, such as *At 08:00 on Monday to Friday*."""
     times = _parsed(cron)
-    words: str = times.explain() if times is not None else cron
+    words: str = times.explain().replace(" through ", " to ") if times is not None else cron
     return words
 
 

@@ -65,7 +65,7 @@ def add_schedule(
     with transaction.atomic():
         lock_what_is_of(actor.pk)
         if ReportSchedule.objects.filter(owner=actor).count() >= MOST_SCHEDULES:
-            raise Invalid({"report": f"You have {MOST_SCHEDULES} schedules, the most; delete one first."})
+            raise Invalid({"report": f"You have {MOST_SCHEDULES} schedules, which is the limit; delete one first."})
         _require_new(schedule)
         schedule.save(force_insert=True)
     return schedule
@@ -113,4 +113,4 @@ def _check(schedule: ReportSchedule) -> None:
 def _require_new(schedule: ReportSchedule) -> None:
     same = {name: getattr(schedule, name) for name in ("owner_id", "report_id", "cron", "tz", "output")}
     if ReportSchedule.objects.filter(**same).exclude(pk=schedule.pk).exists():
-        raise Invalid({"cron": "You get this report at these times already."})
+        raise Invalid({"cron": "You already get this report at these times."})

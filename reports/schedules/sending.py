@@ -42,7 +42,7 @@ FAULT: Final = "Not made: a fault of the server, whose log has it. It is tried a
 
 
 class Stopped(Exception):
-    """A schedule can go on no more; the text says why, to its owner."""
+    """A schedule can no longer go on; the text says why, to its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def _text(given: Answer, schedule: ReportSchedule) -> str:
 def _why(schedule: ReportSchedule) -> str:
     """Why this mail comes, and where that is changed."""
     times = f"{in_words(schedule.cron)}, in {schedule.tz} time"
-    return f"You get it by a schedule of yours: {times}. It can be changed among your reports by mail."
+    return f"You scheduled it: {times}. Change that under “Reports by mail”."
 
 
 def _apology(schedule: ReportSchedule, why: str) -> _Mail:
@@ -187,7 +187,7 @@ def _apology(schedule: ReportSchedule, why: str) -> _Mail:
 
 def _farewell(schedule: ReportSchedule, why: str) -> _Mail:
     """What the owner is told once, with nothing of a report that they may not read."""
-    text = f"A report that you get by schedule ({schedule.cron}, {schedule.tz}) is sent no more.\n{why}\n"
+    text = f"A report that was scheduled for you ({schedule.cron}, {schedule.tz}) is no longer sent.\n{why}\n"
     return _Mail(
         subject="A scheduled report has stopped",
         text=f"{text}\nIt can be changed and resumed among your schedules.",

@@ -42,6 +42,10 @@ def test_cron_is_taken_and_said_in_words(text):
     assert cron.in_words(text).startswith("At")
 
 
+def test_range_of_days_is_said_in_plain_english():
+    assert cron.in_words("0 8 * * 1-5") == "At 08:00 on Monday to Friday"
+
+
 @pytest.mark.parametrize(
     ("text", "after", "times"),
     [

@@ -11,6 +11,7 @@ from reports.definitions import read
 from reports.report import Answer
 from reports.tests.conftest import utc
 from reports.tests.histories import episode
+from taskproject.errors import Invalid
 from tasks.models import TimeSource
 
 pytestmark = pytest.mark.django_db
@@ -154,3 +155,17 @@ def test_run_takes_the_zone_of_the_reader_or_the_one_that_is_named(cast, three):
 )
 def test_run_counts_the_facts_to_which_the_conditions_apply(count, three, where, n):
     assert count(COUNT, where=where).n == n
+
+
+@pytest.mark.parametrize(
+    ("document", "place", "sentence"),
+    [
+        ({"measures": [COUNT] * 6}, "measures", "A report has at most 5 measures."),
+        ({"order": ["agent"] * 9}, "order", "A report has at most 2 columns to order by."),
+    ],
+)
+def test_definition_with_too_much_is_refused_in_words(document, place, sentence):
+    known = {"version": 1, "facts": "episodes", "measures": [COUNT], "by": ["agent"], "period": JANUARY}
+    with pytest.raises(Invalid) as refused:
+        read(known | document)
+    assert refused.value.data["errors"] == {place: [sentence]}

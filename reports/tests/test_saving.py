@@ -137,7 +137,7 @@ def test_one_owner_keeps_a_limited_number(cast, save, monkeypatch):
     monkeypatch.setattr(saving, "MOST_REPORTS", 2)
     save("1")
     save("2")
-    with pytest.raises(Invalid, match="the most"):
+    with pytest.raises(Invalid, match="which is the limit"):
         save("3")
     save("3", actor=cast.ada.user)
 

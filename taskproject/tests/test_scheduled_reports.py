@@ -255,7 +255,7 @@ def test_add_without_address_or_too_many_or_twice_is_refused(cast, scheduled, hu
     with pytest.raises(Invalid, match="no e-mail address"):
         keeping.add_schedule(actor=cast.rita.user, report=report, cron="0 8 * * 1", tz="UTC")
     monkeypatch.setattr(keeping, "MOST_SCHEDULES", 1)
-    with pytest.raises(Invalid, match="the most"):
+    with pytest.raises(Invalid, match="which is the limit"):
         keeping.add_schedule(actor=hugo, report=report, cron="0 9 * * 1", tz="UTC")
     assert list(ReportSchedule.objects.all()) == [schedule]
 
@@ -289,5 +289,5 @@ def test_same_times_at_once_are_refused_to_whoever_comes_second(scheduled, hugo,
         outcomes = at_once(lambda: change(first), add if beside == "add" else lambda: change(second), seed=seed)
         (refused,) = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         assert isinstance(refused, Invalid), refused
-        assert "You get this report at these times already." in str(refused.data)
+        assert "You already get this report at these times." in str(refused.data)
         ReportSchedule.objects.exclude(pk__in=[first.pk, second.pk]).delete()
