@@ -62,7 +62,9 @@ def _top_blockers(scope: Scope, period: Period, now: datetime) -> Result:
     blockers = [hold.blocker for hold in holds]
     tasks = Task.objects.select_related("project").in_bulk(blockers)
     since = _since(scope, blockers)
-    rows = [_row(hold, tasks[hold.blocker], since[hold.blocker], now) for hold in holds if hold.blocker in tasks]
+    # What is settled or deleted meanwhile holds up nobody.
+    there = [hold for hold in holds if hold.blocker in tasks and hold.blocker in since]
+    rows = [_row(hold, tasks[hold.blocker], since[hold.blocker], now) for hold in there]
     held = {task for task, _ in edges}
     total: Row = {"task": None, "title": None, "status": None, "direct": len(held), "in_all": len(held)}
     oldest = min(since.values(), default=None)
