@@ -72,6 +72,6 @@ def test_dashboard_renews_itself_when_a_task_is_completed(server, open_page, cas
     assert "1" not in figures.locator("dd").first.inner_text()
     run = claims.claim_task(actor=cast.atlas.user, task=task)
     runs.complete_run(actor=cast.atlas.user, run_id=run.pk, summary="done")
-    figures.locator("dd", has_text="1").first.wait_for()
+    figures.locator("dd").first.filter(has_text="1").wait_for()
     # One slow report is shown as a sentence, so the page waits for longer than the server does.
     assert tab.page.evaluate("longestPatience") > 2 * 1000 * SECONDS
