@@ -5,6 +5,7 @@ from django.http import HttpResponse
 from reports.exports import CONTENT_TYPES, as_csv
 from reports.report import Answer
 from reports.workbooks import as_xlsx
+from taskproject import sheets
 
 
 def file_of(given: Answer, output: str) -> tuple[str, str, bytes]:
@@ -15,8 +16,5 @@ def file_of(given: Answer, output: str) -> tuple[str, str, bytes]:
 
 def file_response(given: Answer, output: str) -> HttpResponse:
     """The answer as ``csv`` or ``xlsx`` under its own file name."""
-    name, content_type, body = file_of(given, output)
-    response = HttpResponse(body, content_type=content_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    _, _, body = file_of(given, output)
+    return sheets.file_response(body, output, given.file_stem)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from reports.columns import Column
 from reports.report import Answer, Report, Row
 from taskproject.sheets import BOM, safe_cell
 from taskproject.sheets import CONTENT_TYPES as FILES
+from taskproject.times import stamp
 
 OUTPUTS = ("json", "csv", "xlsx")
 CONTENT_TYPES = {"json": "application/json", **FILES}
@@ -20,7 +21,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return stamp(value)
     return value.isoformat() if isinstance(value, date) else value
 
 

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from reports.parameters import Question
 from reports.periods import AUTO, DEFAULT_LENGTH, BucketSize, Period, end_of_now, midnight
 from reports.scopes import Scope
+from taskproject.times import stamp
 from tasks.models import Episode, EpisodeEnd, Project, TimeSource
 
 #: Below this, a period begins and ends at full hours instead of at midnight.
@@ -76,7 +77,7 @@ def with_all_time(query: QueryDict, question: Question, now: datetime) -> QueryD
         start = midnight(first.astimezone(zone).date(), zone)
         end = midnight(last.astimezone(zone).date() + timedelta(days=1), zone)
     fitted = query.copy()
-    fitted["from"], fitted["to"] = (moment.isoformat().replace("+00:00", "Z") for moment in (start, end))
+    fitted["from"], fitted["to"] = map(stamp, (start, end))
     fitted["bucket"] = AUTO
     return fitted
 

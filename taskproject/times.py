@@ -1,4 +1,4 @@
-"""Times that come in: one way to read them, one range, at every door.
+"""Times that come in: one way to read them, one range, at every door; and how a moment goes out.
 
 The range leaves room on both sides, so that a time can be shown in any zone: programs in other languages send the first
 and the last year of the calendar for "no time", and Python cannot convert those.
@@ -55,6 +55,11 @@ def read_moment(text: str, *, end_of_day: bool = False, zone: tzinfo | None = No
     if not FIRST <= moment <= LAST:
         raise OutOfRange(OUT_OF_RANGE)
     return moment.astimezone(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """``moment`` as ISO 8601 in UTC, with a Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class MomentField(models.DateTimeField):

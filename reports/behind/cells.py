@@ -6,7 +6,7 @@ cell for a count, those with a value for what is measured, those that are so for
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -24,6 +24,7 @@ from reports.scopes import Scope
 from reports.units import FLAG
 from reports.vocabulary import FACTS
 from reports.vocabulary.declaration import Dimension
+from taskproject.times import stamp
 
 #: Longer addresses are refused by the server; a figure that needs one has no link.
 LONGEST: Final = 6_000
@@ -165,8 +166,8 @@ def address_of(definition: Definition, cell: Cell, *, project: str | None = None
     query = {
         "definition": json.dumps(definition.to_document(), ensure_ascii=False, separators=(",", ":")),
         "column": cell.column,
-        "from": _iso(cell.start),
-        "to": _iso(cell.end),
+        "from": stamp(cell.start),
+        "to": stamp(cell.end),
     }
     if cell.words:
         query["words"] = json.dumps(dict(cell.words), ensure_ascii=False, separators=(",", ":"))
@@ -174,7 +175,3 @@ def address_of(definition: Definition, cell: Cell, *, project: str | None = None
         query["project"] = project
     address = f"{reverse('behind')}?{urlencode(query)}"
     return address if len(address) <= LONGEST else None
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

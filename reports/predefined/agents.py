@@ -55,7 +55,7 @@ def named(rows: Sequence[Row]) -> list[Row]:
     agents = {each.slug: each for each in Agent.objects.filter(slug__in={row["agent"] for row in rows} - {None})}
     each = [agents.get(row["agent"]) for row in rows[:-1]]
     return [{"name": DELETED, "kind": None} if a is None else {"name": a.name, "kind": str(a.kind)} for a in each] + [
-        {"name": "All", "kind": None}
+        {"name": ALL, "kind": None}
     ]
 
 
@@ -77,11 +77,6 @@ def people_named(users: Iterable[int | None]) -> dict[int, tuple[str, str]]:
         agent = getattr(user, "agent", None)
         named[user.pk] = (agent.slug, agent.name) if agent is not None else (user.get_username(), user.get_username())
     return named
-
-
-def share(part: int, whole: int) -> float | None:
-    """``part`` of ``whole`` in percent; None of nothing."""
-    return round(100 * part / whole, 2) if whole else None
 
 
 def added_up(rows: Sequence[Row], names: Iterable[str]) -> Row:

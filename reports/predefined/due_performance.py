@@ -9,9 +9,9 @@ from reports import charts
 from reports.engines import summarise
 from reports.measures import Aggregate, Count, Greatest, Percentile, Values, without_facts
 from reports.periods import Period
-from reports.predefined.agents import share
 from reports.predefined.completions import all_of, completed, notes_on_unknown
 from reports.predefined.leads import COMPLETED_THEN, Lead, in_, is_
+from reports.predefined.times import share_of
 from reports.report import BUCKET_COLUMNS, Column, Report, Result, Row, bucket_row, total_row
 from reports.scopes import Scope
 from reports.sql import BucketIndex, Milliseconds
@@ -39,7 +39,7 @@ def _row(values: Values) -> Row:
     assert isinstance(late, int)
     assert isinstance(due, int)
     row: Row = {"completed": values["completed"], "with_due_date": due, "on_time": due - late, "late": late}
-    row["on_time_share"] = share(due - late, due)
+    row["on_time_share"] = share_of(due - late, due)
     return row | {f"late_{name}_seconds": settled(values[name], SECONDS) for name, *_ in _OF_LATE}
 
 

@@ -7,16 +7,16 @@ where a report has a row for each agent, whose.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 from reports.definitions import Cell, Definition, read
-from reports.predefined import episodes
+from reports.predefined import episodes, runs
 from reports.predefined.agents import ALL, DELETED, NOBODY, SEVERAL
 from reports.report import Answer, Row
 from reports.vocabulary.declaration import AGGREGATES
-from taskproject.times import FIRST, LAST
+from taskproject.times import FIRST, LAST, stamp
 from tasks.models import Credit
 
 #: A condition as in documents.
@@ -44,6 +44,11 @@ def start_of_period(answer: Answer, row: Row) -> datetime:
 def as_of(answer: Answer, row: Row) -> datetime:
     """The moment at which the report describes what is open."""
     return episodes.as_of(answer.period, answer.at)
+
+
+def so_far(answer: Answer, row: Row) -> Span:
+    """The period up to when work in it is known."""
+    return answer.period.start, runs.until(answer.period, answer.at)
 
 
 def just_now(answer: Answer, row: Row) -> datetime:
@@ -127,7 +132,7 @@ def going_on(facts: str, moment: Callable[[Answer, Row], datetime], *where: Wher
 
 
 def not_ended_by(moment: datetime) -> Where:
-    return {"any": [{"field": "ended", "is_set": False}, {"field": "ended", "after": iso(moment)}]}
+    return {"any": [{"field": "ended", "is_set": False}, {"field": "ended", "after": stamp(moment)}]}
 
 
 def durations(lead: Lead, column: str, measure: str) -> dict[str, Lead]:
@@ -135,10 +140,6 @@ def durations(lead: Lead, column: str, measure: str) -> dict[str, Lead]:
     names = {"count": "count", "average_seconds": "mean", "median_seconds": "p50"}
     names |= {f"{each}_seconds": each for each in ("p85", "p95")}
     return {f"{column}_{name}": lead.of(f"{measure}_{aggregate}") for name, aggregate in names.items()}
-
-
-def iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def is_(field: str, value: str | bool) -> Where:

@@ -21,10 +21,10 @@ from reports.predefined.agents import (
     in_order,
     known_agents,
     name_of_row,
-    share,
     whose,
 )
 from reports.predefined.leads import RUNS_ENDED, Lead, Words, in_, is_, of_agent, with_version
+from reports.predefined.times import share_of
 from reports.report import Column, Part, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Whole
@@ -50,7 +50,7 @@ def with_interval(hits: int, n: int) -> Row:
     """The share of ``hits`` in percent, and the bounds between which it lies at 95 %."""
     bounds = wilson(hits, n)
     low, high = (None, None) if bounds is None else (round(100 * bound, 2) for bound in bounds)
-    return {"share": share(hits, n), "low": low, "high": high}
+    return {"share": share_of(hits, n), "low": low, "high": high}
 
 
 def _reliability(scope: Scope, period: Period, now: datetime) -> Result:
@@ -137,7 +137,7 @@ RELIABILITY = Report(
 
 
 def _shares(rows: Sequence[Row]) -> list[Row]:
-    return [{"share": share(row["runs"], rows[-1]["runs"])} for row in rows]
+    return [{"share": share_of(row["runs"], rows[-1]["runs"])} for row in rows]
 
 
 FAILURES = Report(

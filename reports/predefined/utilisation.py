@@ -18,11 +18,11 @@ from reports.predefined.agents import (
     in_order,
     known_agents,
     name_of_row,
-    share,
     whose,
 )
-from reports.predefined.leads import Span, of_agent, overlapping
-from reports.report import Answer, Column, Report, Result, Row
+from reports.predefined.leads import of_agent, overlapping, so_far
+from reports.predefined.times import share_of
+from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
 
 ADDED = ("could", "capacity", "within", "outside", "runs")
@@ -76,7 +76,7 @@ def _utilisation(scope: Scope, period: Period, now: datetime) -> Result:
 
 def _shown(row: Row) -> Row:
     return {
-        "utilisation": share(row["within"], row["capacity"]),
+        "utilisation": share_of(row["within"], row["capacity"]),
         "runs": row["runs"],
         "worked_seconds": row["within"] / 1000,
         "could_seconds": row["could"] / 1000,
@@ -85,11 +85,7 @@ def _shown(row: Row) -> Row:
     }
 
 
-def _until(answer: Answer, row: Row) -> Span:
-    return answer.period.start, runs.until(answer.period, answer.at)
-
-
-_RUNS = overlapping("runs", _until).by(of_agent)
+_RUNS = overlapping("runs", so_far).by(of_agent)
 
 UTILISATION = Report(
     slug="utilisation",

@@ -11,12 +11,13 @@ from reports.measures import Count, Exact
 from reports.periods import Period
 from reports.predefined import episodes, intervals
 from reports.predefined.cycle_times import LINES, cycle_times, with_cycle
-from reports.predefined.leads import COMPLETED_THEN, Where, as_of, durations, going_on, iso
+from reports.predefined.leads import COMPLETED_THEN, Where, as_of, durations, going_on
 from reports.predefined.times import columns_of, in_units, measures_of
 from reports.report import Answer, Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.sql import Milliseconds
 from reports.units import SECONDS, settled
+from taskproject.times import stamp
 from tasks.models import Episode
 from tasks.transitions import Status
 
@@ -103,11 +104,11 @@ def _wip_age(scope: Scope, period: Period, now: datetime) -> Result:
 def _older(answer: Answer, row: Row) -> list[Where] | None:
     """Those that began so long ago that they are older than the bound; none if there is no bound."""
     until = answer.figures["older_than"]
-    return None if until is None else [{"field": "started", "before": iso(until)}]
+    return None if until is None else [{"field": "started", "before": stamp(until)}]
 
 
 def _begun(answer: Answer, row: Row) -> list[Where]:
-    return [{"field": "started", "before": iso(as_of(answer, row))}]
+    return [{"field": "started", "before": stamp(as_of(answer, row))}]
 
 
 _IN_PROGRESS = going_on("intervals", as_of).narrowed(_begun)

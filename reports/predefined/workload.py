@@ -19,26 +19,26 @@ from reports.predefined.agents import (
     in_order,
     known_agents,
     name_of_row,
-    share,
     whose,
 )
 from reports.predefined.completions import completed, notes_on_unknown
 from reports.predefined.leads import (
     COMPLETED_THEN,
     TASKS_NOW,
-    Span,
     Where,
     going_on,
     is_,
-    iso,
     just_now,
     of_agent,
     of_credited,
     overlapping,
+    so_far,
 )
+from reports.predefined.times import share_of
 from reports.report import Answer, Column, Report, Result, Row
 from reports.scopes import Scope
 from reports.statistics import gini
+from taskproject.times import stamp
 from tasks.models import AgentKind, Assignment, Run, RunStatus, Task
 from tasks.transitions import Status
 
@@ -115,7 +115,7 @@ def _workload(scope: Scope, period: Period, now: datetime) -> Result:
 def _shown(counted: Row, completed_in_all: int) -> Row:
     row = dict(counted)
     row["worked_seconds"] = int(row.pop("worked")) / 1000
-    return row | {"share": share(row["completed"], completed_in_all)}
+    return row | {"share": share_of(row["completed"], completed_in_all)}
 
 
 def _spread(could: Mapping[int, Worker], figures: Mapping[Who, Row]) -> Row:
@@ -132,16 +132,12 @@ def _spread(could: Mapping[int, Worker], figures: Mapping[Who, Row]) -> Row:
     return spread
 
 
-def _until(answer: Answer, row: Row) -> Span:
-    return answer.period.start, runs.until(answer.period, answer.at)
-
-
 def _not_ended_after(answer: Answer, row: Row) -> list[Where]:
-    return [{"field": "ended", "before": iso(answer.period.end)}]
+    return [{"field": "ended", "before": stamp(answer.period.end)}]
 
 
 _COMPLETED = COMPLETED_THEN.by(of_credited)
-_RUNS = overlapping("runs", _until).by(of_agent)
+_RUNS = overlapping("runs", so_far).by(of_agent)
 _ENDED = _RUNS.narrowed(_not_ended_after)
 _NOT_STARTED = is_("status", Status.NOT_STARTED.value)
 _ASSIGNED = going_on("assignments", just_now, _NOT_STARTED).by(of_agent)

@@ -6,13 +6,14 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 
 from taskproject.errors import shortened
+from taskproject.times import stamp
 from tasks import clock
 from tasks.actions.blockers import dependency_failed, shift_blockers
 from tasks.actions.directives import queue
@@ -156,9 +157,8 @@ DETAIL_ON_TASK = 500
 
 def failure_of(run: Run, *, code: str, detail: str, attempt: int, at: datetime) -> dict[str, Any]:
     """What the task shows of a failed attempt, its ``attempt``-th: who, why, when."""
-    when = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     detail = shortened(detail, DETAIL_ON_TASK)
-    return {"agent": run.agent.slug, "code": code, "detail": detail, "at": when, "attempt": attempt}
+    return {"agent": run.agent.slug, "code": code, "detail": detail, "at": stamp(at), "attempt": attempt}
 
 
 def move(
