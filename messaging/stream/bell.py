@@ -14,6 +14,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from messaging.stream.hearing import hear
 from tasks.events.listening import listener
 from tasks.events.recording import bell
 
@@ -21,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 GROUP = "news"
 EVERY_SECONDS = 0.01
-RETRY_SECONDS = 2.0
 
 
 class Ringer:
@@ -67,26 +67,12 @@ ringer = Ringer()
 
 async def listen(heard: Callable[[], None]) -> None:
     """Call ``heard`` for all news from other processes, forever; an outage of the layer is logged once at each end."""
-    away = False
-    layer = get_channel_layer()
-    while True:
-        try:
-            channel = await layer.new_channel()
-            await layer.group_add(GROUP, channel)
-            if away:
-                logger.warning("The bell of other processes is heard again.")
-            away = False
-            while True:
-                await layer.receive(channel)
-                heard()
-        except Exception as error:
-            if not away:
-                logger.warning("The bell of other processes is out (%s); polling.", error)
-            away = True
-            # The layer keeps the channel that it could not open, and each new try adds one.
-            with suppress(Exception):
-                await layer.flush()
-            await asyncio.sleep(RETRY_SECONDS)
+    await hear(
+        GROUP,
+        lambda _: heard(),
+        out=lambda error: logger.warning("The bell of other processes is out (%s); polling.", error),
+        back=lambda: logger.warning("The bell of other processes is heard again."),
+    )
 
 
 class Ears:

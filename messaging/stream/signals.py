@@ -19,6 +19,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError
 
 from messaging.conversation.here import names_here
+from messaging.stream.hearing import hear
 from messaging.stream.visitors import Visitor, user_of
 from taskproject.errors import DomainError
 from taskproject.strict_json import dumps, unstorable
@@ -45,7 +46,6 @@ KEPT_SECONDS: Final = 30.0
 MOST_KEPT: Final = 20
 PRESENCE_SECONDS: Final = 5.0
 SEND_SECONDS: Final = 2.0
-RETRY_SECONDS: Final = 2.0
 #: Signals on their way to other processes; further ones are dropped.
 MOST_SENDING: Final = 100
 
@@ -136,7 +136,7 @@ class Signals:
         self._wake = asyncio.Event()
         self._tasks = [loop.create_task(self._watch(self._wake))]
         if settings.REDIS_URL:
-            self._tasks.append(loop.create_task(self._hear()))
+            self._tasks.append(loop.create_task(hear(GROUP, self._heard)))
 
     def stop(self) -> None:
         for task in (*self._tasks, *self._sending):
@@ -197,28 +197,19 @@ class Signals:
         message = {"type": "signal", "origin": self._origin, "typing": asdict(signal)}
         # The bell reports an outage of the layer.
         with suppress(Exception):
-            await asyncio.wait_for(get_channel_layer().group_send(GROUP, message), SEND_SECONDS)
+            async with asyncio.timeout(SEND_SECONDS):
+                await get_channel_layer().group_send(GROUP, message)
 
-    async def _hear(self) -> None:
-        layer = get_channel_layer()
-        while True:
-            try:
-                channel = await layer.new_channel()
-                await layer.group_add(GROUP, channel)
-                while True:
-                    message = await layer.receive(channel)
-                    if message.get("origin") != self._origin:
-                        self._hand_out(Typing(**message["typing"]))
-            except Exception:
-                with suppress(Exception):
-                    await layer.flush()
-                await asyncio.sleep(RETRY_SECONDS)
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message.get("origin") != self._origin:
+            self._hand_out(Typing(**message["typing"]))
 
     async def _watch(self, wake: asyncio.Event) -> None:
         """Tell those who asked for it who is there, when they come and whenever it changes."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), PRESENCE_SECONDS)
+                async with asyncio.timeout(PRESENCE_SECONDS):
+                    await wake.wait()
             wake.clear()
             askers = [follower for follower in self._hub.followers if "presence" in follower.signals]
             if not askers:

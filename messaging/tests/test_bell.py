@@ -9,7 +9,7 @@ import threading
 
 from django.conf import settings
 
-from messaging.stream import bell
+from messaging.stream import bell, hearing
 
 RING_AND_END = """
 import django
@@ -65,8 +65,8 @@ class Layer:
 
 def test_ears_hear_once_the_layer_is_back_and_close(monkeypatch, caplog):
     layer, heard = Layer(), threading.Event()
-    monkeypatch.setattr(bell, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(bell, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(hearing, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(hearing, "get_channel_layer", lambda: layer)
     ears = bell.Ears(heard.set)
     try:
         assert heard.wait(30)
