@@ -50,11 +50,12 @@ async def hear(
 
 
 def _heed_cancellation() -> None:
-    """Raise ``CancelledError`` if the layer swallowed one: what comes next may wait for ever.
+    """Cancel this task again if the layer swallowed that: what comes next would wait for ever.
 
-    Redis's client sends within ``asyncio.wait_for``, which before Python 3.12 drops a cancellation that comes just as
-    its work ends (python/cpython#86296); the layer's ``flush`` takes one for that of its own task.
+    So ``receive`` is left as always, and gives up the channel. Redis's client sends within ``asyncio.wait_for``, which
+    before Python 3.12 drops a cancellation that comes just as its work ends (python/cpython#86296); the layer's
+    ``flush`` takes one for that of its own task.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+        task.cancel()

@@ -16,7 +16,7 @@ class Swallowing:
     """A channel layer that drops a cancellation during one step, as Redis's client may."""
 
     def __init__(self, step: str) -> None:
-        self.step, self.waits = step, asyncio.Event()
+        self.step, self.waits, self.gave_up = step, asyncio.Event(), False
 
     async def _take(self, step: str) -> None:
         if step == self.step:
@@ -39,7 +39,11 @@ class Swallowing:
         await self._take("flush")
 
     async def receive(self, channel: str) -> dict[str, str]:
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.gave_up = True
+            raise
         return {}
 
 
@@ -54,6 +58,8 @@ def test_it_ends_although_the_layer_swallows_the_cancellation(step, monkeypatch)
         done, _ = await asyncio.wait([task], timeout=10)
         assert done
         assert task.cancelled()
+        # A channel that nobody gives up keeps every message from then on.
+        assert layer.gave_up == (step != "flush")
 
     asyncio.run(story())
 
