@@ -34,6 +34,8 @@ class Policy:
     name: ClassVar[str]
     version: ClassVar[str] = "1"
     label: ClassVar[str]
+    #: One plain sentence for people who choose: who gets the work.
+    idea: ClassVar[str] = ""
 
     def weight(self, task: TaskFacts, now: float) -> Part:
         """How much it matters to serve ``task`` now; > 0, and never less for a higher priority."""
@@ -86,6 +88,7 @@ class Value(Policy):
 
     name = "value"
     label = "Value per hour"
+    idea = "Urgent work first, to whoever will probably do it well and soon."
 
     def weight(self, task: TaskFacts, now: float) -> Part:
         grown = growth(task, now)
@@ -116,6 +119,7 @@ class LeastLoaded(_InTurn):
 
     name = "least_loaded"
     label = "Least loaded"
+    idea = "In turn, to whoever has the most free capacity."
 
 
 @register
@@ -124,6 +128,7 @@ class RoundRobin(_InTurn):
 
     name = "round_robin"
     label = "Round robin"
+    idea = "In turn, to whoever has waited longest for work."
 
     def slot_key(self, agent: AgentFacts, taken: int) -> tuple[float, ...]:
         return (float(taken), agent.last_offered, agent.id)
@@ -135,6 +140,7 @@ class BestSkill(_InTurn):
 
     name = "best_skill"
     label = "Best skill"
+    idea = "In turn, to whoever has the highest level in the skills, however busy."
 
     def fit(self, task: TaskFacts, agent: AgentFacts) -> Part:
         levels = [agent.skills.get(skill, 0) for skill, _ in task.needs]

@@ -37,7 +37,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a load under one policy. Times in hours; shares from 0 to 1."""
+    """The outcome of a load under one policy. Times in hours; shares from 0 to 1.
+
+    ``has_due``: whether any task had a due date, without which ``overdue_share`` says nothing.
+    """
 
     policy: str
     tasks: int
@@ -47,6 +50,7 @@ class Outcome:
     overdue_share: float
     utilisation: float
     gini: float
+    has_due: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
@@ -155,6 +159,7 @@ def _outcome(world: _World, policy: Policy, start: float, end: float) -> Outcome
         overdue_share=late / len(due) if due else 0.0,
         utilisation=sum(shares) / len(shares) if shares else 0.0,
         gini=gini(shares),
+        has_due=bool(due),
     )
 
 
@@ -224,4 +229,5 @@ def mean_of(outcomes: list[Outcome]) -> Outcome:
     tasks, finished = (
         round(sum(getattr(outcome, name) for outcome in outcomes) / count) for name in ("tasks", "finished")
     )
-    return Outcome(policy=outcomes[0].policy, tasks=tasks, finished=finished, **shares)
+    has_due = any(outcome.has_due for outcome in outcomes)
+    return Outcome(policy=outcomes[0].policy, tasks=tasks, finished=finished, has_due=has_due, **shares)

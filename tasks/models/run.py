@@ -97,6 +97,7 @@ class Run(models.Model):
             models.Index(fields=["agent"], name="run_active_of_agent", condition=Q(ended_at__isnull=True)),
             models.Index(fields=["lease_expires_at"], name="run_lease", condition=Q(ended_at__isnull=True)),
             models.Index(fields=["agent", "-started_at"], name="run_of_agent"),
+            models.Index(fields=["agent", "ended_at"], name="run_ended_of_agent", condition=Q(ended_at__isnull=False)),
             models.Index(
                 fields=["task"],
                 name="run_late_result",

@@ -10,6 +10,7 @@ from tasks import clock
 from tasks.assignment.track_record import track_record
 from tasks.models import Agent, Assignment, AssignmentEnd, Project, Run
 from tasks.pages.agents import AgentCard
+from tasks.pages.last_day import last_days
 from tasks.permissions import manages_a_project_of, may_describe, may_offer_sign_in, where_evidence_shows
 from tasks.using.places import places_of
 from tasks.using.tokens import may_have_tokens
@@ -41,6 +42,7 @@ def agent(request: HttpRequest, slug: str) -> HttpResponse:
         agent=selected, task__project__in=projects, end_reason__in=(AssignmentEnd.DECLINED, AssignmentEnd.LAPSED)
     )
     card = AgentCard(selected, now, selected.active_runs, list(runs.active().order_by("started_at")[:SHOWN]))  # type: ignore[attr-defined]
+    card.day = last_days([selected.pk], projects, now)[selected.pk]
     context = {
         "card": card,
         "agent": selected,

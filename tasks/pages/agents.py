@@ -14,6 +14,7 @@ from django.shortcuts import render
 from tasks import clock
 from tasks.assignment.presence import State, state_of
 from tasks.models import Agent, AgentKind, Assignment, Invitation, Membership, Project, Run, Task
+from tasks.pages.last_day import LastDay, last_days
 from tasks.permissions import is_staff_somewhere
 from tasks.querysets import seen_by
 from tasks.transitions import Status
@@ -32,6 +33,7 @@ class AgentCard:
     now: datetime
     active: int = 0
     runs: list[Run] = field(default_factory=list)
+    day: LastDay = field(default_factory=LastDay)
     #: Keys of the projects that the reader sees and in which a manager paused it.
     paused_in: list[str] = field(default_factory=list)
 
@@ -104,8 +106,11 @@ def agents(request: HttpRequest) -> HttpResponse:
     ids = [agent.pk for agent in page[:SHOWN]]
     active = Counter(Run.objects.active().filter(agent__in=ids).order_by().values_list("agent_id", flat=True))
     cards = {agent.pk: AgentCard(agent, now, active[agent.pk]) for agent in page[:SHOWN]}
-    for agent_id, runs in _visible_runs(user, ids).items():
+    projects = list(Project.objects.visible_to(user).values_list("pk", flat=True))
+    for agent_id, runs in _visible_runs(projects, ids).items():
         cards[agent_id].runs = runs
+    for agent_id, day in last_days(ids, projects, now).items():
+        cards[agent_id].day = day
     paused = Membership.objects.filter(user__agent__in=ids, paused_at__isnull=False).filter(seen_by(user, "project__"))
     for agent_id, key in paused.order_by("project__key").values_list("user__agent", "project__key"):
         cards[agent_id].paused_in.append(key)
@@ -124,15 +129,23 @@ def agents(request: HttpRequest) -> HttpResponse:
     return render(request, "tasks/agents.html", context)
 
 
-def _visible_runs(user: Any, agent_ids: list[int]) -> dict[int, list[Run]]:
-    """The active runs of these agents on tasks that the user may see, the longest-running first."""
-    projects = list(Project.objects.visible_to(user).values_list("pk", flat=True))
+def _visible_runs(projects: list[int], agent_ids: list[int]) -> dict[int, list[Run]]:
+    """The active runs of these agents on tasks of these projects, the longest-running first."""
     runs = (
         Run.objects.active()
         .filter(agent__in=agent_ids, task__project__in=projects)
         .select_related("task__project")
         .only(
-            "agent", "stalled_at", "started_at", "progress_percent", "task__title", "task__number", "task__project__key"
+            "agent",
+            "stalled_at",
+            "started_at",
+            "progress_percent",
+            "progress_note",
+            "plan_steps",
+            "plan_settled",
+            "task__title",
+            "task__number",
+            "task__project__key",
         )
         .order_by("started_at")
     )

@@ -11,9 +11,10 @@ from django.shortcuts import render
 
 from tasks import clock
 from tasks.assignment.replay import replay_of
-from tasks.matching.policies import named, names
-from tasks.matching.simulation import Load, Outcome, simulate, synthetic
+from tasks.matching.policies import DEFAULT, named, names
+from tasks.matching.simulation import Load, Outcome, mean_of, simulate, synthetic
 from tasks.models import Membership, Project, Role
+from tasks.pages.verdicts import verdicts
 from tasks.permissions import is_llm, is_staff_somewhere
 from tasks.querysets import sees_all
 
@@ -21,14 +22,24 @@ from tasks.querysets import sees_all
 MOST_TASKS = 300
 AGENTS = 8
 DAYS = 30
+#: How often the same work is simulated with other luck; the figures are the means.
+DRAWS = 3
 
 
 class ComparisonForm(forms.Form):
     """What to simulate: a project's past, or synthetic work."""
 
     project = forms.ModelChoiceField(Project.objects.none(), required=False, to_field_name="key", label="Work")
-    load = forms.FloatField(min_value=0.1, max_value=5, initial=1.0, label="Load")
-    seed = forms.IntegerField(min_value=0, max_value=9999, initial=0, label="Random seed")
+    load = forms.FloatField(
+        min_value=0.1,
+        max_value=5,
+        initial=1.0,
+        label="Load",
+        help_text="For synthetic work: 1 is as much as the team can do.",
+    )
+    seed = forms.IntegerField(
+        min_value=0, max_value=9999, initial=0, label="Luck", help_text="Another number draws other chance events."
+    )
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,8 +108,17 @@ def compare_policies(request: HttpRequest) -> HttpResponse:
         load = _load(form.cleaned_data)
         if load.tasks and load.agents:
             seed = form.cleaned_data["seed"]
-            outcomes = [simulate(load, policy, seed=seed) for name in names() if (policy := named(name))]
+            outcomes = [
+                mean_of([simulate(load, policy, seed=seed + draw) for draw in range(DRAWS)])
+                for name in names()
+                if (policy := named(name))
+            ]
+            project = form.cleaned_data["project"]
+            in_use = project.policy if project is not None and named(project.policy) else DEFAULT
             context |= {
+                "verdicts": verdicts(outcomes, in_use),
+                "project": project,
+                "draws": DRAWS,
                 "charts": [chart_of(outcomes, measure) for measure in MEASURES],
                 "outcomes": [(named(outcome.policy), outcome) for outcome in outcomes],
                 "tasks": len(load.tasks),
