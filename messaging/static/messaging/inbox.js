@@ -6,6 +6,7 @@ import { paced } from "../taskproject/pace.js";
 import { fetchPage, isWriting, swapRegions } from "../taskproject/refresh.js";
 import { readPage, request } from "../taskproject/request.js";
 import { onSent, say, send } from "../taskproject/sending.js";
+import { declare, showSheet } from "../taskproject/shortcuts.js";
 import { localise } from "../taskproject/times.js";
 import { concernsInbox } from "./inbox_count.js";
 
@@ -149,7 +150,7 @@ function step(by) {
 }
 
 function act(item, wanted) {
-  const target = item.querySelector(`[data-number="${wanted}"]`);
+  const target = item?.querySelector(`[data-number="${wanted}"]`);
   if (!target) return;
   if (target.matches("textarea")) return target.focus();
   target.click();
@@ -178,38 +179,32 @@ async function undo() {
   return focusItem(items().find((item) => item.dataset.item === name));
 }
 
-const KEYS = {
-  j: () => step(1),
-  k: () => step(-1),
-  e: (item) => item?.querySelector("[data-archive]")?.click(),
-  o: (item) => item?.querySelector("[data-open]")?.click(),
-  s: (item) => {
-    const summary = item?.querySelector("[data-snooze]");
-    summary?.click();
-    summary?.parentElement.querySelector("button")?.focus();
-  },
-  u: () => undo(),
-  "?": () => document.querySelector("[data-keys]").showModal(),
-};
+function snooze(item) {
+  const summary = item?.querySelector("[data-snooze]");
+  summary?.click();
+  summary?.parentElement.querySelector("button")?.focus();
+}
+
+declare({
+  title: "In the inbox",
+  here: () => true,
+  entries: [
+    { keys: ["j"], words: "Next item", repeats: true, run: () => step(1) },
+    { keys: ["k"], words: "Previous item", repeats: true, run: () => step(-1) },
+    { keys: [..."123456789"], shown: ["1", "…", "9"], words: "The answer or button with this number", run: (key) => act(current(), key) },
+    { keys: ["o"], words: "Open the task", run: () => current()?.querySelector("[data-open]")?.click() },
+    { keys: ["s"], words: "Snooze…", run: () => snooze(current()) },
+    { keys: ["e"], words: "Archive until something new happens", run: () => current()?.querySelector("[data-archive]")?.click() },
+    { keys: ["u"], words: "Undo the last archive or snooze", run: () => undo() },
+    { keys: ["Esc"], words: "Leave a field" },
+  ],
+});
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const item = current();
-  if (event.target.matches?.(FIELDS)) {
-    if (event.key === "Escape") item?.focus();
-    return;
-  }
-  if (/^[1-9]$/.test(event.key)) {
-    if (!item) return;
-    event.preventDefault();
-    act(item, event.key);
-  } else if (KEYS[event.key]) {
-    event.preventDefault();
-    KEYS[event.key](item);
-  }
+  if (event.key === "Escape" && event.target.matches?.(FIELDS) && !document.querySelector("dialog[open]")) current()?.focus();
 });
 
 const help = document.querySelector("[data-help]");
 help.hidden = false;
-help.addEventListener("click", KEYS["?"]);
+help.addEventListener("click", showSheet);
 number();

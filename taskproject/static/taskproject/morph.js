@@ -2,6 +2,8 @@
 // Elements with the same data-ref, data-key or id are the same in both, wherever they are in the region.
 // One with data-kept only marks its place; its content stays as it is.
 
+import { heldIn } from "./focus.js";
+
 function keyOf(node) {
   if (node.nodeType !== Node.ELEMENT_NODE) return null;
   const { ref, key } = node.dataset;
@@ -82,15 +84,11 @@ document.addEventListener("animationend", ({ target }) => target.classList.remov
 
 export function morph(region, wanted) {
   if (region.isEqualNode(wanted)) return false;
-  const focused = region.contains(document.activeElement) ? document.activeElement : null;
-  const ref = focused?.closest("[data-ref]")?.dataset.ref;
+  const giveBack = heldIn(region);
   const keyed = new Map();
   for (const node of region.querySelectorAll("[data-ref], [data-key], [id]")) keyed.set(keyOf(node), node);
   syncAttributes(region, wanted);
   morphChildren(region, wanted, keyed);
-  if (focused && document.activeElement !== focused) {
-    const heir = focused.isConnected ? focused : ref && region.querySelector(`[data-ref="${CSS.escape(ref)}"] a`);
-    heir?.focus({ preventScroll: true });
-  }
+  giveBack();
   return true;
 }
