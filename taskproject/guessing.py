@@ -30,6 +30,8 @@ ONE_ACCOUNT: Final = parse("100 per hour")
 STILL_HEARD: Final = parse("1 per 5 minutes")
 #: Wrong passwords from one address, whatever the account.
 ONE_ADDRESS: Final = parse("100 per hour")
+#: Names that were taken when somebody with an invitation chose them, from one address.
+TAKEN_NAMES: Final = parse("20 per hour")
 #: Wrong tokens from one address. Its right ones are served all the same.
 WRONG_TOKENS: Final = parse("30 per minute")
 
@@ -160,3 +162,11 @@ def count_wrong_token(address: str) -> None:
             f"Wait {in_words(wait)}, or send a valid token.",
             retry_after_seconds=wait,
         )
+
+
+def count_taken_name(address: str) -> None:
+    """Count a name that was refused as taken: each tells that an account exists. Raises ``TooManyRequests``."""
+    key = f"names:address:{_place(address)}"
+    if not _counts().hit(TAKEN_NAMES, key):
+        wait = max(1, math.ceil(_counts().wait(TAKEN_NAMES, key)))
+        raise TooManyRequests("Too many names were taken.", f"Try again in {in_words(wait)}.", retry_after_seconds=wait)

@@ -395,3 +395,8 @@ def is_staff_somewhere(user: "User | None") -> bool:
     if user is None or sees_all(user):
         return True
     return _managed_by(user).exists()
+
+
+def may_create_projects(user: "User | None") -> bool:
+    """Whether ``user`` may create projects: staff somewhere, or Django's."""
+    return not is_llm(user) and (is_staff_somewhere(user) or (user is not None and user.is_staff))

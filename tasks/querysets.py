@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Event,
         FollowUp,
         Invitation,
+        InvitationLink,
         Membership,
         Message,
         Project,
@@ -257,16 +258,32 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         return self.working().filter(paused_at__isnull=True)
 
 
+def _maker_manages(invitations: Any) -> Any:
+    """Those whose maker may still bring somebody into the project."""
+    memberships = _other_model(invitations, "project").members.through.objects
+    managing = memberships.filter(project=OuterRef("project"), user=OuterRef("invited_by"), role="manager")
+    makers = Q(invited_by__is_superuser=True) | Exists(managing)
+    return invitations.filter(makers, invited_by__is_active=True)
+
+
+class InvitationLinkQuerySet(models.QuerySet["InvitationLink"]):
+    def unended(self, now: datetime) -> Self:
+        """Those that are not revoked, used up or expired at ``now``."""
+        return self.filter(Q(once=False) | Q(uses=0), revoked_at=None, expires_at__gt=now)
+
+    def standing(self, now: datetime) -> Self:
+        """Those by which somebody can join: also, whoever made the link may still bring somebody in."""
+        links: Self = _maker_manages(self.unended(now))
+        return links
+
+
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self) -> Self:
         return self.filter(ended_at__isnull=True)
 
     def standing(self) -> Self:
         """Open, and whoever made it may still bring somebody in."""
-        memberships = _other_model(self, "project").members.through.objects
-        managing = memberships.filter(project=OuterRef("project"), user=OuterRef("invited_by"), role="manager")
-        makers = Q(invited_by__is_superuser=True) | Exists(managing)
-        return self.open().filter(makers, invited_by__is_active=True)
+        return _maker_manages(self.open())
 
     def of_managers(self, user: Any) -> Self:
         """Those of the projects that ``user`` manages, as far as their credentials reach."""

@@ -3,8 +3,9 @@
 import pytest
 
 from messaging.tests.everything import fill
+from tasks.actions.invitation_links import make_link
 from tasks.links import question_path
-from tasks.models import Artifact, Question
+from tasks.models import Artifact, Question, Role
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("this_machine")]
 
@@ -23,8 +24,12 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
         f"/tasks/{scene.judged.ref}/artifacts/{link}", f"/questions/{open_ones[0].pk}",
         *(question_path(question, cast.hugo.user.pk) for question in open_ones), "/messages/",
         f"/messages/{scene.asking.ref}", "/inbox/", "/notifications/", "/notifications/settings/", "/agents/",
-        "/agents/atlas", "/reports/",
+        "/agents/atlas", "/reports/", "/projects/",
     ):  # fmt: skip
         with subtests.test(path):
             tab.goto(path)
             tab.assert_accessible()
+    _, secret = make_link(actor=cast.ada.user, project=cast.ops, role=Role.WORKER, note=TEXT)
+    for path, reader in (("/projects/OPS/people/", cast.ada.user), (f"/join/{secret}", None)):
+        with subtests.test(path[:9]):
+            open_page(path, user=reader).assert_accessible()

@@ -32,10 +32,11 @@ def test_guide_names_files_that_exist():
     assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
-def test_proxy_does_not_log_the_link_for_a_first_password():
+def test_proxy_logs_no_link_that_lets_somebody_in():
     conf = (DEPLOY / "nginx.conf").read_text()
     [secret] = re.findall(r"^    ~(\S+) +0;$", conf, re.M)
-    assert re.match(secret, reverse("first_sign_in", args=["MQ", "token"]))
+    for name, parts in (("first_sign_in", ["MQ", "token"]), ("join", ["secret"])):
+        assert re.match(secret, reverse(name, args=parts))
     for_people = [server for server in conf.split("\nserver {")[1:] if "server_name" in server]
     assert len(for_people) == 2
     assert all("if=$taskproject_logged;" in server for server in for_people)

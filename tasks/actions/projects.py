@@ -21,6 +21,7 @@ from tasks.models import (
     AssignmentMode,
     Invitation,
     InvitationEnd,
+    InvitationLink,
     Membership,
     Project,
     Role,
@@ -30,8 +31,8 @@ from tasks.models import (
 from tasks.permissions import (
     agent_of,
     is_llm,
-    is_staff_somewhere,
     may_bring_in,
+    may_create_projects,
     may_in_project,
     may_take_out,
     require_full_reach,
@@ -73,7 +74,7 @@ def create_project(*, actor: "User | None", key: str, name: str, **rules: Any) -
 
     Raises ``NotPermitted`` unless the actor is a superuser, Django staff or a manager somewhere; ``Invalid``.
     """
-    if is_llm(actor) or not (is_staff_somewhere(actor) or (actor is not None and actor.is_staff)):
+    if not may_create_projects(actor):
         raise NotPermitted("Only staff may create projects.")
     require_full_reach(actor, "create projects")
     project = Project(key=key, name=name, **rules)
@@ -238,3 +239,4 @@ def _end_invitations_by(user: "User", project: Project, now: datetime) -> None:
     if not may_in_project(user, "manage_members", project):
         made = Invitation.objects.filter(project=project, invited_by=user)
         made.end(InvitationEnd.WITHDRAWN, at=now, by=None)
+        InvitationLink.objects.filter(project=project, invited_by=user).unended(now).update(revoked_at=now)

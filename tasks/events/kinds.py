@@ -629,7 +629,7 @@ MEMBER_INVITED = _kind(
 )
 MEMBER_JOINED = _kind(
     "member.joined",
-    "An invitation was accepted: by the person, or by whoever owns the LLM agent.",
+    "An invitation was accepted: by the person, also by a link, or by whoever owns the LLM agent.",
     data={"member": _MEMBER, "role": _ROLE},
     says=Said("accepted the invitation of {member} as {role}", "person_add"),
     brings_work=True,
@@ -646,6 +646,18 @@ MEMBER_INVITATION_WITHDRAWN = _kind(
     "An invitation was withdrawn.",
     data={"member": Datum(TEXT, "The name that was written; untrusted.")},
     says=Said("withdrew the invitation of {member}", "person_add"),
+)
+MEMBER_LINK_MADE = _kind(
+    "member.link_made",
+    "A link was made by which whoever has it joins the project.",
+    data={"role": Datum(TEXT, "The role they would have."), "once": Datum(FLAG, "Whether it is for one person.")},
+    says=Said("made an invitation link for a {role}", "person_add"),
+)
+MEMBER_LINK_REVOKED = _kind(
+    "member.link_revoked",
+    "A link to join the project was revoked.",
+    data={"role": Datum(TEXT, "The role it would have given.")},
+    says=Said("revoked an invitation link for a {role}", "person_add"),
 )
 MEMBER_ROLE_CHANGED = _kind(
     "member.role_changed",

@@ -17,6 +17,7 @@ from tasks.models.history import (
     WaitReason,
 )
 from tasks.models.invitation import Invitation, InvitationEnd
+from tasks.models.invitation_link import InvitationLink
 from tasks.models.link import QuestionLink
 from tasks.models.message import (
     DIRECTIVES,
@@ -70,6 +71,7 @@ __all__ = [
     "FollowUpState",
     "Invitation",
     "InvitationEnd",
+    "InvitationLink",
     "Label",
     "LabelOfSet",
     "LabelSet",

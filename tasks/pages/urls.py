@@ -11,6 +11,7 @@ from tasks.pages.assigning import assign_task
 from tasks.pages.board import board, board_changes
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
+from tasks.pages.join import join
 from tasks.pages.messages import (
     ack_message_view,
     edit_message_view,
@@ -19,7 +20,9 @@ from tasks.pages.messages import (
     write_message,
 )
 from tasks.pages.moves import moves
+from tasks.pages.people import people
 from tasks.pages.policies import compare_policies
+from tasks.pages.projects import projects
 from tasks.pages.question_link import question_link
 from tasks.pages.questions import answer_question, question, questions_of_task
 from tasks.pages.task import task
@@ -50,6 +53,9 @@ urlpatterns = [
     path("agents/<str:slug>/tokens", tokens, name="agent_tokens"),
     path("agents/<str:slug>/sign_in_link", sign_in_link, name="sign_in_link"),
     path("q/<str:token>", question_link, name="question_link"),
+    path("join/<str:secret>", join, name="join"),
+    path("projects/", projects, name="projects"),
+    path("projects/<str:key>/people/", people, name="people"),
     path("first_sign_in/<str:uid>/<str:token>", first_sign_in, name="first_sign_in"),
     path("assignment/", compare_policies, name="compare_policies"),
     path("login/", LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True), name="login"),

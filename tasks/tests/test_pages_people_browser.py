@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from tasks.actions import agents, claims, runs
 from tasks.actions.accounts import offer_sign_in
+from tasks.actions.invitation_links import make_link
 from tasks.actions.projects import set_member
 from tasks.models import AgentKind, Invitation, Project, Role
 
@@ -27,7 +28,9 @@ def paths(cast, new_task):
     failed = new_task("Broke")
     run = claims.claim_task(actor=cast.atlas.user, task=failed)
     runs.fail_run(actor=cast.atlas.user, run_id=run.pk, code="no_tools_" * 7, detail="none" * 100)
-    return ["/agents/atlas", "/agents/atlas/tokens", "/invitations/", f"/tasks/{failed.ref}", "/"]
+    make_link(actor=cast.ada.user, project=cast.ops, role=Role.WORKER, note=LONG[:80])
+    people = ["/invitations/", "/projects/", "/projects/OPS/people/"]
+    return ["/agents/atlas", "/agents/atlas/tokens", *people, f"/tasks/{failed.ref}", "/"]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -58,6 +61,22 @@ def test_what_is_shown_once_is_readable_and_fits(open_page, cast, dark):
     tab.page.locator(".token-text").wait_for()
     tab.assert_no_sideways_scroll()
     tab.assert_contrast()
+    tab.goto("/projects/OPS/people/")
+    tab.page.get_by_role("button", name="Make a link").click()
+    link = tab.page.locator(".token-text").inner_text()
+    tab.assert_no_sideways_scroll()
+    tab.assert_contrast()
+    visitor = open_page(link.removeprefix(tab.origin), width=360, height=740, dark=dark)
+    visitor.page.get_by_label("User name").first.fill("otto")
+    visitor.page.get_by_label("Your name").fill(LONG)
+    for label in ("Password", "Password, again"):
+        visitor.page.get_by_label(label, exact=True).first.fill("otto")
+    visitor.assert_contrast()
+    visitor.page.get_by_role("button", name="Create the account and join").click()
+    visitor.page.get_by_role("alert").first.wait_for()
+    visitor.problems[:] = [problem for problem in visitor.problems if "400 (Bad Request)" not in problem]
+    visitor.assert_no_sideways_scroll()
+    visitor.assert_contrast()
     uid, token = offer_sign_in(actor=cast.ada.user, agent=nina)
     visitor = open_page(f"/first_sign_in/{uid}/{token}", width=360, height=740, dark=dark)
     for label in ("New password", "New password confirmation"):
