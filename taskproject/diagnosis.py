@@ -28,12 +28,13 @@ from tasks.actions.unanswered import recount_questions, repair_questions
 from tasks.events.settled import ids_at_a_time
 from tasks.history.rebuilding import check, rebuild
 from tasks.models import Episode, Run, Task
+from tasks.search.keeping import rebuild as rebuild_words
 from tasks.transitions import Status
 
 LATE_AFTER = timedelta(seconds=facts.LATE_AFTER_SECONDS)
 CHANNEL_SECONDS = 3.0
 SHOWN_REFS = 10
-#: How many of the newest episodes are compared with their events.
+#: How many of the newest episodes are compared with their events, and of tasks with the words that are searched.
 SAMPLE = 200
 
 
@@ -73,6 +74,7 @@ def examine(*, fix: bool = False) -> Iterator[Finding]:
     yield from _guarded("followers", _followers)
     yield from _guarded("counters", lambda: _counters(fix))
     yield from _guarded("history", lambda: _history(fix))
+    yield from _guarded("search", lambda: _search(fix))
 
 
 def _guarded(name: str, examination: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -260,6 +262,20 @@ def _history(fix: bool) -> Iterator[Finding]:
         yield Finding("history", Level.NOTE, f"{detail}. Rebuilt; `python manage.py rebuild_history` examines all.")
     else:
         yield Finding("history", Level.PROBLEM, f"{detail}; run `python manage.py rebuild_history`.")
+
+
+def _search(fix: bool) -> Iterator[Finding]:
+    newest = list(Task.objects.order_by("-pk").values_list("pk", flat=True)[:SAMPLE])
+    unknown = list(Task.objects.filter(text=None).order_by("pk").values_list("pk", flat=True)[:SAMPLE])
+    wrong = rebuild_words(sorted({*newest, *unknown}), write=fix)
+    if not wrong:
+        yield Finding("search", Level.OK, f"The search knows the words of the newest {counted(len(newest), 'task')}.")
+        return
+    detail = f"The search does not know the words of {counted(len(wrong), 'task')}, first {wrong[0]}"
+    if fix:
+        yield Finding("search", Level.NOTE, f"{detail}. Put right; `python manage.py rebuild_search` examines all.")
+    else:
+        yield Finding("search", Level.PROBLEM, f"{detail}; run `python manage.py rebuild_search`.")
 
 
 def _recounted(

@@ -19,7 +19,7 @@ from tasks import clock, engine
 from tasks.actions import claims, timekeeping
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import EngineState, Episode, Event, Run, ServerState, Task
+from tasks.models import EngineState, Episode, Event, Run, ServerState, Task, TaskText
 from tasks.tests.racing import in_thread
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def test_doctor_of_a_running_installation_finds_all_well(cast):
     code, findings = doctor()
     assert code == 0
     examined = ["configuration", "channels", "limits", "database", "migrations"]
-    names = [*examined, "servers", "engine", "stream", "followers", "counters", "questions", "history"]
+    names = [*examined, "servers", "engine", "stream", "followers", "counters", "questions", "history", "search"]
     assert {name: level for name, (level, _) in findings.items()} == dict.fromkeys(names, "ok")
 
 
@@ -110,6 +110,17 @@ def test_doctor_compares_the_history_of_the_newest_tasks_and_rebuilds_it_on_requ
     assert f"{task.ref}, episode 1: priority is 4, its events say 2" in findings["history"][1]
     assert doctor("--fix")[1]["history"][0] == "note"
     assert doctor()[1]["history"] == ("ok", "The history of 1 task that began last is as the events say.")
+
+
+def test_doctor_looks_whether_the_search_knows_the_newest_tasks_and_puts_it_right_on_request(new_task):
+    first, second = new_task(), new_task()
+    TaskText.objects.filter(task=first).delete()
+    TaskText.objects.filter(task=second).update(words=" other ")
+    code, findings = doctor()
+    assert (code, findings["search"][0]) == (1, "problem")
+    assert "does not know the words of 2 tasks, first OPS-1; run" in findings["search"][1]
+    assert doctor("--fix")[1]["search"][0] == "note"
+    assert doctor()[1]["search"] == ("ok", "The search knows the words of the newest 2 tasks.")
 
 
 def test_doctor_names_wrong_counters_and_repairs_them_on_request(cast, new_task):

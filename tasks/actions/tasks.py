@@ -19,6 +19,7 @@ from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, Dependency, Priority, Project, Role, Task, TaskLink
 from tasks.permissions import has_role, require, require_in_project
+from tasks.search.keeping import SOURCES, keep_words
 from tasks.transitions import OPEN, Status, satisfies_dependency, settles_child
 from tasks.verbs import Verb, catalogue
 from tasks.verbs.catalogue import TASK_FIELDS
@@ -128,6 +129,7 @@ def create_task(*, actor: "User | None", project: Project, new: NewTask) -> Task
         raise Invalid({"external_id": f"{new.external_id} already exists in {project.key}."})
     task.save(force_insert=True)
     labels = set_labels(task, new.labels)
+    keep_words(task, labels)
     set_required_skills(task, new.required_skills)
     facts: dict[str, Any] = {"title": task.title, "labels": labels}
     if new.follows is not None:
@@ -192,6 +194,8 @@ def edit_task(*, actor: "User", task: Task, changes: dict[str, Any], expected_ve
     if "parent" in changes and (changes["parent"].pk if changes["parent"] else None) != task.parent_id:
         events += change_parent(task, changes["parent"], now=now, actor=actor).events
         changed.append("parent")
+    if not SOURCES.isdisjoint(changed):
+        keep_words(task, task.labels.values_list("name", flat=True))
     if changed:
         Task.objects.filter(pk=task.pk).update(updated_at=now, version=F("version") + 1, **plain)
         task.updated_at, task.version = now, task.version + 1

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Max, Prefetch, Q, QuerySet, prefetch_related_objects
+from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,9 +15,9 @@ from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_projects
 from tasks.models import Assignment, AssignmentEnd, Priority, Run, Task
 from tasks.refs import parse_ref
+from tasks.search.matching import matching
 
-#: Only this many of the newest tasks are searched by title: a search for a rare word reads them all.
-SEARCHED = 200_000
+#: Refs that can be given at once.
 WORDS = 8
 
 
@@ -42,7 +42,7 @@ class TaskChangeList(ChangeList):
 
 
 def search_tasks(request: HttpRequest, tasks: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """Tasks whose ref or number is given, or else whose titles contain every word of ``text``."""
+    """Tasks whose refs are given, or else those that the search finds."""
     words = text.split()[:WORDS]
     if not words:
         return tasks
@@ -54,14 +54,7 @@ def search_tasks(request: HttpRequest, tasks: QuerySet[Any], text: str) -> Query
             if ref is not None and (project := ids.get(ref[0])):
                 wanted |= Q(project_id=project, number=ref[1])
         return tasks.filter(wanted)
-    oldest = (tasks.order_by().aggregate(newest=Max("pk"))["newest"] or 0) - SEARCHED
-    condition = Q(pk__gt=oldest)
-    for word in words:
-        condition &= Q(title__icontains=word)
-    if len(words) == 1 and words[0].lstrip("#").isdecimal() and len(words[0]) < 10:
-        projects = managed_projects(request).values_list("pk", flat=True)
-        condition |= Q(project_id__in=list(projects), number=int(words[0].lstrip("#")))
-    return tasks.filter(condition)
+    return tasks.filter(matching(text))
 
 
 class TaskList(ScopedAdmin):
@@ -84,7 +77,7 @@ class TaskList(ScopedAdmin):
     list_display_links = ("ref_", "title")
     # Only declares that there is a search; ``search_tasks`` does it.
     search_fields = ("title",)
-    search_help_text = f"A ref (OPS-42), several refs, a number, or words of the title (newest {SEARCHED:,} tasks)."
+    search_help_text = "A ref (OPS-42), several refs, a number, or words of title, labels and description."
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return TaskChangeList

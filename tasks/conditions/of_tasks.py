@@ -27,6 +27,7 @@ from tasks.models import (
     Task,
 )
 from tasks.refs import parse_ref
+from tasks.search.matching import matching
 from tasks.transitions import Status
 
 ME: Final = "me"
@@ -93,11 +94,6 @@ def _created_by(people: Sequence[str], context: Context) -> Q:
     return Q(created_by__in=User.objects.filter(users).values("pk"))
 
 
-def _mentioning(part: str) -> Q:
-    matches = Q(title__icontains=part) | Q(description__icontains=part)
-    return matches | _named([part]) if parse_ref(part.strip()) else matches
-
-
 def _known_projects(context: Context) -> Iterable[str]:
     return Project.objects.visible_to(context.user).order_by("key").values_list("key", flat=True)[:MOST_KNOWN]
 
@@ -155,7 +151,7 @@ TASK_FIELDS: Final[dict[str, Field]] = table(
           help="Ref of the parent."),
     names("created_by", "Created by", _created_by, known=_known_people,
           help="Slugs of agents or names of users; `me` for yourself."),
-    search("text", "Text", _mentioning, help="A ref, or part of title or description."),
+    search("text", "Text", matching, help="A ref, or words of title, description and labels; \"in quotes\" in a row."),
     text("external_id", "External id", "external_id", nullable=True, help="Its id in the tracker it came from."),
     time("created", "Created", "created_at"),
     time("updated", "Updated", "updated_at"),

@@ -32,6 +32,7 @@ from tasks.models.profile import Profile
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
 from tasks.models.question import OnExpiry, Question, QuestionKind, QuestionState
 from tasks.models.run import Review, Run, RunStatus, Verdict
+from tasks.models.search import TaskText
 from tasks.models.service import EngineState, ServerState
 from tasks.models.task import (
     Assignment,
@@ -100,6 +101,7 @@ __all__ = [
     "StatusInterval",
     "Task",
     "TaskLink",
+    "TaskText",
     "TimeSource",
     "Verdict",
     "WaitReason",

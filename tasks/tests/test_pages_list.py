@@ -63,7 +63,7 @@ def test_list_takes_the_parameters_of_the_api(see, api, cast, new_task):
 
 
 def test_each_filter_is_a_chip_that_can_be_removed(see, new_task):
-    bug = new_task("A bug", labels=["bug"])
+    bug = new_task("Unusual", labels=["bug"])
     urgent = new_task("Urgent", priority=4)
     new_task("Neither")
     where = {"any": [{"field": "label", "is": "bug"}, {"field": "priority", "at_least": "high"}]}

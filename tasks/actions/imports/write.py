@@ -31,7 +31,9 @@ from tasks.models import (
     Skill,
     Task,
     TaskLink,
+    TaskText,
 )
+from tasks.search.keeping import SOURCES, rebuild_all, with_ref, words_of
 from tasks.transitions import TERMINAL, Status, satisfies_dependency, settles_child
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class Writer:
         #: On SQLite: the rows of new tasks, and of those of their events that nothing can change any more.
         self._task_rows: Rows | None = None
         self._foreseen: dict[Node, Event] = {}
+        self._words: dict[Node, str] = {}
         self._event_rows: Rows | None = None
         #: What happened to each task of the file, for its one event; see ``_record``.
         self.facts: dict[Node, dict[str, Any]] = {}
@@ -94,6 +97,9 @@ class Writer:
         self.changed = self.draft.with_fate(Fate.UPDATE)
         self._make_tasks()
         self._assign([(node, agent) for node in self.new for agent in node.assignees or ()])
+        self._words = {
+            node: words_of(node.row.title, set(node.labels or ()), node.row.description) for node in self.new
+        }
         if connection.vendor == "sqlite":
             self._task_rows = Rows(node.row for node in self.new)
             self._foreseen = {node: self._event_of(node) for node in self.new if not _failing(node)}
@@ -107,6 +113,7 @@ class Writer:
         for node in self.changed:
             self._update(node)
             self.progress(1)
+        self._keep_words()
         for assignment in self._assignments:
             # Made before its task had an id.
             assignment.task = assignment.task
@@ -220,6 +227,15 @@ class Writer:
         insert_pairs(Task.labels.through, ("task_id", "label_id"), labelled)
         needed = ((node.row.pk, skills[name], level) for node in nodes for name, level in needs[node].items())
         insert_pairs(RequiredSkill, ("task_id", "skill_id", "min_level"), needed)
+
+    def _keep_words(self) -> None:
+        key = self.project.key
+        new = [(node.row.pk, with_ref(key, node.row.number, words)) for node, words in self._words.items()]
+        for lot in batches(new, SLICE):
+            insert_pairs(TaskText, ("task_id", "words"), lot)
+        changed = [node.row.pk for node in self.changed if not SOURCES.isdisjoint(node.changed)]
+        for _ in rebuild_all(changed):
+            pass
 
     @staticmethod
     def _rows(queryset: Any, names: set[str]) -> dict[str, int]:
