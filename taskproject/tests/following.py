@@ -62,7 +62,7 @@ class OpenBoard:
         """Apply a response; returns the refs of cards that it assumes to be known but that are not."""
         unknown, shown = set(), {}
         self.columns = {}
-        for column in [*context["columns"], *context["folded"]]:
+        for column in context["columns"]:
             self.columns[column.status] = (column.count, column.hidden, [card.ref for card in column.cards])
             for card in column.cards:
                 if not card.is_kept:

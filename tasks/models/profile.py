@@ -17,6 +17,13 @@ class Profile(models.Model):
         help_text="Empty: that of the browser; without one, that of the working hours, else the server's.",
     )
 
+    board = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text="How they like the board: see `board_choices`.",
+    )
+
     class Meta:
         ordering = ["user"]
 

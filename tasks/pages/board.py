@@ -10,8 +10,9 @@ from django.shortcuts import render
 
 from tasks import clock
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
+from tasks.pages.board_choices import BoardChoices, read_choices
 from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
-from tasks.pages.columns import COUNTED, SHOWN, WINDOW, ColumnContent, Narrowing, read_columns
+from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, Narrowing, read_columns
 from tasks.permissions import agent_of, is_staff_somewhere
 from tasks.querysets import sees_all
 from tasks.transitions import Status
@@ -20,7 +21,6 @@ MOST_PROJECTS = 40
 MOST_CHOICES = 200
 #: Cards refreshed in one request; a page that missed more fetches the whole board.
 MOST_REFS = 100
-FOLDED_SHOWN = 20
 UNASSIGNED = "-"
 TITLES = {Status.WAITING: "Waiting"}
 EMPTY = {
@@ -32,16 +32,16 @@ EMPTY = {
     Status.FAILED: "Nothing failed.",
     Status.CANCELLED: "Nothing was cancelled.",
 }
-FOLDED = (Status.FAILED, Status.CANCELLED)
 
 
 @dataclass
 class Column:
-    """A column of the page: a status with its first cards and the total number."""
+    """A column of the page: a status with the total number, and its first cards unless it is folded."""
 
     status: Status
     content: ColumnContent
     cards: list[Card | KeptCard]
+    is_folded: bool = False
 
     @property
     def title(self) -> str:
@@ -62,10 +62,6 @@ class Column:
     @property
     def empty_text(self) -> str:
         return EMPTY[self.status]
-
-    @property
-    def is_folded(self) -> bool:
-        return self.status in FOLDED
 
 
 def _label_ids(name: str, projects: list[Project]) -> tuple[int, ...]:
@@ -150,9 +146,8 @@ def _choices(query: BoardQuery, scope: list[Project], user: Any) -> dict[str, An
     }
 
 
-def _most(status: Status) -> int:
-    """How many cards a column shows; collapsed columns are rarely opened."""
-    return FOLDED_SHOWN if status in FOLDED else SHOWN
+def _folded(contents: dict[Status, ColumnContent], choices: BoardChoices) -> set[Status]:
+    return {status for status, content in contents.items() if choices.folds(status, is_empty=not content.count)}
 
 
 def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQuery, list[Project], dict[str, Any]]:
@@ -164,7 +159,10 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
     scope = [query.project] if query.project else projects[:MOST_PROJECTS]
     by_id = {project.pk: project for project in scope}
     contents = read_columns(scope, list(Status), query.narrowing)
-    wanted = [pk for status, content in contents.items() for pk in content.ids[: _most(status)]]
+    choices = read_choices(user)
+    folded = _folded(contents, choices)
+    # A folded column shows its number alone.
+    wanted = [pk for status, content in contents.items() if status not in folded for pk in content.ids]
     cards: dict[int, Card | KeptCard] = {}
     if refs is not None:
         cards.update(read_kept_cards(wanted, by_id))
@@ -175,10 +173,10 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
     for status, content in contents.items():
         # A task may move between the two reads: its column is the one it is in now.
         shown = [cards[pk] for pk in content.ids if pk in cards and cards[pk].status == status]
-        columns.append(Column(status, content, shown))
+        columns.append(Column(status, content, shown, status in folded))
     context = {
-        "columns": [column for column in columns if not column.is_folded],
-        "folded": [column for column in columns if column.is_folded],
+        "columns": columns,
+        "is_compact": choices.is_compact,
         "projects": projects,
         "query": query,
         "clear_url": BoardQuery(query.project, Narrowing(), {"project": query.values["project"]}).url(),

@@ -8,10 +8,10 @@ from typing import ClassVar
 from django.db.models import Prefetch
 from django.urls import reverse
 
-from taskproject.errors import shortened
 from tasks.elsewhere import completed_at_unknown_times
 from tasks.models import Agent, Assignment, AssignmentDecision, Label, Priority, Project, Run, Task
 from tasks.pages.columns import counts
+from tasks.pages.retries import retry_of
 from tasks.transitions import OPEN, Status
 
 _FIELDS = (
@@ -19,10 +19,6 @@ _FIELDS = (
     "open_blockers", "open_questions", "on_hold", "deferred_until", "start_after", "last_failure", "attempts",
     "max_attempts", "completed_at", "updated_at", "external_id",
 )  # fmt: skip
-
-
-#: How much of a failure's code a card shows.
-CODE_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,6 @@ def _card(task: Task, url: str, now: datetime) -> Card:
     if run is not None:
         agents.sort(key=lambda agent: agent.pk != run.agent_id)
     overdue = task.is_overdue(now)
-    begun = 0 < task.progress_percent < 100 and task.status not in (Status.COMPLETED, Status.CANCELLED)
     return Card(
         task=task,
         ref=task.ref,
@@ -96,7 +91,8 @@ def _card(task: Task, url: str, now: datetime) -> Card:
         status=task.status,
         priority=Priority(task.priority).label,
         percent=str(task.progress_percent),
-        has_progress=begun or task.status == Status.IN_PROGRESS,
+        # What a run that has ended got to stands with that run.
+        has_progress=run is not None and task.status == Status.IN_PROGRESS,
         assignees=agents,
         labels=[label.name for label in task.shown_labels],  # type: ignore[attr-defined]
         run=run,
@@ -104,19 +100,8 @@ def _card(task: Task, url: str, now: datetime) -> Card:
         is_overdue=overdue,
         shows_due=task.due_at is not None and not overdue and task.status in OPEN,
         warning=_warning(task) if not agents else "",
-        failure=failure_in_words(task),
+        failure=retry_of(task, now).failure,
     )
-
-
-def failure_in_words(task: Task) -> str:
-    """Who failed with what, and which attempt is next; empty if the last attempt did not fail or another one runs."""
-    failure = task.last_failure
-    if failure is None or task.status not in (Status.NOT_STARTED, Status.FAILED):
-        return ""
-    words = f"{failure['agent']}: {shortened(failure['code'], CODE_SHOWN)}"
-    if task.status == Status.FAILED:
-        return words
-    return f"{words}; next is attempt {task.attempts + 1} of {task.max_attempts}"
 
 
 def _warning(task: Task) -> str:
@@ -127,16 +112,19 @@ def _warning(task: Task) -> str:
 
 
 def marks_of(task: Task, run: Run | None, now: datetime) -> list[Mark]:
-    """Blocked, overdue, deferred, stalled; a task may carry several."""
+    """Blocked, overdue, deferred, stalled, tried before; a task may carry several."""
     marks = []
     if run is not None and run.stalled_at is not None:
         marks.append(Mark("stalled", "Stalled", "warn"))
+    retry = retry_of(task, now)
+    if retry.running:
+        marks.append(Mark("retry", retry.running))
     if task.is_blocked():
         marks.append(Mark("blocked", f"Blocked by {task.open_blockers}"))
     if task.status == Status.NOT_STARTED and task.on_hold:
         marks.append(Mark("deferred", "On hold"))
     elif until := task.ready_at(now):
-        marks.append(Mark("deferred", "Resting, ready" if task.is_resting(now) else "Deferred", at=until))
+        marks.append(Mark("deferred", "Resting, ready" if retry.rests_until else "Deferred", at=until))
     if task.is_overdue(now):
         marks.append(Mark("overdue", "Overdue", "danger", at=task.due_at))
     return marks

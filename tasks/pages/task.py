@@ -27,6 +27,7 @@ from tasks.pages import verbs
 from tasks.pages.cards import marks_of
 from tasks.pages.columns import counts
 from tasks.pages.questions import controls_of
+from tasks.pages.retries import retry_of
 from tasks.pages.returning import way_back
 from tasks.permissions import may
 from tasks.transitions import Status, has_result
@@ -224,8 +225,7 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "summary": task.summary if has_result(task.status) else "",
         "result": show_result(task.result) if has_result(task.status) else None,
         "failure": failure_to_show(task),
-        "rests_until": task.ready_at(now) if task.is_resting(now) else None,
-        "next_attempt": task.attempts + 1,
+        "retry": retry_of(task, now),
         "follow_ups": list(
             FollowUp.objects.filter(task=task)
             .exclude(state=FollowUpState.REPLACED)

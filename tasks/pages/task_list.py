@@ -31,6 +31,7 @@ from tasks.pages.list_query import (
     read_adding,
     read_list_query,
 )
+from tasks.pages.retries import Retry, retry_of_values
 from tasks.permissions import is_staff_somewhere
 from tasks.refs import ref_of
 from tasks.transitions import Status, is_overdue
@@ -43,7 +44,8 @@ MOST_ROWS: Final = 20_000
 ROWS_AT_ONCE: Final = 500
 _COLUMNS = (
     "id", "number", "title", "status", "priority", "due_at", "due_order", "created_at", "updated_at", "started_at",
-    "completed_at", "external_id", "project__key", "parent__number", "created_by__username", "created_by__agent__slug",
+    "completed_at", "external_id", "attempts", "max_attempts", "last_failure", "deferred_until", "start_after",
+    "project__key", "parent__number", "created_by__username", "created_by__agent__slug",
 )  # fmt: skip
 #: The columns of the page: label, and the order by it.
 HEADINGS = (
@@ -83,6 +85,10 @@ class Row:
     @property
     def is_overdue(self) -> bool:
         return is_overdue(self.values["status"], self.values["due_at"], self.now)
+
+    @property
+    def retry(self) -> Retry:
+        return retry_of_values(self.values, self.now)
 
     @property
     def completed_at(self) -> datetime | None:

@@ -9,6 +9,7 @@ from tasks.pages.agents import agents
 from tasks.pages.artifact import artifact
 from tasks.pages.assigning import assign_task
 from tasks.pages.board import board, board_changes
+from tasks.pages.board_choices import choose_board
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
 from tasks.pages.join import join
@@ -32,6 +33,7 @@ from tasks.pages.tokens import tokens
 urlpatterns = [
     path("", board, name="board"),
     path("board/changes", board_changes, name="board_changes"),
+    path("board/choices", choose_board, name="choose_board"),
     path("tasks/", task_list, name="task_list"),
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),

@@ -10,6 +10,7 @@ from tasks import clock
 from tasks.actions.passing_time import expire_run
 from tasks.actions.tasks import edit_task
 from tasks.models import Run, Task
+from tasks.pages.board_choices import choose
 
 WHY = {"code": "tests_failed", "detail": "3 of 40 tests fail"}
 
@@ -159,6 +160,39 @@ def test_card_and_page_say_why_it_rests(client, cast, new_task, fail):
     ready = client.get(f"/tasks/{task.ref}").content.decode()
     assert "The task rests until" not in ready
     assert "Next is attempt 2 of 3." in " ".join(ready.split())
+
+
+def test_card_row_and_page_say_which_attempt_runs_and_which_was_the_last(client, api, cast, new_task, fail):
+    task = new_task(max_attempts=2)
+    fail(task)
+    client.force_login(cast.ada.user)
+    row = " ".join(client.get("/tasks/").content.decode().split())
+    assert "atlas: tests_failed; next is attempt 2 of 2, <time" in row
+    _end_rest(task)
+    assert "next is attempt 2 of 2<" in " ".join(client.get("/tasks/").content.decode().split())
+    run = api.bert.post(f"/tasks/{task.ref}/claim").json()["id"]
+    for path in ("/", "/tasks/", f"/tasks/{task.ref}"):
+        assert "Attempt 2 of 2" in client.get(path).content.decode(), path
+    api.bert.post(f"/runs/{run}/progress", {"percent": 40})
+    api.bert.post(f"/runs/{run}/fail", WHY)
+    choose(cast.ada.user, "unfold:failed")
+    for path in ("/", "/tasks/"):
+        page = client.get(path).content.decode()
+        assert "bert: tests_failed; it was attempt 2 of 2" in page, path
+        assert "<progress" not in page, path
+
+
+def test_parked_run_shows_no_progress_on_its_card(client, api, cast, new_task):
+    task = new_task()
+    run = api.atlas.post(f"/tasks/{task.ref}/claim").json()["id"]
+    api.atlas.post(f"/runs/{run}/progress", {"percent": 40})
+    client.force_login(cast.ada.user)
+    assert "<progress" in client.get("/").content.decode()
+    asked = api.atlas.post(f"/runs/{run}/ask", {"questions": [{"prompt": "Which key?"}], "park": True})
+    assert asked.status_code == 200, asked.json()
+    page = client.get("/").content.decode()
+    assert f'data-ref="{task.ref}"' in page
+    assert "<progress" not in page
 
 
 def test_rest_is_not_lifted_by_an_edit_of_the_start_date(cast, new_task, fail):

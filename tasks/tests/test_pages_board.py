@@ -8,8 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tasks.actions import claims, lifecycle, runs
-from tasks.models import Priority, Project, Run
+from tasks.models import Priority, Profile, Project, Run
 from tasks.pages import board, columns
+from tasks.pages.board_choices import choose
 from tasks.tests.cast import make_user
 
 
@@ -25,9 +26,14 @@ def see(client, cast):
 
 
 def shown(response) -> dict[str, list[str]]:
-    """Refs by column, including collapsed ones."""
-    every = [*response.context["columns"], *response.context["folded"]]
-    return {str(column.status): [card.ref for card in column.cards] for column in every if column.cards}
+    """Refs by column; a folded one shows none."""
+    columns = response.context["columns"]
+    return {str(column.status): [card.ref for card in column.cards] for column in columns if column.cards}
+
+
+def folded(response) -> dict[str, str]:
+    """The counts of the folded columns."""
+    return {str(column.status): column.count for column in response.context["columns"] if column.is_folded}
 
 
 @pytest.mark.parametrize("who", ["ada", "rita", "hugo", "vera", "root"])
@@ -67,15 +73,41 @@ def test_board_columns_follow_the_status(see, cast, new_task):
     runs.complete_run(actor=cast.atlas.user, run_id=start(judged).pk, summary="s")
     lifecycle.cancel_task(actor=cast.ada.user, task=dropped)
     response = see(cast.vera)
-    assert shown(response) == {
+    opened = {
         "not_started": [waiting.ref],
         "in_progress": [running.ref],
         "in_review": [judged.ref],
         "completed": [done.ref],
-        "failed": [failed.ref],
-        "cancelled": [dropped.ref],
     }
-    assert [str(column.status) for column in response.context["folded"]] == ["failed", "cancelled"]
+    assert shown(response) == opened
+    # Rarely opened or empty.
+    assert folded(response) == {"waiting": "0", "failed": "1", "cancelled": "1"}
+    for choice in ("unfold:failed", "unfold:cancelled", "unfold:waiting", "fold:completed"):
+        choose(cast.vera, choice)
+    response = see(cast.vera)
+    del opened["completed"]
+    assert shown(response) == {**opened, "failed": [failed.ref], "cancelled": [dropped.ref]}
+    assert folded(response) == {"completed": "1"}
+    assert folded(see(cast.ada.user)).keys() == {"waiting", "failed", "cancelled"}, "each for themselves"
+
+
+def test_board_choices_are_kept_and_what_is_none_is_refused(see, client, cast, new_task):
+    new_task()
+    see(cast.ada.user)
+    kept = client.post("/board/choices", {"choose": "compact", "next": "/?project=OPS"})
+    assert (kept.status_code, kept.headers["Location"]) == (302, "/?project=OPS")
+    quiet = client.post("/board/choices", {"choose": "fold:in_progress"}, headers={"X-Requested-With": "choice"})
+    assert quiet.status_code == 204
+    for wrong in ("", "compact:failed", "fold", "fold:gone", "open:failed", "fold:failed:failed", "\0"):
+        assert client.post("/board/choices", {"choose": wrong}).status_code == 400, wrong
+    assert 'class="board is-compact"' in client.get("/").content.decode()
+    assert client.post("/board/choices", {"choose": "full", "next": "//evil.example"}).headers["Location"] == "/"
+    assert Profile.objects.get().board == {"compact": False, "folded": {"in_progress": True}}
+    # Of another version, or of nobody that we know.
+    Profile.objects.update(board={"folded": {"gone": True, "failed": "yes"}, "compact": 1})
+    assert folded(client.get("/")).keys() == {"in_progress", "waiting", "in_review", "completed", "failed", "cancelled"}
+    client.logout()
+    assert "/login/" in client.post("/board/choices", {"choose": "full"}).headers["Location"]
 
 
 def test_board_card_shows_assignee_priority_progress_and_marks(see, cast, new_task):
@@ -186,7 +218,7 @@ def test_board_queries_do_not_grow_with_the_tasks(client, cast, new_task, django
     with django_assert_num_queries(len(few)):
         client.get(f"/{query}")
     # PostgreSQL adds queries for its clock and for how far the stream is complete.
-    assert len(few) <= (21 if connection.vendor == "sqlite" else 24)
+    assert len(few) <= (22 if connection.vendor == "sqlite" else 25)
 
 
 def test_board_shows_the_first_of_a_long_column_and_counts_to_the_cap(see, cast, new_task, monkeypatch):

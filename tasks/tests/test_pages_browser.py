@@ -164,7 +164,8 @@ def test_board_follows_the_server_and_keeps_focus_details_and_scroll(open_page, 
     page = open_page("/", user=cast.ada.user).page
     late = plan["late"]
     page.evaluate("window.stayed = true")
-    page.click(".folded summary >> nth=0")
+    page.click('[data-column="failed"] .column-fold')
+    page.wait_for_selector(f'[data-column="failed"] [data-ref="{plan["failed"].ref}"]')
     page.focus(f'[data-ref="{late.ref}"] a')
     run = claims.claim_task(actor=cast.atlas.user, task=late)
     runs.progress_run(actor=cast.atlas.user, run_id=run.pk, percent=70, note="on my way")
@@ -174,7 +175,7 @@ def test_board_follows_the_server_and_keeps_focus_details_and_scroll(open_page, 
     assert page.locator(f'[data-ref="{late.ref}"]').count() == 1
     assert page.locator(f'[data-ref="{late.ref}"] progress').get_attribute("value") == "70"
     assert page.evaluate("document.activeElement.closest('[data-ref]').dataset.ref") == late.ref
-    assert page.locator(".folded >> nth=0").get_attribute("open") is not None
+    assert page.locator('[data-column="failed"].is-folded').count() == 0
     assert page.evaluate("window.stayed") is True
 
 

@@ -3,6 +3,7 @@
 import { onEvents, onReset } from "../taskproject/live.js";
 import { paced } from "../taskproject/pace.js";
 import { fetchPage, refreshPage, swapRegions } from "../taskproject/refresh.js";
+import { letChoose } from "./choices.js";
 import { letMove } from "./move.js";
 
 // How often to refresh what has no event (a renewed lease, an agent's last call).
@@ -82,10 +83,7 @@ function followBoard() {
     ask();
   };
 
-  // A folded column at the edge of the board opens into view.
-  document.addEventListener("toggle", ({ target }) => {
-    if (target.open && target.matches(".folded")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, true);
+  letChoose(askForAll);
   letMove((ref) => {
     changed.add(ref);
     ask();
