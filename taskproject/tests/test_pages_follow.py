@@ -310,6 +310,6 @@ def test_changes_cost_the_same_queries_whatever_is_stored(client, cast, new_task
         new_task()
     client.force_login(cast.ada.user)
     client.get("/board/changes?refs=OPS-1")
-    # With the reader's zone; PostgreSQL is asked for its clock too.
-    with django_assert_max_num_queries(16 if connection.vendor == "sqlite" else 17):
+    # With the zone and the choices of the reader; PostgreSQL is asked for its clock too.
+    with django_assert_max_num_queries(17 if connection.vendor == "sqlite" else 18):
         client.get("/board/changes?refs=OPS-1,OPS-2,OPS-3")
