@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import BigIntegerField, CharField, DateTimeField, Func, IntegerField, QuerySet
+from django.db.models import BigIntegerField, CharField, Func, IntegerField, QuerySet
 from django.db.models.expressions import RawSQL
 
 Rows = TypeVar("Rows", bound=QuerySet)
@@ -121,7 +121,7 @@ class BucketIndex(Func):
         def search(low: int, high: int) -> Compiled:
             """A binary search over ``edges[low:high]`` as nested CASEs, log2 of their number deep."""
             if low == high:
-                return self.leaf(low, edges), []
+                return str(low), []
             middle = (low + high) // 2
             before, before_params = search(low, middle)
             after, after_params = search(middle + 1, high)
@@ -131,21 +131,3 @@ class BucketIndex(Func):
             )
 
         return search(0, len(edges))
-
-    def leaf(self, position: int, edges: Sequence[str]) -> str:
-        """What a time between two of ``edges`` gives."""
-        return str(position)
-
-
-class BucketStart(BucketIndex):
-    """The last of ``edges`` at or before a time; NULL before the first."""
-
-    output_field = DateTimeField()  # type: ignore[assignment]
-
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:
-        sql, params = compiler.compile(self.source_expressions[0])
-        place = f"WIDTH_BUCKET({sql}, %s::timestamptz[])"
-        return f"(%s::timestamptz[])[{place}]", [self.edges, *params, self.edges]
-
-    def leaf(self, position: int, edges: Sequence[str]) -> str:
-        return edges[position - 1] if position else "NULL"

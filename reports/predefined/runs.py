@@ -4,22 +4,23 @@ A run keeps its outcome, code, version and usage, so that what ended in a period
 work elsewhere is no run.
 """
 
-from datetime import datetime
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, Final
 
-from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from reports.could_work import Span
 from reports.periods import Period
 from reports.report import Row
 from reports.scopes import Scope
-from reports.sql import BucketIndex, BucketStart, Milliseconds
+from reports.sql import Milliseconds
 from tasks.models import StatusInterval
 from tasks.transitions import Status
 
-#: How many boundaries one query compares with: each is spelled out on SQLite.
-_MOST_EDGES: Final = 400
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def runs(scope: Scope) -> "QuerySet[StatusInterval]":
@@ -55,36 +56,34 @@ def until(period: Period, now: datetime) -> datetime:
     return max(period.start, min(period.end, now))
 
 
-def milliseconds_within(rows: "QuerySet[StatusInterval]", spans: tuple[Span, ...]) -> int:
-    """How long the runs ``rows`` were active within ``spans``, added up.
+def milliseconds_within(
+    scope: Scope, spans: Mapping[int, Sequence[Span]], start: datetime, end: datetime
+) -> dict[int, int]:
+    """Per agent of ``spans`` (by id): how long its runs were active within its spans, which lie between the two times.
 
-    Of each run it is ``G(end) − G(begin)``, where ``G(t)`` is how much of the spans lies before ``t``; so the database
-    only counts and adds up the ends and beginnings by the span that they fall into.
+    Each run is rounded for itself, as in ``active_in``: it is never active within them for longer than at all.
     """
-    total = 0
-    for first in range(0, len(spans), _MOST_EDGES // 2):
-        part = spans[first : first + _MOST_EDGES // 2]
-        start, end = part[0].start, part[-1].end
-        near = rows.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=start), began_at__lt=end)
-        ends = Coalesce(F("ended_at"), Value(end))
-        total += _before(near, ends, part) - _before(near, F("began_at"), part)
-    return total
+    before = {agent: _time_before(own) for agent, own in spans.items()}
+    within = dict.fromkeys(spans, 0)
+    rows = active_in(scope, start, end).filter(agent__in=list(spans))
+    for agent, began, ended in rows.values_list("agent_id", "began_at", "ended_at").iterator(chunk_size=5_000):
+        inside = before[agent](ended or end) - before[agent](began)
+        within[agent] += (inside + _MILLISECOND / 2) // _MILLISECOND
+    return within
 
 
-def _before(rows: "QuerySet[StatusInterval]", moment: Any, spans: tuple[Span, ...]) -> int:
-    """``G(moment)`` of each of ``rows``, added up, in milliseconds."""
-    edges, gone, sums = [], 0, [0]
-    for span in spans:
-        edges += [span.start, span.end]
-        sums += [gone, gone := gone + milliseconds(span)]
-    counted = rows.annotate(moment=moment).annotate(position=BucketIndex(F("moment"), edges))
-    since = Case(When(position__gt=0, then=Milliseconds(BucketStart(F("moment"), edges), F("moment"))),
-                 output_field=BigIntegerField())  # fmt: skip
-    total = 0
-    for position, n, into in counted.values_list("position").annotate(n=Count("pk"), into=Sum(since)):
-        # Odd positions lie within a span, even ones after one.
-        total += n * sums[position] + (int(into) if position % 2 else 0)
-    return total
+def _time_before(spans: Sequence[Span]) -> Callable[[datetime], timedelta]:
+    """How much of ``spans`` lies before a moment."""
+    starts = [span.start for span in spans]
+    earlier = list(accumulate((span.end - span.start for span in spans), initial=timedelta()))
+
+    def before(moment: datetime) -> timedelta:
+        place = bisect_right(starts, moment) - 1
+        if place < 0:
+            return timedelta()
+        return earlier[place] + min(moment, spans[place].end) - starts[place]
+
+    return before
 
 
 def milliseconds(span: Span) -> int:

@@ -33,17 +33,10 @@ def _within(
     scope: Scope, could: Mapping[int, Worker], worked: Mapping[int | None, Row], whole: tuple[datetime, datetime]
 ) -> dict[int, int]:
     """Per agent: milliseconds in runs while it could be given work. ``whole``: between what ``worked`` counts."""
-    within = {}
-    for pk, worker in could.items():
-        if pk not in worked:
-            continue
-        if [(span.start, span.end) for span in worker.spans] == [whole]:
-            within[pk] = int(worked[pk]["worked"])
-        else:
-            start, end = worker.spans[0].start, worker.spans[-1].end
-            mine = runs.active_in(scope, start, end).filter(agent=pk)
-            within[pk] = runs.milliseconds_within(mine, worker.spans)
-    return within
+    active = {pk: worker.spans for pk, worker in could.items() if pk in worked}
+    parts = {pk: spans for pk, spans in active.items() if [(span.start, span.end) for span in spans] != [whole]}
+    always = {pk: int(worked[pk]["worked"]) for pk in active.keys() - parts.keys()}
+    return always | runs.milliseconds_within(scope, parts, *whole)
 
 
 def _utilisation(scope: Scope, period: Period, now: datetime) -> Result:

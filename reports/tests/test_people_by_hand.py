@@ -4,6 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from reports.tests.conftest import utc
 from tasks.actions import (
@@ -19,7 +21,8 @@ from tasks.actions import (
     runs,
     tasks,
 )
-from tasks.models import AssignmentDecision, DecisionMode, Question, Role
+from tasks.models import AssignmentDecision, DecisionMode, Question, Role, StatusInterval
+from tasks.transitions import Status
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +51,32 @@ def test_utilisation_counts_people_within_their_working_hours(cast, ask, new_tas
     )
     # An hour on Monday and one on Tuesday, of two days of eight hours, with room for two tasks; sixteen hours between.
     assert row["hugo"] == (7_200.0, 57_600.0, 115_200.0, 6.25, 57_600.0)
+
+
+def test_utilisation_of_many_agents_with_working_hours_takes_no_more_queries(cast, ask, set_clock):
+    set_clock("2026-01-01 00:00")
+    run = {"began_at": utc("2026-01-05 16:00"), "ended_at": utc("2026-01-06 10:00"), "status": Status.IN_PROGRESS}
+
+    def add(slugs: list[str]) -> None:
+        for slug in slugs:
+            agent = agents.create_agent(actor=cast.root, slug=slug)
+            agent.working_hours, agent.time_zone = "Mon-Fri 09:00-17:00", "UTC"
+            agent.save()
+            projects.set_member(actor=cast.root, project=cast.ops, user=agent.user, role=Role.WORKER)
+            StatusInterval.objects.create(project=cast.ops, agent=agent, episode=1, run_number=1, **run)
+
+    def queries(slugs: list[str]) -> int:
+        with CaptureQueriesContext(connection) as asked:
+            answer = ask("utilisation", "from=2026-01-05&to=2027-01-05&tz=UTC", now="2027-02-01 00:00")
+        worked = rows_of(answer, "agent", "worked_seconds", "outside_seconds")
+        assert {slug: worked[slug] for slug in slugs} == dict.fromkeys(slugs, (7_200.0, 57_600.0))
+        return len(asked)
+
+    slugs = [f"worker-{number}" for number in range(30)]
+    add(slugs[:3])
+    few = queries(slugs[:3])
+    add(slugs[3:])
+    assert queries(slugs) == few
 
 
 def test_utilisation_of_an_agent_in_two_projects_shows_what_it_did_in_the_readers(
