@@ -141,6 +141,7 @@ def _add_interval(stretch: Stretch, agents: list[Agent]) -> None:
         ended_at=stretch.ended,
         agent_id="NULL" if stretch.status == "not_started" else "agent",
         version="agent_version" if is_run else "''",
+        is_pulled="FALSE",
         run_number=stretch.run if is_run else "NULL",
         outcome=stretch.outcome,
         code=stretch.code,

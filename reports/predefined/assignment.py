@@ -4,80 +4,71 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models import Count, Q, QuerySet
 
 from reports import charts
 from reports.engines import summarise
 from reports.measures import Aggregate, Percentile, Values
 from reports.measures import Count as Counted
 from reports.periods import Period
-from reports.predefined.agents import (
-    AGENT_COLUMNS,
-    DELETED,
-    Who,
-    added_up,
-    all_agents,
-    in_order,
-    known_agents,
-    name_of_row,
-    whose,
-)
+from reports.predefined.agents import AGENT_COLUMNS, DELETED, Who, added_up, all_agents, in_order, name_of_row
 from reports.predefined.leads import Lead, going_on, is_, just_now, of_agent
+from reports.predefined.runs import runs
 from reports.report import Column, Report, Result, Row
 from reports.scopes import Scope
-from reports.sql import Scaled
-from tasks.models import Assignment, AssignmentDecision, AssignmentEnd, AssignmentSource
+from reports.units import RATIO, settled
+from reports.vocabulary import quantities
+from tasks.models import Agent, Assignment, AssignmentDecision, AssignmentStep, AssignmentStepKind
 from tasks.transitions import Status
 
-SCALE: Final = 1_000_000
-#: Added to margins, which may be negative, while the database counts with whole numbers.
-SHIFT: Final = 1_000_000
 ADDED: Final = ("offers", "lapsed", "declined", "by_hand", "pulled")
+_COUNTED: Final = (AssignmentStepKind.LAPSED, AssignmentStepKind.DECLINED, AssignmentStepKind.BY_HAND)
 _MEASURES: Final[dict[str, Aggregate]] = {
     "offers": Counted(),
-    "margin_n": Counted("lead"),
-    "margin_p50": Percentile("lead", 0.5),
+    "margin_n": Counted("leads_by"),
+    "margin_p50": Percentile("leads_by", 0.5),
     "score_p50": Percentile("points", 0.5),
 }
 
 
-def _decisions(scope: Scope, period: Period) -> "QuerySet[AssignmentDecision]":
+def _steps(scope: Scope, period: Period) -> "QuerySet[AssignmentStep]":
+    steps = scope.of_project(AssignmentStep.objects.order_by())
+    return steps.filter(at__gte=period.start, at__lt=period.end)
+
+
+def _offers(scope: Scope, period: Period) -> "QuerySet[AssignmentStep]":
     """Each offer of the period."""
-    made = AssignmentDecision.objects.order_by().filter(at__gte=period.start, at__lt=period.end)
-    return scope.of_task(made.filter(score__isnull=False)).annotate(
-        lead=Scaled(F("margin") + Value(float(SHIFT)), SCALE), points=Scaled(F("score"), SCALE)
-    )
+    offers = _steps(scope, period).filter(step=AssignmentStepKind.OFFERED)
+    return offers.annotate(leads_by=quantities.ratio("margin"), points=quantities.ratio("score"))
 
 
-def _assignments(scope: Scope, period: Period) -> dict[int | None, Row]:
-    """Per agent: how assignments began in the period, and how offers ended in it."""
-
-    def within(field: str) -> Q:
-        return Q(**{f"{field}__gte": period.start, f"{field}__lt": period.end})
-
-    began, ended = within("created_at"), within("ended_at")
-    rows = scope.of_task(Assignment.objects.order_by().filter(began | ended)).values("agent_id")
-    counted = rows.annotate(
-        by_hand=Count("pk", filter=began & Q(source=AssignmentSource.MANUAL)),
-        pulled=Count("pk", filter=began & Q(source=AssignmentSource.PULL)),
-        lapsed=Count("pk", filter=ended & Q(end_reason=AssignmentEnd.LAPSED)),
-        declined=Count("pk", filter=ended & Q(end_reason=AssignmentEnd.DECLINED)),
-    )
-    return {row.pop("agent_id"): row for row in counted}
+def _counted(scope: Scope, period: Period) -> dict[str | None, Row]:
+    """Per agent, by slug: what was assigned and pulled in the period, and how offers ended in it."""
+    rows: dict[str | None, Row] = defaultdict(dict)
+    steps = _steps(scope, period).filter(step__in=_COUNTED).values("agent__slug")
+    pulled = runs(scope).filter(is_pulled=True, began_at__gte=period.start, began_at__lt=period.end)
+    for counted in (
+        steps.annotate(**{step.value: Count("pk", filter=Q(step=step)) for step in _COUNTED}),
+        pulled.values("agent__slug").annotate(pulled=Count("pk")),
+    ):
+        for row in counted:
+            rows[row["agent__slug"]] |= {name: value for name, value in row.items() if name in ADDED}
+    return rows
 
 
 def _assignment(scope: Scope, period: Period, now: datetime) -> Result:
-    summary = summarise(_decisions(scope, period), by=["agent_id"], measures=_MEASURES)
-    assigned = _assignments(scope, period)
-    agents = known_agents([*assigned, *(agent for (agent,) in summary.groups)])
-    figures: dict[Who, Row] = defaultdict(lambda: dict.fromkeys(ADDED, 0) | _scores(None))
-    for (agent,), values in summary.groups.items():
-        # An offer was to somebody: the agent is deleted since.
-        who = DELETED if agent is None else whose(agent, agents)
-        figures[who] |= {"offers": values["offers"]} | _scores(values)
-    for agent, row in assigned.items():
-        figures[whose(agent, agents)] |= row
-    rows = [name_of_row(who, agents) | row for who, row in figures.items()]
+    summary = summarise(_offers(scope, period), by=["agent__slug"], measures=_MEASURES)
+    counted = _counted(scope, period)
+    offered = {slug: values for (slug,), values in summary.groups.items()}
+    agents = Agent.objects.in_bulk([slug for slug in {*counted, *offered} if slug is not None], field_name="slug")
+    by_id = {agent.pk: agent for agent in agents.values()}
+    rows = []
+    for slug in {*counted, *offered}:
+        # All of it was about some agent: one without a slug is deleted since.
+        who: Who = agents[slug].pk if slug in agents else DELETED
+        figures: Row = dict.fromkeys(ADDED, 0) | counted.get(slug, {}) | _scores(offered.get(slug))
+        figures["offers"] = offered[slug]["offers"] if slug in offered else 0
+        rows.append(name_of_row(who, by_id) | figures)
     total = all_agents() | added_up(rows, ADDED) | _scores(summary.total)
     return Result(in_order(rows, "offers", "by_hand"), total, _now(scope), n=total["offers"])
 
@@ -85,12 +76,8 @@ def _assignment(scope: Scope, period: Period, now: datetime) -> Result:
 def _scores(values: Values | None) -> Row:
     if values is None:
         return {"margin_n": 0, "margin_p50": None, "score_p50": None}
-    margin, score = values["margin_p50"], values["score_p50"]
-    return {
-        "margin_n": values["margin_n"],
-        "margin_p50": None if margin is None else round(float(margin / SCALE - SHIFT), 4),
-        "score_p50": None if score is None else round(float(score / SCALE), 4),
-    }
+    medians = {name: settled(values[name], RATIO) for name in ("margin_p50", "score_p50")}
+    return {"margin_n": values["margin_n"]} | medians
 
 
 def _now(scope: Scope) -> Row:
@@ -99,8 +86,11 @@ def _now(scope: Scope) -> Row:
     return {"offers_open": scope.of_task(offered).count(), "nobody_found": scope.of_task(nobody).count()}
 
 
-_BEGAN = Lead("assignments", "began", words=of_agent)
-_ENDED = Lead("assignments", "ended", words=of_agent)
+def _behind(step: AssignmentStepKind) -> Lead:
+    return Lead("steps", "happened", where=(is_("step", step.value),), words=of_agent)
+
+
+_OFFERED = _behind(AssignmentStepKind.OFFERED)
 
 ASSIGNMENT = Report(
     slug="assignment",
@@ -109,12 +99,11 @@ ASSIGNMENT = Report(
         "How tasks found their agents in the period: assigned by hand, pulled, or offered by automatic assignment; and "
         "offers that lapsed and tasks that were declined in it, whenever they were given. The margin is by how much "
         "the agent that got the offer scored better than the next one with a free place, negative where all tasks "
-        "together gain by it; without another it has none. What is offered and for what nobody is found is as of now. "
-        "All of this is gone with its task, and an offer that staff confirm becomes one by hand: when that happens "
-        "later, these figures of past periods change."
+        "together gain by it; without another it has none. An offer that staff confirm counts as an offer, and as "
+        "assigned by hand when they do. What is offered and for what nobody is found is as of now."
     ),
     formula="margin = score of the chosen agent − the best score of the others; medians of type 7.",
-    source="Decisions of automatic assignment; assignments.",
+    source="Steps of assignment; runs; what is offered, and for what nobody is found, as of now.",
     columns=(
         *AGENT_COLUMNS,
         Column("offers", "Offers", "offers"),
@@ -133,10 +122,12 @@ ASSIGNMENT = Report(
     charts=(charts.Bars(label="name", value="offers", of="agent", title="Offers by agent", unit="offers"),),
     query=_assignment,
     behind={
-        "lapsed": _ENDED.having(is_("end", AssignmentEnd.LAPSED.value)),
-        "declined": _ENDED.having(is_("end", AssignmentEnd.DECLINED.value)),
-        "by_hand": _BEGAN.having(is_("source", AssignmentSource.MANUAL.value)),
-        "pulled": _BEGAN.having(is_("source", AssignmentSource.PULL.value)),
+        "offers": _OFFERED,
+        "score_p50": _OFFERED.of("score_p50"),
+        "margin_p50": _OFFERED.of("margin_p50"),
+        "margin_n": _OFFERED.of("margin_count"),
+        **{step.value: _behind(step) for step in _COUNTED},
+        "pulled": Lead("runs", "began", where=(is_("pulled", True),), words=of_agent),
         "offers_open": going_on("assignments", just_now, is_("offered", True), is_("status", Status.NOT_STARTED.value)),
     },
     sample="offers",

@@ -44,6 +44,18 @@ class Pass:
     task: int = 0
 
 
+@dataclass(frozen=True)
+class SeenStep:
+    """What happened between a task and an agent: an offer, an assignment, or how it ended."""
+
+    step: str
+    project: str
+    agent: str
+    at: datetime
+    score: float | None = None
+    margin: float | None = None
+
+
 @dataclass
 class Ledger:
     runs: dict[Any, SeenRun] = field(default_factory=dict)
@@ -56,5 +68,9 @@ class Ledger:
     #: Since when each task is in review; and each review: project, who gave it, when, and since when it was due.
     in_review: dict[int, datetime] = field(default_factory=dict)
     reviews: list[tuple[str, str, datetime, datetime]] = field(default_factory=list)
+    steps: list[SeenStep] = field(default_factory=list)
+    #: The assignments as they were seen last, by id: how they began, and how they ended.
+    assigned: dict[int, tuple[str, str]] = field(default_factory=dict)
+    decided: set[int] = field(default_factory=set)
     #: From each moment on: by project, who could be given work, with the capacity.
     could: list[tuple[datetime, dict[str, dict[str, int]]]] = field(default_factory=list)

@@ -35,6 +35,7 @@ STORIES = (
     ("create", "assign_both", "decline", "create_after"),
     ("create", "offer", "lapse", "offer"),
     ("create", "offer", "decline", "find_nobody"),
+    ("create_labelled", "offer", "assign_both", "decline"),
     ("create", "create_after", "create_below", "create_after"),
     ("create_other", "claim_there", "stall", "fail"),
     ("create_other", "offer_there"),

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reports.tests.people_ledger import Ledger, Pass, SeenRun
+from reports.tests.people_ledger import Ledger, Pass, SeenRun, SeenStep
 from reports.tests.people_steps import SAME, VERBS, Step
 from tasks import clock
 from tasks.actions import (
@@ -28,6 +28,7 @@ from tasks.errors import DomainError
 from tasks.formats import json_list
 from tasks.models import (
     Agent,
+    Assignment,
     AssignmentDecision,
     DecisionMode,
     Dependency,
@@ -304,6 +305,7 @@ class PeopleWalk:
     def _observe(self) -> None:
         self._see_agents()
         self._see_runs()
+        self._see_assignments()
         for task in Task.objects.select_related("project").order_by("pk"):
             self._see_task(task)
         for event in Event.objects.filter(kind="task.stalled").order_by("id")[len(self.ledger.stalls) :]:
@@ -336,6 +338,24 @@ class PeopleWalk:
                 current.failed += run.status == "failed"
                 current.tokens += sum(seen.tokens)
                 current.cost += seen.cost
+
+    def _see_assignments(self) -> None:
+        seen = self.ledger.assigned
+        for each in Assignment.objects.select_related("agent", "task__project").order_by("pk"):
+            source, end = seen.get(each.pk, ("", ""))
+            about = (each.task.project.key, each.agent.slug, self.now)
+            seen[each.pk] = (each.source, each.end_reason)
+            # What a file gives to an agent together with its end was never to be done.
+            came_ended = not source and each.ended_at == each.created_at
+            if each.source != source and each.source in ("manual", "pull") and not came_ended:
+                self.ledger.steps.append(SeenStep({"manual": "by_hand", "pull": "pulled"}[each.source], *about))
+            if each.end_reason != end and each.end_reason in ("lapsed", "declined"):
+                self.ledger.steps.append(SeenStep(each.end_reason, *about))
+        made = AssignmentDecision.objects.filter(score__isnull=False).exclude(pk__in=self.ledger.decided)
+        for each in made.select_related("agent", "task__project").order_by("pk"):
+            self.ledger.decided.add(each.pk)
+            about = (each.task.project.key, each.agent.slug, self.now)
+            self.ledger.steps.append(SeenStep("offered", *about, score=each.score, margin=each.margin))
 
     def _see_task(self, task: Task) -> None:
         key = task.project.key

@@ -40,7 +40,7 @@ FIGURES_OF_NOW = ("overdue", "_waiting", "_oldest", "offers_open", "nobody_found
 #: All but what is as of now alone, and those about flow, which have walks of their own.
 PROMISED = (
     "workload", "utilisation", "due_performance", "reliability", "failures", "quality", "cost", "cost_by_version",
-    "cost_by_project", "cost_by_label", "people_load",
+    "cost_by_project", "cost_by_label", "people_load", "assignment",
 )  # fmt: skip
 #: The moments at which a fact ends, by its kind: from then on it stays what it is.
 ENDS = {
@@ -50,6 +50,7 @@ ENDS = {
     "events": ("happened",),
     "questions": ("ended",),
     "reviews": ("given",),
+    "steps": ("happened",),
 }
 WALKS = pytest.mark.parametrize("seed", range(PEOPLE_WALKS))
 
@@ -280,34 +281,29 @@ def check_people_load(result: Any, count: Recount) -> None:
 
 
 def check_assignment(result: Any, count: Recount) -> None:
-    decisions = [
-        each for each in AssignmentDecision.objects.select_related("task") if count.is_of(each.task.project_id)
-    ]
-    offers = [each for each in decisions if each.score is not None and count.within(each.at)]
-    assigned = [each for each in Assignment.objects.select_related("task") if count.is_of(each.task.project_id)]
+    steps = [each for each in count.ledger.steps if each.project in count.keys and count.within(each.at)]
     rows = {key: row for (key,), row in rows_of(result).items()}
     for key, row in [*rows.items(), ("All", result.total)]:
-        mine = [each for each in offers if key in ("All", each.agent.slug)]
-        began, ended = (
-            [each for each in assigned if key in ("All", each.agent.slug) and count.within(getattr(each, at))]
-            for at in ("created_at", "ended_at")
-        )
+        mine = [each for each in steps if key in ("All", each.agent) and each.step == "offered"]
+        happened = [each.step for each in steps if key in ("All", each.agent)]
         margins = [each.margin for each in mine if each.margin is not None]
         assert only(row, facts := {
             "offers": len(mine),
             "margin_n": len(margins),
             "margin_p50": pytest.approx(percentile(margins, 0.5), abs=0.0001),
             "score_p50": pytest.approx(percentile([each.score for each in mine], 0.5), abs=0.0001),
-            "by_hand": sum(each.source == "manual" for each in began),
-            "pulled": sum(each.source == "pull" for each in began),
-            "lapsed": sum(each.end_reason == "lapsed" for each in ended),
-            "declined": sum(each.end_reason == "declined" for each in ended),
+            **{name: happened.count(name) for name in ("by_hand", "pulled", "lapsed", "declined")},
         }) == facts, key  # fmt: skip
+    assert {each.agent for each in steps} == {key for key in rows if key is not None}
     stand = [
-        each for each in assigned if each.ended_at is None and each.accept_by and each.task.status == "not_started"
-    ]
+        each for each in Assignment.objects.filter(ended_at=None, task__status="not_started").select_related("task")
+        if each.accept_by and count.is_of(each.task.project_id)
+    ]  # fmt: skip
     assert result.figures["offers_open"] == len(stand)
-    nobody = [each for each in decisions if each.agent is None and each.score is None and each.ended_at is None]
+    nobody = [
+        each for each in AssignmentDecision.objects.filter(agent=None, ended_at=None).select_related("task")
+        if each.score is None and count.is_of(each.task.project_id)
+    ]  # fmt: skip
     assert result.figures["nobody_found"] == len(nobody)
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from reports.tests.conftest import utc
@@ -21,7 +22,16 @@ from tasks.actions import (
     runs,
     tasks,
 )
-from tasks.models import AssignmentDecision, DecisionMode, Question, Role, StatusInterval
+from tasks.models import (
+    Agent,
+    AssignmentDecision,
+    AssignmentStep,
+    DecisionMode,
+    Question,
+    Role,
+    StatusInterval,
+    Task,
+)
 from tasks.transitions import Status
 
 pytestmark = pytest.mark.django_db
@@ -163,11 +173,14 @@ def test_people_load_counts_answers_and_reviews_with_the_time_they_took(cast, as
 
 def test_assignment_counts_offers_with_their_margins_and_how_they_ended(cast, ask, new_task, set_clock):
     at = set_clock("2026-01-05 08:00")
-    for score, margin in ((2.0, 0.25), (4.0, -0.75), (3.0, None)):
-        AssignmentDecision.objects.create(
-            task=new_task(), at=at, agent=cast.atlas, mode=DecisionMode.AUTO, policy="value", policy_version="1",
-            score=score, margin=margin,
-        )  # fmt: skip
+    Agent.objects.filter(pk=cast.atlas.pk).update(max_concurrent=9)
+    offered = [new_task(), new_task(), new_task()]
+    for task, score, margin in zip(offered, (2.0, 4.0, 3.0), (0.25, -0.75, None), strict=True):
+        decision = AssignmentDecision(
+            task=task, at=at, mode=DecisionMode.AUTO, policy="value", policy_version="1", score=score, margin=margin
+        )
+        made = offering.Offer(task.pk, task.version, at + timedelta(hours=1), decision)
+        offering.offer_tasks(actor=None, agent=cast.atlas.pk, offers=[made])
     task = new_task()
     assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.atlas, cast.bert])
     offering.decline_task(actor=cast.bert.user, task=task, reason="Too much")
@@ -179,6 +192,24 @@ def test_assignment_counts_offers_with_their_margins_and_how_they_ended(cast, as
         "bert": (0, 0, 1, None, None, 0, 1, 1),
     }
     assert tuple(answer["total"][name] for name in columns) == (3, 0, 1, 3.0, -0.25, 2, 2, 1)
+    # What happens later belongs to later.
+    set_clock("2026-02-02 08:00")
+    assignments.assign_task(actor=cast.ada.user, task=offered[0], agents=[cast.atlas])
+    offering.lapse_offers()
+    for each in Task.objects.exclude(status="in_progress"):
+        tasks.delete_task(actor=cast.ada.user, task=each)
+    later = ask("assignment", JANUARY)
+    assert (later["rows"], later["total"]) == (answer["rows"], answer["total"])
+
+
+def test_assignment_counts_deleted_agents_together(cast, ask, new_task, set_clock):
+    set_clock("2026-01-05 08:00")
+    assignments.assign_task(actor=cast.ada.user, task=new_task(), agents=[cast.atlas, cast.bert])
+    claims.claim_task(actor=cast.bert.user, task=new_task())
+    for model in (AssignmentStep, StatusInterval):
+        model.objects.filter(agent__isnull=False).update(agent_id=F("agent_id") + 1_000_000)
+    answer = ask("assignment", JANUARY)
+    assert rows_of(answer, "name", "by_hand", "pulled") == {"Deleted agents": (2, 1)}
 
 
 def test_top_blockers_are_those_that_hold_up_the_most_and_since_when(cast, ask, new_task, set_clock):

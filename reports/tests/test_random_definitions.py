@@ -14,7 +14,7 @@ from reports import running
 from reports.definitions import read
 from reports.tests.conftest import utc
 from reports.tests.recounting import recount
-from reports.tests.recounting.assignments import assignments
+from reports.tests.recounting.assignments import assignments, steps
 from reports.tests.recounting.conditions import Reader
 from reports.tests.recounting.definitions import definitions, fields_of
 from reports.tests.recounting.episodes import episodes
@@ -57,6 +57,8 @@ def world(cast) -> SimpleNamespace:
         match kind:
             case "assignments":
                 return assignments(theirs)
+            case "steps":
+                return steps(theirs)
             case "episodes":
                 return episodes(theirs)
             case "events":

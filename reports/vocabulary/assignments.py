@@ -1,12 +1,12 @@
-"""Assignments: who was to do a task, how that came about, and how it ended."""
+"""Assignments: who is to do a task; and how tasks found their agents, step by step."""
 
 from django.db.models import F, Q, QuerySet
 
 from reports.scopes import Scope
-from reports.units import SECONDS
+from reports.units import RATIO, SECONDS
 from reports.vocabulary import dimensions, quantities
 from reports.vocabulary.declaration import SPREAD, Dimension, Fact, Measure, Moment, always, filled
-from tasks.models import Assignment, AssignmentEnd, AssignmentSource
+from tasks.models import Assignment, AssignmentEnd, AssignmentSource, AssignmentStep, AssignmentStepKind
 from tasks.transitions import Status
 
 ENDED = Q(ended_at__isnull=False)
@@ -55,5 +55,44 @@ ASSIGNMENTS = Fact(
             choices=dimensions.choices(Status),
         ),
         dimensions.priority("task__priority"),
+    ),
+)
+
+
+def _steps(scope: Scope) -> QuerySet:
+    return AssignmentStep.objects.filter(project_id__in=scope.project_ids)
+
+
+ASSIGNMENT_STEPS = Fact(
+    name="steps",
+    label="Steps of assignment",
+    meaning="That a task was offered or assigned to an agent, or that an agent declined it or let its offer lapse.",
+    model=AssignmentStep,
+    rows=_steps,
+    moments=(Moment("happened", "Happened", "at"),),
+    measures=(
+        Measure(
+            "score",
+            "Score",
+            RATIO,
+            always(quantities.ratio("score")),
+            "Of an offer: how well the agent fitted.",
+            SPREAD,
+        ),
+        Measure(
+            "margin",
+            "Margin",
+            RATIO,
+            always(quantities.ratio("margin")),
+            "Of an offer: the lead over the runner-up's score; nothing without one.",
+            SPREAD,
+        ),
+    ),
+    dimensions=(
+        dimensions.project(),
+        dimensions.agent(meaning="Which agent, by slug.", nothing="Deleted agents"),
+        dimensions.agent_kind(nothing="Deleted agents"),
+        Dimension("step", "Step", F("step"), "What happened.", choices=dimensions.choices(AssignmentStepKind)),
+        dimensions.label(meaning="The task’s labels as they were then; it counts once for each."),
     ),
 )

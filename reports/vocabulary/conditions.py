@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from reports.units import FLAG, MONEY, SECONDS
+from reports.units import FLAG, MONEY, RATIO, SECONDS
 from reports.vocabulary.declaration import DIFFERENT, Dimension, Fact, Measure
 from tasks.conditions import Condition, Context, Field, Leaf, leaves
 from tasks.conditions.fields import choice, flag, names, number, table, time
@@ -20,7 +20,7 @@ from tasks.conditions.of_tasks import ME, TASK_FIELDS
 from tasks.models import LabelOfSet, Task
 
 #: What one of a unit is in the whole numbers that are measured.
-SCALES = {SECONDS: 1_000, MONEY: 1_000_000}
+SCALES = {SECONDS: 1_000, MONEY: 1_000_000, RATIO: 1_000_000}
 _KNOWN = {"project": "project", "agent": "assignee", "created_by": "created_by"}
 
 

@@ -113,6 +113,9 @@ RUNS = Fact(
             choices={kind.value: (kind.value, str(kind.label)) for kind in RunStatus if kind is not RunStatus.ACTIVE},
             nothing="Goes on",
         ),
+        dimensions.flag(
+            "pulled", "Pulled", Q(is_pulled=True), "Whether the agent took the task without being assigned."
+        ),
         Dimension("code", "Code of failure", filled("code"), "What the agent gave as the reason.", nothing="No code"),
     ),
 )

@@ -10,6 +10,9 @@ from reports.sql import Milliseconds, Scaled
 from reports.units import MONEY, TOKENS
 from reports.vocabulary.declaration import DIFFERENT, EVERYTHING, Measure, always
 
+#: Added to numbers that may be negative while they become whole ones.
+_SHIFT = 1_000_000.0
+
 
 def between(start: str, end: str, known: Q = EVERYTHING) -> Any:
     """From one time to another, where both are known."""
@@ -32,6 +35,11 @@ def share(condition: Q, among: Q | None = None) -> Any:
 
 def number(field: str) -> Any:
     return Cast(F(field), BigIntegerField())
+
+
+def ratio(field: str) -> Any:
+    """A number with a fraction, which may be negative."""
+    return Scaled(F(field) + Value(_SHIFT), 1_000_000) - Value(int(_SHIFT) * 1_000_000)
 
 
 def minutes(field: str) -> Any:

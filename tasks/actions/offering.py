@@ -6,7 +6,7 @@ The lock order is that of all verbs: the agent, then the tasks by id, then what 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -142,6 +142,7 @@ def _stands_until(offer: Offer, now: datetime) -> datetime:
 
 
 def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: datetime) -> Event:
+    figures: dict[str, Any] = {"score": offer.decision.score, "margin": offer.decision.margin}
     return event(
         kinds.TASK_ASSIGNED,
         at=now,
@@ -151,7 +152,7 @@ def _offered(task: Task, agent: Agent, offer: Offer, actor: "User | None", now: 
         agents=[agent.slug],
         source=AssignmentSource.AUTO.value,
         accept_by=_stands_until(offer, now).isoformat(),
-        score=offer.decision.score,
+        **{name: value for name, value in figures.items() if value is not None},
     )
 
 

@@ -179,6 +179,7 @@ TASK_ASSIGNED = _kind(
         **_REVOKED,
         "accept_by": Datum(MOMENT, "Until when the offer stands.", optional=True),
         "score": Datum(SCORE, "How well the agent fits, by the project's policy.", optional=True),
+        "margin": Datum(SCORE, "By how much better than the next one, if there is another.", optional=True),
     },
     says=phrases.says_assigned,
     notifies={"assigned": phrases.notice_assigned, "unassigned": "{who} unassigned you from {ref}."},

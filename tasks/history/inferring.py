@@ -1,8 +1,8 @@
 """What events of earlier versions do not say, inferred from those around them and from the rows that are still there.
 
 All that the history of old events rests on besides the events themselves is here: why a task waited, what a run used,
-what a task was like as an episode began and ended, and the times and credit of early imports. New events say it
-themselves.
+what a task was like as an episode began and ended, the times and credit of early imports, and by what margin an offer
+was made. New events say it themselves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from tasks.events import kinds
+from tasks.history.assigning import is_offer
 from tasks.history.facts import WAITING
-from tasks.history.line import begins
+from tasks.history.telling import begins
 from tasks.models import Event
 from tasks.transitions import TERMINAL, Status
 
@@ -29,8 +30,9 @@ class Remembered:
 
     ``used``: what each run has used, by number, as events say it. ``like``: what the task was like in each episode,
     by its number, and in 0, with ``labels``, what it is like now; ``began``: its priority and labels at the start of
-    each. ``imported``: who it was assigned to when it came in completed, by the time of the import. Of a deleted task
-    all but its history is gone: ``intervals``, when it was created, and who was ``credited``.
+    each. ``imported``: who it was assigned to when it came in completed, by the time of the import.
+    ``offers``: score and margin of each offer, by its time. Of a deleted task all but its history is gone:
+    ``intervals``, when it was created, and who was ``credited``.
     """
 
     task: Any = None
@@ -42,6 +44,7 @@ class Remembered:
     began: dict[int, dict[str, Any]] = field(default_factory=dict)
     imported: dict[datetime, list[str]] = field(default_factory=dict)
     credited: dict[int, list[str]] = field(default_factory=dict)
+    offers: dict[datetime, dict[str, float]] = field(default_factory=dict)
 
     def at_start_of(self, episode: int, data: Mapping[str, Any]) -> dict[str, Any]:
         """What ``data``, that of the event with which the episode began, does not say of what the task was like."""
@@ -72,6 +75,8 @@ def complete(events: Sequence[Event], known: Remembered) -> None:
             data |= like
         if source == Status.IN_PROGRESS and _USED.isdisjoint(data):
             data |= known.used.get(data.get("revoked_run") or data.get("run") or 0, {})
+        if is_offer(event):
+            event.data = data = {**known.offers.get(event.at, {}), **data}
         waiting.follow(place, begins_waiting=status == Status.NOT_STARTED and (before != status or enters))
         if status == Status.NOT_STARTED and "waits_for" not in data and waiting.may_change(event):
             data["waits_for"] = waiting.reason(event.at)

@@ -12,11 +12,13 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
 from tasks.batches import batches
+from tasks.history.assigning import agents_named
 from tasks.history.labels import LabelSets, label_sets_of
-from tasks.history.line import Line, begins, concerns, ending
+from tasks.history.line import Line
 from tasks.history.questions import keep_questions
 from tasks.history.rows import insert
 from tasks.history.tables import Tables, tables_of
+from tasks.history.telling import begins, concerns, ending
 from tasks.models import Event
 from tasks.models.history import Episode, StatusInterval
 from tasks.transitions import TERMINAL
@@ -37,18 +39,9 @@ def keep(events: Sequence[Event]) -> None:
     keep_questions(events, tables)
 
 
-def agents_credited(events: Iterable[Event], tables: Tables) -> dict[str, int]:
-    """Ids of the agents that files credit with completions, by slug."""
-    slugs = {event.data["credited"][0] for event in events if len(event.data.get("credited") or ()) == 1}
-    ids: dict[str, int] = {}
-    for batch in batches(sorted(slugs)):
-        ids |= dict(tables.agent.objects.filter(slug__in=batch).values_list("slug", "pk"))
-    return ids
-
-
 def _lines(events: Sequence[Event], tables: Tables) -> dict[int, Line]:
     """The history so far of each task of ``events``."""
-    named: dict[str, Any] = {"agents": agents_credited(events, tables), "label_sets": label_sets_of(events, tables)}
+    named: dict[str, Any] = {"agents": agents_named(events, tables), "label_sets": label_sets_of(events, tables)}
     first: dict[int, Event] = {}
     for event in events:
         assert event.task_id is not None
@@ -120,6 +113,7 @@ def store(lines: Iterable[Line]) -> None:
     _add_up([line for line in lines if line.touched])
     insert([row for line in lines for row in line.intervals])
     insert([row for line in lines for row in line.episodes])
+    insert([row for line in lines for row in line.steps])
 
 
 def _alter(lines: Sequence[Line]) -> None:

@@ -1,80 +1,27 @@
 """What an event does to the history of its task. Pure: rows are made and changed in memory, and stored by others."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from tasks.events import kinds
-from tasks.history.facts import PRIORITIES
+from tasks.history.assigning import steps
 from tasks.history.labels import LabelSets
 from tasks.history.rows import row_of
 from tasks.history.tables import Tables
-from tasks.models import Event, RunStatus, Verdict
+from tasks.history.telling import begins, end_elsewhere, ended_by, kept_by, moment, started_elsewhere
+from tasks.models import AssignmentSource, Event, RunStatus
 from tasks.models.history import Credit, Episode, EpisodeEnd, StatusInterval, TimeSource, WaitReason
 from tasks.transitions import TERMINAL, Status
 
-#: Facts of an event that change the history of its task.
-MOVING: Final = ("to", "waits_for", "priority", "labels")
-_VERDICTS: Final = {"approve": Verdict.APPROVED, "request_changes": Verdict.CHANGES_REQUESTED}
 _REASONS: Final = {Status.WAITING: WaitReason.ANSWER, Status.IN_REVIEW: WaitReason.REVIEW}
-
-
-def concerns(event: Event) -> bool:
-    """Whether ``event`` may change the history of a task."""
-    if event.task_id is None:
-        return False
-    return event.kind in (kinds.TASK_CREATED, kinds.TASK_DELETED) or any(name in event.data for name in MOVING)
-
-
-def begins(event: Event) -> bool:
-    """Whether the history of the event's task begins with it."""
-    return event.kind == kinds.TASK_CREATED or (event.kind == kinds.TASK_IMPORTED and "from" not in event.data)
-
-
-def ending(event: Event, label_sets: LabelSets) -> tuple[str, dict[str, Any]] | None:
-    """The status that ``event`` ends, whatever came before, and what the interval is by that; None if that depends."""
-    source, kind = event.data.get("from"), event.kind
-    if event.data.get("to") is None or source is None or source in TERMINAL:
-        return None
-    if kind in (kinds.TASK_IMPORTED, kinds.TASK_DELETED) or begins(event):
-        return None
-    return source, _kept(event, label_sets) | _ended(source, event)
-
-
-def _kept(event: Event, label_sets: LabelSets) -> dict[str, Any]:
-    """What ``event`` says of what rows keep of their task."""
-    kept: dict[str, Any] = {}
-    if "priority" in event.data:
-        kept["priority"] = PRIORITIES[event.data["priority"]]
-    if "labels" in event.data:
-        kept["label_set_id"] = label_sets.get(event.project_id, event.data["labels"])
-    return kept
-
-
-def _ended(status: str, event: Event) -> dict[str, Any]:
-    """What an interval in ``status`` is by ``event``, which ends it."""
-    data = event.data
-    if status == Status.IN_PROGRESS:
-        outcome = data.get("outcome") or ("revoked" if "revoked_run" in data else "")
-        return {
-            "outcome": outcome,
-            "input_tokens": data.get("input_tokens", 0),
-            "output_tokens": data.get("output_tokens", 0),
-            "cost": Decimal(data.get("cost", 0)),
-        } | ({"code": data.get("code", "")[:60]} if outcome == RunStatus.FAILED else {})
-    verdict = _VERDICTS.get(data.get("verb", "")) if status == Status.IN_REVIEW else None
-    return {"verdict": verdict.value, "reviewer": event.actor_name} if verdict is not None else {}
-
-
-def moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 class Line:
     """The history of one task: its last episode, and the open interval of that.
 
     ``is_partial``: of the episode that was there only the number is known, and what is added to it. To be stored are
-    the new ``intervals`` and ``episodes``, the ``altered`` fields of ``begun`` and the ``touched`` ones of ``known``.
+    the new ``intervals``, ``episodes`` and ``steps``, the ``altered`` fields of ``begun`` and the ``touched`` ones of
+    ``known``.
     """
 
     __slots__ = (
@@ -88,6 +35,7 @@ class Line:
         "is_partial",
         "known",
         "label_sets",
+        "steps",
         "tables",
         "touched",
     )
@@ -106,11 +54,12 @@ class Line:
         self.tables = tables
         #: The episode and the open interval that were there.
         self.known, self.begun = episode, interval
-        #: Ids of agents by slug, of those that files credit; and of the sets of labels that events name.
+        #: Ids of agents by slug, of those that events alone name; and of the sets of labels that events name.
         self.agents = agents or {}
         self.label_sets = label_sets or LabelSets({})
         self.intervals: list[Any] = []
         self.episodes: list[Any] = []
+        self.steps: list[Any] = []
         #: The changed fields of the episode and of the interval that were there.
         self.touched: set[str] = set()
         self.altered: set[str] = set()
@@ -118,6 +67,11 @@ class Line:
     # What an event does
 
     def advance(self, event: Event) -> None:
+        self._advance(event)
+        label_set = self.episode.label_set_id if self.episode is not None else None
+        self.steps += steps(event, self.tables, self.agents, label_set)
+
+    def _advance(self, event: Event) -> None:
         if begins(event):
             self._begin(event)
             return
@@ -139,8 +93,8 @@ class Line:
             return
         target = Status(data["to"])
         created = min(moment(data.get("created_at")) or at, at)
-        started = _started_elsewhere(event)
-        end, ended_from = _end_elsewhere(event)
+        started = started_elsewhere(event)
+        end, ended_from = end_elsewhere(event)
         source = data.get("created_from")
         if source is None:
             source = TimeSource.GIVEN if created < at else TimeSource.HERE
@@ -185,10 +139,10 @@ class Line:
 
     def _end_by_import(self, event: Event, target: Status) -> None:
         """A file says that it ended elsewhere, which may be before what is known here: nothing ends before it began."""
-        end, source = _end_elsewhere(event)
+        end, source = end_elsewhere(event)
         began = self.interval.began_at if self.interval is not None else end
         end = max(end, began)
-        started = _started_elsewhere(event)
+        started = started_elsewhere(event)
         known = started is not None and source != TimeSource.UNKNOWN
         until = min(max(started, began), end) if started is not None and known else end
         at = self._close(event, until)
@@ -255,7 +209,7 @@ class Line:
         data = event.data
         if "priority" in data:
             self._set(due_at=moment(data.get("due_at")), estimate_minutes=data.get("estimate_minutes"))
-        if kept := _kept(event, self.label_sets):
+        if kept := kept_by(event, self.label_sets):
             self._set(**kept)
             if self.interval is not None:
                 self._alter(self.interval, **kept)
@@ -296,7 +250,7 @@ class Line:
         if interval is None:
             return at
         at = max(at, interval.began_at)
-        self._alter(interval, ended_at=at, **_ended(interval.status, event))
+        self._alter(interval, ended_at=at, **ended_by(event, interval.status))
         if interval.status == Status.IN_PROGRESS:
             self._count_run(interval, at)
         self.interval = None
@@ -320,6 +274,7 @@ class Line:
         if status == Status.IN_PROGRESS:
             interval.run_number = data.get("run")
             interval.version = data.get("agent_version", "")
+            interval.is_pulled = data.get("source") == AssignmentSource.PULL
             self._start(at)
             self._set(agent_id=event.agent_id, version=interval.version)
             self._add(runs=1)
@@ -379,19 +334,3 @@ class Line:
     def _touch(self, names: Any) -> None:
         if self.episode is self.known:
             self.touched.update(names)
-
-
-def _started_elsewhere(event: Event) -> datetime | None:
-    started = moment(event.data.get("started_at"))
-    return min(started, event.at) if started is not None else None
-
-
-def _end_elsewhere(event: Event) -> tuple[datetime, str]:
-    """When the task ended according to a file, and where that comes from. Only completions have a time there."""
-    completed = moment(event.data.get("completed_at"))
-    if event.data["to"] != Status.COMPLETED or completed is None:
-        return event.at, TimeSource.UNKNOWN
-    source = event.data.get("completed_from") or (TimeSource.UNKNOWN if completed == event.at else TimeSource.GIVEN)
-    if source == TimeSource.UNKNOWN and "from" in event.data:
-        return event.at, source
-    return min(completed, event.at), source

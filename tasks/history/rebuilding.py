@@ -5,7 +5,7 @@ lock they hold; so no event of them is on its way. Of a deleted task none ever i
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -15,24 +15,32 @@ from django.db.models import F, Q
 from tasks.batches import batches
 from tasks.events import kinds
 from tasks.events.kinds import CATALOGUE
+from tasks.history.assigning import agents_named
 from tasks.history.facts import NAMES_OF_PRIORITIES, like, usage_of
 from tasks.history.inferring import Remembered, complete
-from tasks.history.keeping import agents_credited
 from tasks.history.labels import label_sets_of, names_in
-from tasks.history.line import MOVING, Line
+from tasks.history.line import Line
 from tasks.history.questions import copy_questions, questions_missed
 from tasks.history.rows import insert
 from tasks.history.tables import Tables, tables_of
+from tasks.history.telling import MOVING
 from tasks.models import Event, Project
-from tasks.models.history import Credit
+from tasks.models.history import AssignmentStepKind, Credit
 
 BATCH = 500
+_ALWAYS: Final = (kinds.TASK_CREATED, kinds.TASK_DELETED, kinds.TASK_DECLINED, kinds.TASK_OFFER_LAPSED)
 #: Kinds of events that may change the history of a task; early ones lack what new ones say.
 KINDS: Final = sorted(
-    name
-    for name, kind in CATALOGUE.items()
-    if kind in (kinds.TASK_CREATED, kinds.TASK_DELETED) or any(fact in kind.declared.data for fact in MOVING)
+    name for name, kind in CATALOGUE.items() if kind in _ALWAYS or any(fact in kind.declared.data for fact in MOVING)
 )
+
+
+class Kept(NamedTuple):
+    """The rows of some tasks, by task."""
+
+    intervals: dict[int, list[Any]]
+    episodes: dict[int, list[Any]]
+    steps: dict[int, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -83,8 +91,10 @@ def rebuild(ids: Sequence[int], *, tables: Tables | None = None, lock: bool = Tr
         for batch in batches(list(differing)):
             tables.interval.objects.filter(task__in=batch).delete()
             tables.episode.objects.filter(task__in=batch).delete()
+            tables.step.objects.filter(task__in=batch).delete()
         insert([row for each in differing.values() for row in each.line.intervals])
         insert([row for each in differing.values() for row in each.line.episodes])
+        insert([row for each in differing.values() for row in each.line.steps])
         copy_questions([pk for each in differing.values() for pk in each.questions], tables)
     return [each.difference for each in differing.values()]
 
@@ -108,29 +118,30 @@ def _differing(ids: Sequence[int], tables: Tables, *, create: bool = True) -> di
 
     ``create``: the sets of labels that are missing.
     """
-    intervals, episodes = _kept(ids, tables)
+    kept = _kept(ids, tables)
     missed = questions_missed(ids, tables)
     differing = {}
-    for task, line in _derive(ids, tables, intervals, episodes, create=create).items():
-        what = _difference("interval", intervals[task], line.intervals)
-        what = what or _difference("episode", episodes[task], line.episodes)
+    for task, line in _derive(ids, tables, kept, create=create).items():
+        what = _difference("interval", kept.intervals[task], line.intervals)
+        what = what or _difference("episode", kept.episodes[task], line.episodes)
+        what = what or _difference("step of assignment", kept.steps[task], line.steps)
         if not what and task in missed:
             what = f"question {missed[task][0]} is not what is kept of it"
         if what:
-            ref = next((row.task_ref for row in (*line.episodes, *episodes[task], *intervals[task])), str(task))
+            rows = (*line.episodes, *kept.episodes[task], *kept.intervals[task])
+            ref = next((row.task_ref for row in rows), str(task))
             differing[task] = _Differing(line, missed.get(task, []), Difference(ref, what))
     return differing
 
 
-def _kept(ids: Sequence[int], tables: Tables) -> tuple[dict[int, list[Any]], dict[int, list[Any]]]:
-    intervals: dict[int, list[Any]] = defaultdict(list)
-    episodes: dict[int, list[Any]] = defaultdict(list)
+def _kept(ids: Sequence[int], tables: Tables) -> Kept:
+    kept = Kept(defaultdict(list), defaultdict(list), defaultdict(list))
+    sources = ((tables.interval, "id"), (tables.episode, "number"), (tables.step, "id"))
     for batch in batches(ids):
-        for row in tables.interval.objects.filter(task__in=batch).order_by("task_id", "id"):
-            intervals[row.task_id].append(row)
-        for row in tables.episode.objects.filter(task__in=batch).order_by("task_id", "number"):
-            episodes[row.task_id].append(row)
-    return intervals, episodes
+        for (model, order), rows in zip(sources, kept, strict=True):
+            for row in model.objects.filter(task__in=batch).order_by("task_id", order):
+                rows[row.task_id].append(row)
+    return kept
 
 
 def _difference(what: str, kept: Sequence[Any], made: Sequence[Any]) -> str:
@@ -151,25 +162,18 @@ def _shown(value: Any) -> str:
     return "empty" if value in (None, "") else str(value)
 
 
-def _derive(
-    ids: Sequence[int],
-    tables: Tables,
-    intervals: dict[int, list[Any]],
-    episodes: dict[int, list[Any]],
-    *,
-    create: bool,
-) -> dict[int, Line]:
+def _derive(ids: Sequence[int], tables: Tables, kept: Kept, *, create: bool) -> dict[int, Line]:
     """What the events of these tasks make of their history; the rows are for what old events do not say."""
     events: dict[int, list[Event]] = {task: [] for task in ids}
     for batch in batches(ids):
         rows = tables.event.objects.filter(task__in=batch, kind__in=KINDS).order_by("task_id", "id")
         for event in rows.only("at", "project_id", "task_id", "task_ref", "agent_id", "actor_name", "kind", "data"):
             events[event.task_id].append(event)
-    known = _remember(ids, tables, intervals, episodes)
+    known = _remember(ids, tables, kept)
     for task, of_task in events.items():
         complete(of_task, known[task])
     happened = [event for of_task in events.values() for event in of_task]
-    agents, label_sets = agents_credited(happened, tables), label_sets_of(happened, tables, create=create)
+    agents, label_sets = agents_named(happened, tables), label_sets_of(happened, tables, create=create)
     lines = {}
     for task, of_task in events.items():
         lines[task] = line = Line(tables, agents=agents, label_sets=label_sets)
@@ -178,10 +182,9 @@ def _derive(
     return lines
 
 
-def _remember(
-    ids: Sequence[int], tables: Tables, intervals: dict[int, list[Any]], episodes: dict[int, list[Any]]
-) -> dict[int, Remembered]:
+def _remember(ids: Sequence[int], tables: Tables, kept: Kept) -> dict[int, Remembered]:
     known = {task: Remembered() for task in ids}
+    intervals, episodes = kept.intervals, kept.episodes
     for task, rows in intervals.items():
         known[task].intervals = rows
         known[task].used = {row.run_number: usage_of(row) for row in rows if row.run_number is not None}
@@ -189,6 +192,9 @@ def _remember(
         known[task].like = {row.number: like(row) for row in rows}
         known[task].created_at = rows[0].entered_at if rows else None
     _remember_starts(intervals, episodes, known, tables)
+    _remember_offers(
+        [row for rows in kept.steps.values() for row in rows if row.step == AssignmentStepKind.OFFERED], known
+    )
     for batch in batches(ids):
         for task in tables.task.objects.filter(pk__in=batch).prefetch_related("labels").order_by():
             known[task.pk].task, known[task.pk].created_at = task, task.created_at
@@ -204,6 +210,9 @@ def _remember(
         closed = tables.assignment.objects.filter(task__in=batch, end_reason="closed", ended_at=F("created_at"))
         for row in closed.order_by("id").values_list("task_id", "created_at", "agent__slug"):
             known[row[0]].imported.setdefault(row[1], []).append(row[2])
+        # Where the decision is still there, it is known better than from what was kept.
+        decided = tables.decision.objects.filter(task__in=batch, score__isnull=False).order_by("id")
+        _remember_offers(decided.only("task_id", "at", "score", "margin"), known)
     _remember_credit(
         [row for rows in episodes.values() for row in rows if row.credit and row.is_imported], known, tables
     )
@@ -223,6 +232,12 @@ def _remember_starts(
             start = first.get(row.number, row)
             labels = names.get(start.label_set_id, [])
             known[task].began[row.number] = {"priority": NAMES_OF_PRIORITIES[start.priority], "labels": labels}
+
+
+def _remember_offers(rows: Iterable[Any], known: dict[int, Remembered]) -> None:
+    for row in rows:
+        figures = {"score": row.score, "margin": row.margin}
+        known[row.task_id].offers[row.at] = {name: value for name, value in figures.items() if value is not None}
 
 
 def _remember_credit(imported: Sequence[Any], known: dict[int, Remembered], tables: Tables) -> None:

@@ -17,6 +17,8 @@ class Tables(NamedTuple):
     assignment: Any
     question: Any
     asked: Any
+    step: Any
+    decision: Any
     label_set: Any
     label_of_set: Any
 
@@ -32,6 +34,8 @@ def tables_of(apps: Any = today) -> Tables:
         "Assignment",
         "Question",
         "AskedQuestion",
+        "AssignmentStep",
+        "AssignmentDecision",
         "LabelSet",
         "LabelOfSet",
     )

@@ -7,6 +7,8 @@ from tasks.models.event import Event
 from tasks.models.follow_up import FollowUp, FollowUpState
 from tasks.models.history import (
     AskedQuestion,
+    AssignmentStep,
+    AssignmentStepKind,
     Credit,
     Episode,
     EpisodeEnd,
@@ -59,6 +61,8 @@ __all__ = [
     "AssignmentEnd",
     "AssignmentMode",
     "AssignmentSource",
+    "AssignmentStep",
+    "AssignmentStepKind",
     "Availability",
     "Credit",
     "DecisionMode",

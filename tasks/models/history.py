@@ -99,6 +99,7 @@ class StatusInterval(models.Model):
         help_text="Who worked; while it waits for an answer or a review, whose work that is.",
     )
     version = models.CharField(max_length=120, blank=True, help_text="The agent's version when the run began.")
+    is_pulled = models.BooleanField(default=False, help_text="Whether the agent took the task without being assigned.")
     run_number = models.PositiveIntegerField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=RunStatus, blank=True, help_text="How the run ended.")
     code = models.CharField(max_length=60, blank=True, help_text="Of a failed run; untrusted.")
@@ -264,3 +265,45 @@ class AskedQuestion(models.Model):
 
     def __str__(self) -> str:
         return f"question {self.question} about {self.task_ref}"
+
+
+class AssignmentStepKind(models.TextChoices):
+    """What happened between a task and an agent before it was worked on."""
+
+    OFFERED = "offered", "Offered by automatic assignment"
+    BY_HAND = "by_hand", "Assigned by hand"
+    LAPSED = "lapsed", "The offer lapsed"
+    DECLINED = "declined", "Declined by the agent"
+
+
+class AssignmentStep(models.Model):
+    """That a task was offered or assigned to an agent, or an offer ended without a run. It outlives its task.
+
+    That an agent pulled a task is kept with its run, in ``StatusInterval``.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    # Never NULL; so declared that a join with tasks keeps the rows whose task is deleted.
+    task = models.ForeignKey(
+        Task, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False, null=True
+    )
+    task_ref = models.CharField(max_length=24)
+    agent = models.ForeignKey(
+        Agent, on_delete=models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+", db_index=False
+    )
+    step = models.CharField(max_length=10, choices=AssignmentStepKind)
+    at = models.DateTimeField()
+    score = models.FloatField(null=True, blank=True, help_text="Of an offer: how well the agent fitted.")
+    margin = models.FloatField(null=True, blank=True, help_text="Of an offer: the lead over the runner-up's score.")
+    label_set = _label_set()
+
+    class Meta:
+        # Not by ``task``: that would join the tasks.
+        ordering = ["task_id", "id"]
+        indexes = [
+            models.Index(fields=["task"], name="assignment_step_of_task"),
+            models.Index(fields=["project", "at"], name="assignment_step_in_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_ref} {self.step} at {self.at}"

@@ -12,6 +12,9 @@ from tasks.events.recording import name_of
 from tasks.history.rebuilding import check, tasks_with_events
 from tasks.models import (
     AskedQuestion,
+    Assignment,
+    AssignmentDecision,
+    AssignmentStep,
     Episode,
     Event,
     LabelOfSet,
@@ -44,6 +47,7 @@ def assert_history() -> None:
         _last_row_is_the_task(task, intervals[task.pk], episodes[task.pk])
         _work_is_the_runs(task, intervals[task.pk])
         _verdicts_are_the_reviews(task, intervals[task.pk])
+        _steps_are_those_of_assignment(task, intervals[task.pk])
     _questions_are_kept()
     for pk, ways in episodes.items():
         _sums_are_those_of_the_intervals(ways, intervals[pk])
@@ -114,6 +118,27 @@ def _verdicts_are_the_reviews(task: Task, rows: list[StatusInterval]) -> None:
     kept = [(row.ended_at, row.agent_id, row.verdict, row.reviewer) for row in rows if row.verdict]
     given = Review.objects.filter(run__task=task).select_related("run", "reviewer").order_by("pk")
     assert kept == [(each.created_at, each.run.agent_id, each.verdict, name_of(each.reviewer)) for each in given]
+
+
+def _steps_are_those_of_assignment(task: Task, rows: list[StatusInterval]) -> None:
+    kept = list(AssignmentStep.objects.filter(task=task).order_by("id"))
+    offers = [(each.at, each.agent_id, each.score, each.margin) for each in kept if each.step == "offered"]
+    made = AssignmentDecision.objects.filter(task=task, score__isnull=False).order_by("id")
+    assert offers == list(made.values_list("at", "agent_id", "score", "margin"))
+    assigned = list(Assignment.objects.filter(task=task).order_by("ended_at", "id"))
+    over = [(each.step, each.at, each.agent_id) for each in kept if each.step in ("lapsed", "declined")]
+    ended = [each for each in assigned if each.end_reason in ("lapsed", "declined")]
+    assert over == [(each.end_reason, each.ended_at, each.agent_id) for each in ended]
+    by_hand = {each.agent_id for each in kept if each.step == "by_hand"}
+    # Whom a file names for a task that has ended has it only if that is reopened.
+    given = [each for each in assigned if each.source == "manual" and _is_open_at(each.created_at, rows)]
+    assert by_hand >= {each.agent_id for each in given}
+    pulled = {(row.began_at, row.agent_id) for row in rows if row.is_pulled}
+    assert pulled >= {(each.created_at, each.agent_id) for each in assigned if each.source == "pull"}
+
+
+def _is_open_at(moment: datetime, rows: list[StatusInterval]) -> bool:
+    return any(row.began_at <= moment and (row.ended_at is None or moment < row.ended_at) for row in rows)
 
 
 def _questions_are_kept() -> None:

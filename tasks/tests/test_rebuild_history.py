@@ -12,7 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tasks import clock
-from tasks.actions import claims, lifecycle, passing_time, runs
+from tasks.actions import claims, lifecycle, offering, passing_time, runs
+from tasks.actions.assignments import assign_task
 from tasks.actions.imports import import_plan
 from tasks.actions.questions import ask_run
 from tasks.actions.tasks import delete_task, edit_task, hold_task
@@ -21,7 +22,18 @@ from tasks.formats import json_list
 from tasks.history.questions import copy_questions, keep_questions
 from tasks.history.rebuilding import rebuild, tasks_with_events
 from tasks.history.tables import tables_of
-from tasks.models import AskedQuestion, Episode, Event, LabelSet, Project, Question, StatusInterval, Task
+from tasks.models import (
+    AskedQuestion,
+    AssignmentDecision,
+    AssignmentStep,
+    Episode,
+    Event,
+    LabelSet,
+    Project,
+    Question,
+    StatusInterval,
+    Task,
+)
 from tasks.tests.history_recount import assert_history, names_of
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +59,7 @@ def call(*args: str) -> str:
 def rows():
     return [
         list(model.objects.order_by("task_id", "id").values_list(*names))
-        for model in (StatusInterval, Episode)
+        for model in (StatusInterval, Episode, AssignmentStep)
         for names in [[field.attname for field in model._meta.concrete_fields if not field.primary_key]]
     ]
 
@@ -150,7 +162,7 @@ def test_questions_made_again_are_like_their_tasks_were_as_they_were_asked(cast,
     call()
     assert kept_of_questions() == before
     AskedQuestion.objects.all().delete()
-    importlib.import_module("tasks.migrations.0030_labels_of_before").fill(apps, None)
+    importlib.import_module("tasks.migrations.0034_history_of_then").fill(apps, None)
     assert kept_of_questions() == before
 
 
@@ -198,6 +210,50 @@ def test_questions_about_tasks_that_are_deleted_together_end_in_one_statement(ca
     assert list(ended) == [("withdrawn", events[0].at)] * 2
 
 
+def test_rebuild_brings_back_steps_of_assignment(cast, new_task):
+    offered, alone, both = new_task(labels=["bug"]), new_task(), new_task(assignees=[cast.atlas, cast.bert])
+    for task, margin in ((offered, 0.125), (alone, None)):
+        decision = AssignmentDecision(
+            task=task, at=clock.now(), mode="auto", policy="value", policy_version="1", score=0.1, margin=margin
+        )
+        offer = offering.Offer(task.pk, task.version, clock.now() + timedelta(hours=1), decision)
+        assert offering.offer_tasks(actor=None, agent=cast.bert.pk, offers=[offer])
+    assign_task(actor=cast.ada.user, task=offered, agents=[cast.bert])
+    offering.decline_task(actor=cast.bert.user, task=alone, reason="Too much")
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task())
+    assert StatusInterval.objects.get(run_number=run.number, task=run.task).is_pulled
+    columns = ("task_ref", "step", "agent__slug", "score", "margin", "label_set")
+    labels = LabelSet.objects.get().pk
+    kept = list(AssignmentStep.objects.order_by("task_id", "id").values_list(*columns))
+    assert kept == [
+        (offered.ref, "offered", "bert", 0.1, 0.125, labels),
+        (offered.ref, "by_hand", "bert", None, None, labels),
+        (alone.ref, "offered", "bert", 0.1, None, None),
+        (alone.ref, "declined", "bert", None, None, None),
+        (both.ref, "by_hand", "atlas", None, None, None),
+        (both.ref, "by_hand", "bert", None, None, None),
+    ]
+    assert_history()
+
+    def kept_after(change):
+        change()
+        call()
+        return list(AssignmentStep.objects.order_by("task_id", "id").values_list(*columns))
+
+    assert kept_after(AssignmentStep.objects.all().delete) == kept
+    assert kept_after(lambda: AssignmentStep.objects.update(step="lapsed", margin=7)) == kept
+    # Early events do not say the margin: the decision does, and when that is gone what was kept.
+    for event in Event.objects.all():
+        event.data.pop("margin", None)
+        event.save()
+    assert kept_after(AssignmentStep.objects.all().delete) == kept
+    for task in Task.objects.exclude(status="in_progress"):
+        delete_task(actor=cast.ada.user, task=task)
+    assert not AssignmentDecision.objects.exists()
+    assert kept_after(lambda: AssignmentStep.objects.update(label_set=None)) == kept
+    call("--check")
+
+
 def test_rebuild_of_one_project_leaves_the_others(lives, new_task):
     Project.objects.create(key="ELSE", name="Else")
     StatusInterval.objects.all().delete()
@@ -212,7 +268,7 @@ def test_migration_fills_the_history_of_events_that_lack_what_new_ones_say(lives
         event.save()
     StatusInterval.objects.all().delete()
     Episode.objects.all().delete()
-    importlib.import_module("tasks.migrations.0030_labels_of_before").fill(apps, None)
+    importlib.import_module("tasks.migrations.0034_history_of_then").fill(apps, None)
     inferred = rows()
     # Of the deleted task nothing is left but its events.
     assert inferred[0] == right[0]

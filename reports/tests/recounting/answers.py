@@ -10,7 +10,7 @@ from typing import Any
 
 from reports.tests.recounting.clocks import Span, before, span_of
 from reports.tests.recounting.conditions import Reader
-from reports.tests.recounting.facts import FLAGS, MONEY, SECONDS, Fact
+from reports.tests.recounting.facts import FLAGS, MONEY, RATIOS, SECONDS, Fact
 
 #: The words that have an order of their own; all others stand by their letters.
 WORDS = {
@@ -26,6 +26,7 @@ WORDS = {
     "punctuality": ["on_time", "late"],
     "entry_time": ["here", "given", "inferred", "unknown"],
     "end_time": ["here", "given", "inferred", "unknown"],
+    "step": ["offered", "by_hand", "lapsed", "declined"],
     "source": ["manual", "auto", "pull"],
     "outcome": ["completed", "failed", "released", "expired", "revoked", "cancelled", "parked"],
     "status": ["not_started", "in_progress", "waiting", "in_review", "completed", "failed", "cancelled"],
@@ -134,6 +135,8 @@ def _shown(name: str, aggregate: str, value: Any) -> Any:
         return round(value) / 1000
     if name in MONEY:
         return Decimal(round(value)) / 1_000_000
+    if name in RATIOS:
+        return float(round(Fraction(value) / 1_000_000, 4))
     if name in FLAGS and aggregate == "mean":
         return float(round(value * 100, 2))
     return float(round(value, 2)) if isinstance(value, Fraction) else value

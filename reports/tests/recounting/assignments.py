@@ -1,7 +1,9 @@
-"""Assignments, one by one."""
+"""Assignments and their steps, one by one."""
 
-from reports.tests.recounting.facts import Fact, milliseconds, priority, whose, yes_or_no
-from tasks.models import Assignment
+from decimal import Decimal
+
+from reports.tests.recounting.facts import Fact, labels_in, millionths, milliseconds, priority, whose, yes_or_no
+from tasks.models import Assignment, AssignmentStep
 
 
 def assignments(project_ids: list[int]) -> list[Fact]:
@@ -22,3 +24,20 @@ def assignments(project_ids: list[int]) -> list[Fact]:
         )
         for each in rows
     ]
+
+
+def steps(project_ids: list[int]) -> list[Fact]:
+    rows = AssignmentStep.objects.filter(project_id__in=project_ids).select_related("project", "agent")
+    return [
+        Fact(
+            moments={"happened": each.at},
+            measures={"score": _whole(each.score), "margin": _whole(each.margin)},
+            words=whose(each.agent) | {"project": each.project.key, "step": each.step},
+            many=labels_in(each.label_set_id),
+        )
+        for each in rows
+    ]
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else millionths(Decimal(str(value)))

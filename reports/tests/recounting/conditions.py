@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reports.tests.recounting.facts import MONEY, PEOPLE, PRIORITIES, SECONDS, Fact
+from reports.tests.recounting.facts import MONEY, PEOPLE, PRIORITIES, RATIOS, SECONDS, Fact
 
 ORDERED = {"priority", "urgency"}
 
@@ -84,7 +84,7 @@ class Reader:
 
 def _read(name: str, value: int | None) -> Any:
     """A measured number as people read it."""
-    scale = 1000 if name in SECONDS else 1_000_000 if name in MONEY else 1
+    scale = 1000 if name in SECONDS else 1_000_000 if name in MONEY | RATIOS else 1
     return None if value is None else Decimal(value) / scale
 
 

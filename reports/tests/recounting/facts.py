@@ -20,6 +20,8 @@ FLAGS = {
 }  # fmt: skip
 #: Measured in millionths.
 MONEY = {"cost"}
+#: Measured in millionths, read with four decimals.
+RATIOS = {"score", "margin"}
 #: The words of these are slugs of agents or names of users, of which ``me`` is whoever asks.
 PEOPLE = {"agent", "assignee", "created_by", "answered_by", "reviewer", "former_agent"}
 

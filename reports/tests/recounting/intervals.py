@@ -35,7 +35,11 @@ def runs(project_ids: list[int], now: datetime) -> list[Fact]:
     for each in _rows(project_ids):
         if each.status == "in_progress" and each.run_number is not None:
             fact = _shared(each, now)
-            fact.words |= {"outcome": each.outcome or None, "code": each.code or None}
+            fact.words |= {
+                "outcome": each.outcome or None,
+                "code": each.code or None,
+                "pulled": yes_or_no(each.is_pulled),
+            }
             fact.measures |= {
                 "succeeded": int(each.outcome == "completed") if each.ended_at else None,
                 "input_tokens": each.input_tokens,

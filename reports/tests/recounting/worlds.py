@@ -11,6 +11,7 @@ from reports.tests.histories import label_set_of
 from tasks.models import (
     AskedQuestion,
     Assignment,
+    AssignmentStep,
     Episode,
     Event,
     Label,
@@ -54,6 +55,7 @@ class World:
         self._fill_history()
         self._fill_questions()
         self._fill_events()
+        self._fill_steps()
 
     def _after(self, moment: datetime, days: float) -> datetime:
         return moment + timedelta(microseconds=self.draw.randrange(int(days * 86_400_000_000)))
@@ -175,7 +177,7 @@ class World:
                     ended_at=None if stays else self._after(entered, 2),
                     agent=draw.choice([None, self._agent(project)]),
                     reason="" if status == "in_progress" else draw.choice(REASONS),
-                    run_number=place + 1 if is_run else None,
+                    run_number=place + 1 if is_run else None, is_pulled=is_run and place % 2 == 0,
                     outcome="" if stays or status != "in_progress" else draw.choice(OUTCOMES),
                     code=draw.choice(["", "", "oom", "Timeout"]), cost=self._money(),
                     input_tokens=draw.randrange(10**6), output_tokens=draw.randrange(10**4),
@@ -221,4 +223,19 @@ class World:
                 actor_id=agent.user_id, agent_id=draw.choice([None, agent.pk, GONE]),
                 agent_slug=draw.choice(["", agent.slug]), actor_name=draw.choice(["", "ada", "Zoe"]),
                 recipient_id=draw.choice([None, None, None, agent.user_id]),
+            )  # fmt: skip
+
+    def _fill_steps(self) -> None:
+        draw = self.draw
+        for place in range(3 * TASKS):
+            task, step = draw.choice(self.tasks), draw.choice(["offered", "offered", "by_hand", "lapsed", "declined"])
+            is_there, is_offer = draw.random() < 0.8, step == "offered"
+            AssignmentStep.objects.create(
+                project=task.project, task_id=task.pk if is_there else self.gone + place, step=step,
+                task_ref=f"{task.project.key}-{task.number if is_there else self.gone + place}",
+                agent_id=draw.choice([self._agent(task.project).pk, self._agent(task.project).pk, GONE]),
+                at=self._after(START, 140), label_set=draw.choice(self.label_sets[task.project]),
+                score=draw.randrange(10**7) / 10**6 if is_offer else None,
+                # The runner-up may score better.
+                margin=draw.choice([None, draw.randrange(-(10**6), 10**6) / 10**6]) if is_offer else None,
             )  # fmt: skip
