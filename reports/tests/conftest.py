@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,10 +12,10 @@ from django.http import QueryDict
 from reports import exports, parameters, running
 from reports.predefined import REPORTS
 from tasks import clock
-from tasks.actions import claims, questions, runs
+from tasks.actions import claims, offering, questions, runs
 from tasks.actions.imports import import_plan
 from tasks.formats import json_list
-from tasks.models import AssignmentDecision, DecisionMode, Question, Task
+from tasks.models import Agent, AssignmentDecision, DecisionMode, Question, Task
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -34,6 +34,14 @@ NOTE_PATIENCE = """() => {
 def utc(text: str) -> datetime:
     """``utc("2026-01-05 10:00")``: an aware time."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def offer(agent: Agent, task: Task, *, score: float, margin: float) -> None:
+    """Offer ``task`` to ``agent`` for an hour, as the engine does."""
+    values = {"policy": "value", "policy_version": "1", "mode": DecisionMode.AUTO, "score": score, "margin": margin}
+    decision = AssignmentDecision(task=task, at=clock.now(), **values)
+    made = offering.Offer(task.pk, task.version, clock.now() + timedelta(hours=1), decision)
+    assert offering.offer_tasks(actor=None, agent=agent.pk, offers=[made])
 
 
 @pytest.fixture
@@ -81,9 +89,8 @@ def something_of_all(cast, new_task, do_task, set_clock):
         failed = {"code": "broken", "detail": "atlas gave up", "retryable": False, "usage": used}
         runs.fail_run(actor=cast.atlas.user, run_id=run.pk, **failed)
         new_task(depends_on=[waits])
-        offer = {"policy": "value", "policy_version": "1", "mode": DecisionMode.AUTO, "score": 2.0, "margin": 0.5}
         claims.claim_task(actor=cast.atlas.user, task=new_task())
-        AssignmentDecision.objects.create(task=waits, at=clock.now(), agent=cast.atlas, **offer)
+        offer(cast.atlas, new_task(), score=2.0, margin=0.5)
 
     return do
 

@@ -22,13 +22,14 @@ from reports.models import ReportSchedule
 from reports.predefined import REPORTS
 from reports.schedules import keeping as schedules
 from reports.schedules import sending
+from reports.tests.conftest import offer
 from reports.tests.recounting.worlds import World
 from reports.vocabulary import CONDITIONS, FACTS
 from tasks.actions import agents, claims, projects, questions, reviews, runs
 from tasks.actions import tasks as verbs
 from tasks.actions.imports import import_plan
 from tasks.formats import json_list
-from tasks.models import AssignmentDecision, DecisionMode, Label, Project, Role, Task
+from tasks.models import Agent, Label, Project, Role, Task
 from tasks.models import Question as Asked
 from tasks.tests.cast import make_agent
 from tasks.tests.sizes import THOROUGH
@@ -221,10 +222,8 @@ def _work_in(project: Project, cast: Any, spy: Any, set_clock: Callable[[str], A
     tasks[3].refresh_from_db()
     reviews.request_changes(actor=cast.mona.user, task=tasks[3], note="Again")
     claims.claim_task(actor=cast.atlas.user, task=Task.objects.get(pk=tasks[3].pk))
-    AssignmentDecision.objects.create(
-        task=tasks[0], at=due, agent=cast.atlas, policy="value", policy_version="1", mode=DecisionMode.AUTO, score=9.0,
-        margin=3.0,
-    )  # fmt: skip
+    offered = verbs.create_task(actor=cast.mona.user, project=project, new=verbs.NewTask(title="Offered"))
+    offer(cast.atlas, offered, score=9.0, margin=3.0)
     entry = f'[{{"key": "z-{project.key}", "title": "Imported", "status": "completed", "assignees": ["spy"]}}]'
     import_plan(actor=None, project=project, plan=json_list.read(entry))
     Label.objects.create(project=project, name=f"secret of {project.key}")
@@ -233,6 +232,8 @@ def _work_in(project: Project, cast: Any, spy: Any, set_clock: Callable[[str], A
 def test_everything_is_as_if_there_were_no_other_projects(cast, something_of_all, set_clock, mails):
     something_of_all()
     World(cast, 3, [cast.ops]).fill()
+    # Room for offers elsewhere, from the beginning.
+    Agent.objects.filter(pk=cast.atlas.pk).update(max_concurrent=100)
     set_clock(NOW)
     # What there is of OTHER in the standing cast is among the others' from the beginning.
     user = cast.ada.user
