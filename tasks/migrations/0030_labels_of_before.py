@@ -1,4 +1,4 @@
-"""Filled the history of tasks from the events that an installation has; ``0034_history_of_then`` does so since."""
+"""Filled the history of tasks from the events that an installation has; ``0037_history_of_then`` does so since."""
 
 from django.db import migrations
 

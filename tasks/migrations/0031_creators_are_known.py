@@ -1,4 +1,4 @@
-"""Made the creator of each episode known, once the history was filled; ``0035_creators_of_then`` does so since."""
+"""Made the creator of each episode known, once the history was filled; ``0038_creators_of_then`` does so since."""
 
 from django.db import migrations
 

@@ -162,7 +162,7 @@ def test_questions_made_again_are_like_their_tasks_were_as_they_were_asked(cast,
     call()
     assert kept_of_questions() == before
     AskedQuestion.objects.all().delete()
-    importlib.import_module("tasks.migrations.0034_history_of_then").fill(apps, None)
+    importlib.import_module("tasks.migrations.0037_history_of_then").fill(apps, None)
     assert kept_of_questions() == before
 
 
@@ -268,7 +268,7 @@ def test_migration_fills_the_history_of_events_that_lack_what_new_ones_say(lives
         event.save()
     StatusInterval.objects.all().delete()
     Episode.objects.all().delete()
-    importlib.import_module("tasks.migrations.0034_history_of_then").fill(apps, None)
+    importlib.import_module("tasks.migrations.0037_history_of_then").fill(apps, None)
     inferred = rows()
     # Of the deleted task nothing is left but its events.
     assert inferred[0] == right[0]

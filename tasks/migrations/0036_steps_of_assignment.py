@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0032_ended_runs_of_agents'),
+        ('tasks', '0035_board_choices'),
     ]
 
     operations = [

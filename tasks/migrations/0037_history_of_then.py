@@ -19,7 +19,7 @@ def fill(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tasks", "0033_steps_of_assignment")]
+    dependencies = [("tasks", "0036_steps_of_assignment")]
 
     # The history can be rebuilt at any time, so going back leaves what is there.
     operations = [migrations.RunPython(fill, migrations.RunPython.noop, elidable=True)]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0034_history_of_then'),
+        ('tasks', '0037_history_of_then'),
     ]
 
     operations = [
