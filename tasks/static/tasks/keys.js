@@ -1,5 +1,6 @@
 // The shortcuts of tasks, declared once: what they do, and the words that the sheet of the key "?" shows.
 
+import { offer, remember } from "../taskproject/palette.js";
 import { declare, showSheet } from "../taskproject/shortcuts.js";
 import { openAssigning, openMoves } from "./acting.js";
 
@@ -149,3 +150,47 @@ document.addEventListener("focusin", ({ target }) => {
   const held = target.closest?.(ITEM);
   if (held) last = held.dataset.ref;
 });
+
+// --- What the palette offers here ---
+
+const labelOf = (act) => act.textContent.trim().replace(/\s+/g, " ");
+
+function actsOfPage() {
+  return [...document.querySelectorAll("main .task-verbs [data-act]")]
+    .filter((act) => act.checkVisibility())
+    .map((act) => ({
+      words: labelOf(act),
+      hint: pageOfTask()?.dataset.ref ?? "",
+      kind: "Do",
+      run() {
+        act.click();
+        if (act.nodeName === "SUMMARY") act.parentElement.querySelector("input:not([type=hidden]), textarea, select")?.focus();
+      },
+    }));
+}
+
+function doings() {
+  const ref = refInQuestion();
+  if (!ref) return [];
+  const ways = [["Edit", edit], ["Assign", () => openAssigning(ref)], ["Change the status", () => changeStatus(ref)]];
+  return ways.map(([words, run]) => ({ words, hint: ref, kind: "Do", run }));
+}
+
+// With what is typed as its title, where the form of a new task takes one.
+function creating(text) {
+  const link = document.querySelector("a[data-shortcut=c]");
+  if (!link || !text) return [];
+  const target = new URL(link.href);
+  target.searchParams.set("title", text);
+  const run = () => {
+    const own = Object.assign(document.createElement("a"), { href: target.href, hidden: true });
+    Object.assign(own.dataset, { newTask: "" });
+    document.body.append(own);
+    own.click();
+    own.remove();
+  };
+  return [{ words: `Create task “${text}”`, kind: "Do", always: true, last: true, run }];
+}
+
+offer((text) => [...actsOfPage(), ...doings(), ...creating(text)]);
+if (pageOfTask()) remember(pageOfTask().dataset.ref);

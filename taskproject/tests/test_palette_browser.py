@@ -1,0 +1,46 @@
+"""The palette in a browser: by keyboard alone, right for screen readers, and only what is typed last."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PALETTE = "dialog.palette[open]"
+CHOSEN = f"{PALETTE} [role=option][aria-selected=true]"
+
+
+def test_palette_goes_anywhere_and_does_what_is_open(open_page, cast, new_task):
+    task = new_task("Rotate <b>the</b> keys")
+    other = new_task("Sweep")
+    tab = open_page(f"/tasks/{task.ref}", user=cast.hugo.user)
+    page = tab.page
+    page.keyboard.press("Control+k")
+    page.wait_for_selector(f"{CHOSEN} >> text=Start")
+    page.keyboard.type("sweep")
+    page.wait_for_selector(f"{PALETTE} [role=option] >> text=Sweep")
+    page.wait_for_selector(f"{PALETTE} [role=status] >> text=answers")
+    box = page.locator(f"{PALETTE} [role=combobox]")
+    assert box.evaluate("(box) => document.getElementById(box.getAttribute('aria-activedescendant')).ariaSelected")
+    tab.assert_accessible()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Sweep')")
+    assert page.url.endswith(f"/tasks/{other.ref}")
+    # By its link, empty: the tasks seen last. Arrow keys go around.
+    page.click("[data-palette]")
+    page.wait_for_selector(f"{PALETTE} [role=option] >> text=Rotate <b>the</b> keys")
+    page.keyboard.press("ArrowUp")
+    assert page.locator(CHOSEN).inner_text() == page.locator(f"{PALETTE} [role=option]").last.inner_text()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("start")
+    page.wait_for_selector(f"{CHOSEN} >> text=Start")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=You are working on this")
+    page.keyboard.press("Control+k")
+    page.set_viewport_size({"width": 360, "height": 740})
+    tab.assert_no_sideways_scroll()
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.palette", state="hidden")
+    # Enter at once means what is typed, not what was listed before.
+    page.keyboard.press("Control+k")
+    page.keyboard.type("notification settings")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/notifications/settings/")
