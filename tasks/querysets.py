@@ -66,6 +66,14 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """Projects of which ``user`` is a member, as far as their credentials reach; for a superuser all of those."""
         return self.filter(seen_by(user))
 
+    def creatable_by(self, user: Any) -> Self:
+        """Those in which ``user`` may create tasks, as ``permissions.may_in_project`` says of each."""
+        if is_superuser(user):
+            return self.visible_to(user)
+        works = Q(role="manager") | Q(role__in=("worker", "reviewer"), project__workers_create=True)
+        memberships = _other_model(self, "memberships").objects.filter(works, user=user)
+        return self.visible_to(user).filter(pk__in=memberships.values("project"))
+
     def with_members(self) -> Self:
         """With their memberships, and the user and agent of each."""
         # Joined: SQLite refuses the lookup with which Django would prefetch the users of a thousand memberships.

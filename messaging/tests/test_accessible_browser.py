@@ -33,3 +33,8 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
     for path, reader in (("/projects/OPS/people/", cast.ada.user), (f"/join/{secret}", None)):
         with subtests.test(path[:9]):
             open_page(path, user=reader).assert_accessible()
+    with subtests.test("/tasks/new/"):
+        tab = open_page("/tasks/new/?project=OPS&labels=docs&due_at=2026-12-01", user=cast.ada.user)
+        tab.page.locator("#new-title").fill("Rotate !high #keys @nobody")
+        tab.page.locator(".reading-parts").wait_for()
+        tab.assert_accessible()

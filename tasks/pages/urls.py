@@ -21,6 +21,7 @@ from tasks.pages.messages import (
     write_message,
 )
 from tasks.pages.moves import moves
+from tasks.pages.new_task import new_task, read_new_title
 from tasks.pages.people import people
 from tasks.pages.policies import compare_policies
 from tasks.pages.projects import projects
@@ -35,6 +36,9 @@ urlpatterns = [
     path("board/changes", board_changes, name="board_changes"),
     path("board/choices", choose_board, name="choose_board"),
     path("tasks/", task_list, name="task_list"),
+    path("tasks/new/", new_task, name="new_task"),
+    path("tasks/new", RedirectView.as_view(pattern_name="new_task", query_string=True)),
+    path("tasks/new/reading", read_new_title, name="read_new_title"),
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),
     path("tasks/<slug:ref>/moves", moves, name="task_moves"),

@@ -13,12 +13,16 @@ function isChanged(field) {
   return field.type !== "hidden" && field.defaultValue !== undefined && field.value !== field.defaultValue;
 }
 
+// A form whose words a swap leaves as they are, since it stays the same element: it holds nothing up.
+const STAYS = "[data-quick-add]";
+
 // Whether the reader is typing in the region, or has changed one of its fields.
 export function isWriting(region) {
   if (region.dataset.hold !== undefined) return true;
   const active = document.activeElement;
-  if (active && region.contains(active) && active.matches("input:not([type=hidden]), textarea, select")) return true;
-  return [...region.querySelectorAll("form")].some((form) => [...form.elements].some(isChanged));
+  const isField = active?.matches("input:not([type=hidden]), textarea, select") && !active.closest(STAYS);
+  if (isField && region.contains(active)) return true;
+  return [...region.querySelectorAll(`form:not(${STAYS})`)].some((form) => [...form.elements].some(isChanged));
 }
 
 function leave() {

@@ -1,0 +1,242 @@
+"""The fields of a task as people type them: one way to read and to write each, for every page that has them.
+
+A field is one text: names separated by commas, a day and a time by a space. What is read raises ``Invalid`` with one
+sentence at the field.
+"""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from tasks.actions.names import agents_named, skills_named, tasks_named
+from tasks.dues import NotADue, read_due
+from tasks.errors import Invalid
+from tasks.models import Agent, Assignment, Priority, Project, Task
+from tasks.verbs.catalogue import DESCRIPTION, LABELS, TITLE
+
+#: Names in one field; more are refused before any is looked up.
+MOST_NAMES = 200
+#: Characters of a field with names.
+LONGEST_LIST = 5_000
+PRIORITIES: Final = {priority.name.lower(): priority for priority in reversed(Priority)}
+END_OF_DAY = "23:59:59"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Where a text was typed: in which project, and when it is for its reader, whose zone ``now`` has."""
+
+    project: Project
+    now: datetime
+
+
+@dataclass(frozen=True)
+class TaskField:
+    """A field of a task. ``kind``: line, text, choice or due. ``right``: what its editor must be allowed to.
+
+    ``read`` makes a value of what was typed; ``write`` makes of a task what one would type.
+    """
+
+    name: str
+    label: str
+    kind: str
+    read: Callable[[str, Typed], Any]
+    write: Callable[[Task, datetime], str]
+    help: str = ""
+    most: int = LONGEST_LIST
+    right: str = "edit"
+    is_required: bool = False
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        return [(name, priority.label) for name, priority in PRIORITIES.items()] if self.kind == "choice" else []
+
+    @property
+    def clock_name(self) -> str:
+        """The name of the input for the time of day that goes with a day."""
+        return f"{self.name}_time"
+
+    def typed_in(self, data: Any) -> str:
+        """The text that a form sent. Browsers end lines with CR LF; everyone else reads LF."""
+        text = str(data.get(self.name, "")).replace("\r\n", "\n").strip()
+        if self.kind == "due" and text:
+            text = f"{text} {data.get(self.clock_name, '').strip()}".strip()
+        return text
+
+
+def names_in(text: str, field: str) -> list[str]:
+    """Names separated by commas; one with a comma stands in quotes. Raises ``Invalid``."""
+    if len(text) > LONGEST_LIST:
+        raise Invalid({field: f"At most {LONGEST_LIST:,} characters; this has {len(text):,}."})
+    try:
+        rows = list(csv.reader([" ".join(text.split())], skipinitialspace=True))
+    except csv.Error:
+        raise Invalid({field: "Write the names in one line, separated by commas."}) from None
+    names = list(dict.fromkeys(name.strip() for name in (rows[0] if rows else ()) if name.strip()))
+    if len(names) > MOST_NAMES:
+        raise Invalid({field: f"At most {MOST_NAMES}; these are {len(names)}."})
+    return names
+
+
+def in_one_line(names: list[str]) -> str:
+    """Names as ``names_in`` reads them."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue() if any("," in name for name in names) else line.getvalue().replace(",", ", ")
+
+
+def _marked(text: str, mark: str, field: str) -> list[str]:
+    """Names that people also write with a mark before them, and separate by spaces."""
+    return list(dict.fromkeys(name.removeprefix(mark) for part in names_in(text, field) for name in part.split()))
+
+
+def _read_title(text: str, typed: Typed) -> str:
+    if problem := TITLE.problem(text):
+        raise Invalid({"title": problem})
+    return text
+
+
+def _read_description(text: str, typed: Typed) -> str:
+    if problem := DESCRIPTION.problem(text):
+        raise Invalid({"description": problem})
+    return text
+
+
+def _read_priority(text: str, typed: Typed) -> Priority:
+    if text not in PRIORITIES:
+        raise Invalid({"priority": "Choose a priority."})
+    return PRIORITIES[text]
+
+
+def _read_due(text: str, typed: Typed) -> datetime | None:
+    try:
+        return read_due(text, typed.now) if text else None
+    except NotADue as error:
+        raise Invalid({"due_at": str(error).replace("due:", "")}) from None
+
+
+def _read_labels(text: str, typed: Typed) -> list[str]:
+    names = names_in(text, "labels")
+    if problem := LABELS.problem(names):
+        raise Invalid({"labels": problem})
+    return names
+
+
+def _read_skills(text: str, typed: Typed) -> list[tuple[str, int]]:
+    needs = []
+    for part in names_in(text, "required_skills"):
+        name, _, level = part.removeprefix("+").rpartition(":")
+        if not name or not (level.strip().isascii() and level.strip().isdecimal() and len(level) < 4):
+            name, level = part.removeprefix("+"), "1"
+        needs.append((name.strip(), int(level)))
+    return [(skill.name, level) for skill, level in skills_named(needs)]
+
+
+def _read_assignees(text: str, typed: Typed) -> list[Agent]:
+    return agents_named(_marked(text, "@", "assignees"), project=typed.project, field="assignees")
+
+
+def _read_parent(text: str, typed: Typed) -> Task | None:
+    return tasks_named([text.removeprefix("^")], project=typed.project, field="parent")[0] if text else None
+
+
+def _read_depends_on(text: str, typed: Typed) -> list[Task]:
+    return tasks_named(_marked(text, "^", "depends_on"), project=typed.project, field="depends_on")
+
+
+def _write_due(task: Task, now: datetime) -> str:
+    if task.due_at is None:
+        return ""
+    local = task.due_at.astimezone(now.tzinfo)
+    return f"{local:%Y-%m-%d}" if f"{local:%H:%M:%S}" == END_OF_DAY else f"{local:%Y-%m-%d %H:%M}"
+
+
+def _write_assignees(task: Task, now: datetime) -> str:
+    slugs = Assignment.objects.active().filter(task=task).values_list("agent__slug", flat=True)
+    return in_one_line(sorted(set(slugs)))
+
+
+def _write_depends_on(task: Task, now: datetime) -> str:
+    numbers = sorted(task.dependencies.values_list("depends_on__number", flat=True))
+    return in_one_line([f"{task.project.key}-{number}" for number in numbers])
+
+
+FIELDS: Final = {
+    field.name: field
+    for field in (
+        TaskField(
+            "title",
+            TITLE.label,
+            "line",
+            _read_title,
+            lambda task, now: task.title,
+            most=TITLE.most,
+            is_required=True,
+        ),
+        TaskField(
+            "description",
+            DESCRIPTION.label,
+            "text",
+            _read_description,
+            lambda task, now: task.description,
+            help="Markdown.",
+            most=DESCRIPTION.most,
+        ),
+        TaskField(
+            "priority",
+            "Priority",
+            "choice",
+            _read_priority,
+            lambda task, now: Priority(task.priority).name.lower(),
+            is_required=True,
+        ),
+        TaskField("due_at", "Due", "due", _read_due, _write_due),
+        TaskField(
+            "labels",
+            LABELS.label,
+            "line",
+            _read_labels,
+            lambda task, now: in_one_line(sorted(task.labels.values_list("name", flat=True))),
+            help="Separated by commas; new ones are created.",
+        ),
+        TaskField(
+            "required_skills",
+            "Skills",
+            "line",
+            _read_skills,
+            lambda task, now: in_one_line(
+                [f"{name}:{level}" for name, level in task.required_skills.values_list("skill__name", "min_level")]
+            ),
+            help="With the least level, such as python:3, docs:1.",
+        ),
+        TaskField(
+            "assignees",
+            "Assignees",
+            "line",
+            _read_assignees,
+            _write_assignees,
+            help="Names of agents, separated by commas.",
+            right="assign",
+        ),
+        TaskField(
+            "parent",
+            "Parent",
+            "line",
+            _read_parent,
+            lambda task, now: task.parent.ref if task.parent else "",
+            help="The ref of a task in the same project, such as OPS-3.",
+        ),
+        TaskField(
+            "depends_on",
+            "Waits for",
+            "line",
+            _read_depends_on,
+            _write_depends_on,
+            help="Refs, separated by commas; the task waits until all of these are completed.",
+            right="edit_dependencies",
+        ),
+    )
+}
