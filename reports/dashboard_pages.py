@@ -32,9 +32,11 @@ def dashboards(request: HttpRequest) -> HttpResponse:
     return render(request, "reports/dashboards.html", context)
 
 
-@require_POST
 @login_required
 def new_dashboard(request: HttpRequest) -> HttpResponse:
+    """Make one from the form on the list; whoever reloads or types this address is led to that form."""
+    if request.method != "POST":
+        return HttpResponseRedirect(reverse("dashboards"))
     user: Any = request.user
     name, project = request.POST.get("name", "").strip(), request.POST.get("project") or None
     try:

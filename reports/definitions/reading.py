@@ -38,6 +38,9 @@ def read(document: Any) -> Definition:
     """
     if not isinstance(document, dict):
         _refuse("definition", f"Must be an object such as {EXAMPLE}.")
+    if "facts" in document:
+        # First of all: with another word there, whatever else is wrong with it says little.
+        _word("facts", document["facts"], FACTS, "kind of facts")
     _keys("", document, KEYS, needed=("version", "facts", "measures"))
     if document["version"] is True or document["version"] != VERSION:
         _refuse("version", f"Must be {VERSION}.")

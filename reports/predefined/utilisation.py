@@ -57,7 +57,8 @@ def _utilisation(scope: Scope, period: Period, now: datetime) -> Result:
     for agent, row in worked.items():
         who = whose(agent, agents)
         values = figures.setdefault(who, dict(NO_TIME))
-        inside = within.get(agent, 0) if agent is not None else 0
+        # Parts of a run are rounded each by itself, and may come to a millisecond more than the whole.
+        inside = min(within.get(agent, 0), int(row["worked"])) if agent is not None else 0
         values["within"] += inside
         values["outside"] += int(row["worked"]) - inside
         values["runs"] += row["runs"]

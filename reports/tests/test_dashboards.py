@@ -90,6 +90,7 @@ def test_report_that_is_gone_or_broken_is_one_line_and_can_be_taken_away(cast, h
 
 def test_page_arranges_without_a_script(hugo):
     client = browser(hugo)
+    assert client.get("/reports/dashboards/new/").headers["Location"] == "/reports/dashboards/"
     path = client.post("/reports/dashboards/new/", {"name": "Monday", "project": "OPS"}).headers["Location"]
 
     def change(**fields):

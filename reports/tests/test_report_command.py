@@ -64,6 +64,7 @@ def test_report_writes_a_file(both, definition, tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
+        ('{"facts": "episode"}', "facts: There is no kind of facts 'episode'; did you"),
         ('{"version": 1, "facts": "episode", "measures": []}', "facts: There is no kind of facts 'episode'; did you"),
         ('{"version": 1', "is not JSON: Expecting ',' delimiter."),
         ("[1]", "definition: Must be an object such as"),
