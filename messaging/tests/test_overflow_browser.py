@@ -71,10 +71,10 @@ def test_nothing_leaves_its_box_on_any_page(open_page, cast, new_task):
         *(f"/tasks/{scene.judged.ref}/artifacts/{pk}" for pk in artifacts), *(f"/questions/{pk}" for pk in questions),
         "/messages/", "/messages/OPS", f"/messages/{scene.asking.ref}", "/inbox/", "/notifications/",
         "/notifications/settings/", "/agents/", f"/agents/{atlas}", f"/agents/{atlas}/tokens", "/assignment/",
-        "/invitations/", "/reports/", "/reports/workload/", "/reports/new/", "/reports/schedules/", "/?compact",
+        "/invitations/", "/reports/", "/reports/workload/", "/reports/new/", "/reports/schedules/", "/?tz=UTC",
     ):  # fmt: skip
         # Last, since the choice is kept.
-        if path == "/?compact":
+        if path == "/?tz=UTC":
             choose(cast.ada.user, "compact")
         tab.goto(path)
         tab.page.evaluate(

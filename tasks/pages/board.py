@@ -1,18 +1,18 @@
 """The board: the start page, columns by status over the user's projects."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tasks import clock
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
 from tasks.pages.board_choices import BoardChoices, read_choices
+from tasks.pages.board_query import UNASSIGNED, BoardQuery, read_board_query
 from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
-from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, Narrowing, read_columns
+from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, read_columns
 from tasks.permissions import agent_of
 from tasks.querysets import sees_all
 from tasks.transitions import Status
@@ -21,7 +21,6 @@ MOST_PROJECTS = 40
 MOST_CHOICES = 200
 #: Cards refreshed in one request; a page that missed more fetches the whole board.
 MOST_REFS = 100
-UNASSIGNED = "-"
 TITLES = {Status.WAITING: "Waiting"}
 EMPTY = {
     Status.NOT_STARTED: "Nothing left to start.",
@@ -49,7 +48,10 @@ class Column:
 
     @property
     def count(self) -> str:
-        return f"{COUNTED}+" if self.content.is_capped else str(self.content.count)
+        """The number of tasks; with a plus where there are more, or may be."""
+        if self.content.is_capped:
+            return f"{COUNTED}+"
+        return f"{self.content.count}+" if self.content.is_partial else str(self.content.count)
 
     @property
     def hidden(self) -> str:
@@ -57,69 +59,13 @@ class Column:
         rest = self.content.count - len(self.cards)
         if rest <= 0:
             return ""
-        return "many more" if self.content.is_capped else f"{rest} more"
+        if self.content.is_capped:
+            return "many more"
+        return f"{rest} more, or more than that" if self.content.is_partial else f"{rest} more"
 
     @property
     def empty_text(self) -> str:
         return EMPTY[self.status]
-
-
-def _label_ids(name: str, projects: list[Project]) -> tuple[int, ...]:
-    return tuple(Label.objects.filter(project__in=projects, name=name).values_list("pk", flat=True)) if name else ()
-
-
-@dataclass
-class BoardQuery:
-    """The parsed query string: what to show, and a sentence for each part that was not understood."""
-
-    project: Project | None
-    narrowing: Narrowing
-    values: dict[str, str]
-    problems: list[str] = field(default_factory=list)
-
-    def url(self, **changes: str) -> str:
-        """The board's address with parts of the query changed."""
-        values = {name: value for name, value in {**self.values, **changes}.items() if value}
-        return f"?{urlencode(values)}" if values else "?"
-
-
-def _text(request: HttpRequest, name: str) -> str:
-    # PostgreSQL accepts no NUL in a text.
-    return request.GET.get(name, "").replace("\x00", "").strip()[:200]
-
-
-def _read_query(request: HttpRequest, projects: list[Project]) -> BoardQuery:
-    """Raises ``Http404`` for a project that is not among ``projects``, so as not to reveal whether it exists."""
-    values = {name: _text(request, name) for name in ("project", "assignee", "priority", "label", "q")}
-    project = None
-    if values["project"]:
-        project = next((p for p in projects if p.key == values["project"].upper()), None)
-        if project is None:
-            raise Http404
-        values["project"] = project.key
-    problems: list[str] = []
-    agent = None
-    if values["assignee"] not in ("", UNASSIGNED):
-        agent = Agent.objects.visible_to(request.user).filter(slug=values["assignee"]).first()
-        if agent is None:
-            problems.append(f"No agent named {values['assignee']} is in your projects; everyone's tasks are shown.")
-            values["assignee"] = ""
-    priority = None
-    if values["priority"]:
-        priority = next((p for p in Priority if p.label.lower() == values["priority"].lower()), None)
-        if priority is None:
-            known = ", ".join(p.label.lower() for p in Priority)
-            problems.append(f"There is no priority {values['priority']}; known are {known}.")
-            values["priority"] = ""
-    narrowing = Narrowing(
-        assignee=agent,
-        unassigned=values["assignee"] == UNASSIGNED,
-        priority=priority,
-        label=values["label"],
-        label_ids=_label_ids(values["label"], [project] if project else projects),
-        text=values["q"],
-    )
-    return BoardQuery(project, narrowing, values, problems)
 
 
 def _choices(query: BoardQuery, scope: list[Project], user: Any) -> dict[str, Any]:
@@ -128,8 +74,8 @@ def _choices(query: BoardQuery, scope: list[Project], user: Any) -> dict[str, An
     workers = Membership.objects.filter(project__in=scope).exclude(role=Role.VIEWER)
     agents = Agent.objects.filter(user__in=workers.values("user")).order_by("slug")
     slugs = list(agents.values_list("slug", flat=True)[:MOST_CHOICES])
-    if query.narrowing.assignee and query.narrowing.assignee.slug not in slugs:
-        slugs.append(query.narrowing.assignee.slug)
+    if query.values["assignee"] not in ("", UNASSIGNED, *slugs):
+        slugs.append(query.values["assignee"])
     labels = list(
         Label.objects.filter(project__in=scope)
         .order_by("name")
@@ -147,7 +93,7 @@ def _choices(query: BoardQuery, scope: list[Project], user: Any) -> dict[str, An
 
 
 def _folded(contents: dict[Status, ColumnContent], choices: BoardChoices) -> set[Status]:
-    return {status for status, content in contents.items() if choices.folds(status, is_empty=not content.count)}
+    return {status for status, content in contents.items() if choices.folds(status, is_empty=content.is_empty)}
 
 
 def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQuery, list[Project], dict[str, Any]]:
@@ -155,10 +101,10 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
     user: Any = request.user
     now = clock.now()
     projects = list(Project.objects.visible_to(user).order_by("key"))
-    query = _read_query(request, projects)
-    scope = [query.project] if query.project else projects[:MOST_PROJECTS]
+    query = read_board_query(request, projects)
+    scope = (query.projects or projects)[:MOST_PROJECTS]
     by_id = {project.pk: project for project in scope}
-    contents = read_columns(scope, list(Status), query.narrowing)
+    contents = read_columns(scope, query.statuses, query.narrowing)
     choices = read_choices(user)
     folded = _folded(contents, choices)
     # A folded column shows its number alone.
@@ -179,9 +125,8 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
         "is_compact": choices.is_compact,
         "projects": projects,
         "query": query,
-        "clear_url": BoardQuery(query.project, Narrowing(), {"project": query.values["project"]}).url(),
-        "is_narrowed": bool(query.narrowing),
-        "has_tasks": any(content.count for content in contents.values()),
+        "is_narrowed": query.is_narrowed,
+        "has_tasks": not all(content.is_empty for content in contents.values()),
         "window": f"{WINDOW:,}",
         # Asked for by an empty board alone.
         "may_add": Project.objects.creatable_by(user).exists,
@@ -193,13 +138,13 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
 
 @login_required
 def board(request: HttpRequest) -> HttpResponse:
-    """The board of the user's projects, or of one: ``?project=OPS``; ``assignee``, ``priority``, ``label``, ``q``."""
+    """The board of the user's projects, or of one (``?project=OPS``), narrowed by the parameters of the list."""
     query, scope, context = _region(request, None)
     projects = context["projects"]
     context |= {
-        "all_url": query.url(project=""),
-        "switch": [(project, query.url(project=project.key)) for project in projects],
-        "left_out": len(projects) - len(scope) if not query.project else 0,
+        "all_url": query.of_project(""),
+        "switch": [(project, query.of_project(project.key)) for project in projects],
+        "left_out": len(query.projects or projects) - len(scope),
         **_choices(query, scope, request.user),
     }
     return render(request, "tasks/board.html", context)

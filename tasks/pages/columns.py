@@ -1,7 +1,8 @@
 """The board's content: the first tasks of each column and how many there are, at a cost independent of their number.
 
-Each column of each project is read from an index in its own order, up to a few rows. If a condition has no such index
-(text, label, nobody assigned), a *window* of the column's first rows is searched and the page says so.
+Each column of each project is read from an index in its own order, up to a few rows. What an assignee has and what has
+the words of a search are named by their own indexes. If a condition has no index (a label, nobody assigned, a date), a
+*window* of the column's first rows is searched, and the page says so where that is not all of it.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,12 @@ from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Query
 from django.db.models.lookups import IsNull
 
 from tasks.models import Agent, Assignment, AssignmentEnd, Priority, Project, Task
-from tasks.refs import parse_ref
 from tasks.transitions import TERMINAL, Status
 
 SHOWN = 50
 COUNTED = 1000
 WINDOW = 2000
+_SMALLEST_SHARE = 100
 #: How many compiled SQL statements are cached: open boards repeat the same queries.
 COMPILED = 512
 #: What a row contains: enough to sort a column across projects.
@@ -32,35 +33,48 @@ Sql = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Narrowing:
-    """The reader's filters; empty values filter nothing. ``label_ids``: the projects' rows called ``label``."""
+    """The reader's filters; empty values filter nothing. ``label_ids``: the projects' rows with any of ``labels``.
+
+    ``searched`` and ``rest`` are what of the condition has no place of its own: a search for words, and all others.
+    """
 
     assignee: Agent | None = None
     unassigned: bool = False
     priority: Priority | None = None
-    label: str = ""
+    labels: tuple[str, ...] = ()
     label_ids: tuple[int, ...] = ()
-    text: str = ""
+    searched: Q | None = None
+    rest: Q | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self.assignee or self.unassigned or self.priority or self.label or self.text)
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the SQL is the same each time: it depends on no moment and no reader."""
+        return self.searched is None and self.rest is None
 
     def needs_window(self, status: Status) -> bool:
         """Whether no index gives the matching tasks of a column in its order."""
         by_priority = self.priority is not None and status == Status.COMPLETED
-        return bool(self.unassigned or self.label or self.text or by_priority)
+        return bool(self.unassigned or self.labels or self.rest is not None or by_priority)
 
 
 @dataclass
 class ColumnContent:
-    """The first tasks of a column, in its order, and the total, counted up to ``COUNTED`` + 1."""
+    """The first tasks of a column, in its order, and the total, counted up to ``COUNTED`` + 1.
+
+    ``is_partial``: only a part of the column was searched, so there may be more.
+    """
 
     ids: list[int] = field(default_factory=list)
     count: int = 0
-    windowed: bool = False
+    is_partial: bool = False
 
     @property
     def is_capped(self) -> bool:
         return self.count > COUNTED
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.count and not self.is_partial
 
 
 def counts() -> Q:
@@ -76,6 +90,7 @@ def _ordered(status: Status) -> QuerySet[Task]:
     return tasks.in_claim_order()
 
 
+_ALL = Narrowing()
 _CLAIM_ORDER, _LATEST_FIRST = "priority DESC, due_order, id", "completed_at DESC, id DESC"
 
 
@@ -89,23 +104,14 @@ def _conditions(narrowing: Narrowing) -> Q:
     if narrowing.priority is not None:
         conditions &= Q(priority=narrowing.priority)
     if narrowing.unassigned:
-        conditions &= ~_has(Assignment.objects.filter(task=OuterRef("pk")).filter(counts()))
-    if narrowing.label:
+        conditions &= ~_has(Assignment.objects.active().filter(task=OuterRef("pk")))
+    if narrowing.labels:
         conditions &= _has(
             Task.labels.through.objects.filter(task=OuterRef("pk"), label__in=narrowing.label_ids or [0])
         )
-    if narrowing.text:
-        conditions &= _text_condition(narrowing.text)
+    if narrowing.rest is not None:
+        conditions &= narrowing.rest
     return conditions
-
-
-def _text_condition(text: str) -> Q:
-    condition = Q(title__icontains=text)
-    if parsed := parse_ref(text):
-        condition |= Q(project__key=parsed[0], number=parsed[1])
-    elif text.isascii() and text.isdigit() and len(text) < 10:
-        condition |= Q(number=int(text))
-    return condition
 
 
 def _sql(queryset: QuerySet) -> Sql:
@@ -114,6 +120,10 @@ def _sql(queryset: QuerySet) -> Sql:
 
 
 @lru_cache(maxsize=COMPILED)
+def _kept_rows(status: Status, narrowing: Narrowing, share: int, shown: int) -> Sql:
+    return _first_rows(status, narrowing, share, shown)
+
+
 def _first_rows(status: Status, narrowing: Narrowing, share: int, shown: int) -> Sql:
     """The first ``shown`` rows of a column of one project; the last value of each is how many the window holds.
 
@@ -153,26 +163,43 @@ def _sorted_ids(status: Status, rows: list[tuple]) -> list[int]:
     return [row[1] for row in rows[:SHOWN]]
 
 
-def _of_assignee(
-    projects: Sequence[Project], statuses: Sequence[Status], narrowing: Narrowing
-) -> dict[Status, ColumnContent]:
-    """One agent's columns, from its assignments: the latest active ones, and the latest that ended with a task."""
-    agent = narrowing.assignee
-    assert agent is not None
+def _of_assignee(agent: Agent) -> tuple[set[int], bool, bool]:
+    """One agent's tasks: the latest active assignments, and the latest that ended with a task.
+
+    Returns whether there may be more open ones, and more ended ones, too.
+    """
     assignments = Assignment.objects.filter(agent=agent).order_by("-pk").values_list("task_id", flat=True)
     open_ids = list(assignments.filter(ended_at__isnull=True)[:WINDOW])
     ended_ids = list(assignments.filter(ended_at__isnull=False, end_reason=AssignmentEnd.CLOSED)[:WINDOW])
-    matching = Task.objects.filter(pk__in={*open_ids, *ended_ids}).filter(_conditions(narrowing)).order_by()
+    return {*open_ids, *ended_ids}, len(open_ids) == WINDOW, len(ended_ids) == WINDOW
+
+
+def _searched(projects: Sequence[Project], narrowing: Narrowing) -> tuple[set[int], bool, bool]:
+    """The latest tasks that have the words, and whether there may be more, open or ended."""
+    matching = Task.objects.filter(project__in=projects).filter(narrowing.searched).order_by("-pk")
+    ids = list(matching.values_list("pk", flat=True)[: WINDOW + 1])
+    is_partial = len(ids) > WINDOW
+    return set(ids[:WINDOW]), is_partial, is_partial
+
+
+def _of_ids(
+    projects: Sequence[Project], statuses: Sequence[Status], narrowing: Narrowing
+) -> dict[Status, ColumnContent]:
+    """Columns of the tasks that an index named beforehand: of an assignee, or with the words of a search."""
+    if narrowing.assignee is not None:
+        ids, more_open, more_ended = _of_assignee(narrowing.assignee)
+        conditions = _conditions(narrowing) & (narrowing.searched or Q())
+    else:
+        ids, more_open, more_ended = _searched(projects, narrowing)
+        conditions = _conditions(narrowing)
     of_projects = {project.pk for project in projects}
     rows: dict[str, list[tuple]] = {status: [] for status in statuses}
-    for row in matching.values_list(*_KEYS):
+    for row in Task.objects.filter(pk__in=ids).filter(conditions).order_by().values_list(*_KEYS):
         if row[2] in of_projects and row[0] in rows:
             rows[row[0]].append(row)
     return {
         status: ColumnContent(
-            _sorted_ids(status, rows[status]),
-            len(rows[status]),
-            len(ended_ids if status in TERMINAL else open_ids) == WINDOW,
+            _sorted_ids(status, rows[status]), len(rows[status]), more_ended if status in TERMINAL else more_open
         )
         for status in statuses
     }
@@ -184,36 +211,37 @@ def read_columns(
     """The content of each column over ``projects``, filtered; at most ``SHOWN`` ids each, in two queries."""
     if not projects:
         return {status: ColumnContent() for status in statuses}
-    if narrowing.assignee is not None:
-        return _of_assignee(projects, statuses, narrowing)
-    share = max(WINDOW // len(projects), 100)
+    if narrowing.assignee is not None or narrowing.searched is not None:
+        return _of_ids(projects, statuses, narrowing)
+    share = max(WINDOW // len(projects), _SMALLEST_SHARE)
+    first_rows = _kept_rows if narrowing.is_lasting else _first_rows
     arms: list[str] = []
     params: list[Any] = []
     for status in statuses:
-        sql, values = _first_rows(status, narrowing, share, SHOWN)
+        sql, values = first_rows(status, narrowing, share, SHOWN)
         for project in projects:
             arms.append(sql)
             params += [project.pk if value == _ANY_PROJECT else value for value in values]
     rows: dict[str, list[tuple]] = {status: [] for status in statuses}
     for row in _rows(" UNION ALL ".join(arms), tuple(params)):
         rows[row[0]].append(row)
-    contents = {}
+    ids = tuple(project.pk for project in projects)
+    contents: dict[Status, ColumnContent] = {}
+    parts: list[tuple[Status, bool, Sql]] = []
     for status in statuses:
         windowed = narrowing.needs_window(status)
         total = sum({row[2]: row[6] for row in rows[status]}.values()) if windowed else 0
-        contents[status] = ColumnContent(_sorted_ids(status, rows[status]), total, windowed)
-    _add_counts(contents, projects, narrowing)
+        contents[status] = ColumnContent(_sorted_ids(status, rows[status]), total)
+        # Of a window, how much there is to search in each project; otherwise, how much there is.
+        if windowed:
+            parts += [(status, windowed, _count((pk,), status, _ALL, share)) for pk in ids]
+        else:
+            parts.append((status, windowed, _count(ids, status, narrowing, COUNTED)))
+    selects = ", ".join(f"({sql})" for _, _, (sql, _) in parts)
+    numbers = _rows(f"SELECT {selects}", tuple(value for _, _, (_, values) in parts for value in values))[0]
+    for (status, windowed, _), number in zip(parts, numbers, strict=True):
+        if windowed:
+            contents[status].is_partial |= number > share
+        else:
+            contents[status].count = number
     return contents
-
-
-def _add_counts(contents: dict[Status, ColumnContent], projects: Sequence[Project], narrowing: Narrowing) -> None:
-    """Count the columns that no window counted, in one query."""
-    indexed = [status for status, content in contents.items() if not content.windowed]
-    if not indexed:
-        return
-    ids = tuple(project.pk for project in projects)
-    parts = [_count(ids, status, narrowing, COUNTED) for status in indexed]
-    selects = ", ".join(f"({sql})" for sql, _ in parts)
-    numbers = _rows(f"SELECT {selects}", tuple(value for _, values in parts for value in values))[0]
-    for status, number in zip(indexed, numbers, strict=True):
-        contents[status].count = number

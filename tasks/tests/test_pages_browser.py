@@ -192,6 +192,34 @@ def test_task_page_follows_the_server_while_somebody_writes(open_page, cast, new
     assert page.evaluate("document.activeElement.id") == "complete-summary"
 
 
+def test_board_is_filtered_at_once_and_its_address_is_the_view(open_page, cast, new_task):
+    pump, fence = new_task("Fix the pump", priority=Priority.HIGH), new_task("Paint the fence", labels=["field"])
+    page = open_page(f"/tasks/{pump.ref}", user=cast.ada.user).page
+    page.goto(page.url.split("/tasks/")[0] + "/?created_after=2020-01-01")
+    page.evaluate("window.stayed = true")
+    page.select_option("select[name=priority]", "high")
+    page.wait_for_selector(f'[data-ref="{fence.ref}"]', state="detached")
+    assert page.url.endswith("/?created_after=2020-01-01&priority=high")
+    page.select_option("select[name=priority]", "")
+    page.locator("input[name=q]").press_sequentially("fence", delay=20)
+    page.wait_for_selector(f'[data-ref="{pump.ref}"]', state="detached")
+    page.wait_for_selector(f'[data-ref="{fence.ref}"]')
+    assert page.evaluate("[document.activeElement.name, window.stayed]") == ["q", True]
+    # What changes meanwhile is filtered, too.
+    late = new_task("Mend the fence")
+    new_task("Fill the pump")
+    page.wait_for_selector(f'[data-ref="{late.ref}"]')
+    assert page.locator(".card").count() == 2
+    page.click(".board-chips >> text=Clear the filters")
+    page.wait_for_selector(f'[data-ref="{pump.ref}"]')
+    assert page.locator("button:has-text('Apply')").count() == 0
+    page.go_back()
+    page.wait_for_selector(f'[data-ref="{late.ref}"]')
+    assert page.input_value("input[name=q]") == "fence"
+    page.go_back()
+    page.wait_for_selector("h1:has-text('Fix the pump')")
+
+
 def test_page_says_when_the_server_is_away_and_recovers_by_itself(open_page, cast, new_task):
     new_task("Before")
     tab = open_page("/", user=cast.ada.user)

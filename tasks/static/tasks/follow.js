@@ -4,6 +4,7 @@ import { onEvents, onReset } from "../taskproject/live.js";
 import { paced } from "../taskproject/pace.js";
 import { fetchPage, refreshPage, swapRegions } from "../taskproject/refresh.js";
 import { letChoose } from "./choices.js";
+import { letFilter } from "./filter.js";
 import { letMove } from "./move.js";
 
 // How often to refresh what has no event (a renewed lease, an agent's last call).
@@ -84,6 +85,7 @@ function followBoard() {
   };
 
   letChoose(askForAll);
+  letFilter(askForAll);
   letMove((ref) => {
     changed.add(ref);
     ask();
