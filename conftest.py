@@ -36,9 +36,11 @@ def _no_counts() -> None:
 def _people_wait_for_their_flush() -> None:
     """Who has a page open is written when a test says so: another thread would not see the test's rows."""
     from messaging.conversation.here import people
+    from taskproject.last_seen import browsers
 
-    people.writes_behind = False
-    people.forget()
+    for noted in (people, browsers):
+        noted.writes_behind = False
+        noted.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ class TaskprojectConfig(AppConfig):
     verbose_name = "taskproject"
 
     def ready(self) -> None:
+        from django.contrib.auth.signals import user_logged_in
         from django.core.signals import request_finished, request_started
 
         from messaging.mail.letters import outcomes_of, post
@@ -18,6 +19,7 @@ class TaskprojectConfig(AppConfig):
         from taskproject import (
             checks,  # noqa: F401 - importing registers them
             outages,
+            sign_ins,
         )
         from taskproject.sqlite import folding
         from tasks import engine
@@ -30,6 +32,7 @@ class TaskprojectConfig(AppConfig):
         posts.append(post)
         outcomes.append(outcomes_of)
         counters.append(_count_delivery)
+        user_logged_in.connect(sign_ins.note_sign_in, dispatch_uid="taskproject.sign_ins")
         request_started.connect(outages.begin_request, dispatch_uid="taskproject.outages")
         request_finished.connect(outages.end_request, dispatch_uid="taskproject.outages")
 

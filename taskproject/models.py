@@ -1,4 +1,6 @@
-"""What the ground floor stores for itself: answers given under an Idempotency-Key, and counts of wrong passwords."""
+"""What the ground floor stores for itself: answers given under an Idempotency-Key, counts of wrong passwords, and which
+browsers are signed in.
+"""
 
 from datetime import timedelta
 from typing import Self
@@ -59,3 +61,22 @@ class KeptCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.before}, {self.now}"
+
+
+class SignIn(models.Model):
+    """A browser that somebody is signed in with, beside Django's session, which does not say whose it is.
+
+    A row whose session is gone counts for nothing; it goes at the next sign-in.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    session_key = models.CharField(max_length=40, unique=True)
+    device = models.CharField(max_length=300)
+    signed_in_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-last_seen_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} since {self.signed_in_at}"

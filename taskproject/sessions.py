@@ -4,6 +4,7 @@ from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import Error
 
+from taskproject.models import SignIn
 from taskproject.outages import is_outage, only_reads
 
 
@@ -21,6 +22,12 @@ class SessionStore(db.SessionStore):
             if (cause := error.__context__) is not None and is_outage(cause):
                 raise cause from None
             raise
+
+    def cycle_key(self) -> None:
+        before = self.session_key
+        super().cycle_key()
+        if before is not None and self.session_key is not None:
+            SignIn.objects.filter(session_key=before).update(session_key=self.session_key)
 
     def delete(self, session_key: str | None = None) -> None:
         try:

@@ -261,6 +261,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "taskproject.last_seen.LastSeenMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "taskproject.middleware.ReaderZoneMiddleware",
     "messaging.stream.middleware.StreamCursorMiddleware",

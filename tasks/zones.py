@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from taskproject.zones import known_zone, server_zone
-from tasks.models import Agent, Profile
+from tasks.models import Agent, Profile, Theme
 from tasks.permissions import agent_of
 
 if TYPE_CHECKING:
@@ -22,16 +22,26 @@ ZONE_COOKIE: Final = "time_zone"
 def zone_of(request: Any) -> ZoneInfo:
     """The zone in which whoever sent ``request`` reads; for requests of Django and of DRF, by session or token.
 
-    It is kept as ``request.reader_zone``, and whether they chose it as ``request.zone_is_chosen``.
+    It is kept as ``request.reader_zone``, whether they chose it as ``request.zone_is_chosen``, and the theme that they
+    chose, which stands in the same row, as ``request.reader_theme``.
     """
     plain = getattr(request, "_request", request)
     if not hasattr(plain, "reader_zone"):
-        plain.reader_zone = chosen = chosen_zone(request.user)
+        name, plain.reader_theme = _profile_of(request.user)
+        plain.reader_zone = chosen = known_zone(name)
         plain.zone_is_chosen = chosen is not None
         if chosen is None:
             plain.reader_zone = browser_zone(request) or zone_of_work(request.user) or server_zone()
     zone: ZoneInfo = plain.reader_zone
     return zone
+
+
+def _profile_of(user: "User | AnonymousUser") -> tuple[str, str]:
+    """The zone and the theme that ``user`` chose."""
+    chosen = None
+    if user.pk is not None:
+        chosen = Profile.objects.filter(user=user.pk).values_list("time_zone", "theme").first()
+    return chosen or ("", "")
 
 
 def reader_zone(user: "User | AnonymousUser | None") -> ZoneInfo:
@@ -75,3 +85,8 @@ def zone_of_work(user: "User | AnonymousUser | None") -> ZoneInfo | None:
 def choose_zone(user: "User", name: str) -> None:
     """Set the zone in which ``user`` reads; empty: automatic. ``name`` is known."""
     Profile.objects.update_or_create(user=user, defaults={"time_zone": name})
+
+
+def choose_theme(user: "User", theme: Theme) -> None:
+    """Set the colours in which ``user`` sees all pages."""
+    Profile.objects.update_or_create(user=user, defaults={"theme": theme})

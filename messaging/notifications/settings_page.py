@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from messaging.models import Email, NotificationKind
 from messaging.notifications.choices import Ways, change_choices, read_zone, times_of, ways_of
 from taskproject.errors import DomainError, Invalid
-from taskproject.zones import known_zones, server_zone
+from taskproject.zones import server_zone
 from tasks.links import open_links, revoke_links
 from tasks.zones import zone_of_work
 
@@ -62,7 +62,6 @@ def _context(user: User, ways: dict[NotificationKind, Ways], times: dict[str, An
     return {
         "lines": [Line(kind, ways[kind]) for kind in NotificationKind],
         "emails": Email.choices,
-        "zones": sorted(known_zones()),
         "fallback_zone": (zone_of_work(user) or server_zone()).key,
         "address": user.email,
         "has_links": open_links(user.pk).exists(),
@@ -90,8 +89,9 @@ def _posted_times(data: QueryDict) -> dict[str, Any]:
     digest = _time(data, "digest_at")
     if digest is None:
         raise Invalid({"digest_at": "Say when the daily e-mail comes."})
-    return {
-        "time_zone": read_zone(data.get("time_zone", "")),
+    # The zone is chosen on the account page; a form from before has it, too.
+    zone = {"time_zone": read_zone(data.get("time_zone", ""))} if "time_zone" in data else {}
+    return zone | {
         "quiet_from": _time(data, "quiet_from"),
         "quiet_until": _time(data, "quiet_until"),
         "digest_at": digest,

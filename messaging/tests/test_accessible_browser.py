@@ -24,7 +24,7 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
         f"/tasks/{scene.judged.ref}/artifacts/{link}", f"/questions/{open_ones[0].pk}",
         *(question_path(question, cast.hugo.user.pk) for question in open_ones), "/messages/",
         f"/messages/{scene.asking.ref}", "/inbox/", "/notifications/", "/notifications/settings/", "/agents/",
-        "/agents/atlas", "/reports/", "/projects/", "/search/?q=keys",
+        "/agents/atlas", "/reports/", "/projects/", "/account/", "/search/?q=keys",
     ):  # fmt: skip
         with subtests.test(path):
             tab.goto(path)

@@ -30,7 +30,7 @@ from tasks.models.message import (
     MessageKind,
     Reaction,
 )
-from tasks.models.profile import Profile
+from tasks.models.profile import Profile, Theme
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
 from tasks.models.question import OnExpiry, Question, QuestionKind, QuestionState
 from tasks.models.run import Review, Run, RunStatus, Verdict
@@ -106,6 +106,7 @@ __all__ = [
     "Task",
     "TaskLink",
     "TaskText",
+    "Theme",
     "TimeSource",
     "Verdict",
     "WaitReason",

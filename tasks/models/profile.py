@@ -6,6 +6,12 @@ from django.db import models
 from tasks.models.agent import validate_time_zone
 
 
+class Theme(models.TextChoices):
+    AUTO = "", "Automatic: that of the system"
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+
+
 class Profile(models.Model):
     """How a user reads pages, reports and mails; without a row, as by default."""
 
@@ -16,6 +22,7 @@ class Profile(models.Model):
         validators=[validate_time_zone],
         help_text="Empty: that of the browser; without one, that of the working hours, else the server's.",
     )
+    theme = models.CharField(max_length=5, blank=True, choices=Theme, default=Theme.AUTO, db_default="")
 
     board = models.JSONField(
         default=dict,

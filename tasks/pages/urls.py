@@ -3,6 +3,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from taskproject.signing_in import SignInForm
+from tasks.pages.account import PasswordView, account
 from tasks.pages.agent import agent
 from tasks.pages.agent_projects import agent_project
 from tasks.pages.agents import agents
@@ -59,6 +60,8 @@ urlpatterns = [
     path("agents/<str:slug>/tokens", tokens, name="agent_tokens"),
     path("agents/<str:slug>/sign_in_link", sign_in_link, name="sign_in_link"),
     path("q/<str:token>", question_link, name="question_link"),
+    path("account/", account, name="account"),
+    path("account/password/", PasswordView.as_view(), name="password"),
     path("join/<str:secret>", join, name="join"),
     path("projects/", projects, name="projects"),
     path("projects/<str:key>/people/", people, name="people"),

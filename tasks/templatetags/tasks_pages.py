@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from taskproject.texts import host_of, wrong_url
 from tasks.events.recording import name_of
 from tasks.markdown import render_markdown
-from tasks.models import Agent, AgentKind
+from tasks.models import Agent, AgentKind, Theme
 from tasks.permissions import agent_of
 from tasks.transitions import Status
 
@@ -46,6 +46,13 @@ def time_zone(context: template.Context) -> SafeString:
     name = timezone.get_current_timezone_name()
     tag = '<meta name="time-zone" content="{}" data-follows>' if follows else '<meta name="time-zone" content="{}">'
     return format_html(tag, name)
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: template.Context) -> str:
+    """``light`` or ``dark`` if the reader chose one, else empty."""
+    chosen: str = getattr(context.get("request"), "reader_theme", "")
+    return chosen if chosen in Theme.values else ""
 
 
 @register.simple_tag

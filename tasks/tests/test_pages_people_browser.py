@@ -29,7 +29,7 @@ def paths(cast, new_task):
     run = claims.claim_task(actor=cast.atlas.user, task=failed)
     runs.fail_run(actor=cast.atlas.user, run_id=run.pk, code="no_tools_" * 7, detail="none" * 100)
     make_link(actor=cast.ada.user, project=cast.ops, role=Role.WORKER, note=LONG[:80])
-    people = ["/invitations/", "/projects/", "/projects/OPS/people/"]
+    people = ["/account/", "/account/password/", "/invitations/", "/projects/", "/projects/OPS/people/"]
     return ["/agents/atlas", "/agents/atlas/tokens", *people, f"/tasks/{failed.ref}", "/"]
 
 
