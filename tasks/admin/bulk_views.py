@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,48 +12,25 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from taskproject.texts import counted
 from tasks.admin.auto_assign import preview_of
-from tasks.admin.bulk import (
+from tasks.admin.candidates import candidates_for
+from tasks.admin.scope import ScopedAdmin, managed_agents, managed_projects
+from tasks.models import Task
+from tasks.using.bulk import (
     BULK_VERBS,
     MOST_SELECTED,
     MOST_UNASKED,
     NAMED,
     Outcome,
     nothing_to_do,
+    parse_ids,
     run_portion,
     sentences,
 )
-from tasks.admin.candidates import candidates_for
-from tasks.admin.scope import ScopedAdmin, managed_agents, managed_projects
-from tasks.models import Task
-from tasks.using.forms import InputForm
+from tasks.using.bulk_forms import BulkForm
 from tasks.verbs import On, Verb
 
 #: More reasons than this get a separate page.
 REASONS = 5
-
-
-class BulkForm(InputForm):
-    """The input of a bulk verb besides its tasks. Agents are chosen from a table, by id."""
-
-    def __init__(self, verb: Verb, data: Any = None, *, request: HttpRequest) -> None:
-        super().__init__(verb, Task(), data, auto_id="%s")
-        if verb.agents is not None:
-            chosen = forms.ModelMultipleChoiceField(queryset=managed_agents(request), required=verb.agents.required)
-            chosen.error_messages["required"] = verb.agents.missing
-            self.fields[verb.agents.name] = chosen
-
-    def values(self) -> dict[str, Any]:
-        """The input; choosing no agents means all, if the verb allows that."""
-        values = super().values()
-        if self.verb.agents is not None:
-            values[self.verb.agents.name] = list(values[self.verb.agents.name]) or None
-        return values
-
-
-def parse_ids(text: str) -> list[int]:
-    """Ids from ``1,2,3``, without repeats; anything that is not a number is ignored."""
-    ids = (int(part) for part in text.split(",") if part.isdecimal() and len(part) < 19)
-    return list(dict.fromkeys(ids))[:MOST_SELECTED]
 
 
 def _action(verb: Verb) -> Callable[..., HttpResponse | None]:
@@ -90,7 +66,9 @@ class BulkActions(ScopedAdmin):
         back = request.get_full_path()
         if verb.asks or len(ids) > MOST_UNASKED:
             return self._ask(request, verb, ids, back=back, form=None)
-        return self._run(request, BulkForm(verb, request=request), ids, values={}, outcome=Outcome(), back=back)
+        return self._run(
+            request, BulkForm(verb, agents=managed_agents(request)), ids, values={}, outcome=Outcome(), back=back
+        )
 
     def bulk_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -109,7 +87,7 @@ class BulkActions(ScopedAdmin):
         if request.method != "POST":
             return self._ask(request, verb, ids, back=back, form=None)
         outcome = Outcome.loads(data.get("outcome", ""))
-        form = BulkForm(verb, data, request=request)
+        form = BulkForm(verb, data, agents=managed_agents(request))
         if not form.is_valid():
             return self._ask(request, verb, ids, back=back, form=form)
         values = form.values()
@@ -155,7 +133,7 @@ class BulkActions(ScopedAdmin):
             "ids": ",".join(map(str, ids)),
             "total": len(ids),
             "back": back,
-            "form": form or BulkForm(verb, request=request),
+            "form": form or BulkForm(verb, agents=managed_agents(request)),
         }
         if verb.on is On.MANY:
             context["preview"] = preview_of(list(reachable.filter(pk__in=ids)))

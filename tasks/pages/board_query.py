@@ -16,7 +16,7 @@ from tasks.conditions.parameters import TZ, WHERE, query_of, read_query, read_zo
 from tasks.conditions.words import missing, words_of
 from tasks.models import Agent, Label, Priority, Project
 from tasks.pages.columns import Narrowing
-from tasks.pages.list_query import Chip
+from tasks.pages.filter_bar import Chip
 from tasks.permissions import agent_of
 from tasks.transitions import Status
 from tasks.zones import zone_of

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -16,28 +16,23 @@ from taskproject.keyset import page_of
 from taskproject.sheets import Heading, csv_of, file_response, plain, xlsx_of
 from taskproject.texts import counted
 from tasks import clock
-from tasks.conditions import Context, both, compile
+from tasks.conditions import Context
 from tasks.conditions.of_tasks import TASK_FIELDS
 from tasks.conditions.words import missing, words_of
 from tasks.errors import Invalid
 from tasks.models import Agent, Assignment, AssignmentEnd, Priority, Project, Task
-from tasks.pages.list_query import (
-    ADD,
-    DEFAULT_ORDERING,
-    DESCENDING_FIRST,
-    OPERATOR,
-    VALUE,
-    ListQuery,
-    read_adding,
-    read_list_query,
-)
+from tasks.pages.bulk import may_bulk
+from tasks.pages.filter_bar import filter_bar
+from tasks.pages.list_query import DEFAULT_ORDERING, DESCENDING_FIRST, ListQuery, list_query_of, tasks_of
 from tasks.pages.retries import Retry, retry_of_values
 from tasks.refs import ref_of
 from tasks.transitions import Status, is_overdue
+from tasks.using.bulk import BULK_VERBS
+from tasks.zones import zone_of
 
 SHOWN: Final = 50
 #: Tasks are counted up to this number; more are too many to look at.
-COUNTED: Final = 100_000
+COUNTED: Final = 10_000
 #: Rows of a file.
 MOST_ROWS: Final = 20_000
 ROWS_AT_ONCE: Final = 500
@@ -113,21 +108,23 @@ def task_list(request: HttpRequest) -> HttpResponse:
     """The tasks that the reader sees: the parameters of the API, with ``output`` for a file."""
     now = clock.now()
     try:
-        query = read_list_query(request)
+        query = list_query_of(request.GET, zone_of(request))
     except Invalid as mistake:
-        return render(request, "tasks/list.html", _frame(request) | {"errors": _sentences(mistake)}, status=400)
+        return _refused(request, mistake)
     context = Context(request.user, query.zone, now)
-    tasks = _tasks(query, context)
+    tasks = tasks_of(query, context)
     try:
-        adding = read_adding(request.GET, context)
-        if adding is not None and adding.operator:
-            return HttpResponseRedirect(f"{request.path}{query.url(both(query.condition, adding.condition()))}")
+        bar = filter_bar(request.GET, query.condition, context, query.parameters)
+        if bar.redirect:
+            return HttpResponseRedirect(f"{request.path}{bar.redirect}")
         place = query.place(tasks)
         if query.output:
             return _file(query, tasks, now)
     except Invalid as mistake:
-        shown = _frame(request) | {"query": query, "errors": _sentences(mistake)}
-        return render(request, "tasks/list.html", shown, status=400)
+        return _refused(request, mistake, query=query)
+    if bar.errors:
+        # The form says what is wrong with it; nothing that was filled in is lost.
+        return render(request, "tasks/list.html", _frame(request) | {"query": query, "bar": bar}, status=400)
     page = page_of(
         tasks.values(*_COLUMNS, *_extra(query)), query.column, place, descending=query.is_descending, limit=SHOWN
     )
@@ -142,14 +139,20 @@ def task_list(request: HttpRequest) -> HttpResponse:
         "next_url": query.url(cursor=str(page.next)) if page.next else "",
         "previous_url": query.url(cursor=str(page.previous)) if page.previous else "",
         "first_url": query.url() if page.previous else "",
-        "adding": adding,
-        "add_urls": [
-            (each.label, query.url(None, **{ADD: each.name})) for each in TASK_FIELDS.values() if each.name != "text"
-        ],
+        "bar": bar,
+        "may_bulk": bool(page.rows) and may_bulk(request.user),
+        "bulk_verbs": BULK_VERBS.values(),
+        "list_query": request.GET.urlencode(),
         "outputs": [(kind.upper(), query.url(output=kind)) for kind in ("csv", "xlsx")],
         "notices": missing(query.condition, TASK_FIELDS, context),
     }
     return render(request, "tasks/list.html", shown)
+
+
+def _refused(request: HttpRequest, mistake: Invalid, **shown: Any) -> HttpResponse:
+    """No tasks, but a sentence for each mistake of the address."""
+    sentences = [f"{name}: {text}" for name, texts in mistake.data["errors"].items() for text in texts]
+    return render(request, "tasks/list.html", _frame(request) | {"errors": sentences, **shown}, status=400)
 
 
 def _frame(request: HttpRequest) -> dict[str, Any]:
@@ -159,22 +162,7 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         "has_projects": Project.objects.visible_to(user).exists(),
         # Asked for by an empty list alone.
         "may_add": Project.objects.creatable_by(user).exists,
-        "names": {"add": ADD, "operator": OPERATOR, "value": VALUE},
     }
-
-
-def _sentences(mistake: Invalid) -> list[str]:
-    return [f"{name}: {text}" for name, texts in mistake.data["errors"].items() for text in texts]
-
-
-def _tasks(query: ListQuery, context: Context) -> QuerySet[Task]:
-    tasks = Task.objects.visible_to(context.user)
-    if query.is_narrowed:
-        tasks = tasks.filter(compile(query.condition, TASK_FIELDS, context))
-    if query.column == "status_place":
-        places = [When(status=status.value, then=Value(place)) for place, status in enumerate(Status)]
-        tasks = tasks.annotate(status_place=Case(*places))
-    return tasks
 
 
 def _extra(query: ListQuery) -> tuple[str, ...]:

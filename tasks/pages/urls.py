@@ -11,6 +11,7 @@ from tasks.pages.artifact import artifact
 from tasks.pages.assigning import assign_task
 from tasks.pages.board import board, board_changes
 from tasks.pages.board_choices import choose_board
+from tasks.pages.bulk import bulk
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
 from tasks.pages.join import join
@@ -40,6 +41,7 @@ urlpatterns = [
     path("tasks/new/", new_task, name="new_task"),
     path("tasks/new", RedirectView.as_view(pattern_name="new_task", query_string=True)),
     path("tasks/new/reading", read_new_title, name="read_new_title"),
+    path("tasks/bulk", bulk, name="task_bulk"),
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),
     path("tasks/<slug:ref>/moves", moves, name="task_moves"),

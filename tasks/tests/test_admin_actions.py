@@ -7,11 +7,12 @@ from tasks.actions.claims import claim_task
 from tasks.actions.lifecycle import cancel_task
 from tasks.actions.members import pause_member
 from tasks.actions.runs import complete_run
-from tasks.admin import bulk, bulk_views
+from tasks.admin import bulk_views
 from tasks.assignment.presence import State
 from tasks.errors import IllegalTransition
 from tasks.models import Agent, Assignment, Event, Run, Task
 from tasks.tests.admin_pages import LIST, act, messages_of, signed_in
+from tasks.using import bulk
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import pytest
 from django.urls import reverse
 
 from tasks.actions.agents import create_token
-from tasks.admin import bulk, bulk_views
+from tasks.admin import bulk_views
 from tasks.models import Task
+from tasks.using import bulk
 
 expect = pytest.importorskip("playwright.sync_api").expect
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -11,10 +11,10 @@ from django.urls import NoReverseMatch, reverse
 from tasks.actions.agents import create_token
 from tasks.actions.claims import claim_task
 from tasks.actions.runs import complete_run
-from tasks.admin.bulk import BULK_VERBS
 from tasks.models import Agent, AgentToken, Assignment, Label, Membership, Role, Task
 from tasks.tests.admin_pages import as_posted, messages_of, signed_in
 from tasks.tests.cast import join, make_user
+from tasks.using.bulk import BULK_VERBS
 from tasks.verbs import Door, On
 from tasks.verbs.catalogue import at
 

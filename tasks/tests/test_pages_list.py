@@ -35,7 +35,7 @@ def refs(response) -> list[str]:
 
 
 def chips(response) -> list[str]:
-    return [chip.words for chip in response.context["query"].chips()]
+    return [chip.words for chip in response.context["bar"].chips]
 
 
 def test_list_shows_the_tasks_of_the_readers_projects_alone(see, cast, new_task):
@@ -73,9 +73,57 @@ def test_each_filter_is_a_chip_that_can_be_removed(see, new_task):
         "Label is bug or Priority at least High",
     ]
     assert set(refs(page)) == {bug.ref, urgent.ref}
-    fewer = see(page.context["query"].chips()[1].url)
+    fewer = see(page.context["bar"].chips[1].remove_url)
     assert chips(fewer) == ["Status is Not started or Waiting for an answer"]
     assert fewer.context["query"].text == "u"
+
+
+PAIR = [{"field": "label", "is": "bug"}, {"field": "priority", "at_least": "high"}]
+
+
+def test_chip_is_edited_in_its_place(see, new_task):
+    page = see({"where": json.dumps({"any": PAIR}), "status": "waiting"})
+    (status, pair) = page.context["bar"].chips
+    assert [each.words for each in pair.alternatives] == ["Label is bug", "Priority at least High"]
+    form = see(status.edit_url).context["bar"].adding
+    assert (form.field.name, form.operator, form.values) == ("status", "in", ["waiting"])
+    again = see(f"{status.edit_url}&add=status&operator=not_in&value=failed")
+    assert chips(see(again.url[len("/tasks/") :])) == ["Status is not Failed", "Label is bug or Priority at least High"]
+    inner = see(f"{pair.alternatives[1].edit_url}&add=priority&operator=at_most&value=low")
+    assert chips(see(inner.url[len("/tasks/") :]))[1] == "Label is bug or Priority at most Low"
+    assert chips(see(pair.alternatives[1].remove_url)) == ["Status is Waiting for an answer", "Label is bug"]
+
+
+def test_chip_is_joined_with_another_filter_by_or(see, new_task):
+    bug, urgent = new_task(labels=["bug"]), new_task(priority=4)
+    new_task()
+    (chip,) = see("?label=bug&ordering=title").context["bar"].chips
+    opened = see(chip.or_url).context["bar"]
+    assert opened.joining == "Label is bug"
+    field = dict(opened.fields)["Priority"]
+    assert "Label is bug, or:" in see(field).content.decode()
+    page = see(see(f"{field}&operator=at_least&value=high").url[len("/tasks/") :])
+    assert chips(page) == ["Label is bug or Priority at least High"]
+    assert refs(page) == [bug.ref, urgent.ref]
+    assert page.context["query"].ordering == "title"
+
+
+@pytest.mark.parametrize("place", ["edit=9", "join=0", "edit=1.2", "edit=x", "join=-1", "edit=1.1.1", "edit=9999999"])
+def test_filter_that_is_not_there_is_a_sentence(see, place):
+    page = see(f"?label=bug&{place}")
+    assert page.status_code == 400
+    assert "There is no such filter here" in page.content.decode()
+
+
+def test_mistake_in_a_filter_is_said_at_its_form_and_nothing_is_lost(see, new_task):
+    task = new_task()
+    page = see("?priority=low&add=due&operator=before&value=soon%3Cb%3E")
+    text = page.content.decode()
+    assert page.status_code == 400
+    assert "Due.before: Must be a time" in text
+    assert 'value="soon&lt;b&gt;"' in text
+    assert chips(page) == ["Priority is Low"]
+    assert task.ref not in text
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ const STAYS = "[data-quick-add]";
 export function isWriting(region) {
   if (region.dataset.hold !== undefined) return true;
   const active = document.activeElement;
-  const isField = active?.matches("input:not([type=hidden]), textarea, select") && !active.closest(STAYS);
+  const isField = active?.matches("input:not([type=hidden], [data-select]), textarea, select") && !active.closest(STAYS);
   if (isField && region.contains(active)) return true;
   return [...region.querySelectorAll(`form:not(${STAYS})`)].some((form) => [...form.elements].some(isChanged));
 }

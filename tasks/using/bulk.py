@@ -78,6 +78,12 @@ class Outcome:
             return cls()
 
 
+def parse_ids(text: str) -> list[int]:
+    """Ids from ``1,2,3``, without repeats; anything that is not a number is ignored."""
+    ids = (int(part) for part in text.split(",") if part.isdecimal() and len(part) < 19)
+    return list(dict.fromkeys(ids))[:MOST_SELECTED]
+
+
 def run_portion(
     verb: Verb,
     *,
@@ -86,11 +92,12 @@ def run_portion(
     reach: Callable[[Sequence[int]], dict[int, Task]],
     values: dict[str, Any],
     outcome: Outcome,
+    function: Callable[..., Any] | None = None,
 ) -> list[int]:
     """Use ``verb`` on the tasks in ``ids`` until the portion's time is over; returns the remaining ids.
 
-    ``values``: the verb's input; ``reach`` loads the tasks of given ids that the actor may access. At least one task is
-    processed, so it always ends.
+    ``values``: the verb's input; ``reach`` loads the tasks of given ids that the actor may access; ``function``: what
+    is called for each, if not the verb's own. At least one task is processed, so it always ends.
     """
     if verb.on is On.MANY:
         return _run_all(verb, actor, ids, reach, outcome)
@@ -99,7 +106,7 @@ def run_portion(
         portion = ids[start : start + LOADED]
         tasks = reach(portion)
         for offset, pk in enumerate(portion):
-            _run_one(verb, actor, tasks.get(pk), values, outcome)
+            _run_one(function or FUNCTIONS[verb.key], actor, tasks.get(pk), values, outcome)
             if time.monotonic() >= end:
                 return ids[start + offset + 1 :]
     return []
@@ -131,13 +138,15 @@ def _run_all(
     return left
 
 
-def _run_one(verb: Verb, actor: Any, task: Task | None, values: dict[str, Any], outcome: Outcome) -> None:
+def _run_one(
+    function: Callable[..., Any], actor: Any, task: Task | None, values: dict[str, Any], outcome: Outcome
+) -> None:
     if task is None:
         outcome.refuse("a task", GONE)
         return
     ref, version = task.ref, task.version
     try:
-        after = FUNCTIONS[verb.key](actor=actor, task=task, **values)
+        after = function(actor=actor, task=task, **values)
     except DomainError as error:
         outcome.refuse(ref, error.said_of("it"))
     else:

@@ -1,0 +1,135 @@
+"""Fields of many tasks at once: what is left empty stays as each task has it."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django import forms
+
+from taskproject.times import require_in_range
+from tasks.actions.funnel import load_task
+from tasks.actions.names import skills_named, tasks_named
+from tasks.actions.tasks import edit_task
+from tasks.errors import Invalid, VersionMismatch
+from tasks.models import Priority, Task
+from tasks.refs import parse_ref
+from tasks.transitions import Status
+from tasks.verbs import Verb
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+EDIT: Final = Verb(
+    name="edit",
+    label="Edit fields",
+    doing="Change {}",
+    done="Changed {}",
+    passive="changed",
+    help="What you leave empty stays as each task has it.",
+    sources=frozenset(Status),
+)
+#: How often an edit is computed again because somebody changed the task meanwhile.
+TRIES = 3
+NONE = "none"
+_WHEN = {"type": "datetime-local"}
+
+
+def _words(text: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+class BulkEditForm(forms.Form):
+    """What to change of each task."""
+
+    verb = EDIT
+
+    priority = forms.ChoiceField(
+        choices=[("", "Leave"), *((str(value), label) for value, label in Priority.choices)], required=False
+    )
+    due_at = forms.DateTimeField(
+        label="Due", required=False, validators=[require_in_range], widget=forms.DateTimeInput(attrs=_WHEN)
+    )
+    no_due_at = forms.BooleanField(label="Remove the due date", required=False)
+    add_labels = forms.CharField(label="Add labels", required=False, max_length=1000, help_text="With commas.")
+    remove_labels = forms.CharField(label="Remove labels", required=False, max_length=1000, help_text="With commas.")
+    add_skills = forms.CharField(
+        label="Require skills",
+        required=False,
+        max_length=1000,
+        help_text="With commas; with a level: python:3.",
+    )
+    remove_skills = forms.CharField(
+        label="Do not require skills", required=False, max_length=1000, help_text="With commas."
+    )
+    parent = forms.CharField(label="Parent", required=False, max_length=24, help_text="A ref such as OPS-42, or none.")
+    estimate_minutes = forms.IntegerField(label="Estimate in minutes", required=False, min_value=0, max_value=10**6)
+    review_required = forms.ChoiceField(
+        label="Review", choices=[("", "Leave"), ("yes", "Required"), ("no", "Not required")], required=False
+    )
+
+    def clean_add_skills(self) -> list[tuple[str, int]]:
+        needs = []
+        for part in _words(self.cleaned_data["add_skills"]):
+            name, _, level = part.rpartition(":")
+            if not name:
+                name, level = part, "1"
+            if not (level.isascii() and level.isdecimal() and 1 <= int(level) <= 5):
+                raise forms.ValidationError(f"The level of {name} must be from 1 to 5.")
+            needs.append((name.strip(), int(level)))
+        try:
+            skills_named(needs)
+        except Invalid as error:
+            raise forms.ValidationError(error.sentence) from None
+        return needs
+
+    def clean_parent(self) -> str:
+        text = str(self.cleaned_data["parent"]).strip()
+        if text and text.lower() != NONE and not parse_ref(text):
+            raise forms.ValidationError("Must be a ref such as OPS-42, or none.")
+        return text.upper() if text.lower() != NONE else NONE
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("due_at") and data.get("no_due_at"):
+            self.add_error("no_due_at", "There is a date above as well; choose one of them.")
+        elif not self.errors and not any(value not in ("", None, False, []) for value in data.values()):
+            raise forms.ValidationError("Fill in what to change.")
+        return data
+
+    def values(self) -> dict[str, Any]:
+        """What ``changing`` takes."""
+        return {"given": self.cleaned_data}
+
+
+def changing(*, actor: "User", task: Task, given: dict[str, Any]) -> Task:
+    """Edit one of many tasks; labels and skills are added to what it has at that moment. Raises ``DomainError``."""
+    for attempt in range(TRIES):
+        task = load_task(task)
+        try:
+            return edit_task(actor=actor, task=task, changes=_changes(task, given), expected_version=task.version)
+        except VersionMismatch:
+            if attempt == TRIES - 1:
+                raise
+    raise AssertionError
+
+
+def _changes(task: Task, given: dict[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if given["priority"]:
+        changes["priority"] = int(given["priority"])
+    if given["due_at"] or given["no_due_at"]:
+        changes["due_at"] = given["due_at"]
+    if given["estimate_minutes"] is not None:
+        changes["estimate_minutes"] = given["estimate_minutes"]
+    if given["review_required"]:
+        changes["review_required"] = given["review_required"] == "yes"
+    added, removed = _words(given["add_labels"]), set(_words(given["remove_labels"]))
+    if added or removed:
+        has = list(task.labels.values_list("name", flat=True))
+        changes["labels"] = [name for name in dict.fromkeys([*has, *added]) if name not in removed]
+    needed, dropped = given["add_skills"], set(_words(given["remove_skills"]))
+    if needed or dropped:
+        levels = dict(task.required_skills.values_list("skill__name", "min_level")) | dict(needed)
+        changes["required_skills"] = [each for each in levels.items() if each[0] not in dropped]
+    if given["parent"]:
+        ref = given["parent"]
+        changes["parent"] = None if ref == NONE else tasks_named([ref], project=task.project, field="parent")[0]
+    return changes
