@@ -42,6 +42,8 @@ class Prepared:
     password: str | None = None
     guest_token: str | None = None
     demo: Project | None = None
+    #: Whether the demo has its plan before it once more, by request.
+    again: bool = False
 
 
 def require_sound_configuration() -> None:
@@ -121,8 +123,11 @@ def migrate(report: Callable[[str], None]) -> None:
         raise NotReady(f"The database cannot be brought up to date: {_reason(error)}.") from None
 
 
-def prepare(*, demo: bool, agents: int) -> Prepared:
-    """Create what is missing: a superuser, and the demo if there is no project. All or nothing."""
+def prepare(*, demo: bool, agents: int, again: bool = False) -> Prepared:
+    """Create what is missing: a superuser, and the demo if there is no project. All or nothing.
+
+    ``again``: add the plan of a demo that rests once more.
+    """
     with transaction.atomic():
         prepared = _first_login()
         if demo and not Project.objects.exists():
@@ -132,6 +137,9 @@ def prepare(*, demo: bool, agents: int) -> Prepared:
             _, prepared.guest_token = create_token(actor=None, agent=guest, name="first")
         elif demo:
             prepared.demo = demo_project()
+            if again and prepared.demo is not None:
+                admin = User.objects.get(username=prepared.admin)
+                prepared.again = plan.tell_again(admin=admin, project=prepared.demo)
     return prepared
 
 

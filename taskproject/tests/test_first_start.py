@@ -18,7 +18,7 @@ from tasks.demo import plan
 from tasks.demo.fleet import Fleet
 from tasks.demo.lines import FOLLOW_UPS
 from tasks.errors import Invalid
-from tasks.models import Agent, AgentToken, Project
+from tasks.models import Agent, AgentToken, Project, Task
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +70,18 @@ def test_second_start_makes_nothing():
     assert (User.objects.count(), Project.objects.count(), AgentToken.objects.count()) == counts
 
 
+def test_start_again_adds_the_plan_to_a_demo_that_rests_and_nothing_to_one_at_work():
+    demo = first_start.prepare(demo=True, agents=2).demo
+    tasks = Task.objects.filter(project=demo)
+    assert not first_start.prepare(demo=True, agents=2, again=True).again, "its agents have work"
+    assert tasks.count() == len(plan.PLAN)
+    tasks.exclude(assignments__agent__slug="guest").update(status="cancelled")
+    assert first_start.prepare(demo=True, agents=2, again=True).again
+    assert tasks.count() == 2 * len(plan.PLAN)
+    assert not first_start.prepare(demo=True, agents=2, again=True).again
+    assert Agent.objects.count() == 3
+
+
 def test_database_with_projects_gets_no_demo():
     create_project(actor=None, key="OPS", name="Operations")
     assert first_start.prepare(demo=True, agents=2).demo is None
@@ -96,19 +108,24 @@ def test_demo_that_breaks_leaves_no_login_either(monkeypatch):
     assert not Project.objects.exists()
 
 
-@pytest.mark.parametrize(("token", "ideas"), [("tp_new", len(FOLLOW_UPS)), (None, 0)])
-def test_demo_adds_to_its_story_at_the_first_start_only(monkeypatch, token, ideas):
+@pytest.mark.parametrize(
+    ("token", "again", "ideas"), [("tp_new", False, len(FOLLOW_UPS)), (None, True, 0), (None, False, 0)]
+)
+def test_demo_adds_to_its_story_at_the_first_start_only(monkeypatch, token, again, ideas):
     given = []
     monkeypatch.setattr(up, "Fleet", lambda *_, first_options, own_options: given.extend([first_options, own_options]))
     monkeypatch.setattr(up, "EmbeddedServer", Mock())
     monkeypatch.setattr(up, "revoke", lambda tokens: None)
     monkeypatch.setattr(asgi, "release_at_signals", True)
-    prepared = first_start.Prepared(admin="admin", guest_token=token)
+    prepared = first_start.Prepared(admin="admin", guest_token=token, again=again)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         up.Command()._serve(
-            listener, prepared, [(Mock(), "tp_demo")], {"host": "127.0.0.1", "verbosity": 1, "json": True}
+            listener,
+            prepared,
+            [(Mock(), "tp_1"), (Mock(), "tp_2")],
+            {"host": "127.0.0.1", "verbosity": 1, "json": True},
         )
-    assert given == [[f"--follow-ups={ideas}"], [["--asks=parked"]] if token else []]
+    assert given == [[f"--follow-ups={ideas}"], [[], ["--asks=running"]] if token or again else []]
 
 
 def test_killed_demo_agent_that_is_started_again_adds_nothing_twice(monkeypatch):

@@ -48,7 +48,13 @@ FOLLOW_UPS = [
     ("Sort the open support questions by topic", None),
 ]
 
-#: What agents ask people: how, and the fields of an ask. Nobody has to answer: the default is the answer after a while.
+#: What the label of a task makes of its runs, so that the demo's story has all of it, whoever gets the task.
+ASKS, FLAKY, HOPELESS = "asks", "flaky", "hopeless"
+#: Runs of a flaky task that fail before it is done.
+FLAKY_RUNS = 2
+
+#: What agents ask people: how, and the fields of an ask. What was parked waits for a person; for the other the default
+#: is the answer after a while.
 QUESTIONS = {
     "parked": {
         "prompt": "May I write to the guests of last season about this, or is it for new ones only?",
@@ -57,10 +63,7 @@ QUESTIONS = {
             {"label": "New guests only", "description": "Nobody gets a mail.", "recommended": True},
             {"label": "Both", "description": "About 1,200 people get a mail."},
         ],
-        "default": "New guests only",
         "urgency": "high",
-        "expires_in_seconds": 300,
-        "on_expiry": "default",
         "park": True,
         "checkpoint": {"step": "asked"},
     },

@@ -10,7 +10,9 @@ from tasks import clock
 from tasks.actions.agents import create_agent, create_skill, create_token, revoke_token
 from tasks.actions.projects import create_project, set_member
 from tasks.actions.tasks import NewTask, create_task
+from tasks.demo.lines import ASKS, FLAKY, HOPELESS
 from tasks.models import Agent, AgentKind, AgentToken, AssignmentMode, Priority, Project, Role, Skill, Task
+from tasks.transitions import Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -226,6 +228,33 @@ PLAN: list[Planned] = [
         due_in=timedelta(days=21),
     ),
     Planned(
+        "guests",
+        "Write to last season's guests",
+        "They booked by telephone. The agent that gets this asks you something first, and it waits for your answer.",
+        NORMAL,
+        (("docs", 2),),
+        labels=("pages", ASKS),
+        minutes=30,
+    ),
+    Planned(
+        "weather",
+        "Show the weather on the page of each tour",
+        "The service is often away: the first runs fail, and the task comes back after a pause.",
+        NORMAL,
+        (("python", 2),),
+        labels=("pages", FLAKY),
+        minutes=45,
+    ),
+    Planned(
+        "fax",
+        "Read the bookings in the fax archive",
+        "Nobody can read them any more. It fails, and you decide what becomes of it.",
+        LOW,
+        (("sql", 2),),
+        labels=("data", HOPELESS),
+        minutes=45,
+    ),
+    Planned(
         "name",
         "Find three names for the sunset tour",
         "This one waits for you: claim it with the guest's token, and complete it.",
@@ -233,6 +262,7 @@ PLAN: list[Planned] = [
         labels=("yours",),
         criteria=("Three names, none longer than four words",),
         minutes=10,
+        due_in=timedelta(minutes=2),
         for_guest=True,
     ),
     Planned(
@@ -265,6 +295,24 @@ def create_demo(*, admin: "User | None", agents: int) -> Project:
         actor=None, slug=GUEST, name="Guest", max_concurrent=2, skills=[("docs", 3), ("python", 3)], owner=project
     )
     set_member(actor=None, project=project, user=guest.user, role=Role.WORKER)
+    _create_tasks(admin, project, guest)
+    return project
+
+
+@transaction.atomic
+def tell_again(*, admin: "User | None", project: Project) -> bool:
+    """Add the tasks of the plan once more; what is there stays. False if agents still work on the last ones."""
+    project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    guest = Agent.objects.get(slug=GUEST)
+    tasks = Task.objects.filter(project=project)
+    busy = tasks.filter(status=Status.IN_PROGRESS) | tasks.ready()
+    if busy.exclude(pk__in=tasks.assigned_to(guest)).exists():
+        return False
+    _create_tasks(admin, project, guest)
+    return True
+
+
+def _create_tasks(admin: "User | None", project: Project, guest: Agent) -> None:
     created: dict[str, Task] = {}
     now = clock.now()
     for planned in PLAN:
@@ -283,7 +331,6 @@ def create_demo(*, admin: "User | None", agents: int) -> Project:
             assignees=[guest] if planned.for_guest else [],
         )
         created[planned.key] = create_task(actor=admin, project=project, new=new)
-    return project
 
 
 @transaction.atomic

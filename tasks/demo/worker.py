@@ -23,7 +23,7 @@ from typing import Any
 
 from tasks.demo.client import Client, Refused, Unreachable
 from tasks.demo.handover import artifacts_of, follow_up, plan_of
-from tasks.demo.lines import FAILURES, FOLLOW_UPS, NOTES, OUTCOMES, QUESTIONS
+from tasks.demo.lines import ASKS, FAILURES, FLAKY, FLAKY_RUNS, FOLLOW_UPS, HOPELESS, NOTES, OUTCOMES, QUESTIONS
 
 LEASE_SECONDS = 30
 WAIT_SECONDS = 10
@@ -223,6 +223,9 @@ class Worker:
         # First runs only: the demo's plan should not end in failed tasks.
         fresh = run["number"] == 1
         fails, silent = fresh and roll < self.failures, fresh and 1 - roll <= self.silences
+        labels = set(task.get("labels") or ())
+        if labels & {ASKS, FLAKY, HOPELESS}:
+            fails, silent = HOPELESS in labels or (FLAKY in labels and run["number"] <= FLAKY_RUNS), False
         notes = fate.sample(NOTES, steps)
         self.read_answers(run)
         asked: int | None = None
@@ -232,7 +235,8 @@ class Worker:
                     self.report("silent", task=task["ref"])
                     return True
                 code, detail = fate.choice(FAILURES)
-                self.post(lease, run, "fail", {"code": code, "detail": detail, "retryable": True, "usage": usage(fate)})
+                failure = {"code": code, "detail": detail, "retryable": HOPELESS not in labels, "usage": usage(fate)}
+                self.post(lease, run, "fail", failure)
                 self.report("failed", task=task["ref"], code=code)
                 return False
             self.pause(fate.uniform(1.5, 4.0), lease)
@@ -246,6 +250,9 @@ class Worker:
             if lease.stop_requested:
                 return self.obey_stop(lease, run)
             self.report("progressed", task=task["ref"], percent=percent, note=notes[step])
+            if ASKS in labels and fresh and step == 0:
+                self.ask(lease, run, "parked")
+                return False
             if self.asks and fresh and step == 0:
                 how, self.asks = self.asks, ""
                 asked = self.ask(lease, run, how)

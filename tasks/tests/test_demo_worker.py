@@ -107,6 +107,30 @@ def test_failure_is_retryable_and_ends_the_run(reported):
     assert next(body for path, body in api.posted if path.endswith("/fail"))["retryable"] is True
 
 
+def runs_of(label, numbers):
+    api = API(*(["DEMO-1"] * len(numbers)), replies={"ask": ASKED})
+    for run, number in zip(api.waiting, numbers, strict=True):
+        run["number"] = number
+        run["task"]["labels"] = ["pages", label]
+    return api
+
+
+def test_labels_of_the_plan_decide_what_happens_whoever_gets_the_task(reported):
+    flaky = runs_of("flaky", [1, 2, 3])
+    worker_for(flaky, reported, silences=1).live()
+    assert [verb for verb in flaky.verbs() if verb in ("fail", "complete")] == ["fail", "fail", "complete"]
+    hopeless = runs_of("hopeless", [1])
+    worker_for(hopeless, reported).live()
+    [failure] = [body for path, body in hopeless.posted if path.endswith("/fail")]
+    assert failure["retryable"] is False
+    asking = runs_of("asks", [1, 2])
+    worker_for(asking, reported).live()
+    [asked] = [body for path, body in asking.posted if path.endswith("/ask")]
+    assert asked["park"] is True
+    assert {"default", "expires_in_seconds"}.isdisjoint(asked), "it waits for a person"
+    assert asking.verbs().count("complete") == 1
+
+
 def test_second_run_of_a_task_never_fails(reported):
     api = API("DEMO-1")
     api.waiting[0]["number"] = 2
@@ -239,7 +263,7 @@ def test_worker_that_asks_parked_leaves_the_run_and_goes_on_with_the_answer(repo
         "claim_next progress ask claim_next (progress ){3,5}complete (claim_next ?)+", " ".join(api.verbs())
     )
     asked = next(body for path, body in api.posted if path == "runs/run-1/ask")
-    assert (asked["park"], asked["default"]) == (True, "New guests only")
+    assert asked["park"] is True
     assert ("answered", {"task": "DEMO-1", "value": "Both"}) in reported
 
 
@@ -256,5 +280,5 @@ def test_questions_of_the_demo_are_valid():
     for how, fields in QUESTIONS.items():
         question = SimpleNamespace(**{"options": [], "multi": False, "strict": False, "schema": None} | fields)
         assert problems_of_shape(question) == {}, how
-        assert problem_of(question, fields["default"]) is None
+        assert problem_of(question, fields.get("default", "Both")) is None
         assert not catalogue.ASK.problems(fields)

@@ -50,6 +50,7 @@ class Command(BaseCommand):
         add_arguments(parser)
         parser.add_argument("--demo", action="store_true", default=True, help="Demo project in an empty database.")
         parser.add_argument("--no-demo", dest="demo", action="store_false", help="No demo project, no demo agents.")
+        parser.add_argument("--again", action="store_true", help="Tell the demo's story once more, if it rests.")
         parser.add_argument("--agents", type=int, default=3, metavar="N", help="Demo agents to run (default: 3).")
 
     def run(self, **options: Any) -> None:
@@ -67,7 +68,7 @@ class Command(BaseCommand):
             first_start.require_database()
             with first_start.one_at_a_time():
                 first_start.migrate(report=(lambda text: None) if options["json"] else self.say)
-                prepared = first_start.prepare(demo=options["demo"], agents=options["agents"])
+                prepared = first_start.prepare(demo=options["demo"], agents=options["agents"], again=options["again"])
             if prepared.demo is not None and options["agents"]:
                 agents = create_demo_agents(prepared.demo, options["agents"])
                 tokens = fresh_tokens(agents, name=_token_name(listener), replace=True)
@@ -103,8 +104,9 @@ class Command(BaseCommand):
             plain = [secret for _, secret in tokens]
             # After its plan the demo adds each idea once, at the first start; then it rests.
             follow_ups = len(FOLLOW_UPS) if prepared.guest_token else 0
-            # At the first start each asks people once: one parks for the answer, the others run on.
-            asks = [["--asks=parked"], *[["--asks=running"]] * (len(plain) - 1)] if prepared.guest_token else []
+            # With each story all but the first ask people once and run on; a task of the plan parks for its answer.
+            has_story = prepared.guest_token or prepared.again
+            asks = [[], *[["--asks=running"]] * (len(plain) - 1)] if has_story else []
             fleet = Fleet(url, plain, quiet, first_options=[f"--follow-ups={follow_ups}"], own_options=asks)
         server = EmbeddedServer(
             fleet=fleet,
@@ -164,10 +166,12 @@ class Command(BaseCommand):
         elif prepared.demo is not None:
             lines += ["", f"  Agents    new tokens: {url}/admin/tasks/agent/"]
         if agents:
-            ready = "at work; see" if prepared.guest_token else "waiting for tasks; see"
+            ready = "at work; see" if prepared.guest_token or prepared.again else "waiting for tasks; see"
             lines += ["", f"{agents} demo agent{'s' if agents > 1 else ''} {ready} {url}/"]
             if prepared.guest_token:
                 lines += [f"They ask you things meanwhile; answer at {url}/inbox/"]
+            elif not prepared.again:
+                lines += ["The demo rests when its plan is done; `up --again` tells its story once more."]
         public = host not in ("127.0.0.1", "localhost", "::1")
         if public and set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
             lines += ["", "Other machines reach it only by a name in ALLOWED_HOSTS; set that to this machine's name."]
