@@ -31,6 +31,10 @@ class Profile(models.Model):
         help_text="How they like the board: see `board_choices`.",
     )
 
+    list_columns = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="The columns of the list, with commas."
+    )
+
     class Meta:
         ordering = ["user"]
 

@@ -30,7 +30,14 @@ DEFAULT_ORDERING: Final = "-created_at"
 #: Of what people look for first, the greatest comes first.
 DESCENDING_FIRST: Final = frozenset({"created_at", "updated_at", "priority"})
 OUTPUTS: Final = ("csv", "xlsx")
-OTHERS: Final = ("ordering", "cursor", TZ, "output", *FORM_NAMES)
+GROUPS: Final = ("status", "assignee", "priority", "label", "parent")
+COLUMN_NAMES: Final = (
+    "project", "status", "priority", "assignees", "due", "labels", "parent", "created", "updated", "started",
+    "completed", "start_after", "created_by", "estimate", "attempts", "progress", "external_id",
+)  # fmt: skip
+#: How it is shown; kept by its other addresses.
+SHOWN_AS: Final = ("columns", "group", "folded")
+OTHERS: Final = ("ordering", "cursor", TZ, "output", *SHOWN_AS, *FORM_NAMES)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class ListQuery:
     cursor: str
     output: str
     kept: dict[str, str]
+    #: The columns that the address names; empty: it names none.
+    columns: tuple[str, ...] = ()
+    group: str = ""
+    folded: str = ""
 
     @property
     def column(self) -> str:
@@ -87,7 +98,7 @@ class ListQuery:
 def list_query_of(query: QueryDict, zone: ZoneInfo) -> ListQuery:
     """What an address asks for; ``zone``: the reader's. Raises ``Invalid`` with a sentence for each mistake."""
     condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=OTHERS)
-    for name in ("ordering", "cursor", TZ, "output"):
+    for name in ("ordering", "cursor", TZ, "output", *SHOWN_AS):
         if len(query.getlist(name)) > 1:
             raise Invalid({name: "Give it once."})
     ordering = _choice(query, "ordering", [sign + name for name in ORDERINGS for sign in ("", "-")], DEFAULT_ORDERING)
@@ -95,7 +106,14 @@ def list_query_of(query: QueryDict, zone: ZoneInfo) -> ListQuery:
     kept = {"ordering": ordering} if ordering != DEFAULT_ORDERING else {}
     if query.get(TZ):
         kept[TZ] = str(query[TZ])
-    return ListQuery(condition, ordering, read_zone(query, zone), query.get("cursor", ""), output, kept)
+    group = _choice(query, "group", list(GROUPS), "")
+    columns = tuple(dict.fromkeys(name.strip() for name in query.get("columns", "").split(",") if name.strip()))
+    if unknown := [name for name in columns if name not in COLUMN_NAMES]:
+        raise Invalid({"columns": unknown_choice(unknown[0], list(COLUMN_NAMES), what="column")})
+    folded = query.get("folded", "") if group else ""
+    kept |= {name: text for name, text in zip(SHOWN_AS, (",".join(columns), group, folded), strict=True) if text}
+    zone, cursor = read_zone(query, zone), query.get("cursor", "")
+    return ListQuery(condition, ordering, zone, cursor, output, kept, columns, group, folded)
 
 
 def tasks_of(query: ListQuery, context: Context) -> QuerySet[Task]:

@@ -15,6 +15,7 @@ from tasks.pages.bulk import bulk
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
 from tasks.pages.join import join
+from tasks.pages.list_columns import choose_columns
 from tasks.pages.messages import (
     ack_message_view,
     edit_message_view,
@@ -42,6 +43,7 @@ urlpatterns = [
     path("tasks/new", RedirectView.as_view(pattern_name="new_task", query_string=True)),
     path("tasks/new/reading", read_new_title, name="read_new_title"),
     path("tasks/bulk", bulk, name="task_bulk"),
+    path("tasks/columns", choose_columns, name="choose_columns"),
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),
     path("tasks/<slug:ref>/moves", moves, name="task_moves"),

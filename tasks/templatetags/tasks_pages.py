@@ -29,6 +29,12 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 @register.simple_tag
+def list_cell(column: Any, row: Any) -> Any:
+    """What a column of the list shows of a row."""
+    return column.cell(row)
+
+
+@register.simple_tag
 @lru_cache(maxsize=200)
 def icon(name: str, label: str = "") -> SafeString:
     """The icon ``name`` of icons.svg; hidden from screen readers unless ``label`` says what it means."""

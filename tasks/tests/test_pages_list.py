@@ -13,7 +13,7 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from tasks.models import Assignment, Label, Task
-from tasks.pages import list_query, task_list
+from tasks.pages import list_files, list_query, task_list
 from tasks.tests.cast import make_user
 
 HOSTILE = ['=HYPERLINK("http://x")', "+1", "-1", "@x", "<script>alert(1)</script>"]
@@ -286,7 +286,7 @@ def test_workbook_has_values_to_calculate_with_and_says_what_it_holds(see, cast,
 
 
 def test_file_of_too_many_is_refused_with_a_sentence(see, new_task, monkeypatch):
-    monkeypatch.setattr(task_list, "MOST_ROWS", 1)
+    monkeypatch.setattr(list_files, "MOST_ROWS", 1)
     new_task()
     assert see("?output=csv").status_code == 200
     new_task()

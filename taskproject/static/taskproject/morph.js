@@ -7,8 +7,9 @@ import { heldIn } from "./focus.js";
 function keyOf(node) {
   if (node.nodeType !== Node.ELEMENT_NODE) return null;
   const { ref, key } = node.dataset;
-  if (ref !== undefined) return `ref ${ref}`;
+  // What is shown twice has a key for each place besides its ref.
   if (key !== undefined) return `key ${key}`;
+  if (ref !== undefined) return `ref ${ref}`;
   return node.id ? `id ${node.id}` : null;
 }
 

@@ -33,13 +33,16 @@ function say() {
   form.dispatchEvent(new CustomEvent("selection:changed", { bubbles: true, detail: { count, isAll } }));
 }
 
-function mark(row, on) {
-  const box = boxOf(row);
-  if (!box) return;
-  box.checked = on;
-  row.setAttribute("aria-selected", String(on));
-  if (on) selected.add(row.dataset.ref);
-  else selected.delete(row.dataset.ref);
+function mark({ dataset: { ref } }, on) {
+  // In groups by label a task may stand twice.
+  for (const row of rows().filter((each) => each.dataset.ref === ref)) {
+    const box = boxOf(row);
+    if (!box) continue;
+    box.checked = on;
+    row.setAttribute("aria-selected", String(on));
+  }
+  if (on) selected.add(ref);
+  else selected.delete(ref);
 }
 
 function markRange(from, to, on) {

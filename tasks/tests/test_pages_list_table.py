@@ -1,0 +1,143 @@
+"""How the list is shown: which columns, and in which groups."""
+
+import csv
+import io
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tasks.models import Profile, Task
+from tasks.pages import list_groups
+from tasks.pages.list_columns import COLUMNS, DEFAULT
+
+
+@pytest.fixture
+def see(cast, client):
+    client.force_login(cast.ada.user)
+
+    def get(query=""):
+        return client.get("/tasks/" + (query if isinstance(query, str) else f"?{urlencode(query)}"))
+
+    return get
+
+
+def shown(page) -> list[str]:
+    return [column.name for column in page.context["columns"]]
+
+
+def groups(page) -> list[tuple[str, int, list[str]]]:
+    return [(group.label, group.count, [row.ref for row in group.rows]) for group in page.context["grouped"].groups]
+
+
+def test_chosen_columns_stand_in_the_address_and_are_remembered(cast, client, see, new_task):
+    new_task("A task", estimate_minutes=90)
+    assert shown(see()) == list(DEFAULT)
+    data = {"columns": ["estimate", "project", "<b>"], "query": "status=not_started&columns=due&cursor=x"}
+    answer = client.post("/tasks/columns", data)
+    assert answer.url == "/tasks/?status=not_started&columns=project,estimate"
+    page = see(answer.url[len("/tasks/") :])
+    assert shown(page) == ["project", "estimate"]
+    assert [heading.label for heading in page.context["headings"]] == ["Ref", "Title", "Project", "Estimate (min)"]
+    assert "columns=project%2Cestimate" in page.context["bar"].chips[0].remove_url
+    assert shown(see()) == ["project", "estimate"]
+    assert shown(see("?columns=due")) == ["due"]
+    client.force_login(cast.root)
+    assert shown(client.get("/tasks/")) == list(DEFAULT)
+    client.force_login(cast.ada.user)
+    assert client.post("/tasks/columns", {"reset": "1"}).url == "/tasks/"
+    assert shown(see()) == list(DEFAULT)
+
+
+def test_every_column_is_shown_of_any_task(cast, see, new_task):
+    parent = new_task()
+    new_task(parent=parent, external_id="<i>x</i>", labels=["bug"], assignees=[cast.atlas], estimate_minutes=0)
+    page = see(f"?columns={','.join(COLUMNS)}")
+    assert page.status_code == 200
+    assert "&lt;i&gt;x&lt;/i&gt;" in page.content.decode()
+    Profile.objects.create(user=cast.ada.user, list_columns="gone,due")
+    assert shown(see()) == ["due"]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("?columns=duee", "did you mean 'due'"),
+        ("?group=labl", "did you mean 'label'"),
+        ("?group=label&group=x", "once"),
+    ],
+)
+def test_mistake_in_how_it_is_shown_gets_a_sentence(see, query, sentence):
+    page = see(query)
+    assert page.status_code == 400
+    assert sentence in page.content.decode().replace("&#x27;", "'")
+
+
+def test_file_has_the_chosen_columns(see, new_task):
+    new_task("A task", priority=4)
+    answer = see("?output=csv&columns=priority,progress")
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode()[1:]))
+    assert row == {"ref": "OPS-1", "title": "A task", "priority": "urgent", "progress_percent": "0"}
+
+
+def test_groups_have_counts_their_first_tasks_and_a_list_of_the_rest(cast, see, new_task, monkeypatch):
+    monkeypatch.setattr(list_groups, "SHOWN_OF_GROUP", 2)
+    for number in range(3):
+        new_task(f"Low {number}", priority=1, labels=["bug"], assignees=[cast.atlas])
+    new_task("High", priority=3, labels=["bug", "ui"], assignees=[cast.atlas, cast.bert])
+    parent = new_task("Parent")
+    Task.objects.filter(number__in=(1, 2)).update(parent=parent)
+    assert groups(see("?group=priority&ordering=title")) == [
+        ("High", 1, ["OPS-4"]), ("Normal", 1, ["OPS-5"]), ("Low", 3, ["OPS-1", "OPS-2"]),
+    ]  # fmt: skip
+    assert groups(see("?group=label&ordering=-title")) == [
+        ("bug", 4, ["OPS-3", "OPS-2"]), ("ui", 1, ["OPS-4"]), ("No label", 1, ["OPS-5"]),
+    ]  # fmt: skip
+    assert groups(see("?group=assignee&priority=high,normal")) == [
+        ("atlas", 1, ["OPS-4"]), ("bert", 1, ["OPS-4"]), ("Nobody", 1, ["OPS-5"]),
+    ]  # fmt: skip
+    page = see("?group=parent&ordering=created_at")
+    assert groups(page) == [("OPS-5 Parent", 2, ["OPS-1", "OPS-2"]), ("No parent", 3, ["OPS-3", "OPS-4"])]
+    rest = page.context["grouped"].groups[1]
+    assert rest.hidden == 1
+    assert [row.ref for row in see(rest.url).context["rows"]] == ["OPS-3", "OPS-4", "OPS-5"]
+    assert groups(see("?group=status&ordering=status&q=low")) == [("Not started", 3, ["OPS-1", "OPS-2"])]
+    assert "No task matches" in see("?group=label&q=nothing").content.decode()
+
+
+def test_group_is_folded_in_the_address(cast, see, new_task):
+    new_task(labels=["a, b", "-c"])
+    new_task()
+    page = see("?group=label")
+    for group in page.context["grouped"].groups:
+        page = see(next(each for each in page.context["grouped"].groups if each.label == group.label).fold_url)
+    assert [(label, refs) for label, _, refs in groups(page)] == [("-c", []), ("a, b", []), ("No label", [])]
+    opened = see(page.context["grouped"].groups[1].fold_url)
+    assert [(label, refs) for label, _, refs in groups(opened)] == [("-c", []), ("a, b", ["OPS-1"]), ("No label", [])]
+
+
+def test_very_many_tasks_and_groups_are_bounded_and_the_page_says_so(see, new_task, monkeypatch):
+    monkeypatch.setattr(list_groups, "WINDOW", 3)
+    monkeypatch.setattr(list_groups, "MOST_GROUPS", 2)
+    for number in range(5):
+        new_task(labels=[f"label {number}"])
+    page = see("?group=label")
+    assert groups(page) == [("label 2", 1, ["OPS-3"]), ("label 3", 1, ["OPS-4"])]
+    assert "the newest 10,000 are grouped" in page.content.decode()
+    assert "1 more group not shown" in page.content.decode()
+
+
+@pytest.mark.parametrize("group", list_groups.GROUPINGS)
+def test_groups_of_many_take_as_many_queries_as_of_few(cast, see, new_task, group):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert see(f"?group={group}").status_code == 200
+        return len(captured)
+
+    new_task(labels=["x"], parent=new_task(), assignees=[cast.atlas])
+    queries()
+    few = queries()
+    for number in range(12):
+        new_task(labels=["x", f"y{number}"], parent=Task.objects.get(number=1), assignees=[cast.atlas, cast.bert])
+    assert queries() == few
