@@ -30,7 +30,7 @@ _ROLE_FOR = {
 
 
 #: What a task's creator may do, too.
-_EDITS = frozenset({"edit", "edit_dependencies", "hold", "unhold"})
+EDITS = frozenset({"edit", "edit_dependencies", "hold", "unhold"})
 
 
 def agent_of(user: "User | None") -> Agent | None:
@@ -93,7 +93,7 @@ def may(actor: "User | None", verb: str, task: Task, *, run: Run | None = None) 
     role = role_in(actor, task.project_id)
     if role is None:
         return False
-    if verb in _EDITS:
+    if verb in EDITS:
         return role is Role.MANAGER or (task.created_by_id == actor.pk and role.includes(Role.WORKER))
     if verb in _ROLE_FOR:
         return role.includes(_ROLE_FOR[verb])
@@ -119,7 +119,7 @@ def require(actor: "User | None", verb: str, task: Task, *, run: Run | None = No
         raise NotPermitted("{} was done by you.", f"Somebody else must {doing_of(verb, 'it')}.", about=task.ref)
     if who:
         least = " or ".join(each.label for each in sorted(who))
-    elif verb in _EDITS:
+    elif verb in EDITS:
         least = f"its creator or a manager of {task.project.key}"
     else:
         least = f"a {_ROLE_FOR[verb]} of {task.project.key}"

@@ -4,6 +4,7 @@ import pytest
 
 from messaging.tests.everything import fill
 from tasks.actions.invitation_links import make_link
+from tasks.actions.names import set_labels
 from tasks.links import question_path
 from tasks.models import Artifact, Question, Role
 
@@ -33,6 +34,17 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
     for path, reader in (("/projects/OPS/people/", cast.ada.user), (f"/join/{secret}", None)):
         with subtests.test(path[:9]):
             open_page(path, user=reader).assert_accessible()
+    with subtests.test("/tasks/{ref}, with its editors open"):
+        tab = open_page(f"/tasks/{scene.judged.ref}", user=cast.ada.user)
+        for name in ("title", "priority", "description", "due_at", "labels"):
+            tab.page.locator(f"[data-edit={name}]").click()
+            tab.page.locator(f"form[data-edit-form={name}]").wait_for()
+        set_labels(scene.judged, ["theirs"])
+        tab.page.get_by_label("Labels", exact=True).fill("mine")
+        tab.page.get_by_label("Labels", exact=True).press("Enter")
+        tab.page.locator(".clash").wait_for()
+        tab.problems[:] = [problem for problem in tab.problems if "412 (Precondition Failed)" not in problem]
+        tab.assert_accessible()
     with subtests.test("/tasks/new/"):
         tab = open_page("/tasks/new/?project=OPS&labels=docs&due_at=2026-12-01", user=cast.ada.user)
         tab.page.locator("#new-title").fill("Rotate !high #keys @nobody")

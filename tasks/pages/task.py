@@ -29,8 +29,8 @@ from tasks.pages.columns import counts
 from tasks.pages.questions import controls_of
 from tasks.pages.retries import retry_of
 from tasks.pages.returning import way_back
-from tasks.permissions import may
 from tasks.transitions import Status, has_result
+from tasks.using.editing import editable_fields
 from tasks.using.openness import Scene
 from tasks.verbs import catalogue
 
@@ -38,6 +38,7 @@ NEIGHBOURS = 50
 RUNS = 20
 FOLLOW_UPS = 50
 RESULT_SHOWN = 20_000
+WAITS_FOR = "Waits for"
 SHOWS = ((Show.ALL, "All"), (Show.CONVERSATION, "Conversation"), (Show.ACTIVITY, "History"))
 
 
@@ -119,7 +120,7 @@ def _neighbour_group(title: str, tasks: Any) -> Neighbours:
 
 def _neighbours(task: Task) -> list[Neighbours]:
     groups = [
-        _neighbour_group("Waits for", Task.objects.filter(dependents__task=task)),
+        _neighbour_group(WAITS_FOR, Task.objects.filter(dependents__task=task)),
         _neighbour_group("Subtasks", Task.objects.filter(parent=task)),
         _neighbour_group("Waited for by", Task.objects.filter(dependencies__depends_on=task)),
         _neighbour_group("Linked", Task.objects.filter(linked_from__task=task).distinct()),
@@ -203,6 +204,8 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
     show = Show(wanted) if wanted in set(Show) else Show.ALL
     composer = composer_of(task, user, run=active, now=now)
     questions, answered = controls_of(task, user)
+    neighbours = _neighbours(task)
+    editable = editable_fields(user, task)
     return {
         "task": task,
         "now": now,
@@ -214,7 +217,8 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "decision": decision_that_holds(task),
         "labels": list(task.labels.all()),
         "skills": list(task.required_skills.select_related("skill")),
-        "neighbours": _neighbours(task),
+        "neighbours": neighbours,
+        "waits_for": next((group.tasks for group in neighbours if group.title == WAITS_FOR), []),
         "run": active,
         "holds": scene.holds,
         "artifacts_now": artifacts[active.pk] if active is not None else [],
@@ -247,7 +251,8 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
         "questions": questions,
         "answered": answered,
         "is_older_page": bool(before),
-        "may_edit": user.is_staff and may(user, "edit", task),
+        "may_edit": user.is_staff and bool(editable),
+        "editable": editable,
     }
 
 

@@ -12,6 +12,7 @@ from tasks.pages.assigning import assign_task
 from tasks.pages.board import board, board_changes
 from tasks.pages.board_choices import choose_board
 from tasks.pages.bulk import bulk
+from tasks.pages.edit_field import edit_field
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
 from tasks.pages.invitations import invitations
 from tasks.pages.join import join
@@ -46,6 +47,7 @@ urlpatterns = [
     path("tasks/columns", choose_columns, name="choose_columns"),
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),
+    path("tasks/<slug:ref>/edit/<slug:name>", edit_field, name="edit_field"),
     path("tasks/<slug:ref>/moves", moves, name="task_moves"),
     path("tasks/<slug:ref>/assign", assign_task, name="assign_task"),
     path("tasks/<slug:ref>/questions", questions_of_task, name="task_questions"),

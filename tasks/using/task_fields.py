@@ -14,6 +14,7 @@ from typing import Any, Final
 from tasks.actions.names import agents_named, skills_named, tasks_named
 from tasks.dues import NotADue, read_due
 from tasks.errors import Invalid
+from tasks.merging import merge_lines, merge_lists, merge_maps
 from tasks.models import Agent, Assignment, Priority, Project, Task
 from tasks.verbs.catalogue import DESCRIPTION, LABELS, TITLE
 
@@ -49,6 +50,8 @@ class TaskField:
     most: int = LONGEST_LIST
     right: str = "edit"
     is_required: bool = False
+    #: What two people made of the same text, put together: of the text both began with, mine and theirs.
+    merge: Callable[[str, str, str], str | None] = lambda base, mine, theirs: None
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -93,6 +96,35 @@ def _marked(text: str, mark: str, field: str) -> list[str]:
     return list(dict.fromkeys(name.removeprefix(mark) for part in names_in(text, field) for name in part.split()))
 
 
+def _merge_names(field: str, mark: str = "") -> Callable[[str, str, str], str | None]:
+    def merge(*texts: str) -> str | None:
+        return in_one_line(
+            merge_lists(*(_marked(text, mark, field) if mark else names_in(text, field) for text in texts))
+        )
+
+    return merge
+
+
+def _needs(text: str) -> dict[str, int]:
+    """The level that each skill in a text needs at least."""
+    needs = {}
+    for part in names_in(text, "required_skills"):
+        name, _, level = part.removeprefix("+").rpartition(":")
+        if not name or not (level.strip().isascii() and level.strip().isdecimal() and len(level) < 4):
+            name, level = part.removeprefix("+"), "1"
+        needs[name.strip()] = int(level)
+    return needs
+
+
+def _write_needs(needs: dict[str, int]) -> str:
+    return in_one_line([f"{name}:{level}" for name, level in sorted(needs.items())])
+
+
+def _merge_skills(*texts: str) -> str | None:
+    merged = merge_maps(*map(_needs, texts))
+    return None if merged is None else _write_needs(merged)
+
+
 def _read_title(text: str, typed: Typed) -> str:
     if problem := TITLE.problem(text):
         raise Invalid({"title": problem})
@@ -126,13 +158,7 @@ def _read_labels(text: str, typed: Typed) -> list[str]:
 
 
 def _read_skills(text: str, typed: Typed) -> list[tuple[str, int]]:
-    needs = []
-    for part in names_in(text, "required_skills"):
-        name, _, level = part.removeprefix("+").rpartition(":")
-        if not name or not (level.strip().isascii() and level.strip().isdecimal() and len(level) < 4):
-            name, level = part.removeprefix("+"), "1"
-        needs.append((name.strip(), int(level)))
-    return [(skill.name, level) for skill, level in skills_named(needs)]
+    return [(skill.name, level) for skill, level in skills_named(list(_needs(text).items()))]
 
 
 def _read_assignees(text: str, typed: Typed) -> list[Agent]:
@@ -183,6 +209,7 @@ FIELDS: Final = {
             _read_description,
             lambda task, now: task.description,
             help="Markdown.",
+            merge=merge_lines,
             most=DESCRIPTION.most,
         ),
         TaskField(
@@ -201,16 +228,16 @@ FIELDS: Final = {
             _read_labels,
             lambda task, now: in_one_line(sorted(task.labels.values_list("name", flat=True))),
             help="Separated by commas; new ones are created.",
+            merge=_merge_names("labels"),
         ),
         TaskField(
             "required_skills",
             "Skills",
             "line",
             _read_skills,
-            lambda task, now: in_one_line(
-                [f"{name}:{level}" for name, level in task.required_skills.values_list("skill__name", "min_level")]
-            ),
+            lambda task, now: _write_needs(dict(task.required_skills.values_list("skill__name", "min_level"))),
             help="With the least level, such as python:3, docs:1.",
+            merge=_merge_skills,
         ),
         TaskField(
             "assignees",
@@ -220,6 +247,7 @@ FIELDS: Final = {
             _write_assignees,
             help="Names of agents, separated by commas.",
             right="assign",
+            merge=_merge_names("assignees", "@"),
         ),
         TaskField(
             "parent",
@@ -237,6 +265,7 @@ FIELDS: Final = {
             _write_depends_on,
             help="Refs, separated by commas; the task waits until all of these are completed.",
             right="edit_dependencies",
+            merge=_merge_names("depends_on", "^"),
         ),
     )
 }

@@ -1,0 +1,123 @@
+"""Changing one field of a task from what somebody typed, and what to say if somebody else was faster.
+
+A form carries the text that it began with. It is compared with what the field says now, so that a change of another
+field, or a run's progress, is no conflict; the verb then writes to the version that was compared.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from tasks.actions.dependencies import add_dependencies, lock_graph, remove_dependencies
+from tasks.actions.tasks import EDITABLE_FIELDS, edit_task
+from tasks.errors import Contended, DomainError, VersionMismatch
+from tasks.events import kinds
+from tasks.events.recording import name_of
+from tasks.models import Event, Task
+from tasks.permissions import EDITS, may
+from tasks.using.calling import use
+from tasks.using.task_fields import FIELDS, TaskField, Typed
+from tasks.verbs.catalogue import ADD_DEPENDENCIES, ASSIGN, UNASSIGN
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+TRIES = 3
+#: Events that are looked through for who was faster.
+LOOKED_BACK = 20
+
+
+class Clash(DomainError):
+    """Somebody changed the field meanwhile: their text, mine, and both put together where that can be done."""
+
+    code, status, title = VersionMismatch.code, VersionMismatch.status, VersionMismatch.title
+
+    def __init__(self, field: TaskField, task: Task, theirs: str, mine: str, both: str | None) -> None:
+        self.field, self.theirs, self.mine, self.both = field, theirs, mine, both
+        self.by, self.at = _who(field, task)
+        who = self.by or "Somebody else"
+        fact = f"{who} changed the {field.label.lower()} of {{}} while you edited it, so nothing was saved."
+        super().__init__(fact, "Choose what it shall be.", about=task.ref)
+
+
+def may_edit_field(actor: "User", field: TaskField, task: Task) -> bool:
+    """Whether an editor of ``field`` is offered: permitted, and legal in the task's status."""
+    return _is_legal(field, task) and may(actor, field.right, task)
+
+
+def editable_fields(actor: "User", task: Task) -> frozenset[str]:
+    """The names of the fields of ``task`` whose editors are offered to ``actor``."""
+    edits, assigns = may(actor, "edit", task), may(actor, "assign", task)
+    # Whoever may edit a task may use all of EDITS: asked once.
+    permitted = {"assign": assigns, **dict.fromkeys(EDITS, edits)}
+    return frozenset(field.name for field in FIELDS.values() if permitted[field.right] and _is_legal(field, task))
+
+
+def _is_legal(field: TaskField, task: Task) -> bool:
+    verb = {"assign": ASSIGN, "edit_dependencies": ADD_DEPENDENCIES}.get(field.right)
+    return verb is None or task.status in verb.statuses
+
+
+def change_field(field: TaskField, *, actor: "User", task: Task, base: str, text: str, now: datetime) -> bool:
+    """Make ``field`` of ``task`` say ``text``, and return whether it did not before.
+
+    ``base``: what it said when the reader began. ``now`` has the reader's zone. Raises ``Clash`` if it says something
+    else by now, and what the verbs raise.
+    """
+    base = base.replace("\r\n", "\n").strip()
+    if text == base:
+        return False
+    for _ in range(TRIES):
+        current = Task.objects.select_related("project", "parent__project").get(pk=task.pk)
+        says = field.write(current, now).strip()
+        if says == text:
+            return False
+        if says != base:
+            raise Clash(field, current, says, text, field.merge(base, text, says))
+        try:
+            _write(field, actor, current, base, text, Typed(current.project, now))
+        except VersionMismatch:
+            continue
+        return True
+    raise Contended("Others changed this at the same moment.", "Save again.")
+
+
+def _write(field: TaskField, actor: "User", task: Task, base: str, text: str, typed: Typed) -> None:
+    wanted = field.read(text, typed)
+    if field.name in EDITABLE_FIELDS:
+        edit_task(actor=actor, task=task, changes={field.name: wanted}, expected_version=task.version)
+        return
+    names = _difference(field, wanted, task)
+    with transaction.atomic():
+        if field.right == "assign":
+            for verb, slugs in ((ASSIGN, names[0]), (UNASSIGN, names[1])):
+                if slugs:
+                    use(verb, actor=actor, task=task, values={"agents": slugs})
+            return
+        lock_graph(task.project_id)
+        new, gone = names
+        if gone:
+            remove_dependencies(actor=actor, task=task, depends_on=gone)
+        if new:
+            add_dependencies(actor=actor, task=task, depends_on=new)
+
+
+def _difference(field: TaskField, wanted: Sequence[Any], task: Task) -> tuple[list[Any], list[Any]]:
+    """What is to be added and what is to be taken away; agents by their slugs."""
+    if field.right == "assign":
+        present: list[Any] = sorted(set(task.assignments.filter(ended_at=None).values_list("agent__slug", flat=True)))
+        wanted = [agent.slug for agent in wanted]
+    else:
+        present = list(Task.objects.filter(dependents__task=task).select_related("project"))
+    return [each for each in wanted if each not in present], [each for each in present if each not in wanted]
+
+
+def _who(field: TaskField, task: Task) -> tuple[str, datetime | None]:
+    """Who changed the field last, and when; empty if its events do not say."""
+    edits = Event.objects.filter(task=task, kind=kinds.TASK_EDITED).select_related("actor__agent").order_by("-pk")
+    for edit in edits[:LOOKED_BACK]:
+        if field.name in edit.data.get("fields", ()):
+            return name_of(edit.actor), edit.at
+    return "", None
