@@ -21,6 +21,7 @@ __all__ = [
     "AlreadyAnswered",
     "AlreadyClaimed",
     "AtCapacity",
+    "AtLimit",
     "Contended",
     "CursorExpired",
     "DependencyCycle",
@@ -184,6 +185,23 @@ class AtCapacity(DomainError):
             f"{agent} works on {counted(capacity, 'task')} already, the most at a time.",
             "Finish one first.",
             capacity=capacity,
+        )
+
+
+class AtLimit(DomainError):
+    """The project has as many tasks in a status as its limit allows, so agents begin no more."""
+
+    code, status, title = "at_limit", 409, "The project is at its limit"
+
+    def __init__(self, project: str, status: str, count: int, limit: int) -> None:
+        words = "in progress" if status == "in_progress" else "in review"
+        super().__init__(
+            f"{project} has {counted(count, 'task')} {words}, and agents begin no more at {limit}.",
+            "Take a task of another project, or wait.",
+            project=project,
+            limited_status=status,
+            count=count,
+            limit=limit,
         )
 
 

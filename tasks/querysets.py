@@ -66,6 +66,10 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """Projects of which ``user`` is a member, as far as their credentials reach; for a superuser all of those."""
         return self.filter(seen_by(user))
 
+    def limited(self) -> Self:
+        """Those with a limit of the tasks in progress or in review; without regard to whether it is reached."""
+        return self.filter(Q(limit_in_progress__isnull=False) | Q(limit_in_review__isnull=False))
+
     def creatable_by(self, user: Any) -> Self:
         """Those in which ``user`` may create tasks, as ``permissions.may_in_project`` says of each."""
         if is_superuser(user):

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from tasks import clock
+from tasks import clock, limits
 from tasks.actions.directives import queue
 from tasks.actions.funnel import (
     Held,
@@ -62,7 +62,8 @@ if TYPE_CHECKING:
 class Claimed:
     """What ``claim_next`` found: runs, or a stable code for why there are none.
 
-    ``reason``: ``at_capacity``, ``paused``, ``no_project`` or ``no_ready_task``.
+    ``reason``: ``at_capacity``, ``paused``, ``no_project``, ``no_ready_task``, or ``at_limit`` if there are tasks, but
+    only in projects that are at their limit.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -203,7 +204,7 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
 
     ``lease_seconds``: 30 to 14 400 (default: the project's).
     Raises ``AlreadyClaimed``, ``IllegalTransition``, ``NotReady``, ``NotAssignee``, ``MissingSkill``, ``AtCapacity``,
-    ``NotPermitted``, ``Invalid``.
+    ``AtLimit``, ``NotPermitted``, ``Invalid``.
     """
     agent = _lock(_require_agent(actor))
     mine = Run.objects.active().filter(task=task.pk, agent=agent).select_related("task__project", "agent")
@@ -212,6 +213,7 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
         require(actor, "claim", held.task)
         _renew(held, lease_seconds)
         return held
+    rooms = limits.rooms_of([task.project], lock=True)
     task = load_task(task, lock=True)
     require(actor, "claim", task)
     now = clock.now()
@@ -225,6 +227,8 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
     _require_may_take(agent, task)
     if _free_slots(agent) <= 0:
         raise AtCapacity(agent.slug, agent.max_concurrent)
+    if (room := rooms.get(task.project_id)) and room.reached is not None:
+        raise room.reached
     assigned = Assignment.objects.active().filter(task=task, agent=agent).exists()
     return _open_runs(
         [task],
@@ -377,14 +381,19 @@ def may_take_more(*, actor: "User") -> bool:
 
 
 def finds_nothing_ready(*, actor: "User", projects: list[Project]) -> bool:
-    """Whether ``claim_next`` would return ``no_ready_task`` now. Read-only; raises ``NotPermitted``."""
+    """Whether ``claim_next`` would find nothing now, or only at a limit. Read-only; raises ``NotPermitted``."""
     agent = _require_agent(actor)
     taking = set(_taking_work(agent, projects))
     projects = [project for project in projects if project.pk in taking]
     if not projects or not may_take_more(actor=actor):
         return False
-    now = clock.now()
-    return not _assigned(agent, projects, now).exists() and not any(
+    at_limit = limits.full(projects)
+    open_ones = [project for project in projects if project.pk not in at_limit]
+    return not _is_anything_ready(agent, open_ones, clock.now())
+
+
+def _is_anything_ready(agent: Agent, projects: list[Project], now: datetime) -> bool:
+    return _assigned(agent, projects, now).exists() or any(
         _pool(agent, project, now).exists() for project in projects if project.allow_pull
     )
 
@@ -408,9 +417,13 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     free = _free_slots(agent)
     if free <= 0:
         return Claimed(reason="at_capacity")
-    picked = _pick(agent, projects, min(limit, free), clock.now())
+    rooms = limits.rooms_of(projects, lock=True)
+    at_limit = [project for project in projects if project.pk in rooms and rooms[project.pk].reached is not None]
+    open_ones = [project for project in projects if project not in at_limit]
+    picked = limits.within(_pick(agent, open_ones, min(limit, free), clock.now()), rooms)
     if not picked:
-        return Claimed(reason="no_ready_task")
+        waits = bool(at_limit) and _is_anything_ready(agent, at_limit, clock.now())
+        return Claimed(reason="at_limit" if waits else "no_ready_task")
     tasks = [task for task, _ in picked]
     pulled = [task for task, by_pull in picked if by_pull]
     return Claimed(

@@ -3,7 +3,7 @@
 The lock order is that of all verbs: the agent, then the tasks by id, then what belongs to them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from tasks import clock
+from tasks import clock, limits
 from tasks.actions.funnel import (
     end_records_of_nobody,
     in_transaction,
@@ -62,11 +62,14 @@ class Offer:
 
 
 @in_transaction
-def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) -> list[AssignmentDecision]:
+def offer_tasks(
+    *, actor: "User | None", agent: int, offers: Sequence[Offer], projects: Iterable[Project] = ()
+) -> list[AssignmentDecision]:
     """Offer tasks to an agent (by id), as long as nothing has changed since they were matched.
 
-    Tasks that have changed or were taken meanwhile are left out, and so is what exceeds the agent's capacity: the next
-    matching sees them as they are then. Returns the decisions that were carried out.
+    Tasks that have changed or were taken meanwhile are left out, and so is what exceeds the agent's capacity or the
+    limits of ``projects``, those of the tasks: the next matching sees them as they are then. Returns the decisions that
+    were carried out.
     """
     locked = Agent.objects.select_for_update(no_key=True).get(pk=agent)
     if not locked.enabled or locked.availability != Availability.AVAILABLE:
@@ -76,6 +79,7 @@ def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) ->
     free = locked.max_concurrent - load
     if free <= 0:
         return []
+    rooms = limits.rooms_of(projects, lock=True, offered=True)
     lock_tasks(offer.task for offer in offers)
     now = clock.now()
     tasks = _still_waiting([offer.task for offer in offers], now)
@@ -93,7 +97,9 @@ def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) ->
         if offer.task in tasks
         and tasks[offer.task].version == offer.version
         and tasks[offer.task].project_id in works_in
-    ][:free]
+    ]
+    fitting = {task.pk for task, _ in limits.within([(tasks[offer.task], False) for offer in valid], rooms)}
+    valid = [offer for offer in valid if offer.task in fitting][:free]
     ids = [offer.task for offer in valid]
     if not ids:
         return []

@@ -53,6 +53,8 @@ EDITABLE_FIELDS = (
     "lease_seconds",
     "stalled_after_seconds",
     "stop_grace_seconds",
+    "limit_in_progress",
+    "limit_in_review",
     "policy",
     "share_weight",
     "patience_minutes",

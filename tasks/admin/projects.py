@@ -40,6 +40,8 @@ class ProjectAdmin(ScopedAdmin, VerbFormAdmin):
         "lease_seconds",
         "stalled_after_seconds",
         "stop_grace_seconds",
+        "limit_in_progress",
+        "limit_in_review",
     )
     assignment_rules = (
         "mode",

@@ -28,8 +28,8 @@ class CandidateOutput(serializers.Serializer):
     eligible = serializers.BooleanField()
     excluded_by = serializers.ListField(
         child=serializers.CharField(),
-        help_text="disabled, paused, paused_in_project, silent, off_hours, missing_skill, at_capacity, failed_before, "
-        "declined_before, let_it_lapse, gave_it_back, taken_off, sole_reviewer",
+        help_text="disabled, paused, paused_in_project, silent, off_hours, missing_skill, at_capacity, at_limit, "
+        "failed_before, declined_before, let_it_lapse, gave_it_back, taken_off, sole_reviewer",
     )
     score = serializers.FloatField(allow_null=True)
     terms = serializers.DictField(child=serializers.FloatField(), help_text="The terms of the score.")

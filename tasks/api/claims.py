@@ -25,7 +25,7 @@ from tasks.verbs import catalogue
 from tasks.waiting.work import WorkSeat, work_room
 
 #: Why there is nothing to claim, and after how many seconds to call again.
-RETRY_AFTER = {"at_capacity": 10, "paused": 60, "no_project": 60, "no_ready_task": 5}
+RETRY_AFTER = {"at_capacity": 10, "at_limit": 10, "paused": 60, "no_project": 60, "no_ready_task": 5}
 
 
 class ClaimNextInput(input_of(catalogue.CLAIM_NEXT)):  # type: ignore[misc]
@@ -86,14 +86,15 @@ class ClaimNextView(View):
         seat = self._seat(fields, projects, waiting.seat) if waiting else None
         wait = {"seconds": fields["wait_seconds"], "caller": caller_of(self.actor)}
         if waiting and seat and self._continues_waiting(seat) and waiting.ask(seat, **wait):
-            return self._show(claims.Claimed(reason="no_ready_task"))
+            return self._show(claims.Claimed(reason=seat.reason))
         claimed = claims.claim_next(
             actor=self.actor,
             projects=projects,
             limit=fields["limit"],
             lease_seconds=fields.get("lease_seconds"),
         )
-        if waiting and seat and claimed.reason == "no_ready_task":
+        if waiting and seat and claimed.reason in ("no_ready_task", "at_limit"):
+            seat.reason = claimed.reason
             waiting.ask(seat, **wait)
         return self._show(claimed)
 

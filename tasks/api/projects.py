@@ -19,6 +19,7 @@ from tasks.events.recording import name_of
 from tasks.finding import find_project
 from tasks.matching import policies
 from tasks.models import AssignmentMode, Project, Role
+from tasks.models.project import LIMIT_MOST
 from tasks.permissions import may_in_project
 from tasks.verbs.catalogue import (
     LEASE_SECONDS_MAX,
@@ -50,6 +51,12 @@ class ProjectOutput(serializers.Serializer):
     lease_seconds = serializers.IntegerField()
     stalled_after_seconds = serializers.IntegerField()
     stop_grace_seconds = serializers.IntegerField()
+    limit_in_progress = serializers.IntegerField(
+        allow_null=True, help_text="While so many tasks are in progress, agents begin no other; people may."
+    )
+    limit_in_review = serializers.IntegerField(
+        allow_null=True, help_text="While so many results wait for a review, agents begin no other task; people may."
+    )
     policy = serializers.CharField(help_text="The policy by which automatic assignment chooses.")
     share_weight = serializers.FloatField()
     patience_minutes = serializers.IntegerField()
@@ -95,6 +102,12 @@ class ProjectRules(StrictSerializer):
     lease_seconds = Integer(min_value=LEASE_SECONDS_MIN, max_value=LEASE_SECONDS_MAX, required=False)
     stalled_after_seconds = Integer(min_value=30, max_value=7 * 24 * 3600, required=False)
     stop_grace_seconds = Integer(min_value=STOP_GRACE_SECONDS_MIN, max_value=STOP_GRACE_SECONDS_MAX, required=False)
+    limit_in_progress = Integer(
+        min_value=1, max_value=LIMIT_MOST, allow_null=True, required=False, help_text="null: no limit."
+    )
+    limit_in_review = Integer(
+        min_value=1, max_value=LIMIT_MOST, allow_null=True, required=False, help_text="null: no limit."
+    )
     policy = serializers.ChoiceField(policies.names(), required=False)
     share_weight = Decimals(min_value=0.01, max_value=100, required=False)
     patience_minutes = Integer(min_value=1, max_value=365 * 24 * 60, required=False)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 
+from tasks import limits
 from tasks.assignment.experience import Experience
 from tasks.batches import batches
 from tasks.events import kinds
@@ -159,6 +160,7 @@ def read_tasks(
     """The tasks with these ids as they are now, in claim order."""
     by_id = {project.pk: project for project in projects}
     hours = experience.hours_of(by_id)
+    at_limit = limits.full(by_id.values(), offered=True)
     waiting_tasks = []
     for batch in batches(ids):
         needs: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -186,6 +188,7 @@ def read_tasks(
                     needs_review=reviewed,
                     share=project.share_weight,
                     version=version,
+                    at_limit=project_id in at_limit,
                     barred=barred_from.get(pk, {}),
                     continuity=continuity.get(pk, {}),
                 )

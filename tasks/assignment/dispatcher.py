@@ -143,7 +143,8 @@ def offer(
                 )
                 for task in portion
             ]
-            done = offer_tasks(actor=actor, agent=facts.id, offers=offers)
+            homes = {by_id[matching.snapshot.tasks[task].project] for task in portion}
+            done = offer_tasks(actor=actor, agent=facts.id, offers=offers, projects=homes)
             served.decisions += done
             served.missed += len(portion) - len(done)
 

@@ -19,6 +19,7 @@ OFF_HOURS: Final = "off_hours"
 NOT_MEMBER: Final = "not_member"
 MISSING_SKILL: Final = "missing_skill"
 AT_CAPACITY: Final = "at_capacity"
+AT_LIMIT: Final = "at_limit"
 FAILED: Final = "failed_before"
 DECLINED: Final = "declined_before"
 LAPSED: Final = "let_it_lapse"
@@ -121,7 +122,7 @@ class TaskFacts:
 
     ``waiting_since``: when it became ready; ``patience_hours``: how long it may wait, by its priority.
     ``barred``: agents (by id) kept from it, with the code. ``continuity``: agents (by id) that know it already, with
-    the share added to their score.
+    the share added to their score. ``at_limit``: agents begin no more in its project now.
     """
 
     id: int
@@ -136,6 +137,7 @@ class TaskFacts:
     needs_review: bool = False
     share: float = 1.0
     version: int = 0
+    at_limit: bool = False
     barred: Mapping[int, str] = field(default_factory=dict)
     continuity: Mapping[int, float] = field(default_factory=dict)
 
@@ -172,4 +174,6 @@ def excluded_by(task: TaskFacts, agent: AgentFacts, *, ignore_capacity: bool = F
         codes.append(SOLE_REVIEWER)
     if not ignore_capacity and agent.free <= 0:
         codes.append(AT_CAPACITY)
+    if not ignore_capacity and task.at_limit:
+        codes.append(AT_LIMIT)
     return codes

@@ -137,9 +137,9 @@ def match(snapshot: Snapshot, policy: Policy) -> Matching:
 
     Starving tasks are matched first. The same snapshot always gives the same answer.
     """
-    starving = [n for n, task in enumerate(snapshot.tasks) if task.is_starving(snapshot.now)]
+    starving = [n for n, task in enumerate(snapshot.tasks) if task.is_starving(snapshot.now) and not task.at_limit]
     hungry = set(starving)
-    others = [n for n in range(len(snapshot.tasks)) if n not in hungry]
+    others = [n for n in range(len(snapshot.tasks)) if n not in hungry and not snapshot.tasks[n].at_limit]
     matching = Matching(snapshot, policy)
     pairs = _Pairs(snapshot, policy)
     free = {n: agent.free for n, agent in enumerate(snapshot.agents) if agent.free > 0}

@@ -21,6 +21,7 @@ REASONS = {
     facts.NOT_MEMBER: "does not work in the project",
     facts.MISSING_SKILL: "lacks a skill",
     facts.AT_CAPACITY: "is busy",
+    facts.AT_LIMIT: "may begin nothing while the project is at its limit",
     facts.FAILED: "failed it before",
     facts.DECLINED: "declined it",
     facts.LAPSED: "let the offer lapse",
@@ -29,7 +30,7 @@ REASONS = {
     facts.SOLE_REVIEWER: "would have nobody to review the result",
 }
 #: Constraints that pass by themselves; if only these exclude the agents, the task just waits its turn.
-PASSING = frozenset({facts.AT_CAPACITY, facts.SILENT, facts.OFF_HOURS, facts.LAPSED, facts.GAVE_BACK})
+PASSING = frozenset({facts.AT_CAPACITY, facts.AT_LIMIT, facts.SILENT, facts.OFF_HOURS, facts.LAPSED, facts.GAVE_BACK})
 
 
 def lacks(row: Row) -> str:

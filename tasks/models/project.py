@@ -10,6 +10,7 @@ from taskproject.texts import NameField
 from tasks.errors import unknown_name
 from tasks.matching.policies import DEFAULT, named, names
 from tasks.querysets import MembershipQuerySet, OfProjectQuerySet, ProjectQuerySet
+from tasks.transitions import Status
 from tasks.verbs.catalogue import (
     LEASE_SECONDS_MAX,
     LEASE_SECONDS_MIN,
@@ -28,6 +29,10 @@ def validate_policy(name: str) -> None:
 class AssignmentMode(models.TextChoices):
     MANUAL = "manual", "Manual"
     AUTO = "auto", "Automatic"
+
+
+#: The highest limit of tasks in a column.
+LIMIT_MOST = 100_000
 
 
 class Project(models.Model):
@@ -68,6 +73,21 @@ class Project(models.Model):
         db_default=STOP_GRACE_SECONDS,
         validators=[MinValueValidator(STOP_GRACE_SECONDS_MIN), MaxValueValidator(STOP_GRACE_SECONDS_MAX)],
         help_text="How long an agent has to end a run that it was told to stop; then it is revoked (10 s to 1 h).",
+    )
+
+    limit_in_progress = models.PositiveIntegerField(
+        "limit of in progress",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LIMIT_MOST)],
+        help_text="While so many tasks are in progress, agents begin no other; empty: no limit. People may exceed it.",
+    )
+    limit_in_review = models.PositiveIntegerField(
+        "limit of in review",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LIMIT_MOST)],
+        help_text="While so many results wait for a review, agents begin no other task; empty: no limit.",
     )
 
     policy = models.CharField(
@@ -118,6 +138,12 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} · {self.name}"
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """How many tasks there may be in a status before agents begin no more; a status without a limit is left out."""
+        limits = {Status.IN_PROGRESS.value: self.limit_in_progress, Status.IN_REVIEW.value: self.limit_in_review}
+        return {status: most for status, most in limits.items() if most is not None}
 
 
 class Role(models.TextChoices):

@@ -8,12 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tasks import clock
+from tasks.limits import Limit, limits_of
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
 from tasks.pages.board_choices import BoardChoices, read_choices
 from tasks.pages.board_query import UNASSIGNED, BoardQuery, read_board_query
 from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
 from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, read_columns
-from tasks.permissions import agent_of
+from tasks.permissions import agent_of, may_in_project
 from tasks.querysets import sees_all
 from tasks.transitions import Status
 
@@ -22,6 +23,7 @@ MOST_CHOICES = 200
 #: Cards refreshed in one request; a page that missed more fetches the whole board.
 MOST_REFS = 100
 TITLES = {Status.WAITING: "Waiting"}
+LIMITABLE = (Status.IN_PROGRESS, Status.IN_REVIEW)
 EMPTY = {
     Status.NOT_STARTED: "Nothing left to start.",
     Status.IN_PROGRESS: "Nobody is working on anything.",
@@ -41,6 +43,8 @@ class Column:
     content: ColumnContent
     cards: list[Card | KeptCard]
     is_folded: bool = False
+    limit: Limit | None = None
+    may_limit: bool = False
 
     @property
     def title(self) -> str:
@@ -115,11 +119,15 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
         wanted = [pk for pk, kept in cards.items() if kept.ref in refs]
     if wanted:
         cards.update(read_cards(wanted, by_id, now))
+    limits = limits_of(query.project) if query.project else {}
+    may_limit = query.project is not None and may_in_project(user, "edit_project", query.project)
     columns = []
     for status, content in contents.items():
         # A task may move between the two reads: its column is the one it is in now.
         shown = [cards[pk] for pk in content.ids if pk in cards and cards[pk].status == status]
-        columns.append(Column(status, content, shown, status in folded))
+        column = Column(status, content, shown, status in folded, limits.get(status.value))
+        column.may_limit = may_limit and status in LIMITABLE
+        columns.append(column)
     context = {
         "columns": columns,
         "is_compact": choices.is_compact,

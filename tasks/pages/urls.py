@@ -11,6 +11,7 @@ from tasks.pages.artifact import artifact
 from tasks.pages.assigning import assign_task
 from tasks.pages.board import board, board_changes
 from tasks.pages.board_choices import choose_board
+from tasks.pages.board_limits import set_limit
 from tasks.pages.bulk import bulk
 from tasks.pages.edit_field import edit_field
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
@@ -38,6 +39,7 @@ from tasks.pages.tokens import tokens
 urlpatterns = [
     path("", board, name="board"),
     path("board/changes", board_changes, name="board_changes"),
+    path("board/<slug:key>/limit", set_limit, name="set_limit"),
     path("board/choices", choose_board, name="choose_board"),
     path("tasks/", task_list, name="task_list"),
     path("tasks/new/", new_task, name="new_task"),

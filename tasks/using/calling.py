@@ -11,6 +11,7 @@ from tasks.actions.names import agents_named, tasks_named
 from tasks.actions.runs import Finished
 from tasks.assignment import on_demand
 from tasks.errors import Invalid
+from tasks.limits import limits_of
 from tasks.matching.words import why_nobody
 from tasks.models import AssignmentDecision, Project, Run, Task
 from tasks.transitions import Status
@@ -70,13 +71,21 @@ def outcome(verb: Verb, ref: str, result: Any) -> str:
                 return f"Nobody was found for {ref}. {why_nobody(result.candidates, result.others)}"
             return f"Offered {ref} to {result.agent.slug}."
         case Run() if verb.answer is Answer.RUN:
-            return f"{done}: run {result.number} of {result.agent.slug}."
+            return f"{done}: run {result.number} of {result.agent.slug}.{_limit_of(result.task)}"
         case Finished():
             ready = f" Ready now: {', '.join(result.unblocked)}." if result.unblocked else ""
             return f"{_with_status(verb, done, result.task)}{ready}"
         case Task():
             return _with_status(verb, done, result)
     return f"{done}."
+
+
+def _limit_of(task: Task) -> str:
+    """A warning if the project has more tasks in progress than its limit: people may exceed it."""
+    limit = limits_of(task.project).get(Status.IN_PROGRESS.value)
+    if limit is None or not limit.is_exceeded:
+        return ""
+    return f" {task.project.key} now has {limit.count} in progress, over its limit of {limit.most}."
 
 
 def _with_status(verb: Verb, done: str, task: Task) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connections
+from django.db.models import Q
 
 from tasks import clock
 from tasks.events.kinds import (
@@ -27,8 +28,10 @@ from tasks.events.kinds import (
     PROJECT_EDITED,
     may_bring_work,
 )
+from tasks.limits import full
 from tasks.models import Agent, AgentSkill, Assignment, Event, Project, RequiredSkill, Task
 from tasks.outage import AWAY, Outage
+from tasks.transitions import Status
 from tasks.waiting.room import LINGER_SECONDS, Room, Seat
 
 logger = logging.getLogger(__name__)
@@ -46,6 +49,9 @@ PAUSE_SECONDS = 0.05
 RESUME_SECONDS, LOOK_ITSELF_SECONDS = 10.0, 120.0
 RETRY_SECONDS = 1.0
 
+#: Statuses whose number of tasks a project may limit, and fields of a project that let agents take its tasks.
+LIMITED = frozenset({Status.IN_PROGRESS.value, Status.IN_REVIEW.value})
+LETTING_IN = frozenset({"allow_pull", "limit_in_progress", "limit_in_review"})
 #: Kinds of events that change what one agent may claim.
 AGENT_KINDS = OF_MEMBERS | {AGENT_EDITED, AGENT_AVAILABILITY_CHANGED, MEMBER_PAUSED, MEMBER_RESUMED}
 
@@ -61,6 +67,8 @@ class WorkSeat(Seat):
     given: set[int] = field(default_factory=set)
     #: An earlier call looked, found nothing and waited without result; this one continues its wait and misses nothing.
     has_looked: bool = False
+    #: Why there was nothing when it looked last.
+    reason: str = "no_ready_task"
     looked_at: float = 0.0
     left_at: float = 0.0
 
@@ -107,6 +115,8 @@ class WorkRoom(Room[WorkSeat]):
         self._is_closing = False
         self._look_around_at = 0.0
         self._around: deque[int] = deque()
+        #: Projects in which a task has left a status that may have a limit.
+        self._freed: set[int] = set()
         #: The seats of agents whose wait ended without work and that may ask again, by agent.
         self._left: dict[int, WorkSeat] = {}
         #: How often the database was read, for monitoring.
@@ -157,13 +167,15 @@ class WorkRoom(Room[WorkSeat]):
         if event.kind in AGENT_KINDS:
             concerned = [seat for seat in seats if seat.agent_id == event.agent_id]
         elif event.kind == PROJECT_EDITED:
-            pulls = "allow_pull" in event.data["fields"]
+            pulls = not LETTING_IN.isdisjoint(event.data["fields"])
             concerned = [seat for seat in seats if pulls and event.project_id in seat.projects]
         else:
             concerned = []
             if event.task_id is not None and may_bring_work(event.kind, event.data):
                 before = self._due.get(event.task_id)
                 self._due[event.task_id] = Due(held_by=before.held_by if before else None)
+            if event.data.get("from") in LIMITED:
+                self._freed.add(event.project_id)
         for seat in concerned:
             self._wake(seat)
 
@@ -197,6 +209,7 @@ class WorkRoom(Room[WorkSeat]):
                 try:
                     if time.monotonic() >= self._look_around_at:
                         self._look_around()
+                    self._look_at_freed()
                     self._look()
                     outage.end()
                 except AWAY as error:
@@ -218,6 +231,7 @@ class WorkRoom(Room[WorkSeat]):
                 if not self._seats:
                     # New callers look for themselves, or hear what came since they left.
                     self._due.clear()
+                    self._freed.clear()
                     if now >= leave_at:
                         break
                     self._changed.wait(leave_at - now)
@@ -225,7 +239,7 @@ class WorkRoom(Room[WorkSeat]):
                 leave_at = now + LINGER_SECONDS
                 times = (due.at for due in self._due.values() if due.held_by is None)
                 begin_at = min(times, default=self._look_around_at)
-                if min(begin_at, self._look_around_at) <= now:
+                if self._freed or min(begin_at, self._look_around_at) <= now:
                     return True
                 self._changed.wait(min(begin_at, self._look_around_at) - now)
             self._thread = None
@@ -256,6 +270,26 @@ class WorkRoom(Room[WorkSeat]):
                     seat.given.add(task_id)
                     self._wake(seat)
 
+    def _look_at_freed(self) -> None:
+        """Take up the first tasks of projects whose limit kept agents from them."""
+        with self._changed:
+            freed, self._freed = self._freed, set()
+            freed &= set().union(*(seat.projects for seat in self._seats.values()))
+        if not freed:
+            return
+        limited = list(Project.objects.limited().filter(pk__in=freed))
+        at_limit = full(limited)
+        for project in limited:
+            if project.pk not in at_limit:
+                ready = Task.objects.ready(clock.now()).filter(project=project).in_claim_order()
+                self._take_up(ready.values_list("pk", flat=True)[:TASKS_AROUND])
+
+    def _take_up(self, task_ids: Iterable[int]) -> None:
+        task_ids = list(task_ids)
+        with self._changed:
+            for task_id in task_ids:
+                self._due.setdefault(task_id, Due())
+
     def _look_around(self) -> None:
         """Find what no event reported: in a few projects in turn, the first tasks and those whose time has come."""
         with self._changed:
@@ -269,9 +303,8 @@ class WorkRoom(Room[WorkSeat]):
             first = ready.filter(project=self._around[0]).in_claim_order()
             task_ids += first.values_list("pk", flat=True)[:TASKS_AROUND]
             self._around.rotate(-1)
+        self._take_up(task_ids)
         with self._changed:
-            for task_id in task_ids:
-                self._due.setdefault(task_id, Due())
             outdated = time.monotonic() - RESUME_SECONDS
             self._left = {pk: seat for pk, seat in self._left.items() if seat.left_at > outdated}
         self._look_around_at = time.monotonic() + LOOK_AROUND_SECONDS
@@ -312,12 +345,18 @@ def choose(dues: Mapping[int, Due], seats: Sequence[WorkSeat]) -> dict[int, Work
 
 
 def read_ready(task_ids: Collection[int], projects: Collection[int]) -> list[ReadyTask]:
-    """Which of these tasks are ready now in one of ``projects``, in claim order."""
+    """Which of these tasks are ready now in one of ``projects`` that is not at its limit, in claim order."""
     tasks = Task.objects.ready(clock.now()).filter(pk__in=task_ids, project__in=projects).in_claim_order()
-    rows = list(tasks.values_list("pk", "project_id", "project__allow_pull"))
+    tasks = tasks.annotate(
+        has_limit=Q(project__limit_in_progress__isnull=False) | Q(project__limit_in_review__isnull=False)
+    )
+    rows = list(tasks.values_list("pk", "project_id", "project__allow_pull", "has_limit"))
+    if limited := {home for _, home, _, has_limit in rows if has_limit}:
+        at_limit = full(Project.objects.filter(pk__in=limited))
+        rows = [row for row in rows if row[1] not in at_limit]
     if not rows:
         return []
-    ready = [pk for pk, _, _ in rows]
+    ready = [pk for pk, *_ in rows]
     assigned: defaultdict[int, set[int]] = defaultdict(set)
     for task, agent in Assignment.objects.active().filter(task__in=ready).values_list("task_id", "agent_id"):
         assigned[task].add(agent)
@@ -325,7 +364,7 @@ def read_ready(task_ids: Collection[int], projects: Collection[int]) -> list[Rea
     required = RequiredSkill.objects.filter(task__in=ready).order_by()
     for task, skill, level in required.values_list("task_id", "skill_id", "min_level"):
         needs[task].append((skill, level))
-    return [ReadyTask(pk, home, pull, frozenset(assigned[pk]), tuple(needs[pk])) for pk, home, pull in rows]
+    return [ReadyTask(pk, home, pull, frozenset(assigned[pk]), tuple(needs[pk])) for pk, home, pull, _ in rows]
 
 
 def _levels(agents: Collection[int], skills: Collection[int]) -> defaultdict[int, dict[int, int]]:
