@@ -147,6 +147,11 @@ class Task(models.Model):
             models.Index("project", "status", F("priority").desc(), "due_order", "id", name="task_board_column"),
             models.Index(fields=["project", "completed_at"], name="task_completed"),
             models.Index(fields=["status", "-id"], name="task_by_status"),
+            # The orders of the list; one direction serves both.
+            models.Index(fields=["updated_at", "id"], name="task_by_update"),
+            models.Index(fields=["priority", "id"], name="task_by_priority"),
+            models.Index(fields=["due_order", "id"], name="task_by_due_date"),
+            models.Index(fields=["title", "id"], name="task_by_title"),
             models.Index(
                 fields=["deferred_until"],
                 name="task_deferred",

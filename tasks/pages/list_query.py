@@ -5,7 +5,8 @@ from typing import Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, QuerySet, Value, When
+from django.db import connection
+from django.db.models import BigIntegerField, Case, ExpressionWrapper, F, QuerySet, Value, When
 from django.http import QueryDict
 
 from taskproject.errors import Invalid, unknown_choice
@@ -13,8 +14,9 @@ from taskproject.keyset import NotAPlace, Place, read_place
 from tasks.conditions import All, Condition, Context, compile, parts_of
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, query_of, read_query, read_zone
-from tasks.models import Task
+from tasks.models import Project, Task
 from tasks.pages.filter_bar import FORM_NAMES, is_search
+from tasks.querysets import sees_all
 from tasks.transitions import Status
 
 #: Public names of the orders, as in the API where it has them, with their columns; none is ever NULL.
@@ -26,6 +28,8 @@ ORDERINGS: Final = {
     "status": "status_place",
     "title": "title",
 }
+#: Those that an index of all tasks has.
+WALKED: Final = ("updated_at", "priority", "due_order", "title")
 DEFAULT_ORDERING: Final = "-created_at"
 #: Of what people look for first, the greatest comes first.
 DESCENDING_FIRST: Final = frozenset({"created_at", "updated_at", "priority"})
@@ -116,9 +120,18 @@ def list_query_of(query: QueryDict, zone: ZoneInfo) -> ListQuery:
     return ListQuery(condition, ordering, zone, cursor, output, kept, columns, group, folded)
 
 
-def tasks_of(query: ListQuery, context: Context) -> QuerySet[Task]:
-    """The tasks that the reader sees and the condition means, with the column that they are ordered by."""
+def tasks_of(query: ListQuery, context: Context, *, are_many: bool = False) -> QuerySet[Task]:
+    """The tasks that the reader sees and the condition means, with the column that they are ordered by.
+
+    ``are_many``: so many match that walking an index in the list's order soon meets enough of them. Without statistics
+    SQLite would read all tasks of the projects and sort them.
+    """
     tasks = Task.objects.visible_to(context.user)
+    if are_many and connection.vendor == "sqlite" and query.column in WALKED and not sees_all(context.user):
+        # No column of an index: only the order is left to choose one by.
+        projects = list(Project.objects.visible_to(context.user).order_by().values_list("pk", flat=True))
+        tasks = Task.objects.alias(of_project=ExpressionWrapper(F("project_id") + 0, BigIntegerField()))
+        tasks = tasks.filter(of_project__in=projects)
     if query.is_narrowed:
         tasks = tasks.filter(compile(query.condition, TASK_FIELDS, context))
     if query.column == "status_place":

@@ -67,6 +67,9 @@ def task_list(request: HttpRequest) -> HttpResponse:
     if bar.errors:
         # The form says what is wrong with it; nothing that was filled in is lost.
         return render(request, "tasks/list.html", _frame(request) | {"query": query, "bar": bar}, status=400)
+    total = tasks.order_by()[: COUNTED + 1].count()
+    if total > COUNTED:
+        tasks = tasks_of(query, context, are_many=True)
     groups = grouped(query, tasks, context, now) if query.group else None
     rows: list[Row] = []
     page = Page([], None, None)
@@ -75,7 +78,6 @@ def task_list(request: HttpRequest) -> HttpResponse:
             tasks.values(*READ, *_extra(query)), query.column, place, descending=query.is_descending, limit=SHOWN
         )
         rows = rows_of(page.rows, now)
-    total = tasks.order_by()[: COUNTED + 1].count()
     shown = _frame(request) | {
         "query": query,
         "rows": rows,

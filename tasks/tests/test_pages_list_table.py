@@ -3,14 +3,19 @@
 import csv
 import io
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
+from tasks import clock
+from tasks.conditions import Context
 from tasks.models import Profile, Task
-from tasks.pages import list_groups
+from tasks.pages import list_groups, task_list
 from tasks.pages.list_columns import COLUMNS, DEFAULT
+from tasks.pages.list_query import list_query_of, tasks_of
 
 
 @pytest.fixture
@@ -141,3 +146,39 @@ def test_groups_of_many_take_as_many_queries_as_of_few(cast, see, new_task, grou
     for number in range(12):
         new_task(labels=["x", f"y{number}"], parent=Task.objects.get(number=1), assignees=[cast.atlas, cast.bert])
     assert queries() == few
+
+
+INDEXES = {
+    "updated_at": "task_by_update",
+    "priority": "task_by_priority",
+    "due_at": "task_by_due_date",
+    "title": "task_by_title",
+}
+
+
+@pytest.mark.parametrize("ordering", INDEXES)
+def test_order_of_many_walks_an_index(cast, new_task, ordering):
+    new_task()
+    context = Context(cast.hugo.user, ZoneInfo("UTC"), clock.now())
+    for sign in ("", "-"):
+        query = list_query_of(QueryDict(f"ordering={sign}{ordering}"), ZoneInfo("UTC"))
+        rows = tasks_of(query, context, are_many=True).order_by(f"{sign}{query.column}", f"{sign}pk")[:51]
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                # Of a single row everything is as cheap.
+                cursor.execute("SET LOCAL enable_seqscan = off")
+                cursor.execute("SET LOCAL enable_sort = off")
+        assert INDEXES[ordering] in rows.explain()
+
+
+def test_many_are_the_same_tasks_in_the_same_order(cast, see, new_task, monkeypatch):
+    for number in range(4):
+        new_task(f"Title {number % 2}", priority=1 + number % 3)
+    new_task("Hidden", project=cast.other)
+    for ordering in ("title", "-priority", "due_at", "-updated_at", "status"):
+        few = [row.ref for row in see(f"?ordering={ordering}").context["rows"]]
+        with monkeypatch.context() as patched:
+            patched.setattr(task_list, "COUNTED", 1)
+            page = see(f"?ordering={ordering}")
+        assert [row.ref for row in page.context["rows"]] == few
+        assert (len(few), page.context["total"]) == (4, "more than 1")
