@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0040_profile_list_columns'),
+        ('tasks', '0041_limits_of_projects'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
