@@ -12,8 +12,9 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from reports.searching import find_reports
-from tasks.models import Task
-from tasks.pages.searching import find_projects, find_tasks, find_tasks_by_refs
+from tasks.models import SavedView, Task
+from tasks.pages.searching import find_projects, find_tasks, find_tasks_by_refs, find_views
+from tasks.pages.side_bar import address_of
 from tasks.permissions import is_staff_somewhere
 from tasks.refs import parse_ref
 from tasks.transitions import Status
@@ -32,6 +33,7 @@ FETCHED: Final = "palette"
 PAGES: Final = (
     ("Board", "board", "cards columns"),
     ("List of tasks", "task_list", "table"),
+    ("Views", "saved_views", "saved filters"),
     ("Inbox", "inbox", "needs me"),
     ("Messages", "messages", "channels conversations"),
     ("Notifications", "notifications", "bell"),
@@ -87,6 +89,7 @@ def _answers(user: Any, text: str) -> list[Answer]:
     others = [
         *list(_pages(user, text))[:FEW],
         *(_of_project(project.key, project.name) for project in find_projects(user, text, limit=FEW)),
+        *(_of_view(view) for view in find_views(user, text, limit=FEW)),
         *(Answer("Report", title, url) for title, url in find_reports(user, text, limit=FEW)),
     ]
     tasks = [_of_task(task) for task in find_tasks(user, text, limit=MOST)]
@@ -107,6 +110,11 @@ def _pages(user: Any, text: str) -> Iterator[Answer]:
 
 def _of_project(key: str, name: str) -> Answer:
     return Answer("Project", name, f"{reverse('board')}?{urlencode({'project': key})}", key)
+
+
+def _of_view(view: SavedView) -> Answer:
+    whose = view.project.key if view.project else "mine"
+    return Answer("View", view.name, address_of(view), f"{view.get_place_display()} · {whose}")
 
 
 def _of_task(task: Task) -> Answer:

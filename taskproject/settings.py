@@ -432,6 +432,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "notifications", "description": "What concerns you, until you read it."},
         {"name": "team", "description": "Your account, projects, agents, tokens, skills."},
         {"name": "webhooks", "description": "Events sent to addresses outside."},
+        {"name": "views", "description": "What people keep of the list and the board."},
         {"name": "reports", "description": "Figures on what was done."},
     ],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -6,40 +6,15 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from taskproject.reach import reach_of
 from taskproject.texts import NameField
 from tasks.models import Project
+from tasks.models.owned import LONGEST_NAME, owner_gone, project_gone, readable_by
 
-LONGEST_NAME, LONGEST_DESCRIPTION = 120, 500
+__all__ = ["LONGEST_NAME", "SavedReport", "owner_gone", "project_gone", "readable_by"]
+
+LONGEST_DESCRIPTION = 500
 #: Words that a search looks for.
 MOST_WORDS = 10
-
-
-def owner_gone(collector: Any, field: Any, reports: Any, using: str) -> None:
-    """What happens to the reports of an account that is deleted: what it shared stays with the project, whose managers
-    look after it; what it kept to itself goes with it, and the page that confirms the deletion lists it.
-    """
-    models.CASCADE(collector, field, reports.filter(project__isnull=True), using)
-    models.SET_NULL(collector, field, reports.filter(project__isnull=False), using)
-
-
-def project_gone(collector: Any, field: Any, reports: Any, using: str) -> None:
-    """What happens to the reports of a project that is deleted: each is its owner's own again; one without an owner
-    goes with the project.
-    """
-    models.CASCADE(collector, field, reports.filter(owner__isnull=True), using)
-    models.SET_NULL(collector, field, reports.filter(owner__isnull=False), using)
-
-
-def readable_by(user: Any) -> Q:
-    """One's own that are shared with nobody, and those that are shared with a project that one sees.
-
-    Credentials that are limited to projects do not reach the former, which may name any project of their owner.
-    """
-    readable = Q(project__in=Project.objects.visible_to(user).order_by().values("pk"))
-    if reach_of(user).projects is None:
-        readable |= Q(owner=user, project__isnull=True)
-    return readable
 
 
 class SavedReportQuerySet(models.QuerySet["SavedReport"]):

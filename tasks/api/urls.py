@@ -18,6 +18,7 @@ from tasks.api import (
     projects,
     questions,
     runs,
+    saved_views,
     skills,
     tokens,
 )
@@ -61,6 +62,8 @@ urlpatterns = [
     _path(f"questions/{NUMBER}", questions.QuestionView, "question"),
     _path(f"questions/{NUMBER}/answer", questions.AnswerView, "question-answer"),
     _path(f"questions/{NUMBER}/withdraw", questions.WithdrawView, "question-withdraw"),
+    _path("saved_views", saved_views.SavedViewsView, "saved-views"),
+    _path(f"saved_views/{NUMBER}", saved_views.SavedViewView, "saved-view"),
     _path("skills", skills.SkillsView, "skills"),
     _path("tasks", resource.TasksView, "tasks"),
     _path("tasks/claim_next", claims.ClaimNextView, "claim-next"),

@@ -34,6 +34,7 @@ from tasks.models.profile import Profile, Theme
 from tasks.models.project import AssignmentMode, Label, Membership, Project, Role
 from tasks.models.question import OnExpiry, Question, QuestionKind, QuestionState
 from tasks.models.run import Review, Run, RunStatus, Verdict
+from tasks.models.saved_view import SavedView, ViewPlace
 from tasks.models.search import TaskText
 from tasks.models.service import EngineState, ServerState
 from tasks.models.task import (
@@ -100,6 +101,7 @@ __all__ = [
     "Role",
     "Run",
     "RunStatus",
+    "SavedView",
     "ServerState",
     "Skill",
     "StatusInterval",
@@ -109,5 +111,6 @@ __all__ = [
     "Theme",
     "TimeSource",
     "Verdict",
+    "ViewPlace",
     "WaitReason",
 ]

@@ -19,12 +19,13 @@ from tasks.pages.columns import Narrowing
 from tasks.pages.filter_bar import Chip
 from tasks.permissions import agent_of
 from tasks.transitions import Status
+from tasks.viewed import VIEW
 from tasks.zones import zone_of
 
 #: How the form says that nobody is assigned.
 UNASSIGNED: Final = "-"
 REFS: Final = "refs"
-_OTHERS: Final = (TZ, REFS)
+_OTHERS: Final = (VIEW, TZ, REFS)
 #: What the form above the board has fields for.
 _OF_THE_FORM: Final = ("assignee", "priority", "label", "q")
 
@@ -113,7 +114,7 @@ def read_board_query(request: HttpRequest, projects: list[Project]) -> BoardQuer
                 query.pop(name if name in query else WHERE, None)
         else:
             break
-    kept = {TZ: str(query[TZ])} if query.get(TZ) else {}
+    kept = {name: str(query[name]) for name in (VIEW, TZ) if query.get(name)}
     chosen, statuses, rest = _split(condition, projects)
     context = Context(request.user, zone)
     problems += missing(both(*rest), TASK_FIELDS, context)

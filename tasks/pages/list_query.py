@@ -18,6 +18,7 @@ from tasks.models import Project, Task
 from tasks.pages.filter_bar import FORM_NAMES, is_search
 from tasks.querysets import sees_all
 from tasks.transitions import Status
+from tasks.viewed import VIEW
 
 #: Public names of the orders, as in the API where it has them, with their columns; none is ever NULL.
 ORDERINGS: Final = {
@@ -41,7 +42,7 @@ COLUMN_NAMES: Final = (
 )  # fmt: skip
 #: How it is shown; kept by its other addresses.
 SHOWN_AS: Final = ("columns", "group", "folded")
-OTHERS: Final = ("ordering", "cursor", TZ, "output", *SHOWN_AS, *FORM_NAMES)
+OTHERS: Final = ("ordering", "cursor", VIEW, TZ, "output", *SHOWN_AS, *FORM_NAMES)
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,7 @@ def list_query_of(query: QueryDict, zone: ZoneInfo) -> ListQuery:
     ordering = _choice(query, "ordering", [sign + name for name in ORDERINGS for sign in ("", "-")], DEFAULT_ORDERING)
     output = _choice(query, "output", list(OUTPUTS), "")
     kept = {"ordering": ordering} if ordering != DEFAULT_ORDERING else {}
-    if query.get(TZ):
-        kept[TZ] = str(query[TZ])
+    kept |= {name: str(query[name]) for name in (VIEW, TZ) if query.get(name)}
     group = _choice(query, "group", list(GROUPS), "")
     columns = tuple(dict.fromkeys(name.strip() for name in query.get("columns", "").split(",") if name.strip()))
     if unknown := [name for name in columns if name not in COLUMN_NAMES]:

@@ -8,10 +8,11 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from tasks import clock
+from tasks.actions.saved_views import views_of
 from tasks.conditions import Context, compile
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import read_query
-from tasks.models import Project, Task
+from tasks.models import Project, SavedView, Task
 from tasks.refs import parse_ref
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ def find_projects(user: "User", text: str, *, limit: int) -> list[Project]:
     for word in text.split():
         named &= Q(name__icontains=word)
     return list(Project.objects.visible_to(user).filter(Q(key__istartswith=text) | named).order_by("key")[:limit])
+
+
+def find_views(user: "User", text: str, *, limit: int) -> list[SavedView]:
+    """The views with these words in their name."""
+    named = Q()
+    for word in text.split():
+        named &= Q(name__icontains=word)
+    return list(views_of(user).filter(named).order_by("name", "pk")[:limit])
 
 
 def _query(**parameters: str) -> str:

@@ -32,6 +32,7 @@ from tasks.pages.policies import compare_policies
 from tasks.pages.projects import projects
 from tasks.pages.question_link import question_link
 from tasks.pages.questions import answer_question, question, questions_of_task
+from tasks.pages.saved_views import change, delete, open_view, save, saved_views, side
 from tasks.pages.task import task
 from tasks.pages.task_list import task_list
 from tasks.pages.tokens import tokens
@@ -47,6 +48,12 @@ urlpatterns = [
     path("tasks/new/reading", read_new_title, name="read_new_title"),
     path("tasks/bulk", bulk, name="task_bulk"),
     path("tasks/columns", choose_columns, name="choose_columns"),
+    path("views/", saved_views, name="saved_views"),
+    path("views/side", side, name="saved_views_side"),
+    path("views/save", save, name="save_view"),
+    path("views/<int:id>/", open_view, name="saved_view"),
+    path("views/<int:id>/change", change, name="change_view"),
+    path("views/<int:id>/delete", delete, name="delete_view"),
     path("tasks/<slug:ref>", task, name="task"),
     path("tasks/<slug:ref>/artifacts/<int:pk>", artifact, name="artifact"),
     path("tasks/<slug:ref>/edit/<slug:name>", edit_field, name="edit_field"),

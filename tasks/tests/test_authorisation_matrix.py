@@ -26,7 +26,7 @@ from tasks.actions.agents import create_token
 from tasks.actions.messages import post_direct, post_message
 from tasks.actions.questions import ask_run
 from tasks.errors import LeaseLost
-from tasks.models import AgentToken, Artifact, Event, FollowUp, Invitation, Project, Role, Task
+from tasks.models import AgentToken, Artifact, Event, FollowUp, Invitation, Project, Role, SavedView, Task
 from tasks.tests.api_client import client_of
 from tasks.tests.cast import join, make_agent
 
@@ -64,6 +64,7 @@ STAFF_MAKES = "401 403 201 403 403 403 403 201 201"
 KEEPS = "401 404 404 403 200 403 403 200 200"
 READS_AND_MAKES = "401 404 404 201 201 201 201 201 201"
 OWN_OF_HUGO = "401 404 404 404 200 404 404 404 404"
+VIEW = {"name": "Waits", "place": "list", "query": "status=waiting"}
 SAVED = {"name": "Pace", "definition": {"version": 1, "facts": "episodes", "measures": [{"aggregate": "count"}]}}
 
 COUNTED_BY_WORDS = {
@@ -296,6 +297,15 @@ MATRIX = [
     ("report-detail", "get", "/reports/workload?project=OPS&output=csv", None, READS),
     ("report-detail", "get", "/reports/workload?project=OPS&output=xlsx", None, READS),
     ("report-detail", "get", "/reports/workload?output=csv", None, ANY_CALLER),
+    ("api-saved-views", "get", "/saved_views", None, ANY_CALLER),
+    ("api-saved-views", "get", "/saved_views?project=OPS", None, READS),
+    ("api-saved-views", "post", "/saved_views", VIEW, "401 201 201 201 201 201 201 201 201"),
+    ("api-saved-views", "post", "/saved_views/", VIEW | {"project": "OPS"}, COMMENTS),
+    ("api-saved-view", "get", "/saved_views/{view}", None, READS),
+    ("api-saved-view", "get", "/saved_views/{view_own}", None, OWN_OF_HUGO),
+    ("api-saved-view", "patch", "/saved_views/{view}", {"query": "q=x"}, KEEPS),
+    ("api-saved-view", "patch", "/saved_views/{view}", {"position": 0}, MANAGES),
+    ("api-saved-view", "delete", "/saved_views/{view}", None, "401 404 404 403 204 403 403 204 204"),
     ("saved-reports", "get", "/saved_reports", None, ANY_CALLER),
     ("saved-reports", "get", "/saved_reports?project=OPS", None, READS),
     ("saved-reports", "post", "/saved_reports", SAVED, "401 201 201 201 201 201 201 201 201"),
@@ -423,6 +433,9 @@ def scene(cast, new_task, let_lease_end):
     names["saved"] = keep(name=SECRET, project=cast.ops, **kept).pk
     names["saved_own"] = keep(name=f"{SECRET} of my own", **kept).pk
     shared = {"owner": cast.hugo.user, "project": cast.ops, "created_at": event.at, "updated_at": event.at}
+    names["view"] = SavedView.objects.create(name=SECRET, place="list", **shared).pk
+    own = shared | {"project": None}
+    names["view_own"] = SavedView.objects.create(name=f"{SECRET} of my own", place="list", **own).pk
     names["dashboard"] = apps.get_model("reports.Dashboard").objects.create(name=SECRET, **shared).pk
     names["schedule"] = (
         apps.get_model("reports.ReportSchedule")
@@ -484,6 +497,7 @@ LIMITED = {
     ("post", "/projects"): 403,
     ("post", "/agents"): 403,
     ("patch", "/notifications/preferences"): 403,
+    ("post", "/saved_views"): 403,
     ("post", "/saved_reports"): 403,
     ("post", "/dashboards"): 403,
 }
@@ -602,6 +616,8 @@ def page_paths(scene, cast) -> dict[str, str]:
         here = ids | {"object_id": objects.get(model, 1), "id": objects.get(model, 1)}
         if route.startswith("reports/saved/"):
             here |= {"id": saved}
+        if route.startswith("views/"):
+            here |= {"id": scene.names["view"]}
         if route.startswith("reports/schedules/"):
             here |= {"id": scene.names["schedule"]}
         if route.startswith("reports/dashboards/"):
@@ -647,5 +663,5 @@ def test_pages_and_admin_show_outsiders_nothing_of_a_project(scene, cast):
                     wrong.append(f"{method} {path} as {role}: {answer.status_code}")
     assert wrong == []
     real = {"board", "task_list", "task", "tasks_task_changelist", "tasks_task_change", "messaging_webhook_change"}
-    real |= {"saved_report", "edit_saved_report", "dashboard"}
+    real |= {"saved_report", "edit_saved_report", "dashboard", "saved_views", "saved_views_side"}
     assert real <= shown_to_ada, "the paths are real"

@@ -1,0 +1,177 @@
+"""The verbs of saved views: save, edit, place among the others, delete. Decision 40 says whose they are."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import transaction
+from django.db.models import Max, QuerySet
+
+from taskproject.errors import Invalid, NotFound, NotPermitted, unknown_choice
+from taskproject.strict_json import unstorable
+from tasks import clock
+from tasks.finding import find_project
+from tasks.models import Project, Role, SavedView
+from tasks.models.saved_view import SavedViewQuerySet, ViewPlace
+from tasks.owning import HasChanged, lock_what_is_of, may_edit, may_share_with, require_free_name, validate
+from tasks.permissions import has_role, memberships_of, require_full_reach
+from tasks.querysets import is_superuser
+from tasks.viewed import read_viewed
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+#: Of one owner.
+MOST_VIEWS: Final = 200
+EDITABLE: Final = ("name", "project", "query", "position")
+
+
+def views_of(user: "User") -> SavedViewQuerySet:
+    """Those that ``user`` may read, with owner and project loaded."""
+    rows: SavedViewQuerySet = SavedView.objects.visible_to(user)
+    return rows.select_related("owner__agent", "project")
+
+
+def find_view(user: "User", pk: int) -> SavedView:
+    """The view with this id. Raises ``NotFound``."""
+    view = views_of(user).filter(pk=pk).first() if 0 < pk < 2**63 else None
+    if view is None:
+        raise NotFound("There is no view with this id that you may see.")
+    return view
+
+
+def projects_to_share(user: "User") -> QuerySet[Project]:
+    """The projects with which ``user`` may share a view."""
+    projects = Project.objects.visible_to(user).order_by("key")
+    if is_superuser(user):
+        return projects
+    roles = [role for role in Role if role.includes(Role.WORKER)]
+    return projects.filter(pk__in=memberships_of(user).filter(role__in=roles).order_by().values("project"))
+
+
+def save_view(*, actor: "User", name: str, place: str, query: str, project: str | None = None) -> SavedView:
+    """Keep a query under a name, for oneself or for the members of the project with this key.
+
+    Raises ``Invalid`` with a sentence for each filter that is wrong, ``NotFound`` for an unknown project,
+    ``NotPermitted``.
+    """
+    if place not in ViewPlace.values:
+        raise Invalid({"place": unknown_choice(place, ViewPlace.values, what="place")})
+    view = SavedView(owner=actor, name=name, place=place, query=read_viewed(place, query).text)
+    view.project = _project_to_share(actor, project)
+    validate(view, document="query")
+    with transaction.atomic():
+        lock_what_is_of(actor.pk)
+        if SavedView.objects.filter(owner=actor).count() >= MOST_VIEWS:
+            raise Invalid({"name": f"You have {MOST_VIEWS} views, which is the limit; delete one first."})
+        require_free_name(view, what="view")
+        view.position = _end_of(view)
+        view.created_at = view.updated_at = clock.now()
+        view.save(force_insert=True)
+    return view
+
+
+def save_view_once(*, actor: "User", name: str, place: str, query: str, project: str | None = None) -> SavedView:
+    """As ``save_view``; a form that was sent twice gives the view that the first one made."""
+    try:
+        return save_view(actor=actor, name=name, place=place, query=query, project=project)
+    except Invalid as error:
+        may_be_there = "name" in error.data["errors"] and not unstorable(name)
+        own = views_of(actor).filter(owner=actor, name=name, place=place).first() if may_be_there else None
+        key = own.project.key if own is not None and own.project else None
+        if own is None or own.query != read_viewed(place, query).text or key != project:
+            raise
+        return own
+
+
+def edit_view(
+    *, actor: "User", view: SavedView, changes: dict[str, Any], expected_version: int | None = None
+) -> SavedView:
+    """Change fields (``EDITABLE``); ``project`` is a key, or None to take the view back; ``position`` its place among
+    its owner's own or its project's, from 0.
+
+    Raises ``HasChanged`` if ``expected_version`` is not the present one; ``Invalid``, ``NotFound``, ``NotPermitted``.
+    """
+    _require_edit(actor, view)
+    values = {name: changes[name] for name in EDITABLE if name in changes}
+    if "query" in values:
+        values["query"] = read_viewed(view.place, values["query"]).text
+    with transaction.atomic():
+        lock_what_is_of(view.owner_id)
+        present = views_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=view.pk).first()
+        if present is None:
+            raise NotFound("The view was deleted or is shared with you no longer.")
+        view = present
+        _require_edit(actor, view)
+        if expected_version not in (None, view.version):
+            raise HasChanged(view)
+        place = values.pop("position", None)
+        if "project" in values:
+            values["project"] = _moved_to(actor, view, values["project"])
+        changed = [name for name, value in values.items() if getattr(view, name) != value]
+        if changed:
+            for name in changed:
+                setattr(view, name, values[name])
+            if "project" in changed:
+                view.position = _end_of(view)
+            validate(view, document="query")
+            require_free_name(view, what="view")
+            view.version += 1
+            view.updated_at = clock.now()
+            view.save(update_fields=[*changed, "position", "version", "updated_at"])
+        if place is not None:
+            _place(actor, view, place)
+    return view
+
+
+def delete_view(*, actor: "User", view: SavedView) -> None:
+    """Raises ``NotPermitted``."""
+    _require_edit(actor, view)
+    view.delete()
+
+
+def _beside(view: SavedView) -> QuerySet[SavedView]:
+    """Those that are listed together with ``view``."""
+    if view.project_id is not None:
+        return SavedView.objects.filter(project=view.project_id)
+    return SavedView.objects.filter(owner=view.owner_id, project__isnull=True)
+
+
+def _end_of(view: SavedView) -> int:
+    last = _beside(view).exclude(pk=view.pk).aggregate(last=Max("position"))["last"]
+    return 0 if last is None else last + 1
+
+
+def _place(actor: "User", view: SavedView, place: int) -> None:
+    if view.project is not None and not has_role(actor, view.project, Role.MANAGER):
+        raise NotPermitted(f"Only managers of {view.project.key} may put its views in order.")
+    ids = list(_beside(view).select_for_update().order_by("position", "pk").values_list("pk", flat=True))
+    ids.remove(view.pk)
+    ids.insert(max(0, min(place, len(ids))), view.pk)
+    rows = [SavedView(pk=pk, position=position) for position, pk in enumerate(ids)]
+    SavedView.objects.bulk_update(rows, ["position"])
+    view.position = ids.index(view.pk)
+
+
+def _require_edit(actor: "User", view: SavedView) -> None:
+    if not may_edit(actor, view):
+        key = view.project.key if view.project else ""
+        raise NotPermitted(f"Only its owner and managers of {key} may change {view.name!r}.")
+
+
+def _project_to_share(actor: "User", key: str | None) -> Project | None:
+    if key is None:
+        require_full_reach(actor, "keep a view for yourself")
+        return None
+    project = find_project(actor, key)
+    if not may_share_with(actor, project):
+        raise NotPermitted(f"Viewers of {project.key} may not share a view with it.")
+    return project
+
+
+def _moved_to(actor: "User", view: SavedView, key: str | None) -> Project | None:
+    if view.project is not None and key is not None and key.upper() == view.project.key:
+        return view.project
+    if view.owner_id != actor.pk and key is not None:
+        raise NotPermitted(f"Only its owner may share {view.name!r} with another project.")
+    if view.owner_id is None:
+        raise Invalid({"project": "Its owner's account was deleted, so nobody could read it; delete it instead."})
+    return _project_to_share(actor, key) if view.owner_id == actor.pk else None

@@ -1,0 +1,177 @@
+"""Views that people keep: the page that lists them, opening one, and what its forms do."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from tasks.actions.saved_views import (
+    delete_view,
+    edit_view,
+    find_view,
+    projects_to_share,
+    save_view_once,
+    views_of,
+)
+from tasks.conditions.of_tasks import TASK_FIELDS
+from tasks.conditions.words import words_of
+from tasks.errors import DomainError, Invalid, NotFound, NotPermitted
+from tasks.models import SavedView, ViewPlace
+from tasks.owning import may_edit
+from tasks.pages.list_query import list_query_of
+from tasks.pages.returning import way_back
+from tasks.pages.side_bar import address_of, count, groups_of, plain_address
+from tasks.viewed import read_viewed
+from tasks.zones import zone_of
+
+#: Views that the page lists.
+MOST_LISTED = 300
+
+
+@require_safe
+@login_required
+def saved_views(request: HttpRequest) -> HttpResponse:
+    """All that the reader may see, with what they may do with each."""
+    user: Any = request.user
+    rows = list(views_of(user).order_by("project__key", "position", "pk")[: MOST_LISTED + 1])
+    shown = [_row(user, view, request) for view in rows[:MOST_LISTED]]
+    context = {
+        "own": [row for row in shown if row["view"].project is None],
+        "shared": [row for row in shown if row["view"].project is not None],
+        "is_cut": len(rows) > MOST_LISTED,
+        "projects": projects_to_share(user),
+    }
+    return render(request, "tasks/saved_views.html", context)
+
+
+def _row(user: Any, view: SavedView, request: HttpRequest) -> dict[str, Any]:
+    try:
+        words = words_of(read_viewed(view.place, view.query).condition, TASK_FIELDS, zone=zone_of(request))
+        problem = ""
+    except Invalid as mistake:
+        words, problem = "", " ".join(_sentences(mistake))
+    return {
+        "view": view,
+        "url": address_of(view),
+        "words": words or "all tasks",
+        "problem": problem,
+        "may_edit": may_edit(user, view),
+        "is_owner": view.owner_id == user.pk,
+    }
+
+
+@require_safe
+@login_required
+def side(request: HttpRequest) -> HttpResponse:
+    """The views of the side bar with their counts; ``view``: the id of the one that is open."""
+    groups = groups_of(request.user, request.GET.get("view", ""))
+    count(request.user, (entry for group in groups for entry in group.entries))
+    return render(request, "tasks/_side_views.html", {"groups": groups})
+
+
+@require_safe
+@login_required
+def open_view(request: HttpRequest, id: int) -> HttpResponse:
+    """Leads to where the view opens."""
+    return HttpResponseRedirect(address_of(_find(request, id)))
+
+
+def _require_readable(request: HttpRequest, place: str, query: str) -> None:
+    """Raises ``Invalid`` with what the list itself would say about a query."""
+    kept = read_viewed(place, query)
+    if place == ViewPlace.LIST:
+        list_query_of(QueryDict(kept.text), zone_of(request))
+
+
+@require_POST
+@login_required
+def save(request: HttpRequest) -> HttpResponse:
+    """Keep the posted ``query`` of the posted ``place`` under a name, and open it."""
+    user: Any = request.user
+    place, query = request.POST.get("place", ""), request.POST.get("query", "")
+    try:
+        _require_readable(request, place, query)
+        view = save_view_once(
+            actor=user,
+            name=request.POST.get("name", "").strip(),
+            place=place,
+            query=query,
+            project=request.POST.get("project") or None,
+        )
+    except DomainError as error:
+        messages.error(request, _said(error))
+        back = plain_address(place, query) if place in ViewPlace.values else reverse("board")
+        return HttpResponseRedirect(way_back(request) or back)
+    messages.success(request, f"Saved the view {view.name}.")
+    return HttpResponseRedirect(address_of(view))
+
+
+@require_POST
+@login_required
+def change(request: HttpRequest, id: int) -> HttpResponse:
+    """Rename, share or take back, keep another query, or move among the others (``position``)."""
+    user: Any = request.user
+    view = _find(request, id)
+    changes: dict[str, Any] = {name: request.POST[name].strip() for name in ("name", "query") if name in request.POST}
+    if "project" in request.POST:
+        changes["project"] = request.POST["project"] or None
+    if (step := request.POST.get("move")) in ("up", "down"):
+        changes["position"] = _place_of(user, view) + (1 if step == "down" else -1)
+    try:
+        if "query" in changes:
+            _require_readable(request, view.place, changes["query"])
+        view = edit_view(actor=user, view=view, changes=changes)
+    except NotPermitted as error:
+        raise PermissionDenied(error.sentence) from None
+    except DomainError as error:
+        messages.error(request, _said(error))
+    else:
+        messages.success(request, f"Saved the view {view.name}.")
+    if "query" in changes:
+        return HttpResponseRedirect(address_of(view))
+    return HttpResponseRedirect(reverse("saved_views"))
+
+
+def _place_of(user: Any, view: SavedView) -> int:
+    """Where it is listed among those beside it."""
+    beside = views_of(user).filter(project=view.project_id)
+    if view.project_id is None:
+        beside = beside.filter(owner=user)
+    return list(beside.order_by("position", "pk").values_list("pk", flat=True)).index(view.pk)
+
+
+@require_POST
+@login_required
+def delete(request: HttpRequest, id: int) -> HttpResponse:
+    """Delete it, for all its readers."""
+    user: Any = request.user
+    view = _find(request, id)
+    try:
+        delete_view(actor=user, view=view)
+    except NotPermitted as error:
+        raise PermissionDenied(error.sentence) from None
+    messages.success(request, f"Deleted the view {view.name}.")
+    return HttpResponseRedirect(reverse("saved_views"))
+
+
+def _find(request: HttpRequest, id: int) -> SavedView:
+    user: Any = request.user
+    try:
+        return find_view(user, id)
+    except NotFound:
+        raise Http404 from None
+
+
+def _sentences(mistake: Invalid) -> list[str]:
+    return [f"{name}: {text}" for name, texts in mistake.data["errors"].items() for text in texts]
+
+
+def _said(error: DomainError) -> str:
+    if not isinstance(error, Invalid):
+        return error.sentence
+    return " ".join(text for texts in error.data["errors"].values() for text in texts)
