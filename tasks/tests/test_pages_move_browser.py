@@ -139,3 +139,49 @@ def test_menu_and_dialog_are_readable(open_page, cast, in_review, dark):
     tab.page.keyboard.press("Enter")
     tab.page.wait_for_selector(f"{DIALOG}[open]")
     tab.assert_contrast()
+
+
+class Fingers:
+    """Touches of a page, as Chromium's debugger makes them."""
+
+    def __init__(self, page) -> None:
+        self.session = page.context.new_cdp_session(page)
+
+    def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self.session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": at})
+
+
+def middle(page, selector: str) -> tuple[float, float]:
+    box = page.locator(selector).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + min(box["height"] / 2, 200)
+
+
+def test_card_is_dragged_by_finger_and_a_second_finger_leaves_it(open_page, cast, new_task):
+    task = new_task("Drag me")
+    tab = open_page("/", user=cast.hugo.user, width=800, has_touch=True, is_mobile=True)
+    page, fingers = tab.page, Fingers(tab.page)
+    card, target = middle(page, f'[data-ref="{task.ref}"]'), middle(page, column("in_progress"))
+    # A finger that moves at once scrolls.
+    fingers.touch("Start", card)
+    fingers.touch("Move", (card[0] - 60, card[1]))
+    fingers.touch("End")
+    assert page.locator(".card-lifted").count() == 0
+    card, target = middle(page, f'[data-ref="{task.ref}"]'), middle(page, column("in_progress"))
+    fingers.touch("Start", card)
+    page.wait_for_selector(".card-lifted")
+    fingers.touch("Move", target)
+    page.wait_for_selector(f"{column('in_progress')}.is-over.may-drop")
+    fingers.touch("Start", target, card)
+    page.wait_for_selector(".card-lifted", state="detached")
+    fingers.touch("End")
+    assert page.locator(".is-dragged, .may-drop, .is-over").count() == 0
+    assert page.locator(column("not_started", task)).count() == 1
+    fingers.touch("Start", card)
+    page.wait_for_selector(".card-lifted")
+    fingers.touch("Move", target)
+    page.wait_for_selector(f"{column('in_progress')}.is-over.may-drop")
+    fingers.touch("End")
+    page.wait_for_selector(column("in_progress", task))
+    page.wait_for_selector(f"{TOAST} >> text=Started OPS-1: run 1 of hugo.")
+    assert page.url.endswith("/"), "the touch opened no card"

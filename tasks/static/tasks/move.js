@@ -1,9 +1,10 @@
-// Moving a card to another column: drag it there, or open its menu (its button, or the key M on the card).
+// Moving a card to another column: drag it there by mouse or finger, or open its menu (its button, or M on the card).
 // The server says which verb leads there and asks for its input, or says why there is none. The card itself moves when
 // the move is done, as if somebody else had made it.
 
 import { readPage, request } from "../taskproject/request.js";
 import { say, send as sendForm } from "../taskproject/sending.js";
+import { letTouch } from "./touch.js";
 
 const PATIENCE = 15_000;
 const UNREACHED = "The server did not answer. Check the card before you try again.";
@@ -162,17 +163,45 @@ function unmarkColumns() {
   for (const column of region().querySelectorAll("[data-column]")) column.classList.remove("may-drop", "no-drop", "is-over");
 }
 
-function onDragStart(event) {
-  const card = event.target.closest?.(".card");
-  if (!card || region().dataset.movable === undefined) return;
+function begin(card) {
   const { ref } = card.dataset;
-  event.dataTransfer.effectAllowed = "move";
-  event.dataTransfer.setData("text/plain", ref);
-  event.dataTransfer.setDragImage(card, 20, 20);
   card.classList.add("is-dragged");
   const mine = { ref, card, moves: movesOf(ref) };
   dragged = mine;
   mine.moves.then((moves) => dragged === mine && markColumns(moves));
+}
+
+function goOver(column) {
+  if (column?.classList.contains("is-over")) return;
+  for (const other of region().querySelectorAll(".is-over")) other.classList.remove("is-over");
+  column?.classList.add("is-over");
+}
+
+async function drop(column) {
+  const { ref, moves } = dragged;
+  const target = column.dataset.column;
+  const known = await moves;
+  if (!known) return say(UNREACHED, { refusal: true });
+  if (target === cardOf(ref)?.closest("[data-column]").dataset.column) return undefined;
+  const move = known.find((candidate) => candidate.dataset.target === target);
+  return move ? use(ref, move) : undefined;
+}
+
+function end() {
+  dragged?.card.classList.remove("is-dragged");
+  dragged = null;
+  unmarkColumns();
+}
+
+const isMovable = (card) => card && region().dataset.movable !== undefined;
+
+function onDragStart(event) {
+  const card = event.target.closest?.(".card");
+  if (!isMovable(card)) return;
+  event.dataTransfer.effectAllowed = "move";
+  event.dataTransfer.setData("text/plain", card.dataset.ref);
+  event.dataTransfer.setDragImage(card, 20, 20);
+  begin(card);
 }
 
 function onDragOver(event) {
@@ -181,28 +210,14 @@ function onDragOver(event) {
   // Also where the card may not go: dropping it there shows why.
   event.preventDefault();
   event.dataTransfer.dropEffect = "move";
-  if (column.classList.contains("is-over")) return;
-  for (const other of region().querySelectorAll(".is-over")) other.classList.remove("is-over");
-  column.classList.add("is-over");
+  goOver(column);
 }
 
-async function onDrop(event) {
+function onDrop(event) {
   const column = dragged && event.target.closest?.("[data-column]");
   if (!column) return;
   event.preventDefault();
-  const { ref, moves } = dragged;
-  const target = column.dataset.column;
-  const known = await moves;
-  if (!known) return say(UNREACHED, { refusal: true });
-  if (target === cardOf(ref)?.closest("[data-column]").dataset.column) return;
-  const move = known.find((candidate) => candidate.dataset.target === target);
-  if (move) use(ref, move);
-}
-
-function onDragEnd() {
-  dragged?.card.classList.remove("is-dragged");
-  dragged = null;
-  unmarkColumns();
+  drop(column);
 }
 
 // `onTried(ref)` is called when a move was tried, so that the board reloads the card.
@@ -213,7 +228,8 @@ export function letMove(onTried) {
   document.addEventListener("dragstart", onDragStart);
   document.addEventListener("dragover", onDragOver);
   document.addEventListener("drop", onDrop);
-  document.addEventListener("dragend", onDragEnd);
+  document.addEventListener("dragend", end);
+  letTouch({ isMovable, begin, goOver, drop, end });
   // Updating the columns removes their marks.
   region().addEventListener("live:swapped", () => dragged?.moves.then(markColumns));
   menu().addEventListener("keydown", onMenuKey);
