@@ -41,7 +41,7 @@ class Browser:
 
 def device_words(agent: str) -> str:
     """A browser as people call it, from its ``User-Agent``, which it may have made up."""
-    browser = next((word for mark, word in _BROWSERS if re.search(rf"\b{mark}\w*/", agent)), "")
+    browser = next((word for mark, word in _BROWSERS if re.search(rf"{mark}\w*/", agent)), "")
     system = next((word for mark, word in _SYSTEMS if mark in agent), "")
     if browser and system:
         return f"{browser} on {system}"

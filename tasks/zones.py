@@ -22,12 +22,12 @@ ZONE_COOKIE: Final = "time_zone"
 def zone_of(request: Any) -> ZoneInfo:
     """The zone in which whoever sent ``request`` reads; for requests of Django and of DRF, by session or token.
 
-    It is kept as ``request.reader_zone``, whether they chose it as ``request.zone_is_chosen``, and the theme that they
-    chose, which stands in the same row, as ``request.reader_theme``.
+    It is kept as ``request.reader_zone``, whether they chose it as ``request.zone_is_chosen``, and what else stands
+    in the same row as ``request.reader_theme`` and ``request.first_steps_over``.
     """
     plain = getattr(request, "_request", request)
     if not hasattr(plain, "reader_zone"):
-        name, plain.reader_theme = _profile_of(request.user)
+        name, plain.reader_theme, plain.first_steps_over = _profile_of(request.user)
         plain.reader_zone = chosen = known_zone(name)
         plain.zone_is_chosen = chosen is not None
         if chosen is None:
@@ -36,12 +36,12 @@ def zone_of(request: Any) -> ZoneInfo:
     return zone
 
 
-def _profile_of(user: "User | AnonymousUser") -> tuple[str, str]:
-    """The zone and the theme that ``user`` chose."""
+def _profile_of(user: "User | AnonymousUser") -> tuple[str, str, bool]:
+    """The zone and the theme that ``user`` chose, and whether they are through with the first steps."""
     chosen = None
     if user.pk is not None:
-        chosen = Profile.objects.filter(user=user.pk).values_list("time_zone", "theme").first()
-    return chosen or ("", "")
+        chosen = Profile.objects.filter(user=user.pk).values_list("time_zone", "theme", "first_steps_over").first()
+    return chosen or ("", "", False)
 
 
 def reader_zone(user: "User | AnonymousUser | None") -> ZoneInfo:

@@ -31,7 +31,8 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
             tab.goto(path)
             tab.assert_accessible()
     _, secret = make_link(actor=cast.ada.user, project=cast.ops, role=Role.WORKER, note=TEXT)
-    for path, reader in (("/projects/OPS/people/", cast.ada.user), (f"/join/{secret}", None)):
+    by_ada = ("/", "/projects/OPS/people/", "/projects/OPS/agents/new")
+    for path, reader in (*((path, cast.ada.user) for path in by_ada), (f"/join/{secret}", None)):
         with subtests.test(path[:9]):
             open_page(path, user=reader).assert_accessible()
     with subtests.test("/tasks/{ref}, with its editors open"):

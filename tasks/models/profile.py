@@ -30,6 +30,7 @@ class Profile(models.Model):
         blank=True,
         help_text="How they like the board: see `board_choices`.",
     )
+    first_steps_over = models.BooleanField(default=False, db_default=False)
 
     list_columns = models.CharField(
         max_length=300, blank=True, default="", db_default="", help_text="The columns of the list, with commas."

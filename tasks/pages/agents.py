@@ -13,10 +13,10 @@ from django.shortcuts import render
 
 from tasks import clock
 from tasks.assignment.presence import State, state_of
-from tasks.models import Agent, AgentKind, Assignment, Invitation, Membership, Project, Run, Task
+from tasks.models import Agent, AgentKind, Assignment, Invitation, Membership, Project, Role, Run, Task
 from tasks.pages.last_day import LastDay, last_days
-from tasks.permissions import is_staff_somewhere
-from tasks.querysets import seen_by
+from tasks.permissions import is_llm
+from tasks.querysets import seen_by, sees_all
 from tasks.transitions import Status
 
 SHOWN = 200
@@ -114,7 +114,8 @@ def agents(request: HttpRequest) -> HttpResponse:
     paused = Membership.objects.filter(user__agent__in=ids, paused_at__isnull=False).filter(seen_by(user, "project__"))
     for agent_id, key in paused.order_by("project__key").values_list("user__agent", "project__key"):
         cards[agent_id].paused_in.append(key)
-    manages = is_staff_somewhere(user)
+    led = _led_by(user)
+    manages = bool(led) or sees_all(user)
     context = {
         "cards": list(cards.values()),
         "more": len(page) > SHOWN,
@@ -124,9 +125,18 @@ def agents(request: HttpRequest) -> HttpResponse:
         "has_any": bool(cards) or everyone.exists(),
         "may_compare": manages,
         "invitations": Invitation.objects.standing().answered_by(user).count(),
-        "may_add": user.is_staff and manages,
+        "may_add": manages,
+        "add_to": led,
     }
     return render(request, "tasks/agents.html", context)
+
+
+def _led_by(user: Any) -> str:
+    """The key of the oldest project that ``user`` leads; empty if they lead none."""
+    if is_llm(user):
+        return ""
+    led = Membership.objects.filter(user=user, role=Role.MANAGER).order_by("project")
+    return led.values_list("project__key", flat=True).first() or ""
 
 
 def _visible_runs(projects: list[int], agent_ids: list[int]) -> dict[int, list[Run]]:

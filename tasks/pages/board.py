@@ -14,7 +14,8 @@ from tasks.pages.board_choices import BoardChoices, read_choices
 from tasks.pages.board_query import UNASSIGNED, BoardQuery, read_board_query
 from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
 from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, read_columns
-from tasks.permissions import agent_of, may_in_project
+from tasks.pages.first_steps import first_steps
+from tasks.permissions import agent_of, may_create_projects, may_in_project
 from tasks.querysets import sees_all
 from tasks.transitions import Status
 
@@ -154,6 +155,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "switch": [(project, query.of_project(project.key)) for project in projects],
         "left_out": len(query.projects or projects) - len(scope),
         **_choices(query, scope, request.user),
+        **_steps(request),
     }
     return render(request, "tasks/board.html", context)
 
@@ -162,8 +164,17 @@ def board(request: HttpRequest) -> HttpResponse:
 def board_changes(request: HttpRequest) -> HttpResponse:
     """The board for the same query, with the cards of ``refs`` (``OPS-1,OPS-2``) and only the places of the others.
 
-    So an open board follows at the cost of what changed. ``refs`` beyond ``MOST_REFS`` are ignored.
+    So an open board follows at the cost of what changed. ``refs`` beyond ``MOST_REFS`` are ignored. With ``steps`` the
+    first steps come, too.
     """
     refs = frozenset(request.GET.get("refs", "").upper().split(",")[:MOST_REFS])
     _, _, context = _region(request, refs)
-    return render(request, "tasks/_board.html", context)
+    if "steps" in request.GET:
+        context |= _steps(request)
+    return render(request, "tasks/_board_changes.html", context)
+
+
+def _steps(request: HttpRequest) -> dict[str, Any]:
+    user: Any = request.user
+    steps = first_steps(user, is_over=getattr(request, "first_steps_over", False))
+    return {"first_steps": steps, "may_create_projects": lambda: may_create_projects(user)}

@@ -15,6 +15,7 @@ from tasks.pages.board_limits import set_limit
 from tasks.pages.bulk import bulk
 from tasks.pages.edit_field import edit_field
 from tasks.pages.first_sign_in import first_sign_in, sign_in_link
+from tasks.pages.first_steps import end_first_steps
 from tasks.pages.invitations import invitations
 from tasks.pages.join import join
 from tasks.pages.list_columns import choose_columns
@@ -26,6 +27,7 @@ from tasks.pages.messages import (
     write_message,
 )
 from tasks.pages.moves import moves
+from tasks.pages.new_agent import new_agent
 from tasks.pages.new_task import new_task, read_new_title
 from tasks.pages.people import people
 from tasks.pages.policies import compare_policies
@@ -79,6 +81,8 @@ urlpatterns = [
     path("account/password/", PasswordView.as_view(), name="password"),
     path("join/<str:secret>", join, name="join"),
     path("projects/", projects, name="projects"),
+    path("first_steps/end", end_first_steps, name="end_first_steps"),
+    path("projects/<str:key>/agents/new", new_agent, name="new_agent"),
     path("projects/<str:key>/people/", people, name="people"),
     path("first_sign_in/<str:uid>/<str:token>", first_sign_in, name="first_sign_in"),
     path("assignment/", compare_policies, name="compare_policies"),

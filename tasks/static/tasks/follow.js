@@ -105,6 +105,7 @@ function followBoard() {
 function changesUrl(refs) {
   const query = new URLSearchParams(location.search);
   query.set("refs", refs.join(","));
+  if (document.querySelector(".first-steps")) query.set("steps", "1");
   return `${CHANGES}?${query}`;
 }
 
