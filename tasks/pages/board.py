@@ -11,6 +11,7 @@ from tasks import clock
 from tasks.limits import Limit, limits_of
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
 from tasks.pages.board_choices import BoardChoices, read_choices
+from tasks.pages.board_lanes import LANES, Lane, lanes_of
 from tasks.pages.board_query import UNASSIGNED, BoardQuery, read_board_query
 from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
 from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, read_columns
@@ -93,12 +94,20 @@ def _choices(query: BoardQuery, scope: list[Project], user: Any) -> dict[str, An
         "me": me.slug if me and me.slug in slugs else "",
         "assignees": [slug for slug in slugs if me is None or slug != me.slug],
         "labels": labels,
+        "groupings": LANES.items(),
         "priorities": [p.label.lower() for p in reversed(Priority)],
     }
 
 
 def _folded(contents: dict[Status, ColumnContent], choices: BoardChoices) -> set[Status]:
     return {status for status, content in contents.items() if choices.folds(status, is_empty=content.is_empty)}
+
+
+def _lanes(columns: list[Column], group: str) -> list[Lane]:
+    return lanes_of(
+        [(each.status, each.title, each.is_folded, [c for c in each.cards if isinstance(c, Card)]) for each in columns],
+        group,
+    )
 
 
 def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQuery, list[Project], dict[str, Any]]:
@@ -114,6 +123,9 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
     folded = _folded(contents, choices)
     # A folded column shows its number alone.
     wanted = [pk for status, content in contents.items() if status not in folded for pk in content.ids]
+    if query.group:
+        # In which lane a card is takes the card.
+        refs = None
     cards: dict[int, Card | KeptCard] = {}
     if refs is not None:
         cards.update(read_kept_cards(wanted, by_id))
@@ -131,6 +143,7 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
         columns.append(column)
     context = {
         "columns": columns,
+        "lanes": _lanes(columns, query.group) if query.group else [],
         "is_compact": choices.is_compact,
         "projects": projects,
         "query": query,

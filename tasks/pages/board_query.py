@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 from django.http import Http404, HttpRequest, QueryDict
 from django.urls import reverse
 
-from taskproject.errors import Invalid
+from taskproject.errors import Invalid, unknown_choice
 from tasks.conditions import Condition, Context, Leaf, both, compile, parts_of
 from tasks.conditions.of_tasks import ME, TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, WHERE, query_of, read_query, read_zone
 from tasks.conditions.words import missing, words_of
 from tasks.models import Agent, Label, Priority, Project
+from tasks.pages.board_lanes import LANES
 from tasks.pages.columns import Narrowing
 from tasks.pages.filter_bar import Chip
+from tasks.pages.list_query import GROUPS
 from tasks.permissions import agent_of
 from tasks.transitions import Status
 from tasks.viewed import VIEW
@@ -25,7 +27,8 @@ from tasks.zones import zone_of
 #: How the form says that nobody is assigned.
 UNASSIGNED: Final = "-"
 REFS: Final = "refs"
-_OTHERS: Final = (VIEW, TZ, REFS)
+GROUP: Final = "group"
+_OTHERS: Final = (VIEW, TZ, REFS, GROUP)
 #: What the form above the board has fields for.
 _OF_THE_FORM: Final = ("assignee", "priority", "label", "q")
 
@@ -64,7 +67,13 @@ class BoardQuery:
     @property
     def hidden(self) -> dict[str, str]:
         """The parameters that the form keeps."""
-        return self._parameters(both(*(part for part in parts_of(self.condition) if not _fits_the_form(part))))
+        kept = both(*(part for part in parts_of(self.condition) if not _fits_the_form(part)))
+        return {name: value for name, value in self._parameters(kept).items() if name != GROUP}
+
+    @property
+    def group(self) -> str:
+        """By what the board is in lanes; empty: it is not."""
+        return self.kept.get(GROUP, "")
 
     @property
     def chips(self) -> list[Chip]:
@@ -84,7 +93,10 @@ class BoardQuery:
     @property
     def list_url(self) -> str:
         """The same tasks as a list."""
-        return f"{reverse('task_list')}{self._url(self.condition)}"
+        values = self._parameters(self.condition)
+        if self.group not in GROUPS:
+            values.pop(GROUP, None)
+        return f"{reverse('task_list')}?{urlencode(values)}"
 
     def of_project(self, key: str) -> str:
         """The same board of another project; of all of them without a key."""
@@ -114,7 +126,9 @@ def read_board_query(request: HttpRequest, projects: list[Project]) -> BoardQuer
                 query.pop(name if name in query else WHERE, None)
         else:
             break
-    kept = {name: str(query[name]) for name in (VIEW, TZ) if query.get(name)}
+    kept = {name: str(query[name]) for name in (VIEW, TZ, GROUP) if query.get(name)}
+    if kept.get(GROUP, "") not in ("", *LANES):
+        problems.append(f"group: {unknown_choice(kept.pop(GROUP), list(LANES), what='group')}")
     chosen, statuses, rest = _split(condition, projects)
     context = Context(request.user, zone)
     problems += missing(both(*rest), TASK_FIELDS, context)

@@ -15,7 +15,7 @@ from tasks.pages.retries import retry_of
 from tasks.transitions import OPEN, Status
 
 _FIELDS = (
-    "project", "number", "title", "status", "priority", "due_at", "progress_percent", "progress_note",
+    "project", "parent", "number", "title", "status", "priority", "due_at", "progress_percent", "progress_note",
     "open_blockers", "open_questions", "on_hold", "deferred_until", "start_after", "last_failure", "attempts",
     "max_attempts", "completed_at", "updated_at", "external_id",
 )  # fmt: skip

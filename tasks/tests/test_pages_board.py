@@ -316,3 +316,34 @@ def test_board_of_many_projects_is_bounded_and_says_so(see, cast, new_task, monk
     assert shown(response) == {"not_started": ["OPS-1"]}
     assert "1 of your 2 projects are not shown" in response.content.decode()
     assert shown(see(cast.root, "?project=OTHER")) == {"not_started": ["OTHER-1"]}
+
+
+def lanes(response) -> dict[str, dict[str, list[str]]]:
+    """Refs by lane and column."""
+    return {
+        lane.label: {str(cell.status): [card.ref for card in cell.cards] for cell in lane.cells if cell.cards}
+        for lane in response.context["lanes"]
+    }
+
+
+def test_board_in_lanes_has_each_card_once_and_the_same_columns(see, client, cast, new_task):
+    parent = new_task("Epic", priority=Priority.LOW, labels=["docs", "field"])
+    child = new_task("Part", parent=parent, assignees=[cast.hugo], priority=Priority.URGENT)
+    run = claims.claim_task(actor=cast.atlas.user, task=new_task("Runs"))
+    ada = cast.ada.user
+    epic, part, runs_now = parent.ref, child.ref, run.task.ref
+    assert lanes(see(ada, "?group=assignee")) == {
+        "atlas": {"in_progress": [runs_now]}, "hugo": {"not_started": [part]}, "Nobody yet": {"not_started": [epic]},
+    }  # fmt: skip
+    assert list(lanes(see(ada, "?group=priority"))) == ["Urgent", "Normal", "Low"]
+    assert lanes(see(ada, "?group=label"))["docs"] == {"not_started": [epic]}
+    assert list(lanes(see(ada, "?group=label"))) == ["docs", "No label"]
+    assert lanes(see(ada, "?group=parent"))["OPS-1 Epic"] == {"not_started": [part]}
+    assert list(lanes(see(ada, "?group=project&project=OPS"))) == ["OPS Operations"]
+    response = see(ada, "?group=gone")
+    assert (lanes(response), "group: " in response.content.decode()) == ({}, True)
+    # Renewed with all its cards, as a place does not say in which lane it is.
+    renewed = client.get("/board/changes?group=assignee&refs=OPS-1").content.decode()
+    assert (renewed.count('class="card '), "data-kept></li>" in renewed) == (3, False)
+    assert see(ada, "?group=project").context["query"].list_url == "/tasks/?"
+    assert see(ada, "?group=label").context["query"].list_url == "/tasks/?group=label"

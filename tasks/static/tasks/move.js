@@ -154,8 +154,9 @@ function onMenuKey(event) {
 
 function markColumns(moves) {
   for (const move of moves ?? []) {
-    const column = region().querySelector(`[data-column="${move.dataset.target}"]`);
-    column?.classList.add(move.nodeName === "FORM" ? "may-drop" : "no-drop");
+    for (const column of region().querySelectorAll(`[data-column="${move.dataset.target}"]`)) {
+      column.classList.add(move.nodeName === "FORM" ? "may-drop" : "no-drop");
+    }
   }
 }
 
@@ -182,7 +183,11 @@ async function drop(column) {
   const target = column.dataset.column;
   const known = await moves;
   if (!known) return say(UNREACHED, { refusal: true });
-  if (target === cardOf(ref)?.closest("[data-column]").dataset.column) return undefined;
+  const own = cardOf(ref)?.closest("[data-column]");
+  if (target === own?.dataset.column) {
+    const isOther = column !== own && column.matches(".lane-cell");
+    return isOther ? say(`${ref} stays: its lane follows the task, which is changed on its page.`, { refusal: true }) : undefined;
+  }
   const move = known.find((candidate) => candidate.dataset.target === target);
   return move ? use(ref, move) : undefined;
 }
