@@ -21,7 +21,8 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
     tab.assert_accessible()
     tab = open_page("/agents/", user=cast.rita.user)
     for path in (
-        "/", "/?project=OPS&group=label", f"/tasks/{scene.judged.ref}", f"/tasks/{scene.asking.ref}", f"/tasks/{scene.judged.ref}/artifacts/{diff}",
+        "/", "/?project=OPS&group=label",
+        f"/tasks/{scene.judged.ref}", f"/tasks/{scene.asking.ref}", f"/tasks/{scene.judged.ref}/artifacts/{diff}",
         f"/tasks/{scene.judged.ref}/artifacts/{link}", f"/questions/{open_ones[0].pk}",
         *(question_path(question, cast.hugo.user.pk) for question in open_ones), "/messages/",
         f"/messages/{scene.asking.ref}", "/inbox/", "/notifications/", "/notifications/settings/", "/agents/",

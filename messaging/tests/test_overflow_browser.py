@@ -67,7 +67,8 @@ def test_nothing_leaves_its_box_on_any_page(open_page, cast, new_task):
     tab = open_page("/", user=cast.ada.user)
     wrong = []
     for path in (
-        "/", "/?group=label", "/?project=OPS", f"/tasks/{scene.judged.ref}", f"/tasks/{scene.asking.ref}", f"/tasks/{scene.failed.ref}", "/tasks/",
+        "/", "/?group=label", "/?project=OPS",
+        f"/tasks/{scene.judged.ref}", f"/tasks/{scene.asking.ref}", f"/tasks/{scene.failed.ref}", "/tasks/",
         *(f"/tasks/{scene.judged.ref}/artifacts/{pk}" for pk in artifacts), *(f"/questions/{pk}" for pk in questions),
         "/messages/", "/messages/OPS", f"/messages/{scene.asking.ref}", "/inbox/", "/notifications/",
         "/notifications/settings/", "/agents/", f"/agents/{atlas}", f"/agents/{atlas}/tokens", "/assignment/",
