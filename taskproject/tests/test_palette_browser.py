@@ -44,3 +44,15 @@ def test_palette_goes_anywhere_and_does_what_is_open(open_page, cast, new_task):
     page.keyboard.type("notification settings")
     page.keyboard.press("Enter")
     page.wait_for_url("**/notifications/settings/")
+
+
+def test_palette_begins_a_task_with_what_is_typed(open_page, cast, new_task):
+    new_task()
+    page = open_page("/agents/", user=cast.ada.user).page
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Buy milk & bread")
+    page.wait_for_selector(f"{PALETTE} [role=option] >> text=Create task “Buy milk & bread”")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog[open] input[name=title]:focus")
+    assert page.input_value("dialog[open] input[name=title]") == "Buy milk & bread"

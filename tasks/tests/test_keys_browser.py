@@ -74,6 +74,13 @@ def test_keyboard_alone_goes_assigns_and_starts(open_page, cast, new_task):
     page.locator("dialog[open] button.button-primary").focus()
     press(page, "Enter")
     page.wait_for_selector(".task-head >> text=In progress")
+    press(page, "g")
+    press(page, "l")
+    page.wait_for_selector("h1:has-text('Tasks')")
+    press(page, "j", "x")
+    page.wait_for_selector("[data-ref='OPS-3'] input[type=checkbox]:checked")
+    press(page, "e")
+    page.wait_for_selector(".task-head .edit-form input:focus")
     assert Task.objects.get(pk=second.pk).status == "in_progress"
 
 

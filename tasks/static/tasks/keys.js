@@ -1,10 +1,12 @@
 // The shortcuts of tasks, declared once: what they do, and the words that the sheet of the key "?" shows.
 
 import { offer, remember } from "../taskproject/palette.js";
-import { declare, showSheet } from "../taskproject/shortcuts.js";
+import { declare, showSheet, tell } from "../taskproject/shortcuts.js";
 import { openAssigning, openMoves } from "./acting.js";
 
 const ITEM = "main [data-task-row], main tr[data-ref], main .card[data-ref]";
+// Of a task's page: its first editor opens when the page has come.
+const EDIT = "#edit";
 const CHOOSE = "Choose a task first: j goes to the next, k to the previous.";
 
 // Where the keyboard was last, for when a dialog or a click has taken the focus elsewhere.
@@ -70,7 +72,7 @@ function edit() {
   if (!within) return CHOOSE;
   const control = within.querySelector("[data-shortcut=e], .aside-panel a.button[href*='/change/']");
   if (control) return control.click();
-  return pageOfTask() ? "You may not edit this task." : linkOf(within).click();
+  return pageOfTask() ? "You may not edit this task." : location.assign(`${linkOf(within).href}${EDIT}`);
 }
 
 function select() {
@@ -144,6 +146,13 @@ declare({
     { keys: ["m"], words: "Move the card that has the focus" },
     { keys: ["x"], words: "Select, or no longer", run: select },
   ],
+});
+
+window.addEventListener("load", () => {
+  if (location.hash !== EDIT || !pageOfTask()) return;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  const why = edit();
+  if (typeof why === "string") tell(why, { refusal: true });
 });
 
 document.addEventListener("focusin", ({ target }) => {
