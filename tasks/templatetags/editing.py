@@ -1,15 +1,22 @@
 """The small links with which a field of a task is edited where it stands."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from tasks.models import Membership, Role
 from tasks.permissions import memberships_of
 from tasks.querysets import sees_all
+from tasks.templatetags.tasks_pages import icon
 from tasks.using.task_fields import FIELDS
 
 register = template.Library()
+
+_NOTHING = mark_safe("")
 
 
 def _managed_keys(request: Any) -> frozenset[str] | None:
@@ -23,8 +30,8 @@ def _managed_keys(request: Any) -> frozenset[str] | None:
     return keys_or_all
 
 
-@register.inclusion_tag("tasks/_edit_link.html", takes_context=True)
-def edit_link(context: template.Context, ref: str, name: str, shortcut: str = "") -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def edit_link(context: template.Context, ref: str, name: str, shortcut: str = "") -> SafeString:
     """The link to the editor of the field ``name`` of the task ``ref``, for whoever may edit it.
 
     ``static/tasks/edit.js`` opens the editor in the nearest element with ``data-editable``. On a page with the names of
@@ -33,16 +40,34 @@ def edit_link(context: template.Context, ref: str, name: str, shortcut: str = ""
     """
     request = context.get("request")
     if request is None:
-        return {}
-    if "editable" in context:
+        return _NOTHING
+    is_alone = "editable" in context
+    if is_alone:
         is_shown = name in context["editable"]
     else:
         keys = _managed_keys(request)
         is_shown = keys is None or ref.partition("-")[0] in keys
-    return {
-        "is_shown": is_shown,
-        "ref": ref,
-        "of": FIELDS[name],
-        "here": request.get_full_path(),
-        "shortcut": shortcut,
-    }
+    if not is_shown:
+        return _NOTHING
+    # A task may stand in several rows of a list: only where it stands alone the link is the same after a refresh.
+    marks = format_html(' data-key="edit-{}"', name) if is_alone else _NOTHING
+    if shortcut:
+        marks += format_html(' data-shortcut="{}"', shortcut)
+    return format_html(
+        '<a class="edit-link no-print" href="{}?{}" data-edit="{}"{} title="Edit">{}'
+        '<span class="visually-hidden">Edit the {} of {}</span></a>',
+        reverse("edit_field", args=[ref, name]),
+        _back_to(request),
+        name,
+        marks,
+        icon("edit"),
+        FIELDS[name].label.lower(),
+        ref,
+    )
+
+
+def _back_to(request: Any) -> str:
+    if not hasattr(request, "way_back_here"):
+        request.way_back_here = urlencode({"next": request.get_full_path()})
+    way_back: str = request.way_back_here
+    return way_back

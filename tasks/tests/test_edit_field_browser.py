@@ -46,4 +46,12 @@ def test_two_people_edit_one_task_at_once_and_nobodys_words_are_lost(open_page, 
     ada.page.locator("h1", has_text="Plan of root and ada").wait_for()
     assert ada.page.evaluate("document.activeElement.dataset.edit") == "title"
     root.page.locator("h1", has_text="Plan of root and ada").wait_for()
+
+    ada.goto("/tasks/")
+    row = ada.page.locator("[data-task-row][data-ref=OPS-1]")
+    row.hover()
+    row.locator("[data-edit=labels]").click()
+    row.locator("[name=labels]").fill("docs, plan")
+    ada.page.keyboard.press("Enter")
+    row.locator(".badge", has_text="plan").wait_for()
     ada.problems[:] = [problem for problem in ada.problems if "412 (Precondition Failed)" not in problem]

@@ -59,7 +59,7 @@ def test_each_field_is_edited_by_its_verb(client, cast, new_task, edit, name, te
     new_task()
     client.force_login(cast.ada.user)
     page = client.get(f"/tasks/{task.ref}")
-    assert f'href="/tasks/OPS-1/edit/{name}?next=/tasks/OPS-1"' in page.content.decode()
+    assert f'href="/tasks/OPS-1/edit/{name}?next=%2Ftasks%2FOPS-1"' in page.content.decode()
     answer = edit(task, name, text, next="/tasks/")
     assert (answer.status_code, answer["Location"]) == (302, "/tasks/")
     assert says(task, name) == stored
@@ -180,6 +180,17 @@ def test_who_was_faster_with_the_same_words_leaves_a_choice(cast, new_task, edit
     assert (again.status_code, says(task, "title")) == (412, "Third")
     assert edit(task, "title", "Mine", base=again.context["editor"].base, choose_mine="1").status_code == 302
     assert says(task, "title") == "Mine"
+
+
+def test_rows_of_the_list_have_the_editors_of_whoever_manages_them(client, cast, new_task):
+    new_task("Ours")
+    new_task("Theirs", project=cast.other)
+    for user, refs in ((cast.ada.user, {"OPS-1"}), (cast.root, {"OPS-1", "OTHER-1"}), (cast.hugo.user, set())):
+        client.force_login(user)
+        links = re.findall(r'href="/tasks/([\w-]+)/edit/(\w+)', client.get("/tasks/").content.decode())
+        assert {ref for ref, _ in links} == refs
+        assert {name for _, name in links} <= {"title", "priority", "due_at", "labels", "assignees"}
+        assert len(links) == 5 * len(refs)
 
 
 def test_change_of_another_field_is_no_clash(cast, new_task, edit):

@@ -34,10 +34,13 @@ class Clash(DomainError):
 
     code, status, title = VersionMismatch.code, VersionMismatch.status, VersionMismatch.title
 
-    def __init__(self, field: TaskField, task: Task, theirs: str, mine: str, both: str | None) -> None:
+    def __init__(
+        self, field: TaskField, task: Task, theirs: str, mine: str, both: str | None, *, actor: "User"
+    ) -> None:
         self.field, self.theirs, self.mine, self.both = field, theirs, mine, both
         self.by, self.at = _who(field, task)
-        who = self.by or "Somebody else"
+        # In another window.
+        who = "You" if self.by == name_of(actor) else self.by or "Somebody else"
         fact = f"{who} changed the {field.label.lower()} of {{}} while you edited it, so nothing was saved."
         super().__init__(fact, "Choose what it shall be.", about=task.ref)
 
@@ -75,7 +78,7 @@ def change_field(field: TaskField, *, actor: "User", task: Task, base: str, text
         if says == text:
             return False
         if says != base:
-            raise Clash(field, current, says, text, field.merge(base, text, says))
+            raise Clash(field, current, says, text, field.merge(base, text, says), actor=actor)
         try:
             _write(field, actor, current, base, text, Typed(current.project, now))
         except VersionMismatch:
