@@ -165,10 +165,13 @@ class Worker:
         self.report("started")
         idle_since = time.monotonic()
         created_at = idle_since
+        rests = False
         wait = WAIT_SECONDS if self.until_idle is None else min(WAIT_SECONDS, int(self.until_idle))
         while True:
             claim = {"limit": 1, "lease_seconds": LEASE_SECONDS, "wait_seconds": wait}
-            answer = self.client.post("tasks/claim_next", claim, wait=wait)
+            # While it rests, nothing is kept of each look: a claim whose answer is lost ends with its lease.
+            answer = self.client.post("tasks/claim_next", claim, wait=wait, once=not rests)
+            rests = not answer["runs"] and not self.follow_ups
             for run in answer["runs"]:
                 self.work(run)
                 idle_since = time.monotonic()

@@ -51,14 +51,13 @@ def first_steps(user: User, *, is_over: bool = False) -> list[Step]:
     key, has_others, has_tasks, has_completed = row or (None, False, False, False)
     if (has_others and has_tasks and has_completed) or (key is None and not may_create_projects(user)):
         return []
-    people = reverse("people", args=[key]) if key else ""
     agent = reverse("new_agent", args=[key]) if key else ""
     task = f"{reverse('new_task')}?{urlencode({'project': key})}" if key else ""
     return [
         Step("Create a project", key is not None, "Create a project", f"{reverse('projects')}#new"),
         Step("Invite a person or add an agent", has_others, "Add an agent", agent),
         Step("Create the first task", has_tasks, "New task", task),
-        Step("See it completed", has_completed, "Invite people", people),
+        Step("See it completed", has_completed),
     ]
 
 

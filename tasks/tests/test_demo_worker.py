@@ -26,12 +26,14 @@ class API:
         self.refusals = refusals or {}
         self.replies = replies or {}
         self.posted = []
+        self.once = []
 
     def get(self, path):
         return {"agent": {"slug": "demo-1"}, "projects": [{"key": "DEMO"}]}
 
     def post(self, path, body, **kwargs):
         self.posted.append((path, body))
+        self.once.append((path, kwargs.get("once", True)))
         verb = path.rpartition("/")[2]
         if verb in self.refusals:
             raise self.refusals[verb]
@@ -206,6 +208,15 @@ def test_idle_agent_creates_follow_ups_as_many_as_it_may(reported, clock):
     created = [body for path, body in api.posted if path == "tasks"]
     assert [body["project"] for body in created] == ["DEMO", "DEMO"]
     assert len({body["title"] for body in created}) == 2
+
+
+def test_agent_that_rests_leaves_nothing_to_keep_behind(reported):
+    api = API("DEMO-1")
+    worker_for(api, reported, until_idle=100).live()
+    looks = [once for path, once in api.once if path == "tasks/claim_next"]
+    assert looks[:3] == [True, True, False]
+    assert set(looks[2:]) == {False}
+    assert all(once for path, once in api.once if path.endswith("/complete"))
 
 
 def test_stopped_agent_gives_its_task_back(reported):

@@ -145,4 +145,4 @@ def test_agents_page_queries_do_not_grow(client, cast, new_task, django_assert_n
         client.get("/agents/")
     # The frame reads the reader's zone, saved views and whether they may create a task; PostgreSQL adds queries for its
     # clock and for how far the stream is complete.
-    assert len(few) <= (20 if connection.vendor == "sqlite" else 23)
+    assert len(few) <= (20 if connection.vendor == "sqlite" else 24)
