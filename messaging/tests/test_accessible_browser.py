@@ -27,6 +27,7 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
         *(question_path(question, cast.hugo.user.pk) for question in open_ones), "/messages/",
         f"/messages/{scene.asking.ref}", "/inbox/", "/notifications/", "/notifications/settings/", "/agents/",
         "/agents/atlas", "/reports/", "/projects/", "/account/", "/search/?q=keys",
+        "/tasks/?group=status&label=docs&edit=1", "/tasks/?group=priority&folded=-normal&columns=due,parent,created",
     ):  # fmt: skip
         with subtests.test(path):
             tab.goto(path)
@@ -36,6 +37,16 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
     for path, reader in (*((path, cast.ada.user) for path in by_ada), (f"/join/{secret}", None)):
         with subtests.test(path[:9]):
             open_page(path, user=reader).assert_accessible()
+    with subtests.test("/tasks/, with a selection, and its edit"):
+        tab = open_page("/tasks/", user=cast.ada.user)
+        tab.page.check("[data-task-row] [data-select] >> nth=0")
+        tab.page.click("form[data-selection] summary")
+        tab.assert_accessible()
+        # Where the bar has two lines, the open menu covers the button.
+        tab.page.click("form[data-selection] summary")
+        tab.page.click('form[data-selection] [value="edit"]')
+        tab.page.wait_for_selector("h1:has-text('Change 1 task')")
+        tab.assert_accessible()
     with subtests.test("/tasks/{ref}, with its editors open"):
         tab = open_page(f"/tasks/{scene.judged.ref}", user=cast.ada.user)
         for name in ("title", "priority", "description", "due_at", "labels"):

@@ -82,8 +82,8 @@ def _of_parent(tasks: QuerySet[Task]) -> Counted:
     return [(ref_of(key, number), f"{ref_of(key, number)} {title}", n) for key, number, title, n in counts]
 
 
-def _has_assignee(**named: str) -> Any:
-    return Exists(Assignment.objects.filter(COUNTING, task=OuterRef("pk"), **named))
+def _has_assignee() -> Any:
+    return Exists(Assignment.objects.filter(COUNTING, task=OuterRef("pk")))
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def grouped(query: ListQuery, tasks: QuerySet[Task], context: Context, now: date
     if grouping.nothing and (none := _without(query.group, tasks, grouping.nothing)):
         none.is_folded = none.key in folded
         groups.append(none)
-    _read_rows(query, tasks, groups, context, now)
+    _read_rows(query, tasks, groups, context, now, oldest[0] if oldest else 0)
     for group in groups:
         others = [key for key in folded if key != group.key]
         group.fold_url = query.url(folded=folded_as(others if group.is_folded else [*others, group.key]))
@@ -156,7 +156,9 @@ def _without(name: str, tasks: QuerySet[Task], label: str) -> Group | None:
     return Group(NONE, label, n, condition) if n else None
 
 
-def _read_rows(query: ListQuery, tasks: QuerySet[Task], groups: list[Group], context: Context, now: datetime) -> None:
+def _read_rows(
+    query: ListQuery, tasks: QuerySet[Task], groups: list[Group], context: Context, now: datetime, oldest: int
+) -> None:
     """Fill in the rows of the open groups: their ids in one statement, then the tasks."""
     shown = [group for group in groups if not group.is_folded]
     sign = "-" if query.is_descending else ""
@@ -164,9 +166,9 @@ def _read_rows(query: ListQuery, tasks: QuerySet[Task], groups: list[Group], con
     parts, parameters = [], []
     for place, group in enumerate(shown):
         if query.group == "assignee":
-            # As the condition says it, but without a query for each agent.
-            meant = _has_assignee(agent__slug=group.key) if group.key else ~_has_assignee()
-            narrowed = tasks.filter(meant)
+            # As the condition says it, but begun with the assignments of the agent, and without a query for each.
+            own = Assignment.objects.filter(COUNTING, agent__slug=group.key, task__gt=oldest)
+            narrowed = tasks.filter(pk__in=own.values("task")) if group.key else tasks.filter(~_has_assignee())
         else:
             narrowed = tasks.filter(compile(group.condition, TASK_FIELDS, context))
         first = narrowed.order_by(*order).values_list("id", flat=True)[:SHOWN_OF_GROUP]
