@@ -70,7 +70,7 @@ def new_agent(request: HttpRequest, key: str) -> HttpResponse:
     if request.method == "POST" and (made := _make(user, project, form)):
         context["agent"], context["plain"] = made
         address = request.build_absolute_uri("/api/v1/tasks/claim_next")
-        context["claim"] = (
+        context["first_call"] = (
             f"curl -X POST {address} -H 'Authorization: Bearer {context['plain']}' "
             "-H 'Content-Type: application/json' -d '{\"wait_seconds\": 30}'"
         )
