@@ -12,7 +12,7 @@ from tasks.limits import Limit, limits_of
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
 from tasks.pages.board_choices import BoardChoices, read_choices
 from tasks.pages.board_lanes import LANES, Lane, lanes_of
-from tasks.pages.board_query import UNASSIGNED, BoardQuery, read_board_query
+from tasks.pages.board_query import STEPS, UNASSIGNED, BoardQuery, read_board_query
 from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
 from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, read_columns
 from tasks.pages.first_steps import first_steps
@@ -182,7 +182,7 @@ def board_changes(request: HttpRequest) -> HttpResponse:
     """
     refs = frozenset(request.GET.get("refs", "").upper().split(",")[:MOST_REFS])
     _, _, context = _region(request, refs)
-    if "steps" in request.GET:
+    if STEPS in request.GET:
         context |= _steps(request)
     return render(request, "tasks/_board_changes.html", context)
 

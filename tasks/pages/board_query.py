@@ -27,8 +27,10 @@ from tasks.zones import zone_of
 #: How the form says that nobody is assigned.
 UNASSIGNED: Final = "-"
 REFS: Final = "refs"
+#: A page that shows the first steps asks for them with its changes.
+STEPS: Final = "steps"
 GROUP: Final = "group"
-_OTHERS: Final = (VIEW, TZ, REFS, GROUP)
+_OTHERS: Final = (VIEW, TZ, REFS, STEPS, GROUP)
 #: What the form above the board has fields for.
 _OF_THE_FORM: Final = ("assignee", "priority", "label", "q")
 

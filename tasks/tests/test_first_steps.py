@@ -41,6 +41,7 @@ def test_steps_tick_themselves_and_rest_when_all_are_done(lead, new_task):
     project, dora = Project.objects.get(key="DES"), Agent.objects.get(slug="dora")
     task = new_task(project=project, actor=user)
     assert done(client, "/board/changes?refs=&steps=1") == [True, True, True, False]
+    assert "There is no parameter" not in client.get("/board/changes?refs=&steps=1").content.decode()
     assert done(client, "/board/changes?refs=") is None
     run = claims.claim_task(actor=dora.user, task=task)
     runs.complete_run(actor=dora.user, run_id=run.pk, summary="done")
