@@ -102,7 +102,7 @@ def edit_field(request: HttpRequest, ref: str, name: str) -> HttpResponse:
     if request.headers.get("X-Requested-With") == FETCHED:
         return HttpResponse(status=204)
     if changed:
-        messages.success(request, f"Changed the {field.label.lower()} of {task.ref}.")
+        messages.success(request, f"Changed the {field.noun} of {task.ref}.")
     return HttpResponseRedirect(way_back(request) or reverse("task", args=[task.ref]))
 
 

@@ -61,7 +61,7 @@ def edit_link(context: template.Context, ref: str, name: str, shortcut: str = ""
         name,
         marks,
         icon("edit"),
-        FIELDS[name].label.lower(),
+        FIELDS[name].noun,
         ref,
     )
 

@@ -58,6 +58,11 @@ class TaskField:
         return [(name, priority.label) for name, priority in PRIORITIES.items()] if self.kind == "choice" else []
 
     @property
+    def noun(self) -> str:
+        """What a sentence calls the field: the due date, the dependencies."""
+        return {"due_at": "due date", "depends_on": "dependencies"}.get(self.name, self.label.lower())
+
+    @property
     def clock_name(self) -> str:
         """The name of the input for the time of day that goes with a day."""
         return f"{self.name}_time"
