@@ -22,7 +22,7 @@ class TooLarge(DomainError):
 class TooSlow(DomainError):
     """The database took too long."""
 
-    code, status, title = "too_slow", 400, "The report takes too long"
+    code, status, title = "too_slow", 400, "The answer takes too long"
 
     def __init__(self, seconds: float) -> None:
         super().__init__(

@@ -37,7 +37,7 @@ SECONDS: Final = 0.5
 class TooSlow(DomainError):
     """A view has too many tasks to look through for a count."""
 
-    code, status, title = "too_slow", 400, "The count takes too long"
+    code, status, title = "too_slow", 400, "The answer takes too long"
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"Counting takes longer than {seconds:g} seconds.", "Add a filter.")

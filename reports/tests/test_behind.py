@@ -71,7 +71,7 @@ def history(cast, new_task, set_clock, do_task):
     gone = do_task("2026-01-13 08:00", "2026-01-13 09:00", "2026-01-13 10:00")
     delete_task(actor=ada, task=gone)
     set_clock("2026-02-01 08:00")
-    new_task("=Open", labels=["ui"])
+    new_task("=Open", labels=["ui"], assignees=[cast.atlas])
     episode(cast.ops, NOW, NOW, entered_from=TimeSource.UNKNOWN, ended_from=TimeSource.UNKNOWN)
     for agent in (cast.zed, None):
         episode(cast.other, utc("2026-01-05 10:00"), utc("2026-01-07 10:00"), agent=agent)

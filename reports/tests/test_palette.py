@@ -26,13 +26,10 @@ SURFACES = {"light": "#ffffff", "dark": "#1a1e25", "print": "#ffffff"}
 
 
 def palette(mode: str) -> dict[str, str]:
-    begins = {
-        "light": CSS.index(":root"),
-        "dark": CSS.index("prefers-color-scheme: dark"),
-        "print": CSS.index("@media print"),
-    }
-    block = CSS[begins[mode] :]
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block[: block.index("}")]))
+    block = CSS[CSS.index("@media print" if mode == "print" else ":root") :]
+    colour = "(#[0-9a-f]{6})"
+    value = {"light": rf"light-dark\({colour}, ", "dark": rf"light-dark\(#[0-9a-f]{{6}}, {colour}", "print": colour}
+    return dict(re.findall(rf"--([\w-]+): {value[mode]}", block[: block.index("}")]))
 
 
 def linear(colour: str) -> list[float]:
