@@ -109,7 +109,7 @@ def test_run_definition_with_too_many_cells_is_refused(api, cast, monkeypatch):
 
 def test_run_definition_that_takes_too_long_is_stopped(api, cast, monkeypatch):
     monkeypatch.setattr(limits, "SECONDS", 0.001)
-    monkeypatch.setattr(limits, "_INSTRUCTIONS", 1)
+    monkeypatch.setattr("taskproject.time_limits._INSTRUCTIONS", 1)
     start = utc("2026-01-06 10:00")
     for agent in (cast.atlas, cast.bert, cast.hugo) * 30:
         episode(cast.ops, start, start, started=start, agent=agent)
@@ -149,7 +149,17 @@ def test_run_definition_with_a_read_only_token_is_allowed(api, cast, done):
 def test_vocabulary_lists_what_a_definition_may_name(api):
     vocabulary = api.zed.get("/reports/vocabulary").json()
     facts = {fact["name"]: fact for fact in vocabulary["facts"]}
-    assert set(facts) == {"assignments", "episodes", "events", "intervals", "questions", "reviews", "runs", "tasks"}
+    assert set(facts) == {
+        "assignments",
+        "episodes",
+        "events",
+        "intervals",
+        "questions",
+        "reviews",
+        "runs",
+        "steps",
+        "tasks",
+    }
     cycle = next(each for each in facts["episodes"]["measures"] if each["name"] == "cycle")
     assert (cycle["unit"], cycle["aggregates"][-1]) == ("seconds", "p95")
     assert {"name": "p85", "label": "85th percentile", "needs": 7} in vocabulary["aggregates"]
