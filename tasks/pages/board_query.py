@@ -1,6 +1,6 @@
 """What the board is asked for: its projects, and a condition in the language of the list, read from the address."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -122,10 +122,9 @@ def read_board_query(request: HttpRequest, projects: list[Project]) -> BoardQuer
             condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=_OTHERS)
             zone = read_zone(query, zone_of(request))
         except Invalid as mistake:
-            # Whatever is wrong is left out, so each turn has fewer parameters.
-            for name, sentences in mistake.data["errors"].items():
-                problems += [f"{name}: {sentence}" for sentence in sentences]
-                query.pop(name if name in query else WHERE, None)
+            wrong = mistake.data["errors"]
+            problems += [f"{name}: {sentence}" for name, sentences in wrong.items() for sentence in sentences]
+            _leave_out(query, {name if name in query else WHERE for name in wrong})
         else:
             break
     kept = {name: str(query[name]) for name in (VIEW, TZ, GROUP) if query.get(name)}
@@ -152,6 +151,15 @@ def _tidied(query: QueryDict) -> QueryDict:
     if "project" in tidy:
         tidy.setlist("project", [text.upper() for text in tidy.getlist("project")])
     return tidy
+
+
+def _leave_out(query: QueryDict, wrong: Collection[str]) -> None:
+    """Take out what is wrong, and all that is unknown, of which only the first names were told: so each turn of whoever
+    reads ``query`` has fewer parameters, and there are few turns.
+    """
+    known = (*TASK_PARAMETERS, WHERE, *_OTHERS)
+    for name in [each for each in query if each in wrong or each not in known]:
+        del query[name]
 
 
 def _is_of(part: Condition, name: str) -> bool:

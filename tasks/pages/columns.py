@@ -25,8 +25,8 @@ _SMALLEST_SHARE = 100
 COMPILED = 512
 #: What a row contains: enough to sort a column across projects.
 _KEYS = ("status", "id", "project_id", "priority", "due_order", "completed_at")
-#: Placeholder for a project's id in SQL that is compiled once for all projects.
-_ANY_PROJECT = -1
+#: Placeholder for a project's id in SQL that is compiled once for all projects; no condition has this number.
+_ANY_PROJECT = -(2**63)
 
 Sql = tuple[str, tuple[Any, ...]]
 

@@ -1,6 +1,7 @@
 """The board: what each member sees, columns and marks, filters, limits."""
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -197,6 +198,8 @@ def test_board_filter_that_is_not_understood_is_reported_and_ignored(see, cast, 
         ("?where={", "where: "),
         ("?where={}&priority=soon&gone=1&ready=maybe", "gone: "),
         ("?tz=Mars", "tz: "),
+        (f"?{'x' * 300}=1", "xxx…: "),
+        (f"?{'&'.join(f'x{number}=1' for number in range(30))}&priority=soon", "There are 25 more unknown parameters."),
     ):
         response = see(cast.ada.user, query)
         assert words in response.content.decode(), query
@@ -216,6 +219,12 @@ def test_board_shows_the_same_tasks_as_the_list_and_leads_there(see, client, cas
     assert chips == {"Status is Not started or Completed", "Created from 1 Jan 2020"}
     listed = client.get(response.context["query"].list_url)
     assert {row.ref for row in listed.context["rows"]} == set(shown(response)["not_started"]) == {"OPS-2", "OPS-4"}
+
+
+def test_board_keeps_negative_numbers_of_its_address(see, cast, new_task):
+    task = new_task(estimate_minutes=0)
+    query = urlencode({"where": '{"field":"estimate","at_least":-1}'})
+    assert shown(see(cast.ada.user, f"?{query}")) == {"not_started": [task.ref]}
 
 
 def test_board_of_several_projects_shows_these_alone(see, cast, new_task):
