@@ -3,10 +3,13 @@
 ``base`` is what both began with, ``mine`` and ``theirs`` what each made of it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
-from typing import TypeVar
+from typing import Final, TypeVar
 
+#: Pairs of equal lines that are looked at, between the first and the last line that differ.
+MOST_PAIRS: Final = 200_000
 T = TypeVar("T")
 
 
@@ -35,7 +38,8 @@ def merge_maps(base: Mapping[str, T], mine: Mapping[str, T], theirs: Mapping[str
 
 
 def merge_lines(base: str, mine: str, theirs: str) -> str | None:
-    """The text with the changes of both; None if they changed the same lines, or lines next to each other.
+    """The text with the changes of both; None if they changed the same lines, or lines next to each other, or too much
+    to be compared.
 
     What both only added in the same place is theirs, then mine.
     """
@@ -43,6 +47,8 @@ def merge_lines(base: str, mine: str, theirs: str) -> str | None:
         return "\n\n".join(text for text in (theirs, mine) if text)
     lines = base.split("\n")
     by_them, by_me = _changes(lines, theirs.split("\n")), _changes(lines, mine.split("\n"))
+    if by_them is None or by_me is None:
+        return None
     # Sorting keeps the order of what stands in the same place.
     changes = sorted(dict.fromkeys([*by_them, *by_me]), key=lambda change: change[:2])
     merged: list[str] = []
@@ -56,11 +62,24 @@ def merge_lines(base: str, mine: str, theirs: str) -> str | None:
     return "\n".join([*merged, *lines[at:]])
 
 
-def _changes(lines: Sequence[str], others: Sequence[str]) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Which lines were replaced by which: from, up to (excluded), and the new ones."""
+def _changes(lines: Sequence[str], others: Sequence[str]) -> list[tuple[int, int, tuple[str, ...]]] | None:
+    """Which lines were replaced by which: from, up to (excluded), and the new ones; None if that takes too long."""
+    alike = _beginning_alike(lines, others)
+    lines, others = lines[alike:], others[alike:]
+    if tail := _beginning_alike(lines[::-1], others[::-1]):
+        lines, others = lines[:-tail], others[:-tail]
+    counts = Counter(others)
+    if sum(counts[line] for line in lines) > MOST_PAIRS:
+        return None
     matcher = SequenceMatcher(None, lines, others, autojunk=False)
     return [
-        (start, end, tuple(others[first:last]))
+        (start + alike, end + alike, tuple(others[first:last]))
         for what, start, end, first, last in matcher.get_opcodes()
         if what != "equal"
     ]
+
+
+def _beginning_alike(lines: Sequence[str], others: Sequence[str]) -> int:
+    """How many lines both begin with."""
+    pairs = zip(lines, others, strict=False)
+    return next((at for at, (line, other) in enumerate(pairs) if line != other), min(len(lines), len(others)))

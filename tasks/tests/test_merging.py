@@ -52,3 +52,9 @@ def test_lists_and_levels_are_merged_by_name():
     assert merge_maps({"a": 1}, {"a": 2}, {"a": 3}) is None
     assert merge_maps({"a": 1}, {}, {"a": 3}) is None
     assert merge_maps({}, {"a": 3}, {"a": 3}) == {"a": 3}
+
+
+def test_texts_with_too_many_lines_alike_are_not_compared():
+    base, mine, theirs = ("\n".join(f"{number % step}" for number in range(20_000)) for step in (2, 3, 5))
+    assert merge_lines(base, mine, theirs) is None
+    assert merge_lines(base, f"mine\n{base}", f"{base}\ntheirs") == f"mine\n{base}\ntheirs"
