@@ -8,8 +8,10 @@ import pytest
 
 from tasks.actions import claims
 from tasks.actions.assignments import assign_task
+from tasks.actions.dependencies import add_dependencies
 from tasks.actions.tasks import edit_task
 from tasks.models import Event, Profile, Task
+from tasks.using import editing
 from tasks.using.task_fields import FIELDS
 
 FETCH = {"HTTP_X_REQUESTED_WITH": "fetch"}
@@ -207,6 +209,34 @@ def test_who_takes_a_task_away_keeps_whom_somebody_else_added(cast, new_task, ed
     assign_task(actor=cast.root, task=task, agents=[cast.bert])
     assert edit(task, "assignees", "", base="atlas").status_code == 412
     assert says(task, "assignees") == "atlas, bert"
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "mine", "both"),
+    [("assignees", "atlas", "bert", "bert, hugo"), ("depends_on", "OPS-2", "OPS-3", "OPS-3, OPS-4")],
+)
+def test_what_is_added_between_the_look_and_the_write_stays(cast, new_task, edit, monkeypatch, name, base, mine, both):
+    task = new_task("First", assignees=[cast.atlas])
+    before, _, later = new_task(), new_task(), new_task()
+    add_dependencies(actor=cast.root, task=task, depends_on=[before])
+    write = editing._write
+
+    def write_later(*args):
+        assign_task(actor=cast.root, task=task, agents=[cast.hugo])
+        add_dependencies(actor=cast.root, task=task, depends_on=[later])
+        write(*args)
+
+    monkeypatch.setattr(editing, "_write", write_later)
+    assert edit(task, name, mine, base=base).status_code == 302
+    assert says(task, name) == both
+
+
+def test_clash_is_for_those_who_may_edit_and_of_texts_that_could_be_saved(cast, new_task, edit):
+    task = new_task("First", description="Theirs")
+    assert edit(task, "description", "Mine", base="Old", by=cast.vera).status_code == 403
+    answer = edit(task, "description", "m" * 100_001, base="Old")
+    assert answer.status_code == 400
+    assert "100,000" in words(answer)
 
 
 def test_preview_shows_the_description_and_saves_nothing(cast, new_task, edit):

@@ -4,9 +4,8 @@ A form carries the text that it began with. It is compared with what the field s
 field, or a run's progress, is no conflict; the verb then writes to the version that was compared.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -16,7 +15,7 @@ from tasks.errors import Contended, DomainError, VersionMismatch
 from tasks.events import kinds
 from tasks.events.recording import name_of
 from tasks.models import Event, Task
-from tasks.permissions import EDITS, may
+from tasks.permissions import EDITS, may, require
 from tasks.using.calling import use
 from tasks.using.task_fields import FIELDS, TaskField, Typed
 from tasks.verbs.catalogue import ADD_DEPENDENCIES, ASSIGN, UNASSIGN
@@ -77,10 +76,14 @@ def change_field(field: TaskField, *, actor: "User", task: Task, base: str, text
         says = field.write(current, now).strip()
         if says == text:
             return False
+        typed = Typed(current.project, now)
         if says != base:
+            require(actor, field.right, current)
+            # What could not be saved anyway is not compared.
+            field.read(text, typed)
             raise Clash(field, current, says, text, field.merge(base, text, says), actor=actor)
         try:
-            _write(field, actor, current, base, text, Typed(current.project, now))
+            _write(field, actor, current, base, text, typed)
         except VersionMismatch:
             continue
         return True
@@ -92,29 +95,23 @@ def _write(field: TaskField, actor: "User", task: Task, base: str, text: str, ty
     if field.name in EDITABLE_FIELDS:
         edit_task(actor=actor, task=task, changes={field.name: wanted}, expected_version=task.version)
         return
-    names = _difference(field, wanted, task)
+    # Of what the reader saw, not of what there is: whatever somebody else has added since stays.
+    began_with = field.read(base, typed)
+    new = [each for each in wanted if each not in began_with]
+    gone = [each for each in began_with if each not in wanted]
     with transaction.atomic():
         if field.right == "assign":
-            for verb, slugs in ((ASSIGN, names[0]), (UNASSIGN, names[1])):
-                if slugs:
-                    use(verb, actor=actor, task=task, values={"agents": slugs})
+            # In this order, since taking away locks a run, and runs are locked before tasks.
+            for verb, agents in ((UNASSIGN, gone), (ASSIGN, new)):
+                if agents:
+                    use(verb, actor=actor, task=task, values={"agents": [agent.slug for agent in agents]})
             return
         lock_graph(task.project_id)
-        new, gone = names
-        if gone:
-            remove_dependencies(actor=actor, task=task, depends_on=gone)
+        # In this order, so that the task is not ready in between.
         if new:
             add_dependencies(actor=actor, task=task, depends_on=new)
-
-
-def _difference(field: TaskField, wanted: Sequence[Any], task: Task) -> tuple[list[Any], list[Any]]:
-    """What is to be added and what is to be taken away; agents by their slugs."""
-    if field.right == "assign":
-        present: list[Any] = sorted(set(task.assignments.filter(ended_at=None).values_list("agent__slug", flat=True)))
-        wanted = [agent.slug for agent in wanted]
-    else:
-        present = list(Task.objects.filter(dependents__task=task).select_related("project"))
-    return [each for each in wanted if each not in present], [each for each in present if each not in wanted]
+        if gone:
+            remove_dependencies(actor=actor, task=task, depends_on=gone)
 
 
 def _who(field: TaskField, task: Task) -> tuple[str, datetime | None]:
