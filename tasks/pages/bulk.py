@@ -130,7 +130,7 @@ class _Action:
         return BulkForm(verb, data, agents=self._agents(ids) if verb.agents is not None else Agent.objects.none())
 
     def _agents(self, ids: Sequence[int]) -> QuerySet[Agent]:
-        projects = Task.objects.filter(pk__in=ids).order_by().values("project")
+        projects = Task.objects.visible_to(self.user).filter(pk__in=ids).order_by().values("project")
         workers = Membership.objects.filter(project__in=projects).exclude(role=Role.VIEWER)
         agents: QuerySet[Agent] = Agent.objects.visible_to(self.user).filter(enabled=True)
         return agents.filter(user__in=workers.values("user")).order_by("slug")

@@ -5,7 +5,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from tasks.models import Assignment, Label, Task
+from tasks.models import Assignment, Label, Membership, Role, Task
 from tasks.pages import bulk as bulk_page
 from tasks.tests.cast import make_user
 from tasks.using import bulk
@@ -139,6 +139,18 @@ def test_assign_asks_for_agents_of_these_projects(cast, do, new_task):
     assert said(answer) == ["Assigned 1 task to atlas: OPS-1."]
     assert Assignment.objects.active().get(task=task).agent == cast.atlas
     assert do("assign", **confirmed(page, agents=[str(cast.zed.pk)])).status_code == 200
+
+
+def test_ids_of_others_tasks_tell_nothing_of_their_projects(cast, do, new_task):
+    Membership.objects.create(project=cast.other, user=cast.atlas.user, role=Role.WORKER)
+    hidden = new_task(project=cast.other, actor=cast.root)
+    page = do("assign", ids=str(hidden.pk), confirmed="1", outcome=bulk.Outcome().dumps())
+    assert list(page.context["listed"]) == list(page.context["agents"]) == []
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '[["\\ud800"], [], {}]', "[1, 2, 3]", "{", "null"])
+def test_outcome_that_is_none_counts_as_nothing_done(text):
+    assert bulk.Outcome.loads(text) == bulk.Outcome()
 
 
 def test_long_action_goes_on_in_portions_and_can_be_stopped(cast, do, new_task, monkeypatch):

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from taskproject.strict_json import loads
 from taskproject.texts import counted
 from tasks.actions.funnel import FUNCTIONS
 from tasks.errors import DomainError
@@ -72,7 +73,7 @@ class Outcome:
     def loads(cls, text: str) -> "Outcome":
         """Reads what ``dumps`` wrote; anything else counts as nothing done, since the text went through a browser."""
         try:
-            done, unchanged, refused = json.loads(text)
+            done, unchanged, refused = loads(text.encode())
             return cls([*map(str, done)], [*map(str, unchanged)], {str(k): [*map(str, v)] for k, v in refused.items()})
         except (ValueError, TypeError, AttributeError):
             return cls()
