@@ -68,6 +68,8 @@ def test_without_words_recent_tasks_come_before_the_pages(found_by, cast, new_ta
     hidden = new_task("Not theirs", project=cast.other)
     seen = found_by(cast.hugo.user, recent=f"{second.ref},{hidden.ref},{first.ref.lower()},nonsense")
     assert seen[:3] == [("Task", "Second"), ("Task", "First"), ("Page", "Board")]
+    assert found_by(cast.hugo.user, recent="OPS-002,ops-01")[:2] == [("Task", "Second"), ("Task", "First")]
+    assert found_by(cast.hugo.user, "OPS-01")[0] == ("Task", "First")
 
 
 @pytest.mark.parametrize("text", ["\x00", "\x00x", "'\"<b>", "%", "9" * 400, "OPS-", "a" * 1000, "\ud800"])

@@ -72,7 +72,7 @@ class Adding:
             case Kind.FLAG:
                 return {"true": True, "false": False}.get(text, text)
             case Kind.NUMBER:
-                return int(text) if text.lstrip("-").isdecimal() and len(text) < 20 else text
+                return int(text) if text.removeprefix("-").isdecimal() and len(text) < 20 else text
         return text
 
 

@@ -13,7 +13,7 @@ from tasks.conditions import Context, compile
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import read_query
 from tasks.models import Project, SavedView, Task
-from tasks.refs import parse_ref
+from tasks.refs import parse_ref, ref_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,10 +35,11 @@ def find_tasks(user: "User", text: str, *, limit: int) -> list[Task]:
 
 def find_tasks_by_refs(user: "User", refs: Sequence[str]) -> list[Task]:
     """The tasks of these refs that the user may see, in this order."""
-    known = [ref for ref in refs if parse_ref(ref)]
+    # As tasks spell them: OPS-007 is OPS-7.
+    known = [ref_of(*parsed) for ref in refs if (parsed := parse_ref(ref))]
     if not known:
         return []
-    places = {ref.upper(): place for place, ref in enumerate(known)}
+    places = {ref: place for place, ref in enumerate(known)}
     return sorted(_listed(user, _query(ref=",".join(known)))[: len(known)], key=lambda task: places[task.ref])
 
 

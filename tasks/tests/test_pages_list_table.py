@@ -71,6 +71,7 @@ def test_every_column_is_shown_of_any_task(cast, see, new_task):
         ("?columns=duee", "did you mean 'due'"),
         ("?group=labl", "did you mean 'label'"),
         ("?group=label&group=x", "once"),
+        ("?add=estimate&operator=is&value=--5", "number"),
     ],
 )
 def test_mistake_in_how_it_is_shown_gets_a_sentence(see, query, sentence):
