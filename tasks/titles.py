@@ -5,7 +5,7 @@ A backslash keeps a word as it is: ``\\#5``. A label of several words stands in 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,8 @@ from tasks.verbs.catalogue import LABELS
 PRIORITIES = ("low", "normal", "high", "urgent")
 #: Characters that are read; what follows is title.
 MOST = 2_000
+#: Names that nobody knows and that are compared with the known ones; the others are only named.
+MOST_COMPARED = 10
 _QUOTES = '"“”„'
 _WORD = re.compile(rf"(?:[#+]|due:)[{_QUOTES}][^{_QUOTES}]*[{_QUOTES}][,.;:!?)]*(?!\S)|\S+", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(?=[!@#+^]|due:)", re.IGNORECASE)
@@ -134,13 +136,17 @@ class _Reader:
                 return
         self.parts.append(Part(kind, text, value))
 
+    def _unknown(self, name: str, known: Iterable[str], what: str) -> str:
+        """As ``unknown_name``, for the first ``MOST_COMPARED`` problems with the nearest known one."""
+        return unknown_name(name, known if len(self.problems) < MOST_COMPARED else (), what=what)
+
     def _priority(self, name: str) -> tuple[str, Any]:
         folded = name.lower().rstrip(_ENDS)
         if folded in PRIORITIES:
             return "priority", folded
         if not folded.isalpha():
             raise _Stays
-        raise _Stays(f"{unknown_name(folded, PRIORITIES, what='priority')} {_STAYS}")
+        raise _Stays(f"{self._unknown(folded, PRIORITIES, 'priority')} {_STAYS}")
 
     def _agent(self, name: str) -> tuple[str, Any]:
         if not name[0].isalnum():
@@ -150,7 +156,7 @@ class _Reader:
         folded = name.lower()
         slug = self.names.agents.get(folded) or self.names.agents.get(folded.rstrip(_ENDS))
         if slug is None:
-            raise _Stays(f"{unknown_name(folded.rstrip(_ENDS), self.names.agents, what='agent')} {_STAYS}")
+            raise _Stays(f"{self._unknown(folded.rstrip(_ENDS), self.names.agents, 'agent')} {_STAYS}")
         return "agent", slug
 
     def _label(self, name: str) -> tuple[str, Any]:
@@ -175,7 +181,7 @@ class _Reader:
             raise _Stays
         known = self.names.skills.get(name.lower())
         if known is None:
-            raise _Stays(f"{unknown_name(name, self.names.skills.values(), what='skill')} {_STAYS}")
+            raise _Stays(f"{self._unknown(name, self.names.skills.values(), 'skill')} {_STAYS}")
         if level and level not in tuple("12345"):
             raise _Stays(f"The level of {known} must be from 1 to 5. {_STAYS}")
         return "skill", (known, int(level or 1))

@@ -80,6 +80,12 @@ def test_title_says_in_a_sentence_what_it_did_not_understand(words, sentence):
     assert reading.title.endswith(words.split()[-1])
 
 
+def test_names_nearest_to_unknown_ones_are_looked_for_a_few_times():
+    reading = read(" ".join(f"@atlsa{number}" for number in range(30)))
+    assert len(reading.problems) == 30
+    assert 0 < sum("did you mean" in problem for problem in reading.problems) <= 10
+
+
 def test_title_of_someone_who_may_not_assign_names_nobody():
     reading = read("Fix @atlas", Names(why_no_agents="Only a manager of OPS may assign tasks."))
     assert reading.title == "Fix @atlas"
