@@ -96,6 +96,9 @@ def edit_view(
         values["query"] = read_viewed(view.place, values["query"]).text
     with transaction.atomic():
         lock_what_is_of(view.owner_id)
+        if "position" in values and view.project_id is not None:
+            # One at a time puts a project's views in order: each locks all of them.
+            Project.objects.select_for_update(no_key=True).filter(pk=view.project_id).values_list("pk").first()
         present = views_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=view.pk).first()
         if present is None:
             raise NotFound("The view was deleted or is shared with you no longer.")
