@@ -1,4 +1,4 @@
-// Behaviour of every page: local times, menus that close.
+// Behaviour of every page: local times, menus that close and stay in the window.
 
 import { localise } from "./times.js";
 
@@ -20,3 +20,15 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+// Where a panel would reach beyond the right edge, it ends with its button. `toggle` does not bubble.
+document.addEventListener(
+  "toggle",
+  ({ target: menu }) => {
+    if (!menu.open || !menu.matches("details[data-menu]")) return;
+    const panel = menu.querySelector(".menu-panel");
+    if (!panel || panel.getBoundingClientRect().right <= document.documentElement.clientWidth) return;
+    if (menu.getBoundingClientRect().right >= panel.offsetWidth) panel.classList.add("menu-panel-end");
+  },
+  true,
+);
