@@ -48,16 +48,18 @@ class BulkEditForm(forms.Form):
         label="Due", required=False, validators=[require_in_range], widget=forms.DateTimeInput(attrs=_WHEN)
     )
     no_due_at = forms.BooleanField(label="Remove the due date", required=False)
-    add_labels = forms.CharField(label="Add labels", required=False, max_length=1000, help_text="With commas.")
-    remove_labels = forms.CharField(label="Remove labels", required=False, max_length=1000, help_text="With commas.")
+    add_labels = forms.CharField(label="Add labels", required=False, max_length=1000, help_text="Separated by commas.")
+    remove_labels = forms.CharField(
+        label="Remove labels", required=False, max_length=1000, help_text="Separated by commas."
+    )
     add_skills = forms.CharField(
         label="Require skills",
         required=False,
         max_length=1000,
-        help_text="With commas; with a level: python:3.",
+        help_text="Separated by commas; with a level: python:3.",
     )
     remove_skills = forms.CharField(
-        label="Do not require skills", required=False, max_length=1000, help_text="With commas."
+        label="Do not require skills", required=False, max_length=1000, help_text="Separated by commas."
     )
     parent = forms.CharField(label="Parent", required=False, max_length=24, help_text="A ref such as OPS-42, or none.")
     estimate_minutes = forms.IntegerField(label="Estimate in minutes", required=False, min_value=0, max_value=10**6)
