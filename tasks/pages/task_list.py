@@ -22,6 +22,7 @@ from tasks.pages.list_files import file_of
 from tasks.pages.list_groups import GROUPINGS, grouped
 from tasks.pages.list_query import DEFAULT_ORDERING, DESCENDING_FIRST, ListQuery, list_query_of, tasks_of
 from tasks.pages.list_rows import READ, Row, rows_of
+from tasks.permissions import may_create_projects
 from tasks.using.bulk import BULK_VERBS
 from tasks.zones import zone_of
 
@@ -124,6 +125,7 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         "has_projects": Project.objects.visible_to(user).exists(),
         # Asked for by an empty list alone.
         "may_add": Project.objects.creatable_by(user).exists,
+        "may_create_projects": lambda: may_create_projects(user),
     }
 
 
