@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from reports.could_work import Span
+from reports.limits import check_time
 from reports.periods import Period
 from reports.report import Row
 from reports.scopes import Scope
@@ -67,6 +68,7 @@ def milliseconds_within(
     within = dict.fromkeys(spans, 0)
     rows = active_in(scope, start, end).filter(agent__in=list(spans))
     for agent, began, ended in rows.values_list("agent_id", "began_at", "ended_at").iterator(chunk_size=5_000):
+        check_time()
         inside = before[agent](ended or end) - before[agent](began)
         within[agent] += (inside + _MILLISECOND / 2) // _MILLISECOND
     return within
