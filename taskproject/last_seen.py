@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from taskproject.models import SignIn
 from taskproject.sign_ins import NOTED
-from tasks import clock
 from tasks.presence import Presence
 
 #: It is written no more often than this.
@@ -36,5 +36,6 @@ class LastSeenMiddleware:
         session = request.session
         # What did not read the session, or could not, does not read it for this.
         if hasattr(session, "_session_cache") and (pk := session.get(NOTED)) is not None:
-            browsers.note({pk: clock.now()})
+            # By the clock of this machine: that of the database would be a query of every request.
+            browsers.note({pk: timezone.now()})
         return response

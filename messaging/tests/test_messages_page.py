@@ -123,4 +123,4 @@ def test_page_of_many_costs_as_many_queries_as_of_few(client, cast, new_task):
     with CaptureQueriesContext(connection) as many:
         client.get("/messages/OPS")
     # PostgreSQL adds queries for its clock and for how far the stream is complete.
-    assert len(many) <= len(few) <= (36 if connection.vendor == "sqlite" else 39)
+    assert len(many) <= len(few) <= (36 if connection.vendor == "sqlite" else 38)
