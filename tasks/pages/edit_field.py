@@ -37,6 +37,8 @@ class Editor:
     problem: str = ""
     clash: Clash | None = None
     shows_preview: bool = False
+    #: Whether the reader may not change it: then there is no form, only the reason.
+    is_refused: bool = False
 
     @property
     def input(self) -> Input:
@@ -81,7 +83,7 @@ def edit_field(request: HttpRequest, ref: str, name: str) -> HttpResponse:
         says = field.write(task, now).strip()
         editor = Editor(task, field, says, says, request.GET.get("next", "")[:2_000])
         if not may_edit_field(user, field, task):
-            editor.problem = _why_not(user, field, task)
+            editor.problem, editor.is_refused = _why_not(user, field, task), True
             return _show(request, editor, status=403)
         return _show(request, editor)
     sent = request.POST

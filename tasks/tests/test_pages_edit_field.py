@@ -101,7 +101,9 @@ def test_only_who_may_edit_a_field_is_offered_its_editor(client, cast, new_task,
     for user in (cast.vera, cast.hugo.user, cast.rita.user):
         client.force_login(user)
         assert "data-edit=" not in client.get(f"/tasks/{task.ref}").content.decode()
-        assert client.get(f"/tasks/{task.ref}/edit/title").status_code == 403
+        page = client.get(f"/tasks/{task.ref}/edit/title")
+        assert page.status_code == 403
+        assert "data-edit-form" not in page.content.decode(), "what cannot be sent is not asked for"
         answer = edit(task, "title", "Mine", base="Ours", by=user)
         assert answer.status_code == 403
         assert "Only its creator or a manager of OPS may edit OPS-1." in words(answer)

@@ -241,7 +241,7 @@ FIELDS: Final = {
             "line",
             _read_skills,
             lambda task, now: _write_needs(dict(task.required_skills.values_list("skill__name", "min_level"))),
-            help="With the least level, such as python:3, docs:1.",
+            help="With the minimum level, such as python:3, docs:1.",
             merge=_merge_skills,
         ),
         TaskField(
