@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from reports.searching import find_reports
+from taskproject.time_limits import limited
 from tasks.models import SavedView, Task
 from tasks.pages.searching import find_projects, find_tasks, find_tasks_by_refs, find_views
 from tasks.pages.side_bar import address_of
@@ -25,6 +26,8 @@ MOST_TASKS: Final = 5
 #: Of one kind other than tasks.
 FEW: Final = 3
 LONGEST: Final = 200
+#: How long tasks are looked for: somebody pauses in typing, and looks on.
+SECONDS: Final = 1.0
 #: Tasks that the palette remembers; it sends their refs, which say nothing to whoever may not see them.
 MOST_RECENT: Final = 8
 #: With this header the answers come without a page around them.
@@ -63,14 +66,20 @@ class Answer:
     hint: str = ""
 
 
+class TooSlow(Exception):
+    """Tasks were looked for during this many seconds."""
+
+
 @require_safe
 @login_required
 def search(request: HttpRequest) -> HttpResponse:
     """What ``q`` finds for the reader; without it, the tasks of ``recent`` (refs) and the pages."""
     user: Any = request.user
     text = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST]
+    is_late = False
     if text:
-        answers = _answers(user, text)
+        tasks, is_late = _tasks(user, text)
+        answers = _answers(user, text, tasks)
     else:
         refs = request.GET.get("recent", "").upper().split(",")[:MOST_RECENT]
         recent = [_of_task(task) for task in find_tasks_by_refs(user, refs)]
@@ -79,20 +88,29 @@ def search(request: HttpRequest) -> HttpResponse:
     shown = {
         "text": text,
         "answers": answers,
+        "is_late": is_late,
         "all_url": f"{reverse('task_list')}?{urlencode({'q': text})}" if text else "",
         "longest": LONGEST,
     }
     return render(request, "search/_answers.html" if is_fetched else "search/search.html", shown)
 
 
-def _answers(user: Any, text: str) -> list[Answer]:
+def _tasks(user: Any, text: str) -> tuple[list[Answer], bool]:
+    """The tasks with these words, and whether the search for them was given up."""
+    try:
+        with limited(SECONDS, TooSlow):
+            return [_of_task(task) for task in find_tasks(user, text, limit=MOST)], False
+    except TooSlow:
+        return [], True
+
+
+def _answers(user: Any, text: str, tasks: list[Answer]) -> list[Answer]:
     others = [
         *list(_pages(user, text))[:FEW],
         *(_of_project(project.key, project.name) for project in find_projects(user, text, limit=FEW)),
         *(_of_view(view) for view in find_views(user, text, limit=FEW)),
         *(Answer("Report", title, url) for title, url in find_reports(user, text, limit=FEW)),
     ]
-    tasks = [_of_task(task) for task in find_tasks(user, text, limit=MOST)]
     room = MOST - min(len(tasks), MOST_TASKS)
     kept = others[:room]
     tasks = tasks[: MOST - len(kept)]

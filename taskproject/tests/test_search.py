@@ -112,3 +112,15 @@ def test_page_offers_the_search_without_scripts(client, cast, new_task):
     assert "Rotate &lt;the&gt; keys" in page
     assert 'href="/tasks/?q=rotate"' in page
     assert re.search(r'href="/search/"\s+data-palette', client.get("/").content.decode())
+
+
+def test_search_that_takes_too_long_says_so_and_leads_to_the_list(client, cast, new_task, monkeypatch):
+    new_task("Sort the photographs")
+    monkeypatch.setattr("taskproject.palette.SECONDS", 1e-9)
+    monkeypatch.setattr("taskproject.time_limits._INSTRUCTIONS", 1)
+    client.force_login(cast.hugo.user)
+    page = client.get("/search/?q=photographs").content.decode()
+    assert "Looking for tasks takes too long here" in page
+    assert "Nothing that you may see" not in page
+    assert "/tasks/?q=photographs" in page
+    assert client.get("/agents/").status_code == 200

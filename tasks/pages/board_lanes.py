@@ -6,6 +6,7 @@ A lane has no query of its own, so lanes cost no more than columns, and its numb
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from tasks.models import Priority, Task
 from tasks.pages.cards import Card
@@ -55,7 +56,7 @@ def lanes_of(columns: Sequence[tuple[str, str, bool, Iterable[Card]]], group: st
     ordered = sorted(names, key=lambda name: (name == "", _rank(name, group), name))
     return [
         Lane(
-            f"{number}" if not name else name.lower().replace(" ", "-"),
+            quote(name, safe="") or f"{number}",
             name or _NOTHING[group],
             [
                 Cell(status, title, is_folded, [card for card in shown if place(card) == name])
