@@ -137,7 +137,7 @@ class Story:
         self.first_run, self.second_run, self.third_run = taken
 
     def fail_for_another_try(self):
-        runs.fail_run(actor=self.atlas, run_id=self.first_run.pk, code="oops", detail="again")
+        runs.fail_run(actor=self.atlas, run_id=self.first_run.pk, code="oops", detail="again", retry_after_seconds=3600)
 
     def release(self):
         runs.release_run(actor=self.atlas, run_id=self.second_run.pk, reason="not mine")
@@ -256,7 +256,8 @@ VERBS = [name for name in vars(Story) if not name.startswith("_")]
 def test_pages_as_they_were_with_the_events_since_are_fresh_pages(
     client, cast, new_task, let_lease_end, monkeypatch, subtests
 ):
-    # A retry delay must not end during the test: the engine announces that, and it does not run here.
+    # A rest must not end during the test: the engine announces that, and it does not run here. (That after a failure
+    # asks for an hour itself.)
     monkeypatch.setattr(passing_time, "LOSS_BASE", timedelta(hours=1))
     monkeypatch.setattr(passing_time, "LOSS_CAP", timedelta(hours=1))
     story = Story(cast, new_task, let_lease_end)
