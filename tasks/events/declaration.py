@@ -144,9 +144,9 @@ class Kind(str):
     _accepts: dict[str, Callable[[Any], bool]]
     _required: frozenset[str]
 
-    def __new__(cls, name: str, **declaration: Any) -> "Kind":
+    def __new__(cls, name: str, meaning: str, **declaration: Any) -> "Kind":
         kind = super().__new__(cls, name)
-        kind.declared = _Declaration(**declaration)
+        kind.declared = _Declaration(meaning=meaning, **declaration)
         kind._accepts = {key: datum.type.holds for key, datum in kind.declared.data.items()}
         kind._required = frozenset(key for key, datum in kind.declared.data.items() if not datum.optional)
         return kind
