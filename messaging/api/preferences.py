@@ -125,7 +125,7 @@ class PreferencesView(View):
     @operation(
         "notifications",
         "get_notification_preferences",
-        "How I am told",
+        "Notification settings",
         responses=PreferencesOutput,
         response_example=EXAMPLE,
     )

@@ -1,4 +1,4 @@
-"""The first password of a person whose account a lead has made: a link that works once."""
+"""The first password of a person whose account a manager has made: a link that works once."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tasks.permissions import may_offer_sign_in
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-OVER = "This link has been used, replaced or taken back, or it has expired. Ask whoever gave it to you for a new one."
+OVER = "This link has been used, replaced or taken back, or it has expired. Ask the person who sent it for a new one."
 
 
 class FirstPasswordTokens(PasswordResetTokenGenerator):

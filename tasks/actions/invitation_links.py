@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_DAYS: Final = 90
 #: Links of one project that stand at the same time.
 MOST_LINKS: Final = 50
-ASK_AGAIN: Final = "Ask whoever gave it to you for a new one."
+ASK_AGAIN: Final = "Ask the person who sent it for a new one."
 TAKEN: Final = "This name is taken; choose another."
 
 

@@ -114,8 +114,8 @@ def agents(request: HttpRequest) -> HttpResponse:
     paused = Membership.objects.filter(user__agent__in=ids, paused_at__isnull=False).filter(seen_by(user, "project__"))
     for agent_id, key in paused.order_by("project__key").values_list("user__agent", "project__key"):
         cards[agent_id].paused_in.append(key)
-    led = _led_by(user)
-    manages = bool(led) or sees_all(user)
+    managed = _first_managed_by(user)
+    manages = bool(managed) or sees_all(user)
     context = {
         "cards": list(cards.values()),
         "more": len(page) > SHOWN,
@@ -126,17 +126,17 @@ def agents(request: HttpRequest) -> HttpResponse:
         "may_compare": manages,
         "invitations": Invitation.objects.standing().answered_by(user).count(),
         "may_add": manages,
-        "add_to": led,
+        "add_to": managed,
     }
     return render(request, "tasks/agents.html", context)
 
 
-def _led_by(user: Any) -> str:
-    """The key of the oldest project that ``user`` leads; empty if they lead none."""
+def _first_managed_by(user: Any) -> str:
+    """The key of the oldest project that ``user`` manages; empty if they manage none."""
     if is_llm(user):
         return ""
-    led = Membership.objects.filter(user=user, role=Role.MANAGER).order_by("project")
-    return led.values_list("project__key", flat=True).first() or ""
+    managed = Membership.objects.filter(user=user, role=Role.MANAGER).order_by("project")
+    return managed.values_list("project__key", flat=True).first() or ""
 
 
 def _visible_runs(projects: list[int], agent_ids: list[int]) -> dict[int, list[Run]]:

@@ -1,4 +1,4 @@
-"""How a person whose account a lead has made gets in: the lead makes a link, the person sets a password with it."""
+"""How a person whose account a manager has made gets in: the manager makes a link, the person sets a password with it."""
 
 from typing import Any
 

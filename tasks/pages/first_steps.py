@@ -1,4 +1,4 @@
-"""The first steps of somebody who leads a project: a short list on the board that ticks itself from what there is."""
+"""The first steps of a manager: a short list on the board, ticked off by what there is."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,13 +28,13 @@ class Step:
 
 
 def first_steps(user: User, *, is_over: bool = False) -> list[Step]:
-    """The steps of whoever leads a project or may create one; none once all are done, or ``is_over``. One query, or
-    two for somebody who leads none.
+    """The steps of whoever manages a project or may create one; none once all are done, or ``is_over``. One query, or
+    two for somebody who manages none.
     """
     if is_over or is_llm(user):
         return []
-    led = Membership.objects.filter(user=user, role=Role.MANAGER).order_by()
-    mine = led.values("project")
+    managed = Membership.objects.filter(user=user, role=Role.MANAGER).order_by()
+    mine = managed.values("project")
     others = Membership.objects.filter(project__in=mine).exclude(user=user).order_by()
     tasks = Task.objects.filter(project__in=mine).order_by()
     row = (

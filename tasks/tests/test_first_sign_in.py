@@ -128,7 +128,7 @@ def test_link_expires(make_link, monkeypatch):
 def test_link_that_was_made_up_says_so(cast, link):
     answer = Client().get(link)
     assert answer.status_code == 404
-    assert "Ask whoever gave it to you" in answer.content.decode()
+    assert "Ask the person who sent it" in answer.content.decode()
 
 
 def test_link_of_an_llm_agent_is_refused(cast):
