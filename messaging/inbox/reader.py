@@ -1,5 +1,6 @@
 """Who reads an inbox: their roles, and with them the rows that they can do something about."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -9,10 +10,37 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from taskproject.reach import caller_of, reach_of
+from taskproject.reach import Reach, caller_of, limited, reach_of
 from tasks.models import Agent, AgentKind, Membership, Role
 from tasks.permissions import agent_of, memberships_of
 from tasks.querysets import is_superuser, sees_all
+
+#: Stand for the ids of a reader and of their agent in a statement that serves many; nobody has them.
+_ANY_USER, _ANY_AGENT = -(2**31) + 1, -(2**31) + 2
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What of a reader decides how their rows are looked for; readers who stand alike differ in their ids alone.
+
+    ``kind`` and ``enabled``: of their agent; None: they have none.
+    """
+
+    is_active: bool
+    is_superuser: bool
+    kind: str | None
+    enabled: bool | None
+    reach: Reach
+
+    def somebody(self) -> User:
+        """Somebody who stands like this, whose ids ``Reader.filled_in`` knows."""
+        user = User(pk=_ANY_USER, is_active=self.is_active, is_superuser=self.is_superuser)
+        agent = None
+        if self.kind is not None:
+            agent = Agent(pk=_ANY_AGENT, user=user, kind=self.kind, enabled=bool(self.enabled))
+        # Also that there is none, which would be looked up.
+        User._meta.get_field("agent").set_cached_value(user, agent)
+        return limited(user, self.reach)
 
 
 @dataclass(frozen=True)
@@ -34,6 +62,17 @@ class Reader:
     @cached_property
     def agent(self) -> Agent | None:
         return agent_of(self.user)
+
+    @property
+    def standing(self) -> Standing:
+        user, agent = self.user, self.agent
+        kind, enabled = (agent.kind, agent.enabled) if agent is not None else (None, None)
+        return Standing(user.is_active, user.is_superuser, kind, enabled, reach_of(user))
+
+    def filled_in(self, values: Iterable[Any]) -> list[Any]:
+        """Values of a statement for somebody who stands alike, with the ids of this reader."""
+        ids = {_ANY_USER: self.user.pk, _ANY_AGENT: self.agent.pk if self.agent is not None else None}
+        return [ids.get(value, value) if isinstance(value, int) else value for value in values]
 
     @property
     def is_person(self) -> bool:

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, TypeGuard
 
 import orjson
@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from messaging.inbox.items import Group, Head, Item, Scope, State
-from messaging.inbox.reader import Reader
+from messaging.inbox.reader import Reader, Standing
 from messaging.inbox.sources import SOURCES, Source
 from messaging.models import PutAside
 from taskproject.errors import Invalid, NotFound
@@ -29,6 +29,8 @@ from tasks import clock
 
 #: Items of a source are counted up to this number.
 COUNTED = 100
+#: How many compiled statements are kept: one serves all who stand alike.
+COMPILED = 256
 ORDER = ("-item_score", "item_since", "item_source", "item_key")
 
 
@@ -156,6 +158,22 @@ def count_items(
 ) -> dict[Group, int]:
     """How many items each group has, each of its sources counted up to ``most``; one query."""
     reader = Reader(user, timezone.now(), joined=True)
+    sql, values = _counting(reader.standing, scope, state, most)
+    counts = dict.fromkeys(Group, 0)
+    if sql:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, reader.filled_in(values))
+            for name, number in cursor.fetchall():
+                counts[SOURCES[name].group] += number
+    return counts
+
+
+@lru_cache(maxsize=COMPILED)
+def _counting(standing: Standing, scope: Scope | None, state: State, most: int) -> tuple[str, tuple[Any, ...]]:
+    """The statement of ``count_items`` for whoever stands like this: every page counts, and to compile it takes many
+    times as long as to run it. Empty: nothing can need them.
+    """
+    reader = Reader(standing.somebody(), timezone.now(), joined=True)
     parts: list[str] = []
     params: list[Any] = []
     for source in SOURCES.values():
@@ -167,13 +185,7 @@ def count_items(
         # SQLite allows no LIMIT inside a compound, hence the wrapper.
         parts.append(f"SELECT '{source.name}', COUNT(*) FROM ({sql}) AS counted")  # noqa: S608 - Django's own SQL
         params += values
-    counts = dict.fromkeys(Group, 0)
-    if parts:
-        with connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(parts), params)
-            for name, number in cursor.fetchall():
-                counts[SOURCES[name].group] += number
-    return counts
+    return " UNION ALL ".join(parts), tuple(params)
 
 
 def find_item(user: User, name: str) -> Item:

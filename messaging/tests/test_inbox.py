@@ -12,7 +12,8 @@ from django.utils import timezone
 from messaging.conversation.reading import read_conversation
 from messaging.inbox.items import Group, Scope, State
 from messaging.inbox.putting_aside import archive_item, restore_item, snooze_item
-from messaging.inbox.reading import count_items, find_item, read_inbox
+from messaging.inbox.reader import Reader
+from messaging.inbox.reading import COUNTED, _counting, count_items, find_item, read_inbox
 from messaging.models import PutAside, Webhook
 from messaging.tests.inbox_rows import asked, begun, fail, failed, in_review
 from messaging.webhooks.endpoints import edit_webhook
@@ -26,7 +27,19 @@ from tasks.actions.messages import post_direct, post_in_channel, post_message
 from tasks.actions.offering import decline_task
 from tasks.conversations import find_conversation
 from tasks.errors import LeaseLost
-from tasks.models import AssignmentDecision, Event, FollowUp, Invitation, Message, Priority, Question, Role, Run, Task
+from tasks.models import (
+    AssignmentDecision,
+    Event,
+    FollowUp,
+    Invitation,
+    Membership,
+    Message,
+    Priority,
+    Question,
+    Role,
+    Run,
+    Task,
+)
 
 pytestmark = pytest.mark.django_db
 MINE, TEAM = Scope.MINE, Scope.TEAM
@@ -452,6 +465,38 @@ def test_inbox_of_thousands_costs_as_many_queries_as_of_one(cast, new_task, djan
     with django_assert_num_queries(3):  # user, agent, counts
         counts = count_items(User.objects.get(pk=cast.ada.user.pk))
     assert (counts[Group.QUESTIONS], counts[Group.TROUBLE]) == (100, 100)
+
+
+def test_statement_of_the_count_is_made_once_for_all_who_stand_alike(cast, new_task, monkeypatch):
+    in_review(cast, new_task)
+    failed(cast, new_task)
+    _counting.cache_clear()
+    people = [User.objects.get(pk=each.user.pk) for each in (cast.ada, cast.rita, cast.hugo)]
+    count_items(people[0], scope=None)
+    monkeypatch.setattr("messaging.inbox.sources.source.Source.chosen", None)
+    counts = [count_items(user, scope=None) for user in people]
+    monkeypatch.undo()
+    assert [sum(count.values()) for count in counts] == [len(names(user, None)) for user in people] == [2, 1, 0]
+    # Roles are read by the statement itself.
+    Membership.objects.filter(project=cast.ops, user=people[2]).update(role=Role.MANAGER)
+    assert sum(count_items(people[2], scope=None).values()) == len(names(people[2], None)) == 2
+
+
+@pytest.mark.parametrize("who", ["ada", "atlas", "root", "limited", "off"])
+def test_statement_of_the_count_depends_on_no_moment_and_no_row(cast, who, monkeypatch):
+    user = User.objects.get(pk=getattr(getattr(cast, who, cast.hugo), "user", cast.root).pk)
+    if who == "limited":
+        limited(user, Reach(projects=frozenset([cast.ops.pk]), made_by=cast.ada.user.pk))
+    user.is_active = who != "off"
+    standing = Reader(user, timezone.now(), joined=True).standing
+    make = _counting.__wrapped__
+    with CaptureQueriesContext(connection) as queries:
+        first = make(standing, MINE, State.ACTIVE, COUNTED)
+    assert not queries.captured_queries
+    later = timezone.now() + timedelta(days=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    # By their texts: psycopg's wrapper of a JSON value equals none other.
+    assert repr(make(standing, MINE, State.ACTIVE, COUNTED)) == repr(first)
 
 
 def test_direct_message_is_there_until_it_is_read_or_answered(cast):
