@@ -43,6 +43,7 @@ __all__ = [
     "StopRequested",
     "Superseded",
     "TooManyDirectives",
+    "TooSlow",
     "VersionMismatch",
     "nearest",
     "unknown_name",
@@ -260,6 +261,18 @@ class DependencyCycle(DomainError):
     def __init__(self, cycle: list[str]) -> None:
         named = cycle if len(cycle) <= MOST_NAMED else [*cycle[: MOST_NAMED // 2], "…", *cycle[-MOST_NAMED // 2 :]]
         super().__init__(f"That would create a cycle of dependencies: {' → '.join(named)}.", cycle=cycle)
+
+
+class TooSlow(DomainError):
+    """More tasks are to be looked through than anybody waits for."""
+
+    code, status, title = "too_slow", 400, "The answer takes too long"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Looking through the tasks takes longer than {seconds:g} seconds.",
+            "Add a filter, or look for rarer words.",
+        )
 
 
 class CursorExpired(DomainError):

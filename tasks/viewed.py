@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from taskproject.errors import DomainError, Invalid
+from taskproject.errors import Invalid
 from taskproject.strict_json import unstorable
 from taskproject.time_limits import limited
 from tasks.conditions import Condition, Context, compile
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, query_of, read_query, read_zone
+from tasks.errors import TooSlow
 from tasks.models import Task
 from tasks.models.saved_view import LONGEST_QUERY, ViewPlace
 
@@ -32,15 +33,6 @@ NOBODY: Final = "-"
 #: Tasks are counted up to this number, and for this long.
 COUNTED: Final = 999
 SECONDS: Final = 0.5
-
-
-class TooSlow(DomainError):
-    """A view has too many tasks to look through for a count."""
-
-    code, status, title = "too_slow", 400, "The answer takes too long"
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"Counting takes longer than {seconds:g} seconds.", "Add a filter.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,27 @@
 """The list: the tasks that the reader sees, narrowed by conditions, as a page and as files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from taskproject.keyset import Page, page_of
+from taskproject.keyset import Page, Place, page_of
+from taskproject.time_limits import limited
 from tasks import clock
 from tasks.conditions import Context
 from tasks.conditions.of_tasks import TASK_FIELDS
 from tasks.conditions.words import missing
-from tasks.errors import Invalid
-from tasks.models import Project
+from tasks.errors import Invalid, TooSlow
+from tasks.models import Project, Task
 from tasks.pages.bulk import may_bulk
 from tasks.pages.filter_bar import filter_bar
 from tasks.pages.list_columns import COLUMNS, DEFAULT, remembered
 from tasks.pages.list_files import file_of
-from tasks.pages.list_groups import GROUPINGS, grouped
+from tasks.pages.list_groups import GROUPINGS, Grouped, grouped
 from tasks.pages.list_query import DEFAULT_ORDERING, DESCENDING_FIRST, ListQuery, list_query_of, tasks_of
 from tasks.pages.list_rows import READ, Row, rows_of
 from tasks.permissions import may_create_projects
@@ -29,6 +31,8 @@ from tasks.zones import zone_of
 SHOWN: Final = 50
 #: Tasks are counted up to this number; more are too many to look at.
 COUNTED: Final = 10_000
+#: How long tasks are looked for; nobody waits for longer, and others need the database, too.
+SECONDS: Final = 5.0
 #: The first columns of the page: label, and the order by it.
 _FIRST = (("Ref", "created_at"), ("Title", "title"))
 
@@ -40,6 +44,16 @@ class SortLink:
     label: str
     url: str = ""
     sorted: str = ""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the page shows of the tasks: how many there are, and a page of them or groups."""
+
+    total: int = 0
+    page: Page = field(default_factory=lambda: Page([], None, None))
+    rows: list[Row] = field(default_factory=list)
+    groups: Grouped | None = None
 
 
 @require_safe
@@ -68,21 +82,18 @@ def task_list(request: HttpRequest) -> HttpResponse:
     if bar.errors:
         # The form says what is wrong with it; nothing that was filled in is lost.
         return render(request, "tasks/list.html", _frame(request) | {"query": query, "bar": bar}, status=400)
-    total = tasks.order_by()[: COUNTED + 1].count()
-    if total > COUNTED:
-        tasks = tasks_of(query, context, are_many=True)
-    groups = grouped(query, tasks, context, now) if query.group else None
-    rows: list[Row] = []
-    page = Page([], None, None)
-    if groups is None:
-        page = page_of(
-            tasks.values(*READ, *_extra(query)), query.column, place, descending=query.is_descending, limit=SHOWN
-        )
-        rows = rows_of(page.rows, now)
+    late, read = "", _Read()
+    try:
+        with limited(SECONDS, TooSlow):
+            read = _read(query, context, tasks, place)
+    except TooSlow as slow:
+        late = slow.sentence
+    page = read.page
     shown = _frame(request) | {
         "query": query,
-        "rows": rows,
-        "grouped": groups,
+        "rows": read.rows,
+        "grouped": read.groups,
+        "late": late,
         "columns": [COLUMNS[name] for name in columns],
         "width": len(columns) + 3,
         "choices": [(column, column.name in columns) for column in COLUMNS.values()],
@@ -92,9 +103,9 @@ def task_list(request: HttpRequest) -> HttpResponse:
             for name, grouping in GROUPINGS.items()
         ],
         "ungrouped_url": query.url(group="", folded=""),
-        "total": f"{total:,}" if total <= COUNTED else f"more than {COUNTED:,}",
-        "is_single": total == 1,
-        "has_any": bool(total) or query.is_narrowed,
+        "total": f"{read.total:,}" if read.total <= COUNTED else f"more than {COUNTED:,}",
+        "is_single": read.total == 1,
+        "has_any": bool(read.total) or query.is_narrowed,
         "headings": [
             _heading(label, name, query)
             for label, name in (*_FIRST, *((each.label, each.ordering) for each in map(COLUMNS.__getitem__, columns)))
@@ -103,13 +114,24 @@ def task_list(request: HttpRequest) -> HttpResponse:
         "previous_url": query.url(cursor=str(page.previous)) if page.previous else "",
         "first_url": query.url() if page.previous else "",
         "bar": bar,
-        "may_bulk": bool(total) and may_bulk(request.user),
+        "may_bulk": bool(read.total) and may_bulk(request.user),
         "bulk_verbs": BULK_VERBS.values(),
         "list_query": request.GET.urlencode(),
         "outputs": [(kind.upper(), query.url(output=kind)) for kind in ("csv", "xlsx")],
         "notices": missing(query.condition, TASK_FIELDS, context),
     }
-    return render(request, "tasks/list.html", shown)
+    return render(request, "tasks/list.html", shown, status=400 if late else 200)
+
+
+def _read(query: ListQuery, context: Context, tasks: QuerySet[Task], place: Place | None) -> _Read:
+    total = tasks.order_by()[: COUNTED + 1].count()
+    if total > COUNTED:
+        tasks = tasks_of(query, context, are_many=True)
+    if query.group:
+        return _Read(total, groups=grouped(query, tasks, context, context.moment))
+    values = tasks.values(*READ, *_extra(query))
+    page = page_of(values, query.column, place, descending=query.is_descending, limit=SHOWN)
+    return _Read(total, page, rows_of(page.rows, context.moment))
 
 
 def _refused(request: HttpRequest, mistake: Invalid, **shown: Any) -> HttpResponse:

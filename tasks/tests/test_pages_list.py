@@ -249,6 +249,23 @@ def test_list_of_many_takes_as_many_queries_as_of_few(see, cast, new_task):
     assert see(query).context["total"] == "10,000"
 
 
+@pytest.mark.parametrize("query", ["?q=task&status=not_started", "?group=label&status=not_started"])
+def test_list_that_takes_too_long_says_so_and_keeps_its_filters(see, new_task, monkeypatch, query):
+    new_task()
+    assert "OPS-1" in see(query).content.decode()
+    monkeypatch.setattr(task_list, "SECONDS", 1e-9)
+    monkeypatch.setattr("taskproject.time_limits._INSTRUCTIONS", 1)
+    answer = see(query)
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "Looking through the tasks takes longer than 1e-09 seconds; add a filter, or look for rarer words." in page
+    assert "OPS-1" not in page
+    assert "No task matches" not in page
+    assert ("No groups" in page) == ("group" in query)
+    assert len(chips(answer)) == 1
+    assert see("?output=csv").status_code == 200
+
+
 def test_empty_states_name_the_next_step(see, cast, client):
     assert "Create the first task" in see().content.decode()
     assert "A manager of your project creates tasks" in see(by=cast.vera).content.decode()
