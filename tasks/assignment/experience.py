@@ -1,11 +1,12 @@
 """What past runs and reviews say about agents: outcomes and pace per skill, weighted by age. Read-only."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
 
 from tasks.matching.facts import Evidence
@@ -20,6 +21,8 @@ RUNS = 200
 OLDEST = timedelta(days=180)
 #: Agents read at a time, and ids in one query.
 AGENTS_AT_ONCE, SLICE = 100, 5_000
+#: Projects whose pace is read at a time: so many times ``COMPLETED_TASKS`` ids are in one query.
+PROJECTS_AT_ONCE = 25
 #: Expected for a task without an estimate in a project that has completed nothing yet.
 HOURS = 1.0
 COMPLETED_TASKS = 200
@@ -77,18 +80,30 @@ class Experience:
 
     def hours_of(self, projects: Iterable[int]) -> Mapping[int, float]:
         """The mean hours of recently completed work, per project (by id)."""
-        for project in projects:
-            if project not in self._hours:
-                self._hours[project] = _mean_hours(project)
+        missing = [project for project in projects if project not in self._hours]
+        for start in range(0, len(missing), PROJECTS_AT_ONCE):
+            self._hours |= _mean_hours(missing[start : start + PROJECTS_AT_ONCE])
         return self._hours
 
 
-def _mean_hours(project: int) -> float:
-    recent = Task.objects.filter(project=project, completed_at__isnull=False).order_by("-completed_at")
-    tasks = list(recent.values_list("pk", flat=True)[:COMPLETED_TASKS])
-    runs = Run.objects.filter(task__in=tasks, status=RunStatus.COMPLETED).values_list("started_at", "ended_at")
-    hours = [(ended - started).total_seconds() / 3600 for started, ended in runs if ended is not None]
-    return max(sum(hours) / len(hours), 1 / 60) if hours else HOURS
+def _mean_hours(projects: Sequence[int]) -> dict[int, float]:
+    parts: list[str] = []
+    values: list[Any] = []
+    for project in projects:
+        recent = Task.objects.filter(project=project, completed_at__isnull=False).order_by("-completed_at")
+        sql, params = recent.values("pk")[:COMPLETED_TASKS].query.get_compiler(connection=connection).as_sql()
+        # SQLite allows no LIMIT inside a compound, hence the wrapper.
+        parts.append(f"SELECT * FROM ({sql}) AS recent")  # noqa: S608 - Django's own SQL
+        values += params
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), values)
+        tasks = [pk for (pk,) in cursor.fetchall()]
+    hours: dict[int, list[float]] = {project: [] for project in projects}
+    runs = Run.objects.filter(task__in=tasks, status=RunStatus.COMPLETED)
+    for project, started, ended in runs.values_list("task__project", "started_at", "ended_at"):
+        if ended is not None:
+            hours[project].append((ended - started).total_seconds() / 3600)
+    return {project: max(sum(each) / len(each), 1 / 60) if each else HOURS for project, each in hours.items()}
 
 
 def _read_evidence(agents: list[int], now: datetime, experience: Experience) -> dict[int, Learned]:
