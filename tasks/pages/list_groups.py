@@ -22,6 +22,8 @@ from tasks.transitions import Status
 
 #: Tasks that are grouped, groups that are shown, and rows of each.
 WINDOW, MOST_GROUPS, SHOWN_OF_GROUP = 10_000, 30, 10
+#: Rows of a page: of many groups each shows fewer, though not fewer than these.
+SHOWN, LEAST_OF_GROUP = 100, 3
 #: In addresses, the key of the group of those that have none.
 NONE: Final = ""
 Counted = list[tuple[str, str, int]]
@@ -119,7 +121,9 @@ def folded_as(keys: list[str]) -> str:
 
 
 def grouped(query: ListQuery, tasks: QuerySet[Task], context: Context, now: datetime) -> Grouped:
-    """The groups of ``tasks`` by ``query.group``: 30 at most, each with the first ten tasks in the list's order."""
+    """The groups of ``tasks`` by ``query.group``: 30 at most, each with its first tasks in the list's order: ten, and
+    fewer where there are many groups.
+    """
     grouping = GROUPINGS[query.group]
     oldest = list(tasks.order_by("-pk").values_list("pk", flat=True)[WINDOW : WINDOW + 1])
     if oldest:
@@ -161,6 +165,7 @@ def _read_rows(
 ) -> None:
     """Fill in the rows of the open groups: their ids in one statement, then the tasks."""
     shown = [group for group in groups if not group.is_folded]
+    most = min(SHOWN_OF_GROUP, max(LEAST_OF_GROUP, SHOWN // max(len(shown), 1)))
     sign = "-" if query.is_descending else ""
     order = [f"{sign}{query.column}", *([f"{sign}pk"] if query.column != "pk" else [])]
     parts, parameters = [], []
@@ -171,7 +176,7 @@ def _read_rows(
             narrowed = tasks.filter(pk__in=own.values("task")) if group.key else tasks.filter(~_has_assignee())
         else:
             narrowed = tasks.filter(compile(group.condition, TASK_FIELDS, context))
-        first = narrowed.order_by(*order).values_list("id", flat=True)[:SHOWN_OF_GROUP]
+        first = narrowed.order_by(*order).values_list("id", flat=True)[:most]
         sql, values = first.query.get_compiler(connection=connection).as_sql()
         parts.append(f"SELECT {place}, of_group.id FROM ({sql}) AS of_group")  # noqa: S608 - Django's own
         parameters += values

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from tasks.models import Membership, Role
@@ -17,6 +17,8 @@ from tasks.using.task_fields import FIELDS
 register = template.Library()
 
 _NOTHING = mark_safe("")
+#: Stands for the ref in a path.
+_ANY_REF = "_-_"
 
 
 def _managed_keys(request: Any) -> frozenset[str] | None:
@@ -49,21 +51,35 @@ def edit_link(context: template.Context, ref: str, name: str, shortcut: str = ""
         is_shown = keys is None or ref.partition("-")[0] in keys
     if not is_shown:
         return _NOTHING
-    # A task may stand in several rows of a list: only where it stands alone the link is the same after a refresh.
-    marks = format_html(' data-key="edit-{}"', name) if is_alone else _NOTHING
-    if shortcut:
-        marks += format_html(' data-shortcut="{}"', shortcut)
-    return format_html(
-        '<a class="edit-link no-print" href="{}?{}" data-edit="{}"{} title="Edit">{}'
-        '<span class="visually-hidden">Edit the {} of {}</span></a>',
-        reverse("edit_field", args=[ref, name]),
-        _back_to(request),
-        name,
-        marks,
-        icon("edit"),
-        FIELDS[name].noun,
-        ref,
-    )
+    return mark_safe(escape(ref).join(_parts(request, name, shortcut, is_alone)))  # noqa: S308 - all of it is escaped
+
+
+def _parts(request: Any, name: str, shortcut: str, is_alone: bool) -> tuple[str, str, str]:
+    """What stands around the ref in each link for this field, made once for a page: a list has hundreds of them."""
+    if not hasattr(request, "edit_links"):
+        request.edit_links = {}
+    kept: dict[tuple[str, str, bool], tuple[str, str, str]] = request.edit_links
+    key = name, shortcut, is_alone
+    if key not in kept:
+        # A task may stand in several rows of a list: only where it stands alone the link is the same after a refresh.
+        marks = format_html(' data-key="edit-{}"', name) if is_alone else _NOTHING
+        if shortcut:
+            marks += format_html(' data-shortcut="{}"', shortcut)
+        before, after = reverse("edit_field", args=[_ANY_REF, name]).split(_ANY_REF)
+        kept[key] = (
+            format_html('<a class="edit-link no-print" href="{}', before),
+            format_html(
+                '{}?{}" data-edit="{}"{} title="Edit">{}<span class="visually-hidden">Edit the {} of ',
+                after,
+                _back_to(request),
+                name,
+                marks,
+                icon("edit"),
+                FIELDS[name].noun,
+            ),
+            "</span></a>",
+        )
+    return kept[key]
 
 
 def _back_to(request: Any) -> str:

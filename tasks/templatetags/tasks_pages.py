@@ -181,6 +181,7 @@ def outside_link(url: str, words: str) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=20)
 def status_badge(status: str) -> SafeString:
     """A status as icon and word."""
     return format_html(

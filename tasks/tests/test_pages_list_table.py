@@ -134,6 +134,17 @@ def test_very_many_tasks_and_groups_are_bounded_and_the_page_says_so(see, new_ta
     assert "1 more group not shown" in page.content.decode()
 
 
+def test_many_groups_show_fewer_tasks_each_and_not_too_few(see, new_task, monkeypatch):
+    for label in ("a", "b", "c", "d"):
+        for _ in range(4):
+            new_task(labels=[label])
+    shown = {}
+    for most in (3, 12, 16):
+        monkeypatch.setattr(list_groups, "SHOWN", most)
+        shown[most] = [len(refs) for _, _, refs in groups(see("?group=label"))]
+    assert shown == {3: [3] * 4, 12: [3] * 4, 16: [4] * 4}
+
+
 @pytest.mark.parametrize("group", list_groups.GROUPINGS)
 def test_groups_of_many_take_as_many_queries_as_of_few(cast, see, new_task, group):
     def queries() -> int:
