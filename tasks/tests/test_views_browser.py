@@ -2,6 +2,9 @@
 
 import pytest
 
+from tasks.actions import claims, lifecycle
+from tasks.models import Priority, SavedView, Task
+
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SIDE = "[data-side]"
@@ -34,3 +37,52 @@ def test_view_is_saved_counted_live_and_folded(open_page, cast, new_task):
     page.goto(tab.origin + "/views/")
     tab.assert_accessible()
     tab.assert_no_sideways_scroll()
+
+
+def test_view_saved_after_filtering_the_board_is_what_the_board_shows(open_page, cast, new_task):
+    pump, fence = new_task("Fix the pump", priority=Priority.HIGH), new_task("Paint the fence")
+    tab = open_page("/?project=OPS", user=cast.ada.user)
+    page = tab.page
+    page.select_option("select[name=priority]", "high")
+    page.wait_for_selector(f'[data-ref="{fence.ref}"]', state="detached")
+    ways = page.locator("#board-choices [name=next], #board-limits [name=next]")
+    shown = "/?project=OPS&priority=high"
+    assert [ways.nth(each).input_value() for each in range(2)] == [shown, shown]
+    page.click(".view-tools summary")
+    page.fill(".view-tools [name=name]", "High ones")
+    page.click(".view-tools button:has-text('Save')")
+    page.wait_for_selector(".view-name >> text=High ones")
+    assert SavedView.objects.get().query == "priority=high&project=OPS"
+    page.wait_for_selector(f'[data-ref="{pump.ref}"]')
+    assert page.locator(f'[data-ref="{fence.ref}"]').count() == 0
+    # The same again in a view that was opened.
+    page.select_option("select[name=priority]", "")
+    page.wait_for_selector(f'[data-ref="{fence.ref}"]')
+    page.click(".view-tools > form button:has-text('Save')")
+    page.wait_for_selector("text=Saved the view High ones")
+    assert SavedView.objects.get().query == "project=OPS"
+
+
+def test_renewed_board_keeps_the_key_of_a_line_that_is_sent_again(open_page, cast, new_task):
+    """What the server may have got already is sent with the key that it was first sent with."""
+    new_task("Before")
+    page = open_page("/", user=cast.ada.user).page
+    key = "[data-quick-add] [name=key]"
+    first = page.locator(key).first.input_value()
+    page.fill("[data-quick-add] [name=title] >> nth=0", "Half a")
+    new_task("Meanwhile")
+    page.wait_for_selector(".card >> text=Meanwhile")
+    assert page.locator(key).first.input_value() == first
+    assert page.locator("[data-quick-add] [name=title]").first.input_value() == "Half a"
+
+
+def test_forms_of_a_renewed_page_are_about_the_run_that_it_shows(open_page, cast, new_task):
+    task = new_task("Twice")
+    claims.start_task(actor=cast.hugo.user, task=task)
+    page = open_page(f"/tasks/{task.ref}", user=cast.hugo.user).page
+    runs = "[data-live='task-verbs'] input[name=run]"
+    assert {each.input_value() for each in page.locator(runs).all()} == {"1"}
+    lifecycle.release_task(actor=cast.ada.user, task=task)
+    claims.start_task(actor=cast.hugo.user, task=Task.objects.get(pk=task.pk))
+    page.wait_for_selector(".work >> text=Run 2")
+    assert {each.input_value() for each in page.locator(runs).all()} == {"2"}

@@ -38,9 +38,6 @@ function takeForm(fresh, button) {
   if (!wanted) return;
   if (!button) {
     morph(form, wanted);
-    // A hidden field is nobody's input: it says which facts the fields belong to.
-    for (const field of form.querySelectorAll("input[type=hidden]")) field.value = field.defaultValue;
-    form.elements.was.value = wanted.elements.was.value;
     return;
   }
   // A row came or went: fields of the same name hold something else now.

@@ -13,10 +13,12 @@ function keyOf(node) {
   return node.id ? `id ${node.id}` : null;
 }
 
-const FIELDS = new Set(["INPUT", "TEXTAREA", "SELECT"]);
+// The value of any other input is what somebody typed.
+const NOT_TYPED = new Set(["hidden", "checkbox", "radio", "submit", "button"]);
 
 function syncAttributes(from, to) {
-  const owned = (name) => (name === "open" && from.nodeName === "DETAILS") || (name === "value" && FIELDS.has(from.nodeName));
+  const isTyped = from.nodeName === "INPUT" && !NOT_TYPED.has(from.type);
+  const owned = (name) => (name === "open" && from.nodeName === "DETAILS") || (name === "value" && isTyped);
   for (const { name } of [...from.attributes]) {
     if (!to.hasAttribute(name) && !owned(name)) from.removeAttribute(name);
   }

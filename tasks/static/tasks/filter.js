@@ -19,8 +19,9 @@ export function letFilter(onFiltered) {
     const address = addressOf(form);
     if (new URL(address, location.href).href === location.href) return;
     history.replaceState(history.state, "", address);
-    const way = document.querySelector("#board-choices input[name=next]");
-    if (way) way.value = location.pathname + location.search;
+    for (const way of document.querySelectorAll("#board-choices [name=next], #board-limits [name=next]")) {
+      way.value = location.pathname + location.search;
+    }
     for (const select of form.querySelectorAll("select")) select.classList.toggle("is-set", select.value !== "");
     onFiltered();
   };
