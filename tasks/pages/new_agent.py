@@ -1,6 +1,6 @@
 """A new LLM agent of a project, with its first token and the call to try it: for managers, without the admin."""
 
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
@@ -18,8 +18,7 @@ from tasks.errors import DomainError, Invalid, NotFound
 from tasks.finding import find_project
 from tasks.models import Agent, Project, Role, Skill
 from tasks.permissions import may_in_project
-
-USUAL_LEVEL: Final = 3
+from tasks.using.lines import USUAL, skills_in
 
 
 class AgentForm(forms.Form):
@@ -35,7 +34,7 @@ class AgentForm(forms.Form):
         required=False,
         max_length=500,
         label="Skills",
-        help_text="With levels from 1 to 5, such as python:4 docs:2. A skill that is new here is added.",
+        help_text="With levels from 1 to 5, such as python:4, docs:2. A skill that is new here is added.",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
     max_concurrent = forms.IntegerField(
@@ -43,13 +42,10 @@ class AgentForm(forms.Form):
     )
 
     def clean_skills(self) -> list[tuple[str, int]]:
-        skills: dict[str, int] = {}
-        for text in self.cleaned_data["skills"].replace(",", " ").split():
-            name, _, level = text.partition(":")
-            if not name or level not in ("", "1", "2", "3", "4", "5"):
-                raise forms.ValidationError(f"{text[:60]!r} is no skill with a level from 1 to 5; write python:4.")
-            skills[name] = int(level or USUAL_LEVEL)
-        return list(skills.items())
+        try:
+            return list(skills_in(self.cleaned_data["skills"], "skills", otherwise=USUAL).items())
+        except Invalid as error:
+            raise forms.ValidationError(error.sentence) from None
 
 
 @login_required

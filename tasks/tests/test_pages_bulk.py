@@ -98,6 +98,26 @@ def test_edit_changes_what_is_filled_in_and_adds_labels_to_those_that_are_there(
     assert list(Task.objects.values_list("version", flat=True)) == versions
 
 
+def test_edit_reads_lists_as_the_editor_of_one_task_does(cast, do, new_task):
+    task = new_task(labels=["old"], required_skills=[("docs", 2), ("python", 4)])
+    page = do("edit", [task])
+    filled = {"add_labels": '"a, b", c', "add_skills": "+python docs : 5", "remove_labels": '"old"'}
+    do("edit", **confirmed(page, **filled))
+    assert set(task.labels.values_list("name", flat=True)) == {"a, b", "c"}
+    levels = task.required_skills.values_list("skill__name", "min_level")
+    assert dict(levels) == {"python": 1, "docs": 5}
+    do("edit", **confirmed(page, remove_labels='"a, b"', remove_skills="docs python"))
+    assert list(task.labels.values_list("name", flat=True)) == ["c"]
+    assert not levels.all()
+
+
+def test_estimate_of_nothing_is_set(cast, do, new_task):
+    task = new_task(estimate_minutes=30)
+    assert said(do("edit", **confirmed(do("edit", [task]), estimate_minutes="0"))) == ["Changed 1 task: OPS-1."]
+    task.refresh_from_db()
+    assert task.estimate_minutes == 0
+
+
 def test_edit_refuses_by_task_what_does_not_fit_it(cast, do, new_task):
     parent, child = new_task(), new_task()
     page = do("edit", [parent, child])

@@ -1,5 +1,6 @@
 """Fields of many tasks at once: what is left empty stays as each task has it."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
@@ -12,6 +13,7 @@ from tasks.errors import Invalid, VersionMismatch
 from tasks.models import Priority, Task
 from tasks.refs import parse_ref
 from tasks.transitions import Status
+from tasks.using.lines import marked, names_in, skills_in
 from tasks.verbs import Verb
 
 if TYPE_CHECKING:
@@ -32,8 +34,32 @@ NONE = "none"
 _WHEN = {"type": "datetime-local"}
 
 
-def _words(text: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+class ListField(forms.CharField):
+    """A list in one line, as ``read`` reads it."""
+
+    def __init__(self, read: Callable[[str], Any], **options: Any) -> None:
+        super().__init__(required=False, max_length=1000, **options)
+        self.read = read
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return self.read(super().clean(value))
+        except Invalid as error:
+            raise forms.ValidationError(error.sentence) from None
+
+
+def _labels(text: str) -> list[str]:
+    return names_in(text, "labels")
+
+
+def _needs(text: str) -> dict[str, int]:
+    needs = skills_in(text, "required_skills")
+    skills_named(list(needs.items()))
+    return needs
+
+
+def _skills(text: str) -> list[str]:
+    return marked(text, "+", "required_skills")
 
 
 class BulkEditForm(forms.Form):
@@ -48,39 +74,15 @@ class BulkEditForm(forms.Form):
         label="Due", required=False, validators=[require_in_range], widget=forms.DateTimeInput(attrs=_WHEN)
     )
     no_due_at = forms.BooleanField(label="Remove the due date", required=False)
-    add_labels = forms.CharField(label="Add labels", required=False, max_length=1000, help_text="Separated by commas.")
-    remove_labels = forms.CharField(
-        label="Remove labels", required=False, max_length=1000, help_text="Separated by commas."
-    )
-    add_skills = forms.CharField(
-        label="Require skills",
-        required=False,
-        max_length=1000,
-        help_text="Separated by commas; with a level: python:3.",
-    )
-    remove_skills = forms.CharField(
-        label="Do not require skills", required=False, max_length=1000, help_text="Separated by commas."
-    )
+    add_labels = ListField(_labels, label="Add labels", help_text="Separated by commas.")
+    remove_labels = ListField(_labels, label="Remove labels", help_text="Separated by commas.")
+    add_skills = ListField(_needs, label="Require skills", help_text="Separated by commas; with a level: python:3.")
+    remove_skills = ListField(_skills, label="Do not require skills", help_text="Separated by commas.")
     parent = forms.CharField(label="Parent", required=False, max_length=24, help_text="A ref such as OPS-42, or none.")
     estimate_minutes = forms.IntegerField(label="Estimate in minutes", required=False, min_value=0, max_value=10**6)
     review_required = forms.ChoiceField(
         label="Review", choices=[("", "Leave"), ("yes", "Required"), ("no", "Not required")], required=False
     )
-
-    def clean_add_skills(self) -> list[tuple[str, int]]:
-        needs = []
-        for part in _words(self.cleaned_data["add_skills"]):
-            name, _, level = part.rpartition(":")
-            if not name:
-                name, level = part, "1"
-            if not (level.isascii() and level.isdecimal() and 1 <= int(level) <= 5):
-                raise forms.ValidationError(f"The level of {name} must be from 1 to 5.")
-            needs.append((name.strip(), int(level)))
-        try:
-            skills_named(needs)
-        except Invalid as error:
-            raise forms.ValidationError(error.sentence) from None
-        return needs
 
     def clean_parent(self) -> str:
         text = str(self.cleaned_data["parent"]).strip()
@@ -92,7 +94,7 @@ class BulkEditForm(forms.Form):
         data = super().clean() or self.cleaned_data
         if data.get("due_at") and data.get("no_due_at"):
             self.add_error("no_due_at", "There is a date above as well; choose one of them.")
-        elif not self.errors and not any(value not in ("", None, False, []) for value in data.values()):
+        elif not self.errors and data["estimate_minutes"] is None and not any(data.values()):
             raise forms.ValidationError("Fill in what to change.")
         return data
 
@@ -123,13 +125,13 @@ def _changes(task: Task, given: dict[str, Any]) -> dict[str, Any]:
         changes["estimate_minutes"] = given["estimate_minutes"]
     if given["review_required"]:
         changes["review_required"] = given["review_required"] == "yes"
-    added, removed = _words(given["add_labels"]), set(_words(given["remove_labels"]))
+    added, removed = given["add_labels"], given["remove_labels"]
     if added or removed:
         has = list(task.labels.values_list("name", flat=True))
         changes["labels"] = [name for name in dict.fromkeys([*has, *added]) if name not in removed]
-    needed, dropped = given["add_skills"], set(_words(given["remove_skills"]))
+    needed, dropped = given["add_skills"], given["remove_skills"]
     if needed or dropped:
-        levels = dict(task.required_skills.values_list("skill__name", "min_level")) | dict(needed)
+        levels = dict(task.required_skills.values_list("skill__name", "min_level")) | needed
         changes["required_skills"] = [each for each in levels.items() if each[0] not in dropped]
     if given["parent"]:
         ref = given["parent"]

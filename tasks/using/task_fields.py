@@ -4,8 +4,6 @@ A field is one text: names separated by commas, a day and a time by a space. Wha
 sentence at the field.
 """
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +14,9 @@ from tasks.dues import NotADue, read_due
 from tasks.errors import Invalid
 from tasks.merging import merge_lines, merge_lists, merge_maps
 from tasks.models import Agent, Assignment, Priority, Project, Task
+from tasks.using.lines import LONGEST_LIST, in_one_line, marked, names_in, skills_in
 from tasks.verbs.catalogue import DESCRIPTION, LABELS, TITLE
 
-#: Names in one field; more are refused before any is looked up.
-MOST_NAMES = 200
-#: Characters of a field with names.
-LONGEST_LIST = 5_000
 PRIORITIES: Final = {priority.name.lower(): priority for priority in reversed(Priority)}
 END_OF_DAY = "23:59:59"
 
@@ -75,50 +70,13 @@ class TaskField:
         return text
 
 
-def names_in(text: str, field: str) -> list[str]:
-    """Names separated by commas; one with a comma stands in quotes. Raises ``Invalid``."""
-    if len(text) > LONGEST_LIST:
-        raise Invalid({field: f"At most {LONGEST_LIST:,} characters; this has {len(text):,}."})
-    try:
-        rows = list(csv.reader([" ".join(text.split())], skipinitialspace=True))
-    except csv.Error:
-        raise Invalid({field: "Write the names in one line, separated by commas."}) from None
-    names = list(dict.fromkeys(name.strip() for name in (rows[0] if rows else ()) if name.strip()))
-    if len(names) > MOST_NAMES:
-        raise Invalid({field: f"At most {MOST_NAMES}; these are {len(names)}."})
-    return names
-
-
-def in_one_line(names: list[str]) -> str:
-    """Names as ``names_in`` reads them."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(names)
-    return line.getvalue() if any("," in name for name in names) else line.getvalue().replace(",", ", ")
-
-
-def _marked(text: str, mark: str, field: str) -> list[str]:
-    """Names that people also write with a mark before them, and separate by spaces."""
-    return list(dict.fromkeys(name.removeprefix(mark) for part in names_in(text, field) for name in part.split()))
-
-
 def _merge_names(field: str, mark: str = "") -> Callable[[str, str, str], str | None]:
     def merge(*texts: str) -> str | None:
         return in_one_line(
-            merge_lists(*(_marked(text, mark, field) if mark else names_in(text, field) for text in texts))
+            merge_lists(*(marked(text, mark, field) if mark else names_in(text, field) for text in texts))
         )
 
     return merge
-
-
-def _needs(text: str) -> dict[str, int]:
-    """The level that each skill in a text needs at least."""
-    needs = {}
-    for part in names_in(text, "required_skills"):
-        name, _, level = part.removeprefix("+").rpartition(":")
-        if not name or not (level.strip().isascii() and level.strip().isdecimal() and len(level) < 4):
-            name, level = part.removeprefix("+"), "1"
-        needs[name.strip()] = int(level)
-    return needs
 
 
 def _write_needs(needs: dict[str, int]) -> str:
@@ -126,7 +84,7 @@ def _write_needs(needs: dict[str, int]) -> str:
 
 
 def _merge_skills(*texts: str) -> str | None:
-    merged = merge_maps(*map(_needs, texts))
+    merged = merge_maps(*(skills_in(text, "required_skills") for text in texts))
     return None if merged is None else _write_needs(merged)
 
 
@@ -163,11 +121,11 @@ def _read_labels(text: str, typed: Typed) -> list[str]:
 
 
 def _read_skills(text: str, typed: Typed) -> list[tuple[str, int]]:
-    return [(skill.name, level) for skill, level in skills_named(list(_needs(text).items()))]
+    return [(skill.name, level) for skill, level in skills_named(list(skills_in(text, "required_skills").items()))]
 
 
 def _read_assignees(text: str, typed: Typed) -> list[Agent]:
-    return agents_named(_marked(text, "@", "assignees"), project=typed.project, field="assignees")
+    return agents_named(marked(text, "@", "assignees"), project=typed.project, field="assignees")
 
 
 def _read_parent(text: str, typed: Typed) -> Task | None:
@@ -175,7 +133,7 @@ def _read_parent(text: str, typed: Typed) -> Task | None:
 
 
 def _read_depends_on(text: str, typed: Typed) -> list[Task]:
-    return tasks_named(_marked(text, "^", "depends_on"), project=typed.project, field="depends_on")
+    return tasks_named(marked(text, "^", "depends_on"), project=typed.project, field="depends_on")
 
 
 def _write_due(task: Task, now: datetime) -> str:
