@@ -89,7 +89,10 @@ class BulkActions(ScopedAdmin):
         outcome = Outcome.loads(data.get("outcome", ""))
         form = BulkForm(verb, data, agents=managed_agents(request))
         if not form.is_valid():
-            return self._ask(request, verb, ids, back=back, form=form)
+            if "outcome" not in data:
+                return self._ask(request, verb, ids, back=back, form=form)
+            why = [text for texts in form.errors.values() for text in texts]
+            return self._report(request, verb, {}, outcome, back=back, left=len(ids), why=why)
         values = form.values()
         if "stop" in data:
             return self._report(request, verb, values, outcome, back=back, left=len(ids))
@@ -180,13 +183,11 @@ class BulkActions(ScopedAdmin):
         *,
         back: str,
         left: int = 0,
+        why: Sequence[str] = (),
     ) -> HttpResponse:
         """Report in messages on the list if they can hold everything, else on a page that names every task."""
         agents = values.get(verb.agents.name) if verb.agents else None
-        lines = sentences(verb, outcome, agents or ())
-        if left:
-            were = "was" if left == 1 else "were"
-            lines.append(("warning", f"Stopped: {counted(left, 'task')} of the selection {were} not processed."))
+        lines = sentences(verb, outcome, agents or (), left=left, why=why)
         longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
         if longest > NAMED or len(outcome.refused) > REASONS:
             context = {

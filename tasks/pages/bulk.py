@@ -63,23 +63,29 @@ def bulk(request: HttpRequest) -> HttpResponse:
         ids = action.ids()
     except Invalid as error:
         return action.refuse(error.sentence)
+    goes_on, outcome = "outcome" in request.POST, Outcome.loads(request.POST.get("outcome", ""))
     if not ids:
         return action.refuse(
             "Select tasks first." if "ids" not in request.POST else "None of these tasks exists any more."
         )
     if len(ids) > MOST_SELECTED:
-        return action.refuse(f"More than {MOST_SELECTED:,} tasks match; add a filter and take them in parts.")
+        return action.refuse(
+            f"An action takes {counted(MOST_SELECTED, 'task')} at most; add a filter and take them in parts."
+        )
     if "confirmed" not in request.POST:
         reachable = Task.objects.visible_to(request.user).filter(pk__in=ids)
         if verb is not EDIT and (refusal := nothing_to_do(verb, reachable)):
             return action.refuse(refusal)
         if verb is EDIT or verb.asks or verb.agents is not None or len(ids) > MOST_UNASKED:
-            return action.ask(verb, ids, action.form(verb, ids, None))
-        return action.run(verb, ids, action.form(verb, ids, {}), {}, Outcome())
-    form = action.form(verb, ids, request.POST)
+            return action.ask(verb, ids, action.form(verb, action.agents_for(ids), None))
+        return action.run(verb, ids, action.form(verb, action.agents_for(ids), {}), {}, Outcome())
+    # What was chosen for the whole selection need not fit what is left of it: each task says so itself.
+    form = action.form(verb, action.agents() if goes_on else action.agents_for(ids), request.POST)
     if not form.is_valid():
-        return action.ask(verb, ids, form)
-    outcome = Outcome.loads(request.POST.get("outcome", ""))
+        if not goes_on:
+            return action.ask(verb, ids, form, status=400)
+        why = [text for texts in form.errors.values() for text in texts]
+        return action.report(verb, {}, outcome, left=len(ids), why=why)
     if "stop" in request.POST:
         return action.report(verb, form.values(), outcome, left=len(ids))
     return action.run(verb, ids, form, form.values(), outcome)
@@ -124,18 +130,20 @@ class _Action:
             ids += seen.filter(project__key=key, number__in=each).values_list("pk", flat=True)
         return Task.objects.filter(pk__in=ids)
 
-    def form(self, verb: Verb, ids: Sequence[int], data: Any) -> Any:
-        if verb is EDIT:
-            return BulkEditForm(data, auto_id="%s")
-        return BulkForm(verb, data, agents=self._agents(ids) if verb.agents is not None else Agent.objects.none())
+    def form(self, verb: Verb, agents: QuerySet[Agent], data: Any) -> Any:
+        return BulkEditForm(data, auto_id="%s") if verb is EDIT else BulkForm(verb, data, agents=agents)
 
-    def _agents(self, ids: Sequence[int]) -> QuerySet[Agent]:
+    def agents(self) -> QuerySet[Agent]:
+        agents: QuerySet[Agent] = Agent.objects.visible_to(self.user).order_by("slug")
+        return agents
+
+    def agents_for(self, ids: Sequence[int]) -> QuerySet[Agent]:
+        """Those that work in a project of these tasks."""
         projects = Task.objects.visible_to(self.user).filter(pk__in=ids).order_by().values("project")
         workers = Membership.objects.filter(project__in=projects).exclude(role=Role.VIEWER)
-        agents: QuerySet[Agent] = Agent.objects.visible_to(self.user).filter(enabled=True)
-        return agents.filter(user__in=workers.values("user")).order_by("slug")
+        return self.agents().filter(enabled=True, user__in=workers.values("user"))
 
-    def _page(self, verb: Verb, ids: Sequence[int], form: Any, **more: Any) -> HttpResponse:
+    def _page(self, verb: Verb, ids: Sequence[int], form: Any, *, status: int = 200, **more: Any) -> HttpResponse:
         total = more.get("total", len(ids))
         context = {
             "verb": verb,
@@ -147,9 +155,9 @@ class _Action:
             "total": total,
             **more,
         }
-        return render(self.request, "tasks/bulk.html", context)
+        return render(self.request, "tasks/bulk.html", context, status=status)
 
-    def ask(self, verb: Verb, ids: list[int], form: Any) -> HttpResponse:
+    def ask(self, verb: Verb, ids: list[int], form: Any, *, status: int = 200) -> HttpResponse:
         listed = Task.objects.visible_to(self.user).filter(pk__in=ids[:NAMED]).select_related("project").order_by("pk")
         name = verb.agents.name if verb.agents else ""
         agents = list(form.fields[name].queryset[: MOST_AGENTS + 1]) if name else []
@@ -157,6 +165,7 @@ class _Action:
             verb,
             ids,
             form,
+            status=status,
             listed=listed,
             more=max(0, len(ids) - NAMED),
             agents=agents[:MOST_AGENTS],
@@ -178,13 +187,12 @@ class _Action:
             return self.report(verb, values, outcome)
         return self._page(verb, left, form, outcome=outcome, total=outcome.count + len(left))
 
-    def report(self, verb: Verb, values: dict[str, Any], outcome: Outcome, *, left: int = 0) -> HttpResponse:
+    def report(
+        self, verb: Verb, values: dict[str, Any], outcome: Outcome, *, left: int = 0, why: Sequence[str] = ()
+    ) -> HttpResponse:
         """In messages on the list if they can hold everything, else on a page that names every task."""
         agents = values.get(verb.agents.name) if verb.agents else None
-        lines = sentences(verb, outcome, agents or ())
-        if left:
-            were = "was" if left == 1 else "were"
-            lines.append(("warning", f"Stopped: {counted(left, 'task')} of the selection {were} not processed."))
+        lines = sentences(verb, outcome, agents or (), left=left, why=why)
         longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
         if longest > NAMED or len(outcome.refused) > REASONS:
             context = {"title": f"{verb.label}: what was done", "outcome": outcome, "lines": lines, "back": self.back}

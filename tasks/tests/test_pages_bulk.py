@@ -54,7 +54,8 @@ def test_verb_without_input_is_done_at_once_and_says_what_it_could_not_change(ca
 def test_reasons_are_grouped_and_those_without_a_right_change_nothing(cast, do, new_task):
     tasks = [new_task(), new_task()]
     page = do("cancel", tasks, by=cast.vera)
-    answer = do("cancel", by=cast.vera, **confirmed(page)) if page.status_code == 200 else page
+    assert (page.status_code, said(page)) == (200, [])
+    answer = do("cancel", by=cast.vera, **confirmed(page))
     assert statuses(*tasks) == ["not_started", "not_started"]
     (line,) = said(answer)
     assert line.startswith("Could not cancel 2 tasks (OPS-1, OPS-2): ")
@@ -144,7 +145,7 @@ def test_mistake_in_an_edit_is_said_and_nothing_changed(cast, do, new_task, fill
     new_task(required_skills=[("python", 1)])
     page = do("edit", Task.objects.select_related("project"))
     again = do("edit", **confirmed(page, **filled))
-    assert again.status_code == 200
+    assert again.status_code == 400
     assert sentence in again.content.decode()
     assert Task.objects.get().version == 1
 
@@ -153,19 +154,23 @@ def test_assign_asks_for_agents_of_these_projects(cast, do, new_task):
     task = new_task()
     page = do("assign", [task])
     assert {agent.slug for agent in page.context["agents"]} == {"ada", "atlas", "bert", "hugo", "rita"}
-    missing = do("assign", **confirmed(page))
-    assert missing.status_code == 200
+    assert do("assign", **confirmed(page)).status_code == 400
     answer = do("assign", **confirmed(page, agents=[str(cast.atlas.pk)]))
     assert said(answer) == ["Assigned 1 task to atlas: OPS-1."]
     assert Assignment.objects.active().get(task=task).agent == cast.atlas
-    assert do("assign", **confirmed(page, agents=[str(cast.zed.pk)])).status_code == 200
+    assert do("assign", **confirmed(page, agents=[str(cast.zed.pk)])).status_code == 400
 
 
 def test_ids_of_others_tasks_tell_nothing_of_their_projects(cast, do, new_task):
     Membership.objects.create(project=cast.other, user=cast.atlas.user, role=Role.WORKER)
     hidden = new_task(project=cast.other, actor=cast.root)
-    page = do("assign", ids=str(hidden.pk), confirmed="1", outcome=bulk.Outcome().dumps())
-    assert list(page.context["listed"]) == list(page.context["agents"]) == []
+    sent = {"ids": str(hidden.pk), "confirmed": "1", "agents": [str(cast.atlas.pk)]}
+    assert said(do("assign", **sent)) == ["None of these tasks exists any more."]
+    later = do("assign", **sent, outcome=bulk.Outcome().dumps())
+    assert said(later) == ["Could not assign 1 task (a task): It no longer exists."]
+    refused = do("assign", ids=str(hidden.pk), confirmed="1", outcome=bulk.Outcome().dumps())
+    assert said(refused) == ["Stopped: 1 task of the selection was not processed. Choose at least one agent."]
+    assert not Assignment.objects.exists()
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '[["\\ud800"], [], {}]', "[1, 2, 3]", "{", "null"])
@@ -188,6 +193,38 @@ def test_long_action_goes_on_in_portions_and_can_be_stopped(cast, do, new_task, 
     assert Task.objects.filter(on_hold=True).count() == 2
 
 
+@pytest.fixture
+def of_two_projects(cast, new_task):
+    """A task of each, by project; ada works in both, atlas in the first alone."""
+    Membership.objects.create(project=cast.other, user=cast.ada.user, role=Role.MANAGER)
+    return [new_task(), new_task(project=cast.other, actor=cast.root), new_task(project=cast.other, actor=cast.root)]
+
+
+def test_agent_of_one_project_goes_through_all_portions_of_two(cast, do, of_two_projects, monkeypatch):
+    monkeypatch.setattr(bulk, "PORTION_SECONDS", 0)
+    sent = confirmed(do("assign", of_two_projects), agents=[str(cast.atlas.pk)])
+    pages = 0
+    while (page := do("assign", **sent)).status_code == 200:
+        pages += 1
+        sent |= {"ids": page.context["ids"], "outcome": page.context["outcome"].dumps()}
+    assert pages == 2
+    first, second = said(page)
+    assert first == "Assigned 1 task to atlas: OPS-1."
+    assert second.startswith("Could not assign 2 tasks (OTHER-1, OTHER-2): ")
+    assert list(Assignment.objects.active().values_list("task", flat=True)) == [of_two_projects[0].pk]
+
+
+def test_portion_that_is_refused_reports_what_is_done(cast, do, of_two_projects, monkeypatch):
+    monkeypatch.setattr(bulk, "PORTION_SECONDS", 0)
+    chosen = {"agents": [str(cast.hugo.pk)]}
+    page = do("assign", **confirmed(do("assign", of_two_projects), **chosen))
+    Membership.objects.filter(user=cast.hugo.user).delete()
+    answer = do("assign", **confirmed(page, **chosen, outcome=page.context["outcome"].dumps()))
+    done, stopped = said(answer)
+    assert done == "Assigned 1 task: OPS-1."
+    assert stopped.startswith("Stopped: 2 tasks of the selection were not processed. Select a valid choice.")
+
+
 def test_many_are_asked_about_and_too_many_refused(cast, do, new_task, monkeypatch):
     monkeypatch.setattr(bulk_page, "MOST_UNASKED", 1)
     tasks = [new_task(), new_task()]
@@ -195,7 +232,7 @@ def test_many_are_asked_about_and_too_many_refused(cast, do, new_task, monkeypat
     assert page.status_code == 200
     assert not Task.objects.filter(on_hold=True).exists()
     monkeypatch.setattr(bulk_page, "MOST_SELECTED", 1)
-    assert said(do("hold", tasks)) == ["More than 1 tasks match; add a filter and take them in parts."]
+    assert said(do("hold", tasks)) == ["An action takes 1 task at most; add a filter and take them in parts."]
 
 
 def test_strange_requests_get_a_sentence(cast, do, client, new_task):

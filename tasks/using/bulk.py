@@ -171,8 +171,13 @@ def named(refs: Sequence[str], most: int = NAMED) -> str:
     return f"{listed} and {len(refs) - most:,} more" if len(refs) > most else listed
 
 
-def sentences(verb: Verb, outcome: Outcome, agents: Sequence[Agent]) -> list[tuple[str, str]]:
-    """The outcome as messages: (level, text), with level ``success``, ``info`` or ``warning``."""
+def sentences(
+    verb: Verb, outcome: Outcome, agents: Sequence[Agent], *, left: int = 0, why: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """The outcome as messages: (level, text), with level ``success``, ``info`` or ``warning``.
+
+    ``left``: how many tasks of the selection were not processed; ``why``: the reasons, if it was nobody's wish.
+    """
     lines = []
     if outcome.done:
         to = f" to {', '.join(agent.slug for agent in agents)}" if agents else ""
@@ -183,4 +188,8 @@ def sentences(verb: Verb, outcome: Outcome, agents: Sequence[Agent]) -> list[tup
         )
     for reason, refs in outcome.refusals:
         lines.append(("warning", f"Could not {verb.to(counted(len(refs), 'task'))} ({named(refs)}): {reason}"))
+    if left:
+        were = "was" if left == 1 else "were"
+        stopped = f"Stopped: {counted(left, 'task')} of the selection {were} not processed."
+        lines.append(("warning", " ".join([stopped, *why])))
     return lines
