@@ -20,7 +20,7 @@ from tasks.models import Project, Task
 from tasks.pages.bulk import may_bulk
 from tasks.pages.filter_bar import filter_bar
 from tasks.pages.list_columns import COLUMNS, DEFAULT, remembered
-from tasks.pages.list_files import file_of
+from tasks.pages.list_files import MOST_ROWS, file_of
 from tasks.pages.list_groups import GROUPINGS, Grouped, grouped
 from tasks.pages.list_query import DEFAULT_ORDERING, DESCENDING_FIRST, ListQuery, list_query_of, tasks_of
 from tasks.pages.list_rows import READ, Row, rows_of
@@ -105,6 +105,8 @@ def task_list(request: HttpRequest) -> HttpResponse:
         "ungrouped_url": query.url(group="", folded=""),
         "total": f"{read.total:,}" if read.total <= COUNTED else f"more than {COUNTED:,}",
         "is_single": read.total == 1,
+        "is_capped": read.total > COUNTED,
+        "most_rows": f"{MOST_ROWS:,}",
         "has_any": bool(read.total) or query.is_narrowed,
         "headings": [
             _heading(label, name, query)

@@ -194,3 +194,19 @@ def test_many_are_the_same_tasks_in_the_same_order(cast, see, new_task, monkeypa
             page = see(f"?ordering={ordering}")
         assert [row.ref for row in page.context["rows"]] == few
         assert (len(few), page.context["total"]) == (4, "more than 1")
+
+
+def test_what_is_not_counted_is_not_offered_as_a_whole(see, new_task, monkeypatch):
+    def words(page) -> str:
+        return " ".join(page.content.decode().split())
+
+    new_task()
+    assert "Download it:" in words(see())
+    new_task()
+    whole = words(see())
+    assert "Download all 2:" in whole
+    assert "Select all 2 that match" in whole
+    monkeypatch.setattr(task_list, "COUNTED", 1)
+    capped = words(see())
+    assert "Download, at most 20,000 tasks:" in capped
+    assert "data-select-all" not in capped

@@ -23,7 +23,7 @@ function say() {
     ? all.textContent.trim().replace(/^Select all/, "All").replace(/that match$/, "that match are selected")
     : `${count} selected`;
   const isWhole = count > 0 && shown.every((row) => selected.has(row.dataset.ref));
-  all.hidden = isAll || !isWhole || !document.querySelector("[rel=next], [rel=prev], [data-more-match]");
+  if (all) all.hidden = isAll || !isWhole || !document.querySelector("[rel=next], [rel=prev], [data-more-match]");
   part("data-select-none").hidden = count === 0;
   form.hidden = count === 0;
   if (whole) {
@@ -111,7 +111,7 @@ if (form) {
     if (event.key === "Escape" && selected.size && !event.defaultPrevented && !document.querySelector("dialog[open], [data-menu][open]")) clear();
     else onArrow(event);
   });
-  part("data-select-all").addEventListener("click", () => {
+  part("data-select-all")?.addEventListener("click", () => {
     isAll = true;
     say();
   });
