@@ -10,13 +10,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from reports import owning, saving
+from reports import saving
 from reports.dashboards import keeping
 from reports.dashboards.showing import tiles_of
 from reports.models import Dashboard
 from reports.predefined import REPORTS
 from taskproject.errors import DomainError, NotFound, NotPermitted
-from tasks import clock
+from tasks import clock, owning
 from tasks.zones import zone_of
 
 #: Of the list, and of the saved reports that can be chosen.
@@ -28,7 +28,7 @@ MOST = 200
 def dashboards(request: HttpRequest) -> HttpResponse:
     """All that the user may read, and the form for a new one."""
     user: Any = request.user
-    context = {"dashboards": keeping.dashboards_of(user)[:MOST], "projects": saving.projects_to_share(user)}
+    context = {"dashboards": keeping.dashboards_of(user)[:MOST], "projects": owning.projects_to_share(user)}
     return render(request, "reports/dashboards.html", context)
 
 

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from reports import owning, saving
+from reports import saving
 from reports.builder.showing import shown_of
 from reports.downloads import file_response
 from reports.exports import OUTPUTS, as_json
@@ -21,6 +21,7 @@ from reports.parameters import refuse_parameters
 from reports.report import Answer
 from reports.schedule_pages import of_report
 from taskproject.errors import DomainError, Invalid, NotFound, NotPermitted, unknown_choice
+from tasks import owning
 from tasks.zones import zone_of
 
 #: Reports on a page of the list.
@@ -47,7 +48,7 @@ def saved_report(request: HttpRequest, id: int) -> HttpResponse:
     context: dict[str, Any] = {
         "saved": report,
         "may_edit": owning.may_edit(user, report),
-        "projects": saving.projects_to_share(user),
+        "projects": owning.projects_to_share(user),
         "is_owner": report.owner_id == user.pk,
         "outputs": [(output.upper(), urlencode({"output": output})) for output in OUTPUTS[::-1]],
     }

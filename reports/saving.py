@@ -10,22 +10,27 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Value, When
 
 from reports.definitions import read
 from reports.instants import READER, zone_at
 from reports.models import SavedReport
 from reports.models.saved_report import SavedReportQuerySet
-from reports.owning import HasChanged, lock_what_is_of, may_edit, may_share_with, require_free_name, validate
 from reports.report import Answer
 from reports.running import run
-from taskproject.errors import Invalid, NotFound, NotPermitted
+from taskproject.errors import Invalid, NotFound
 from taskproject.strict_json import dumps, unfit, unstorable
 from tasks import clock
-from tasks.finding import find_project
-from tasks.models import Project, Role
-from tasks.permissions import memberships_of, require_full_reach
-from tasks.querysets import is_superuser
+from tasks.models import Project
+from tasks.owning import (
+    HasChanged,
+    lock_what_is_of,
+    project_moved_to,
+    project_to_share,
+    require_edit,
+    require_free_name,
+    validate,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -77,15 +82,6 @@ def find_saved_report(user: "User", pk: int) -> SavedReport:
     return report
 
 
-def projects_to_share(user: "User") -> QuerySet[Project]:
-    """The projects with which ``may_share_with`` lets ``user`` share."""
-    projects = Project.objects.visible_to(user).order_by("key")
-    if is_superuser(user):
-        return projects
-    roles = [role for role in Role if role.includes(Role.WORKER)]
-    return projects.filter(pk__in=memberships_of(user).filter(role__in=roles).order_by().values("project"))
-
-
 def save_report(
     *, actor: "User", name: str, definition: Any, description: str = "", project: str | None = None
 ) -> SavedReport:
@@ -94,7 +90,7 @@ def save_report(
     Raises ``Invalid`` with the place in the definition, ``NotFound`` for an unknown project, ``NotPermitted``.
     """
     report = SavedReport(owner=actor, name=name, description=description)
-    report.project = _project_to_share(actor, project)
+    report.project = project_to_share(actor, project, what="report")
     report.definition = checked_definition(definition)
     validate(report, document="definition")
     with transaction.atomic():
@@ -128,7 +124,7 @@ def edit_report(
     Raises ``HasChanged`` if ``expected_version`` is not the present one; ``Invalid``, ``NotFound``,
     ``NotPermitted``.
     """
-    _require_edit(actor, report)
+    require_edit(actor, report)
     values = {name: changes[name] for name in EDITABLE if name in changes}
     if "definition" in values:
         values["definition"] = checked_definition(values["definition"])
@@ -136,13 +132,13 @@ def edit_report(
         lock_what_is_of(report.owner_id)
         present = reports_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=report.pk).first()
         if present is None:
-            raise NotFound("The report was deleted or is shared with you no longer.")
+            raise NotFound("The report was deleted or is no longer shared with you.")
         report = present
-        _require_edit(actor, report)
+        require_edit(actor, report)
         if expected_version not in (None, report.version):
             raise HasChanged(report)
         if "project" in values:
-            values["project"] = _moved_to(actor, report, values["project"])
+            values["project"] = project_moved_to(actor, report, values["project"], what="report")
         changed = [name for name, value in values.items() if getattr(report, name) != value]
         if changed:
             for name in changed:
@@ -157,7 +153,7 @@ def edit_report(
 
 def delete_report(*, actor: "User", report: SavedReport) -> None:
     """Raises ``NotPermitted``."""
-    _require_edit(actor, report)
+    require_edit(actor, report)
     report.delete()
 
 
@@ -186,30 +182,3 @@ def checked_definition(document: Any) -> dict[str, Any]:
     read(document)
     checked: dict[str, Any] = document
     return checked
-
-
-def _require_edit(actor: "User", report: SavedReport) -> None:
-    if may_edit(actor, report):
-        return
-    key = report.project.key if report.project else ""
-    raise NotPermitted(f"Only its owner and managers of {key} may edit, share or delete {report.name!r}.")
-
-
-def _project_to_share(actor: "User", key: str | None) -> Project | None:
-    if key is None:
-        require_full_reach(actor, "keep a report for yourself")
-        return None
-    project = find_project(actor, key)
-    if not may_share_with(actor, project):
-        raise NotPermitted(f"Viewers of {project.key} may not share a report with it.")
-    return project
-
-
-def _moved_to(actor: "User", report: SavedReport, key: str | None) -> Project | None:
-    if report.project is not None and key is not None and key.upper() == report.project.key:
-        return report.project
-    if report.owner_id != actor.pk and key is not None:
-        raise NotPermitted(f"Only its owner may share {report.name!r} with another project.")
-    if report.owner_id is None:
-        raise Invalid({"project": "Its owner's account was deleted, so nobody could read it; delete it instead."})
-    return _project_to_share(actor, key) if report.owner_id == actor.pk else None

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 
 from taskproject.errors import DomainError, Invalid
 from taskproject.strict_json import unstorable
-from tasks.errors import VersionMismatch
+from tasks.errors import NotPermitted, VersionMismatch
+from tasks.finding import find_project
 from tasks.models import Project, Role
-from tasks.permissions import has_role
+from tasks.permissions import has_role, memberships_of, require_full_reach
+from tasks.querysets import is_superuser
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,9 +38,49 @@ def may_edit(user: "User", owned: Owned) -> bool:
     return owned.project is not None and has_role(user, owned.project, Role.MANAGER)
 
 
-def may_share_with(user: "User", project: Project) -> bool:
-    """Whether ``user`` may show the members of ``project`` what is theirs: those who may write there, not viewers."""
-    return has_role(user, project, Role.WORKER)
+def require_edit(user: "User", owned: Owned) -> None:
+    """Raise ``NotPermitted`` unless ``may_edit``."""
+    if not may_edit(user, owned):
+        key = owned.project.key if owned.project else ""
+        raise NotPermitted(f"Only its owner and managers of {key} may change {owned.name!r}.")
+
+
+def projects_to_share(user: "User") -> QuerySet[Project]:
+    """The projects to whose members ``user`` may show what is theirs: those where they may write, not view alone."""
+    projects = Project.objects.visible_to(user).order_by("key")
+    if is_superuser(user):
+        return projects
+    roles = [role for role in Role if role.includes(Role.WORKER)]
+    return projects.filter(pk__in=memberships_of(user).filter(role__in=roles).order_by().values("project"))
+
+
+def project_to_share(user: "User", key: str | None, *, what: str) -> Project | None:
+    """The project of ``projects_to_share`` with this key; None: ``user`` keeps ``what`` for themself.
+
+    Raises ``NotFound``, ``NotPermitted``.
+    """
+    if key is None:
+        require_full_reach(user, f"keep a {what} for yourself")
+        return None
+    project = find_project(user, key)
+    if not has_role(user, project, Role.WORKER):
+        raise NotPermitted(f"Viewers of {project.key} may not share a {what} with it.")
+    return project
+
+
+def project_moved_to(user: "User", owned: Owned, key: str | None, *, what: str) -> Project | None:
+    """Where ``user`` shares ``owned`` from now on; None: it is taken back, which its managers may too.
+
+    Raises ``Invalid``, ``NotFound``, ``NotPermitted``.
+    """
+    if owned.project is not None and key is not None and key.upper() == owned.project.key:
+        present: Project = owned.project
+        return present
+    if owned.owner_id != user.pk and key is not None:
+        raise NotPermitted(f"Only its owner may share {owned.name!r} with another project.")
+    if owned.owner_id is None:
+        raise Invalid({"project": "Its owner's account was deleted, so nobody could read it; delete it instead."})
+    return project_to_share(user, key, what=what) if owned.owner_id == user.pk else None
 
 
 def validate(owned: Owned, *, document: str) -> None:

@@ -10,12 +10,12 @@ from reports.dashboards import keeping
 from reports.dashboards.keeping import SIZES
 from reports.models import Dashboard
 from reports.models.saved_report import LONGEST_NAME
-from reports.owning import HasChanged
 from taskproject.api.operations import operation
 from taskproject.api.serializers import PlainText, StrictSerializer, TextOf
 from taskproject.api.versions import IF_MATCH, read_if_match
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from tasks.events.recording import name_of
+from tasks.owning import HasChanged
 
 EXAMPLE: dict[str, Any] = {
     "id": 4,

@@ -15,7 +15,6 @@ from reports.downloads import file_response
 from reports.exports import CONTENT_TYPES, OUTPUTS, as_json
 from reports.models import SavedReport
 from reports.models.saved_report import LONGEST_DESCRIPTION, LONGEST_NAME
-from reports.owning import HasChanged
 from taskproject.api.operations import operation
 from taskproject.api.serializers import PlainText, StrictSerializer, TextOf
 from taskproject.api.versions import IF_MATCH, read_if_match
@@ -23,6 +22,7 @@ from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
 from taskproject.errors import Invalid, unknown_choice
 from tasks.events.recording import name_of
 from tasks.finding import find_project
+from tasks.owning import HasChanged
 from tasks.zones import zone_of
 
 DEFINITION: dict[str, Any] = {

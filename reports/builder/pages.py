@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from reports import owning, saving
+from reports import saving
 from reports.builder import choices
 from reports.builder.editing import DEFAULT, PASSING, Problem, problem_of, read_form
 from reports.builder.form import Form, Kinds
@@ -23,7 +23,7 @@ from reports.running import run
 from reports.vocabulary import CONDITIONS, FACTS, Fact
 from taskproject.errors import DomainError, NotFound
 from taskproject.strict_json import DECODER, dumps, pretty
-from tasks import clock
+from tasks import clock, owning
 from tasks.conditions import Context, Field
 from tasks.zones import zone_of
 
@@ -121,7 +121,7 @@ def _context(request: HttpRequest, saved: SavedReport | None, form: Form) -> dic
         "problem": problem or Problem(""),
         "definition": dumps(definition).decode(),
         "definition_shown": pretty(definition),
-        "projects": saving.projects_to_share(user),
+        "projects": owning.projects_to_share(user),
         "facts": choices.facts(form),
         "zones": COMMON_ZONES,
         "zone": zone,

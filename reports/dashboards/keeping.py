@@ -7,13 +7,10 @@ from django.db import transaction
 from reports import saving
 from reports.models import Dashboard
 from reports.models.dashboard import DashboardQuerySet
-from reports.owning import HasChanged, lock_what_is_of, may_edit, may_share_with, require_free_name, validate
 from reports.predefined import REPORTS
-from taskproject.errors import Invalid, NotFound, NotPermitted, unknown_choice, unknown_name
+from taskproject.errors import Invalid, NotFound, unknown_choice, unknown_name
 from tasks import clock
-from tasks.finding import find_project
-from tasks.models import Project
-from tasks.permissions import require_full_reach
+from tasks.owning import HasChanged, lock_what_is_of, project_to_share, require_edit, require_free_name, validate
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -43,7 +40,7 @@ def make_dashboard(*, actor: "User", name: str, project: str | None = None, item
     """A dashboard of ``actor``'s own, or of the project with this key. Raises ``Invalid``, ``NotFound``,
     ``NotPermitted``.
     """
-    dashboard = Dashboard(owner=actor, name=name, project=_project_of(actor, project))
+    dashboard = Dashboard(owner=actor, name=name, project=project_to_share(actor, project, what="dashboard"))
     dashboard.items = read_items(actor, list(items) if isinstance(items, tuple) else items)
     validate(dashboard, document="items")
     with transaction.atomic():
@@ -111,7 +108,7 @@ def move_item(*, actor: "User", dashboard: Dashboard, report: Any, move: str) ->
 
 def delete_dashboard(*, actor: "User", dashboard: Dashboard) -> None:
     """Its reports stay. Raises ``NotPermitted``."""
-    _require_edit(actor, dashboard)
+    require_edit(actor, dashboard)
     dashboard.delete()
 
 
@@ -153,29 +150,13 @@ def _require_report(actor: "User", place: str, report: Any) -> None:
         raise Invalid({place: "Must be the name of a report, or the id of a saved one."})
 
 
-def _project_of(actor: "User", key: str | None) -> Project | None:
-    if key is None:
-        require_full_reach(actor, "keep a dashboard for yourself")
-        return None
-    project = find_project(actor, key)
-    if not may_share_with(actor, project):
-        raise NotPermitted(f"Viewers of {project.key} may not make dashboards of it.")
-    return project
-
-
 def _locked(actor: "User", dashboard: Dashboard) -> Dashboard:
     rows = dashboards_of(actor).select_for_update(of=("self",), no_key=True)
     row = rows.filter(pk=dashboard.pk).first()
     if row is None:
-        raise NotFound("The dashboard was deleted, or is not yours to see any more.")
-    _require_edit(actor, row)
+        raise NotFound("The dashboard was deleted or is no longer shared with you.")
+    require_edit(actor, row)
     return row
-
-
-def _require_edit(actor: "User", dashboard: Dashboard) -> None:
-    if not may_edit(actor, dashboard):
-        key = dashboard.project.key if dashboard.project else ""
-        raise NotPermitted(f"Only its owner and managers of {key} may change {dashboard.name!r}.")
 
 
 def _save(dashboard: Dashboard) -> None:

@@ -20,7 +20,7 @@ from reports.running import answer
 from reports.tables import Cell
 from taskproject.errors import DomainError
 
-GONE = "This report was deleted, or is shared with you no longer."
+GONE = "This report was deleted, or is no longer shared with you."
 
 
 @dataclass(frozen=True, slots=True)

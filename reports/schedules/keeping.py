@@ -9,11 +9,11 @@ from django.db import transaction
 from reports.instants import zone_at
 from reports.models import ReportSchedule, SavedReport, ScheduleOutput
 from reports.models.schedule import ReportScheduleQuerySet
-from reports.owning import lock_what_is_of
 from reports.schedules.cron import next_time, read_cron
 from taskproject.errors import Invalid, NotFound, unknown_choice
 from taskproject.reach import reach_of
 from tasks import clock
+from tasks.owning import lock_what_is_of
 from tasks.permissions import require_full_reach
 
 if TYPE_CHECKING:

@@ -79,7 +79,7 @@ def test_report_that_is_gone_or_broken_is_one_line_and_can_be_taken_away(cast, h
     path = f"/reports/dashboards/{dashboard.pk}/"
     page = browser(cast.ada.user).get(path).content.decode()
     shown = page[: page.index("Arrange")]
-    assert shown.count("deleted, or is shared with you no longer") == 3
+    assert shown.count("deleted, or is no longer shared with you") == 3
     assert "agent_of_old" in shown
     assert "Private" not in page
     for report in (gone.pk, private.pk, "of_old"):

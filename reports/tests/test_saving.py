@@ -4,10 +4,10 @@ import pytest
 
 from reports import saving
 from reports.models import SavedReport
-from reports.owning import HasChanged
 from taskproject.errors import Invalid, NotFound, NotPermitted
 from taskproject.reach import Reach, limited
 from tasks.models import Membership, Role
+from tasks.owning import HasChanged
 
 DEFINITION = {
     "version": 1,

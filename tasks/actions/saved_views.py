@@ -8,12 +8,18 @@ from django.db.models import Max, QuerySet
 from taskproject.errors import Invalid, NotFound, NotPermitted, unknown_choice
 from taskproject.strict_json import unstorable
 from tasks import clock
-from tasks.finding import find_project
 from tasks.models import Project, Role, SavedView
 from tasks.models.saved_view import SavedViewQuerySet, ViewPlace
-from tasks.owning import HasChanged, lock_what_is_of, may_edit, may_share_with, require_free_name, validate
-from tasks.permissions import has_role, memberships_of, require_full_reach
-from tasks.querysets import is_superuser
+from tasks.owning import (
+    HasChanged,
+    lock_what_is_of,
+    project_moved_to,
+    project_to_share,
+    require_edit,
+    require_free_name,
+    validate,
+)
+from tasks.permissions import has_role
 from tasks.viewed import read_viewed
 
 if TYPE_CHECKING:
@@ -38,15 +44,6 @@ def find_view(user: "User", pk: int) -> SavedView:
     return view
 
 
-def projects_to_share(user: "User") -> QuerySet[Project]:
-    """The projects with which ``user`` may share a view."""
-    projects = Project.objects.visible_to(user).order_by("key")
-    if is_superuser(user):
-        return projects
-    roles = [role for role in Role if role.includes(Role.WORKER)]
-    return projects.filter(pk__in=memberships_of(user).filter(role__in=roles).order_by().values("project"))
-
-
 def save_view(*, actor: "User", name: str, place: str, query: str, project: str | None = None) -> SavedView:
     """Keep a query under a name, for oneself or for the members of the project with this key.
 
@@ -56,7 +53,7 @@ def save_view(*, actor: "User", name: str, place: str, query: str, project: str 
     if place not in ViewPlace.values:
         raise Invalid({"place": unknown_choice(place, ViewPlace.values, what="place")})
     view = SavedView(owner=actor, name=name, place=place, query=read_viewed(place, query).text)
-    view.project = _project_to_share(actor, project)
+    view.project = project_to_share(actor, project, what="view")
     validate(view, document="query")
     with transaction.atomic():
         lock_what_is_of(actor.pk)
@@ -90,7 +87,7 @@ def edit_view(
 
     Raises ``HasChanged`` if ``expected_version`` is not the present one; ``Invalid``, ``NotFound``, ``NotPermitted``.
     """
-    _require_edit(actor, view)
+    require_edit(actor, view)
     values = {name: changes[name] for name in EDITABLE if name in changes}
     if "query" in values:
         values["query"] = read_viewed(view.place, values["query"]).text
@@ -101,14 +98,14 @@ def edit_view(
             Project.objects.select_for_update(no_key=True).filter(pk=view.project_id).values_list("pk").first()
         present = views_of(actor).select_for_update(of=("self",), no_key=True).filter(pk=view.pk).first()
         if present is None:
-            raise NotFound("The view was deleted or is shared with you no longer.")
+            raise NotFound("The view was deleted or is no longer shared with you.")
         view = present
-        _require_edit(actor, view)
+        require_edit(actor, view)
         if expected_version not in (None, view.version):
             raise HasChanged(view)
         place = values.pop("position", None)
         if "project" in values:
-            values["project"] = _moved_to(actor, view, values["project"])
+            values["project"] = project_moved_to(actor, view, values["project"], what="view")
         changed = [name for name, value in values.items() if getattr(view, name) != value]
         if changed:
             for name in changed:
@@ -127,7 +124,7 @@ def edit_view(
 
 def delete_view(*, actor: "User", view: SavedView) -> None:
     """Raises ``NotPermitted``."""
-    _require_edit(actor, view)
+    require_edit(actor, view)
     view.delete()
 
 
@@ -152,29 +149,3 @@ def _place(actor: "User", view: SavedView, place: int) -> None:
     rows = [SavedView(pk=pk, position=position) for position, pk in enumerate(ids)]
     SavedView.objects.bulk_update(rows, ["position"])
     view.position = ids.index(view.pk)
-
-
-def _require_edit(actor: "User", view: SavedView) -> None:
-    if not may_edit(actor, view):
-        key = view.project.key if view.project else ""
-        raise NotPermitted(f"Only its owner and managers of {key} may change {view.name!r}.")
-
-
-def _project_to_share(actor: "User", key: str | None) -> Project | None:
-    if key is None:
-        require_full_reach(actor, "keep a view for yourself")
-        return None
-    project = find_project(actor, key)
-    if not may_share_with(actor, project):
-        raise NotPermitted(f"Viewers of {project.key} may not share a view with it.")
-    return project
-
-
-def _moved_to(actor: "User", view: SavedView, key: str | None) -> Project | None:
-    if view.project is not None and key is not None and key.upper() == view.project.key:
-        return view.project
-    if view.owner_id != actor.pk and key is not None:
-        raise NotPermitted(f"Only its owner may share {view.name!r} with another project.")
-    if view.owner_id is None:
-        raise Invalid({"project": "Its owner's account was deleted, so nobody could read it; delete it instead."})
-    return _project_to_share(actor, key) if view.owner_id == actor.pk else None

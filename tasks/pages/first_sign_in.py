@@ -1,4 +1,4 @@
-"""How a person whose account a manager has made gets in: the manager makes a link, the person sets a password with it."""
+"""How a person gets into the account that a manager made for them: by a link, on whose page they set a password."""
 
 from typing import Any
 

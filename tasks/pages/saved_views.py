@@ -14,7 +14,6 @@ from tasks.actions.saved_views import (
     delete_view,
     edit_view,
     find_view,
-    projects_to_share,
     save_view_once,
     views_of,
 )
@@ -22,7 +21,7 @@ from tasks.conditions.of_tasks import TASK_FIELDS
 from tasks.conditions.words import words_of
 from tasks.errors import DomainError, Invalid, NotFound, NotPermitted
 from tasks.models import SavedView, ViewPlace
-from tasks.owning import may_edit
+from tasks.owning import may_edit, projects_to_share
 from tasks.pages.list_query import list_query_of
 from tasks.pages.returning import way_back
 from tasks.pages.side_bar import address_of, count, groups_of, plain_address

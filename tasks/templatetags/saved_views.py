@@ -4,9 +4,8 @@ from typing import Any
 
 from django import template
 
-from tasks.actions.saved_views import projects_to_share
 from tasks.models import ViewPlace
-from tasks.owning import may_edit
+from tasks.owning import may_edit, projects_to_share
 from tasks.pages.side_bar import COOKIE, FOLDED, OPEN, address_of, current_view, groups_of, narrowed
 from tasks.viewed import VIEW
 
