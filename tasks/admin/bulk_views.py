@@ -91,7 +91,7 @@ class BulkActions(ScopedAdmin):
         if not form.is_valid():
             if "outcome" not in data:
                 return self._ask(request, verb, ids, back=back, form=form)
-            why = [text for texts in form.errors.values() for text in texts]
+            why = [str(text) for texts in form.errors.values() for text in texts]
             return self._report(request, verb, {}, outcome, back=back, left=len(ids), why=why)
         values = form.values()
         if "stop" in data:
