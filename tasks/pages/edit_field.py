@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -87,14 +87,17 @@ def edit_field(request: HttpRequest, ref: str, name: str) -> HttpResponse:
             return _show(request, editor, status=403)
         return _show(request, editor)
     sent = request.POST
-    text = sent.get("both", "").replace("\r\n", "\n").strip() if "choose_both" in sent else field.typed_in(sent)
-    base = sent.get("base", "").replace("\r\n", "\n").strip()
+    base, text = _lines(sent, "base"), field.typed_in(sent)
     editor = Editor(task, field, base, text, sent.get("next", "")[:2_000])
     if "preview" in sent:
         editor.shows_preview = True
         return _show(request, editor)
     try:
-        changed = change_field(field, actor=user, task=task, base=base, text=text, now=now)
+        wanted = _both(field, sent, text) if "choose_both" in sent else text
+        if wanted is None:
+            raise Clash(field, task, base, text, None, actor=user)
+        editor.text = wanted
+        changed = change_field(field, actor=user, task=task, base=base, text=wanted, now=now)
     except Clash as clash:
         editor.clash, editor.base = clash, clash.theirs
         return _show(request, editor, status=clash.status)
@@ -106,6 +109,16 @@ def edit_field(request: HttpRequest, ref: str, name: str) -> HttpResponse:
     if changed:
         messages.success(request, f"Changed the {field.noun} of {task.ref}.")
     return HttpResponseRedirect(way_back(request) or reverse("task", args=[task.ref]))
+
+
+def _lines(sent: QueryDict, name: str) -> str:
+    return sent.get(name, "").replace("\r\n", "\n").strip()
+
+
+def _both(field: TaskField, sent: QueryDict, typed: str) -> str | None:
+    """What was shown as both, with what was typed since; None if that does not go together."""
+    mine, both = _lines(sent, "mine"), _lines(sent, "both")
+    return both if "mine" not in sent or typed == mine else field.merge(mine, typed, both)
 
 
 def _sentence(error: DomainError) -> str:

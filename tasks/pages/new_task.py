@@ -19,6 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
+from tasks.dues import is_clock
 from tasks.errors import DomainError, Invalid
 from tasks.models import Project, Role, Task
 from tasks.pages.returning import way_back
@@ -46,11 +47,11 @@ class Input:
 
     @property
     def day(self) -> str:
-        return self.text.partition(" ")[0]
+        return "" if is_clock(self.text) else self.text.partition(" ")[0]
 
     @property
     def clock(self) -> str:
-        return self.text.partition(" ")[2]
+        return self.text if is_clock(self.text) else self.text.partition(" ")[2]
 
 
 @dataclass

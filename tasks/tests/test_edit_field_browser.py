@@ -2,6 +2,7 @@
 
 import pytest
 
+from tasks.actions.tasks import edit_task
 from tasks.models import Task
 
 pytestmark = pytest.mark.browser
@@ -54,4 +55,20 @@ def test_two_people_edit_one_task_at_once_and_nobodys_words_are_lost(open_page, 
     row.locator("[name=labels]").fill("docs, plan")
     ada.page.keyboard.press("Enter")
     row.locator(".badge", has_text="plan").wait_for()
+
+    for key, extra in (("Enter", "mine"), ("Control+Enter", "more")):
+        row.hover()
+        row.locator("[data-edit=labels]").click()
+        labels = row.locator("[name=labels]")
+        began = labels.input_value()
+        edit_task(actor=cast.root, task=Task.objects.get(pk=task.pk), changes={"labels": [f"theirs-{extra}"]})
+        labels.fill(f"{began}, typed")
+        ada.page.keyboard.press("Enter")
+        row.get_by_role("button", name="Save both").wait_for()
+        labels.fill(f"{began}, typed, {extra}")
+        ada.page.keyboard.press(key)
+        row.locator(".badge", has_text=extra).first.wait_for()
+        row.locator(".edit-form").wait_for(state="detached")
+        names = set(Task.objects.get(pk=task.pk).labels.values_list("name", flat=True))
+        assert names == {*began.split(", "), "typed", extra}, f"{key} saves what one sees in the line"
     ada.problems[:] = [problem for problem in ada.problems if "412 (Precondition Failed)" not in problem]

@@ -161,6 +161,12 @@ def test_somebody_faster_is_shown_theirs_mine_and_both(cast, new_task, edit, nam
     assert "changed the" in words(clash)
     assert "nothing was saved" in words(clash)
     editor = clash.context["editor"]
+    text = says(task, name)
+    edit(task, name, text.replace("3", "5").replace("bert", "bert, ada").replace("c", "c, e"), by=cast.root)
+    third = edit(task, name, mine, base=editor.base, mine=mine, both=both, choose_both="1")
+    if third.status_code == 412:
+        assert (third.context["editor"].text, third.context["editor"].clash.mine) == (both, both)
+    edit(task, name, text, by=cast.root)
     answer = edit(task, name, mine, base=editor.base, both=both.replace("\n", "\r\n"), choose_both="1")
     assert answer.status_code == 302
     assert says(task, name) == both
@@ -172,7 +178,7 @@ def test_who_was_faster_with_the_same_words_leaves_a_choice(cast, new_task, edit
     clash = edit(task, "title", "Mine", base="First")
     assert clash.status_code == 412
     assert (
-        "root changed the title of OPS-1 while you edited it, so nothing was saved; choose what it shall be."
+        "root changed the title of OPS-1 while you edited it, so nothing was saved; choose which version to keep."
         in words(clash)
     )
     html = clash.content.decode()
@@ -184,6 +190,92 @@ def test_who_was_faster_with_the_same_words_leaves_a_choice(cast, new_task, edit
     assert (again.status_code, says(task, "title")) == (412, "Third")
     assert edit(task, "title", "Mine", base=again.context["editor"].base, choose_mine="1").status_code == 302
     assert says(task, "title") == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "theirs", "mine", "since", "stored"),
+    [
+        ("description", BASE, "One\n\nTwo\n\n3", "1\n\nTwo\n\nThree", "1\n\n2\n\nThree", "1\n\n2\n\n3"),
+        ("labels", "a", "a, b", "a, c", "a, c, d", "a, b, c, d"),
+        ("description", BASE, "One\n\nTwo\n\n3", "1\n\nTwo\n\nThree", "1\n\nTwo\n\nIII", None),
+    ],
+)
+def test_save_both_keeps_what_was_typed_since_the_clash(cast, new_task, edit, name, base, theirs, mine, since, stored):
+    task = new_task("First")
+    edit(task, name, base)
+    edit(task, name, theirs, by=cast.root)
+    clash = edit(task, name, mine, base=base)
+    buttons = re.findall(r"<button[^>]*name=\"(choose_\w+)", clash.content.decode())
+    assert buttons == ["choose_mine", "choose_both"], "Enter presses the first, and saves what one sees"
+    editor = clash.context["editor"]
+    hidden = dict(re.findall(r'type="hidden" name="(both|mine)" value="([^"]*)"', clash.content.decode()))
+    answer = edit(task, name, since, base=editor.base, choose_both="1", **hidden)
+    assert answer.status_code == (302 if stored else 412)
+    assert says(task, name) == (stored or theirs)
+    if not stored:
+        assert since in answer.content.decode(), "what does not go together is not dropped"
+        assert theirs in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "noun"),
+    [("assignees", "atlas", "assignees"), ("depends_on", "OPS-2", "dependencies"), ("due_at", "", "due date")],
+)
+@pytest.mark.parametrize(("by", "who"), [("root", "root"), ("ada", "You"), ("ada_takes_away", "You")])
+def test_clash_says_who_was_faster_whatever_verb_changes_the_field(cast, new_task, edit, name, base, noun, by, who):
+    theirs, mine = {
+        "assignees": ("atlas, bert", "hugo"),
+        "depends_on": ("OPS-2, OPS-3", ""),
+        "due_at": ("2026-12-01", "2026-12-02"),
+    }[name]
+    task = new_task("First")
+    new_task()
+    new_task()
+    edit(task, name, base)
+    if by == "ada_takes_away":
+        edit(task, name, theirs, by=cast.root)
+        theirs = "bert" if name == "assignees" else "OPS-3" if name == "depends_on" else "2026-12-03"
+    edit(task, name, theirs, by=cast.root if by == "root" else None)
+    clash = edit(task, name, mine, base=base)
+    assert clash.status_code == 412
+    assert f"{who} changed the {noun} of OPS-1 while you edited it" in words(clash)
+    assert clash.context["editor"].clash.at is not None
+
+
+def test_time_of_day_without_a_day_is_asked_about_and_kept(client, cast, new_task, edit):
+    task = new_task("First", due_at=datetime(2026, 12, 1, 17, 0, tzinfo=UTC))
+    answer = edit(task, "due_at", "", due_at_time="17:00")
+    assert answer.status_code == 400
+    assert "Choose the day too, or clear the time." in words(answer)
+    assert re.search(r'type="time"[^>]*value="17:00"', answer.content.decode())
+    assert says(task, "due_at") == "2026-12-01 17:00"
+    created = client.post("/tasks/new/", {"project": "OPS", "title": "Second", "due_at": "", "due_at_time": "17:00"})
+    assert created.status_code == 400
+    assert "Choose the day too, or clear the time." in words(created)
+    assert re.search(r'type="time"[^>]*value="17:00"', created.content.decode())
+    assert Task.objects.count() == 1
+    edit(task, "due_at", "", due_at_time="")
+    assert Task.objects.get(pk=task.pk).due_at is None
+
+
+def test_labels_with_two_spaces_keep_them_when_another_is_added(cast, new_task, edit):
+    task = new_task("First", labels=["a  b", 'say  "hi", twice'])
+    began = says(task, "labels")
+    edit(task, "labels", f"{began}, c")
+    assert set(task.labels.values_list("name", flat=True)) == {"a  b", 'say  "hi", twice', "c"}
+    edit(task, "labels", "d\n e,f")
+    assert set(task.labels.values_list("name", flat=True)) == {"d  e", "f"}, "pasted lines are one line"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_null_character_in_a_field_is_refused_with_a_sentence(cast, new_task, edit, name):
+    task = new_task("First")
+    before = says(task, name)
+    for sent in ({}, {"choose_both": "1", "both": "a\0", "mine": "a\0"}, {"choose_both": "1", "mine": "b\0"}):
+        answer = edit(task, name, "a\0", **sent)
+        assert answer.status_code in (400, 412)
+    assert edit(task, name, "a", base="a\0").status_code in (400, 412)
+    assert says(task, name) == before
 
 
 def test_rows_of_the_list_have_the_editors_of_whoever_manages_them(client, cast, new_task):

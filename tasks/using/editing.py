@@ -5,7 +5,7 @@ field, or a run's progress, is no conflict; the verb then writes to the version 
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 TRIES = 3
 #: Events that are looked through for who was faster.
 LOOKED_BACK = 20
+#: What records a change of the fields that have verbs of their own.
+CHANGES: Final = {
+    "assignees": (kinds.TASK_ASSIGNED, kinds.TASK_UNASSIGNED, kinds.TASK_DECLINED, kinds.TASK_OFFER_LAPSED),
+    "depends_on": (kinds.TASK_DEPENDENCIES_ADDED, kinds.TASK_DEPENDENCIES_REMOVED),
+}
 
 
 class Clash(DomainError):
@@ -40,8 +45,8 @@ class Clash(DomainError):
         self.by, self.at = _who(field, task)
         # In another window.
         who = "You" if self.by == name_of(actor) else self.by or "Somebody else"
-        fact = f"{who} changed the {field.label.lower()} of {{}} while you edited it, so nothing was saved."
-        super().__init__(fact, "Choose what it shall be.", about=task.ref)
+        fact = f"{who} changed the {field.noun} of {{}} while you edited it, so nothing was saved."
+        super().__init__(fact, "Choose which version to keep.", about=task.ref)
 
 
 def may_edit_field(actor: "User", field: TaskField, task: Task) -> bool:
@@ -116,8 +121,9 @@ def _write(field: TaskField, actor: "User", task: Task, base: str, text: str, ty
 
 def _who(field: TaskField, task: Task) -> tuple[str, datetime | None]:
     """Who changed the field last, and when; empty if its events do not say."""
-    edits = Event.objects.filter(task=task, kind=kinds.TASK_EDITED).select_related("actor__agent").order_by("-pk")
-    for edit in edits[:LOOKED_BACK]:
-        if field.name in edit.data.get("fields", ()):
-            return name_of(edit.actor), edit.at
+    changes = CHANGES.get(field.name, (kinds.TASK_EDITED,))
+    events = Event.objects.filter(task=task, kind__in=changes).select_related("actor__agent").order_by("-pk")
+    for change in events[:LOOKED_BACK]:
+        if field.name in CHANGES or field.name in change.data.get("fields", ()):
+            return name_of(change.actor), change.at
     return "", None

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from taskproject.errors import Invalid, shortened
+from taskproject.strict_json import unstorable
 from tasks.models import AgentSkill, RequiredSkill
 
 #: Names in one field; more are refused before any is looked up.
@@ -19,11 +20,13 @@ _AROUND_COLON = re.compile(r"\s*:\s*")
 
 
 def names_in(text: str, field: str) -> list[str]:
-    """Names separated by commas; one with a comma stands in quotes. Raises ``Invalid``."""
+    """Names separated by commas, with the spaces in them; one with a comma stands in quotes. Raises ``Invalid``."""
     if len(text) > LONGEST_LIST:
         raise Invalid({field: f"At most {LONGEST_LIST:,} characters; this has {len(text):,}."})
+    if problem := unstorable(text):
+        raise Invalid({field: problem})
     try:
-        rows = list(csv.reader([" ".join(text.split())], skipinitialspace=True))
+        rows = list(csv.reader([" ".join(text.strip().splitlines())], skipinitialspace=True))
     except csv.Error:
         raise Invalid({field: "Write the names in one line, separated by commas."}) from None
     names = list(dict.fromkeys(name.strip() for name in (rows[0] if rows else ()) if name.strip()))

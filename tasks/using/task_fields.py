@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tasks.actions.names import agents_named, skills_named, tasks_named
-from tasks.dues import NotADue, read_due
+from tasks.dues import NotADue, is_clock, read_due
 from tasks.errors import Invalid
 from tasks.merging import merge_lines, merge_lists, merge_maps
 from tasks.models import Agent, Assignment, Priority, Project, Task
@@ -65,7 +65,7 @@ class TaskField:
     def typed_in(self, data: Any) -> str:
         """The text that a form sent. Browsers end lines with CR LF; everyone else reads LF."""
         text = str(data.get(self.name, "")).replace("\r\n", "\n").strip()
-        if self.kind == "due" and text:
+        if self.kind == "due":
             text = f"{text} {data.get(self.clock_name, '').strip()}".strip()
         return text
 
@@ -107,6 +107,9 @@ def _read_priority(text: str, typed: Typed) -> Priority:
 
 
 def _read_due(text: str, typed: Typed) -> datetime | None:
+    if is_clock(text):
+        # Whoever clears the day of a due date may mean to have none.
+        raise Invalid({"due_at": "Choose the day too, or clear the time."})
     try:
         return read_due(text, typed.now) if text else None
     except NotADue as error:
