@@ -10,13 +10,27 @@ from taskproject.times import END_OF_DAY, FIRST, LAST, OUT_OF_RANGE
 from tasks.errors import unknown_name
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+_MONTHS = {name: n for n, month in enumerate(MONTHS, 1) for name in (month, month[:3])} | {"sept": 9}
 #: What stands for a day; the shorter forms of weekdays are their beginnings.
 _DAYS = ("today", "tomorrow", *WEEKDAYS)
 _COUNTED = re.compile(r"\+?([0-9]{1,4})([dw])")
-_NUMBERS = re.compile(r"([0-9]{1,2})([/.])([0-9]{1,2})(?:\2([0-9]{4})?)?")
+_NUMBERS = re.compile(r"([0-9]{1,2})([/.])([0-9]{1,2})(\2([0-9]{4})?)?")
 _NAMED = re.compile(r"([0-9]{1,2})[-.]?([a-z]{3,9})(?:-([0-9]{4}))?|([a-z]{3,9})-?([0-9]{1,2})(?:-([0-9]{4}))?")
-_CLOCK = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?\s?([ap]m)?")
+_CLOCK = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?\s?(?:([ap])\.?m\.?)?")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -28,6 +42,12 @@ def is_clock(text: str) -> bool:
     """Whether ``text`` is a time of day, such as ``17:00`` or ``5pm``."""
     match = _CLOCK.fullmatch(text.lower())
     return match is not None and (match[2] is not None or match[3] is not None)
+
+
+def is_hour_of_half_a_day(text: str) -> bool:
+    """Whether ``text`` is an hour from 1 to 12 with am or pm, which people also write as two words."""
+    match = _CLOCK.fullmatch(text.lower())
+    return match is not None and match[3] is not None and 1 <= int(match[1]) <= 12
 
 
 def read_due(text: str, now: datetime) -> datetime:
@@ -78,16 +98,16 @@ def _in_range(moment: datetime) -> datetime:
 def _clock(words: str) -> time:
     match = _CLOCK.fullmatch(words.strip())
     if match is None or not (match[2] or match[3]):
-        raise NotADue(f"{words.strip()!r} is no time of day; write it such as 17:00.")
+        raise NotADue(f"{words.strip()!r} is not a time of day; write it such as 17:00.")
     hour, minute, half = int(match[1]), int(match[2] or 0), match[3]
     if half:
         if not 1 <= hour <= 12:
-            raise NotADue(f"{words.strip()!r} is no time of day; write it such as 17:00.")
-        hour = hour % 12 + (12 if half == "pm" else 0)
+            raise NotADue(f"{words.strip()!r} is not a time of day; write it such as 17:00.")
+        hour = hour % 12 + (12 if half == "p" else 0)
     try:
         return time(hour, minute)
     except ValueError:
-        raise NotADue(f"{words.strip()!r} is no time of day; write it such as 17:00.") from None
+        raise NotADue(f"{words.strip()!r} is not a time of day; write it such as 17:00.") from None
 
 
 def _day(words: str, today: date) -> date:
@@ -137,19 +157,21 @@ def _next(month: int, day: int, words: str, today: date) -> date:
 
 def _of_numbers(match: re.Match[str], words: str, today: date) -> date:
     """Day and month by numbers: with points the day stands first; with a slash people differ."""
-    first, last, year = int(match[1]), int(match[3]), match[4]
+    first, last, year = int(match[1]), int(match[3]), match[5]
 
     def read(day: int, month: int) -> date:
         return _date(int(year), month, day, words) if year else _next(month, day, words, today)
 
+    if match[2] == "." and not match[4]:
+        raise NotADue(f"{words} could mean a number; write {words}. for a day and its month.")
     if match[2] == "/" and first != last and first <= 12 and last <= 12:
-        raise NotADue(f"{words} may be {read(first, last)} or {read(last, first)}; write it like that.")
+        raise NotADue(f"{words} could mean {read(first, last)} or {read(last, first)}; write the one you mean.")
     return read(last, first) if match[2] == "/" and last > 12 else read(first, last)
 
 
 def _of_name(match: re.Match[str], words: str, today: date) -> date | None:
     day, name, year = (match[1], match[2], match[3]) if match[1] else (match[5], match[4], match[6])
-    month = next((n for n, short in enumerate(MONTHS, 1) if name.startswith(short)), None)
+    month = _MONTHS.get(name)
     if month is None:
         return None
     return _date(int(year), month, int(day), words) if year else _next(month, int(day), words, today)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tasks.dues import NotADue, is_clock, read_due
+from tasks.dues import NotADue, is_clock, is_hour_of_half_a_day, read_due
 from tasks.errors import unknown_name
 from tasks.refs import parse_ref
 from tasks.verbs.catalogue import LABELS
@@ -25,6 +25,8 @@ _WORD = re.compile(rf"(?:[#+]|due:)[{_QUOTES}][^{_QUOTES}]*[{_QUOTES}][,.;:!?)]*
 _ESCAPED = re.compile(r"\\(?=[!@#+^]|due:)", re.IGNORECASE)
 #: What ends a sentence is no part of a name.
 _ENDS = ",.;:!?)"
+#: The last point of a day by numbers is part of it.
+_NUMBERED_DAY = re.compile(rf"[0-9]{{1,2}}\.[0-9]{{1,2}}\.(?=[{_ENDS}]*$)")
 _STAYS = "It stays in the title."
 
 
@@ -195,15 +197,27 @@ class _Reader:
             raise _Stays(f"There is no task {name.upper()!r} in this project. {_STAYS}")
         return "parent", ref
 
+    @staticmethod
+    def _words_of_clock(text: str, after: list[str]) -> int:
+        """How many of the words after ``text`` are the time of day that goes with it."""
+        ahead = [" ".join(after[:count]).rstrip(_ENDS) for count in range(1, len(after) + 1)]
+        if ahead and is_hour_of_half_a_day(f"{text} {ahead[0]}"):
+            return 1
+        if is_clock(text):
+            return 0
+        if len(ahead) > 1 and is_hour_of_half_a_day(ahead[1]):
+            return 2
+        return 1 if ahead and is_clock(ahead[0]) else 0
+
     def _due(self, words: list[str], at: int) -> int:
         """A day, and the time of day in the next word if there is one."""
         text = words[at][4:]
         quoted = text[0] in _QUOTES
-        text = text.rstrip(_ENDS).strip(_QUOTES)
-        used = 1
-        if not quoted and at + 1 < len(words) and not is_clock(text) and is_clock(words[at + 1].rstrip(_ENDS)):
-            text = f"{text} {words[at + 1].rstrip(_ENDS)}"
-            used = 2
+        day = _NUMBERED_DAY.match(text)
+        text = day[0] if day else text.rstrip(_ENDS).strip(_QUOTES)
+        used = 1 if quoted else 1 + self._words_of_clock(text, words[at + 1 : at + 3])
+        if used > 1:
+            text = " ".join([text, *words[at + 1 : at + used]]).rstrip(_ENDS)
         written = " ".join(words[at : at + used])
         try:
             moment = read_due(text, self.now)

@@ -45,7 +45,7 @@ class Times:
         time = _TIME.fullmatch(self.at)
         if time is None:
             raise Invalid(
-                {"at": f"{self.at!r} is no time of day; write 08:00." if self.at else "Choose a time of day."}
+                {"at": f"{self.at!r} is not a time of day; write 08:00." if self.at else "Choose a time of day."}
             )
         hour, minute = int(time[1]), int(time[2])
         if self.days == HOURLY:

@@ -59,7 +59,7 @@ def test_wrong_times_are_refused_in_one_sentence_and_what_was_typed_stays(schedu
     for change, sentence in (
         ({}, "&#x27;99&#x27; is no minute."),
         ({"tz": "Asia/Tokio", "days": "daily"}, "Asia/Tokyo"),
-        ({"days": "daily", "at": "25:00"}, "&#x27;25:00&#x27; is no time of day; write 08:00."),
+        ({"days": "daily", "at": "25:00"}, "&#x27;25:00&#x27; is not a time of day; write 08:00."),
         ({"days": "daily", "at": ""}, "Choose a time of day."),
         ({"days": "sometimes"}, "sometimes"),
         ({"days": "daily", "output": "pdf"}, "pdf"),

@@ -103,7 +103,7 @@ def test_refused_form_says_why_at_each_field_and_keeps_what_was_typed(cast, post
         "There is no agent 'atals'; did you mean 'atlas'?",
         "There is no task 'OPS-99' in OPS.",
         "There is no task 'OTHER-1' in OPS.",
-        "'25:00' is no time of day; write it such as 17:00.",
+        "'25:00' is not a time of day; write it such as 17:00.",
     ):
         assert sentence in text
     html = answer.content.decode()

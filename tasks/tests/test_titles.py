@@ -68,8 +68,14 @@ def test_title_keeps_what_means_nothing_more(text, title):
             "due:friday",
             "It is Friday today; write due:today, or due:2026-12-04 for the next. due:friday stays in the title.",
         ),
-        ("due:03/04", "03/04 may be 2027-04-03 or 2027-03-04; write it like that. due:03/04 stays in the title."),
-        ("due:today 25:00", "'25:00' is no time of day; write it such as 17:00. due:today 25:00 stays in the title."),
+        (
+            "due:03/04",
+            "03/04 could mean 2027-04-03 or 2027-03-04; write the one you mean. due:03/04 stays in the title.",
+        ),
+        (
+            "due:today 25:00",
+            "'25:00' is not a time of day; write it such as 17:00. due:today 25:00 stays in the title.",
+        ),
     ],
 )
 def test_title_says_in_a_sentence_what_it_did_not_understand(words, sentence):
@@ -109,11 +115,46 @@ def test_title_of_someone_who_may_not_assign_names_nobody():
         ("1-dec", "2026-12-01T23:59:59"),
         ("jan-5-2027", "2027-01-05T23:59:59"),
         ("29.2.", "2028-02-29T23:59:59"),
+        ("5sept", "2027-09-05T23:59:59"),
+        ("5-may", "2027-05-05T23:59:59"),
+        ("December24", "2026-12-24T23:59:59"),
+        ("tomorrow 5 pm", "2026-11-28T17:00:00"),
+        ("tomorrow 5 p.m.", "2026-11-28T17:00:00"),
         ("2026-12-01T08:30Z", "2026-12-01T21:30:00"),
     ],
 )
 def test_due_is_read_in_the_readers_zone(text, there):
     assert read_due(text, NOW).astimezone(AUCKLAND) == datetime.fromisoformat(there).replace(tzinfo=AUCKLAND)
+
+
+@pytest.mark.parametrize("text", ["marvel3", "decoy3", "maybe5", "3-janet", "marchs-5", "se5", "2.5", "24.12"])
+def test_words_and_numbers_that_are_no_days_are_no_due_dates(text):
+    with pytest.raises(NotADue, match=r"\.$|\?$"):
+        read_due(text, NOW)
+    reading = read(f"Fix due:{text}")
+    assert reading.title == f"Fix due:{text}"
+    assert len(reading.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "title", "there"),
+    [
+        ("due:tomorrow 5 pm", "", "2026-11-28T17:00"),
+        ("due:tomorrow 5 PM, then rest", "then rest", "2026-11-28T17:00"),
+        ("due:tomorrow 5:30 p.m. sharp", "sharp", "2026-11-28T17:30"),
+        ("due:tomorrow 17:00 pm", "pm", "2026-11-28T17:00"),
+        ("due:tomorrow 5 times", "5 times", "2026-11-28T23:59:59"),
+        ("due:5 pm sharp", "sharp", "2026-11-27T17:00"),
+        ("due:5:30 pm", "", "2026-11-27T17:30"),
+        ("due:24.12. 17:00", "", "2026-12-24T17:00"),
+        ("due:24.12.", "", "2026-12-24T23:59:59"),
+        ("due:tomorrow 5", "5", "2026-11-28T23:59:59"),
+    ],
+)
+def test_time_of_day_is_read_with_the_words_that_follow(words, title, there):
+    reading = read(f"Fix {words}")
+    assert (reading.title, reading.problems) == (f"Fix {title}".strip(), ())
+    assert reading.value("due").astimezone(AUCKLAND) == datetime.fromisoformat(there).replace(tzinfo=AUCKLAND)
 
 
 @pytest.mark.parametrize(
