@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from taskproject.errors import Invalid
+from taskproject.errors import Invalid, unknown_choice
 from taskproject.strict_json import unstorable
 from taskproject.time_limits import limited
-from tasks.conditions import Condition, Context, compile
+from tasks.conditions import Condition, Context, Leaf, compile, parts_of
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, query_of, read_query, read_zone
 from tasks.errors import TooSlow
@@ -28,6 +28,11 @@ VIEW: Final = "view"
 STEPS: Final = frozenset((VIEW, "cursor", "output", "add", "edit", "join", "operator", "value", "next", "refs", "page"))
 #: What pages say about how they show the tasks, and read themselves.
 OF_PAGES: Final = ("ordering", TZ, "columns", "group", "folded")
+#: By what each place groups its tasks.
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    ViewPlace.LIST: ("status", "assignee", "priority", "label", "parent"),
+    ViewPlace.BOARD: ("assignee", "priority", "label", "parent", "project"),
+}
 #: What the board calls nobody.
 NOBODY: Final = "-"
 #: Tasks are counted up to this number, and for this long.
@@ -45,6 +50,16 @@ class Viewed:
     @property
     def text(self) -> str:
         return urlencode(self.parameters)
+
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """The keys of the projects that it is of; empty for all."""
+        named = [
+            part.values
+            for part in parts_of(self.condition)
+            if isinstance(part, Leaf) and part.field == "project" and part.operator == "in"
+        ]
+        return tuple(named[0]) if named else ()
 
 
 def read_viewed(place: str, query: "MultiValueDict[str, str] | str") -> Viewed:
@@ -68,6 +83,8 @@ def read_viewed(place: str, query: "MultiValueDict[str, str] | str") -> Viewed:
             raise Invalid({name: "Give it once."})
         if name in given:
             kept[name] = str(given[name])
+    if "group" in kept and kept["group"] not in (known := GROUPS.get(place, ())):
+        raise Invalid({"group": unknown_choice(kept["group"], known, what="group")})
     parameters = query_of(condition, TASK_PARAMETERS) | kept
     return Viewed(condition, dict(sorted(parameters.items())))
 

@@ -147,6 +147,8 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
         "is_compact": choices.is_compact,
         "projects": projects,
         "query": query,
+        # Also where a part of the page is renewed by itself: what it posts leads back to the page.
+        "here": query.address,
         "is_narrowed": query.is_narrowed,
         "has_tasks": not all(content.is_empty for content in contents.values()),
         "window": f"{WINDOW:,}",

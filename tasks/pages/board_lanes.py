@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from tasks.models import Priority, Task
+from tasks.models import Priority, Task, ViewPlace
 from tasks.pages.cards import Card
 from tasks.refs import ref_of
+from tasks.viewed import GROUPS
 
 #: The words that the address has for the lanes, as in the list where it has them, and those of the page.
 LANES: Final = {
@@ -20,6 +21,7 @@ LANES: Final = {
     "parent": "Parent",
     "project": "Project",
 }
+assert tuple(LANES) == GROUPS[ViewPlace.BOARD], "The address and the page know different lanes."
 _NOTHING: Final = {"assignee": "Nobody yet", "label": "No label", "parent": "No parent"}
 
 

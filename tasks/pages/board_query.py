@@ -100,6 +100,17 @@ class BoardQuery:
             values.pop(GROUP, None)
         return f"{reverse('task_list')}?{urlencode(values)}"
 
+    @property
+    def address(self) -> str:
+        """The board with all of its address that was understood."""
+        text = self.text
+        return f"{reverse('board')}?{text}" if text else reverse("board")
+
+    @property
+    def text(self) -> str:
+        """As after the ? of its address."""
+        return urlencode(self._parameters(self.condition))
+
     def of_project(self, key: str) -> str:
         """The same board of another project; of all of them without a key."""
         others = [part for part in parts_of(self.condition) if not _is_of(part, "project")]

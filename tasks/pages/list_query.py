@@ -14,10 +14,11 @@ from taskproject.keyset import NotAPlace, Place, read_place
 from tasks.conditions import All, Condition, Context, compile, parts_of
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, query_of, read_query, read_zone
-from tasks.models import Project, Task
+from tasks.models import Project, Task, ViewPlace
 from tasks.pages.filter_bar import FORM_NAMES, is_search
 from tasks.querysets import sees_all
 from tasks.transitions import Status
+from tasks.viewed import GROUPS as GROUPS_OF
 from tasks.viewed import VIEW
 
 #: Public names of the orders, as in the API where it has them, with their columns; none is ever NULL.
@@ -35,7 +36,7 @@ DEFAULT_ORDERING: Final = "-created_at"
 #: Of what people look for first, the greatest comes first.
 DESCENDING_FIRST: Final = frozenset({"created_at", "updated_at", "priority"})
 OUTPUTS: Final = ("csv", "xlsx")
-GROUPS: Final = ("status", "assignee", "priority", "label", "parent")
+GROUPS: Final = GROUPS_OF[ViewPlace.LIST]
 COLUMN_NAMES: Final = (
     "project", "status", "priority", "assignees", "due", "labels", "parent", "created", "updated", "started",
     "completed", "start_after", "created_by", "estimate", "attempts", "progress", "external_id",

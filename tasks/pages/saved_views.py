@@ -20,11 +20,11 @@ from tasks.actions.saved_views import (
 from tasks.conditions.of_tasks import TASK_FIELDS
 from tasks.conditions.words import words_of
 from tasks.errors import DomainError, Invalid, NotFound, NotPermitted
-from tasks.models import SavedView, ViewPlace
+from tasks.models import Project, SavedView, ViewPlace
 from tasks.owning import may_edit, projects_to_share
 from tasks.pages.list_query import list_query_of
 from tasks.pages.returning import way_back
-from tasks.pages.side_bar import address_of, count, groups_of, plain_address
+from tasks.pages.side_bar import address_of, count, groups_of, plain_address, projects_offered
 from tasks.viewed import read_viewed
 from tasks.zones import zone_of
 
@@ -38,17 +38,17 @@ def saved_views(request: HttpRequest) -> HttpResponse:
     """All that the reader may see, with what they may do with each."""
     user: Any = request.user
     rows = list(views_of(user).order_by("project__key", "position", "pk")[: MOST_LISTED + 1])
-    shown = [_row(user, view, request) for view in rows[:MOST_LISTED]]
+    projects = list(projects_to_share(user))
+    shown = [_row(user, view, request, projects) for view in rows[:MOST_LISTED]]
     context = {
         "own": [row for row in shown if row["view"].project is None],
         "shared": [row for row in shown if row["view"].project is not None],
         "is_cut": len(rows) > MOST_LISTED,
-        "projects": projects_to_share(user),
     }
     return render(request, "tasks/saved_views.html", context)
 
 
-def _row(user: Any, view: SavedView, request: HttpRequest) -> dict[str, Any]:
+def _row(user: Any, view: SavedView, request: HttpRequest, projects: list[Project]) -> dict[str, Any]:
     try:
         words = words_of(read_viewed(view.place, view.query).condition, TASK_FIELDS, zone=zone_of(request))
         problem = ""
@@ -56,6 +56,9 @@ def _row(user: Any, view: SavedView, request: HttpRequest) -> dict[str, Any]:
         words, problem = "", " ".join(_sentences(mistake))
     return {
         "view": view,
+        "id": f"view-{view.pk}",
+        # Only its owner says whom it is for.
+        "projects": projects if view.owner_id == user.pk else None,
         "url": address_of(view),
         "words": words or "all tasks",
         "problem": problem,
@@ -93,21 +96,37 @@ def save(request: HttpRequest) -> HttpResponse:
     """Keep the posted ``query`` of the posted ``place`` under a name, and open it."""
     user: Any = request.user
     place, query = request.POST.get("place", ""), request.POST.get("query", "")
+    name, project = request.POST.get("name", "").strip(), request.POST.get("project", "")
+    back = plain_address(place, query) if place in ViewPlace.values else reverse("board")
     try:
         _require_readable(request, place, query)
-        view = save_view_once(
-            actor=user,
-            name=request.POST.get("name", "").strip(),
-            place=place,
-            query=query,
-            project=request.POST.get("project") or None,
-        )
     except DomainError as error:
         messages.error(request, _said(error))
-        back = plain_address(place, query) if place in ViewPlace.values else reverse("board")
         return HttpResponseRedirect(way_back(request) or back)
+    try:
+        view = save_view_once(actor=user, name=name, place=place, query=query, project=project or None)
+    except DomainError as error:
+        return _again(
+            request,
+            error,
+            name=name,
+            chosen=project,
+            projects=projects_offered(user, place, query),
+            title="Save view",
+            action=reverse("save_view"),
+            back=way_back(request) or back,
+            place=place,
+            query=query,
+        )
     messages.success(request, f"Saved the view {view.name}.")
     return HttpResponseRedirect(address_of(view))
+
+
+def _again(request: HttpRequest, error: DomainError, **form: Any) -> HttpResponse:
+    """The refused form as it was sent, with the sentence at its name, or above it where that is about something else."""
+    is_of_name = isinstance(error, Invalid) and error.field == "name"
+    problems = {"problem_of_name" if is_of_name else "problem": _said(error)}
+    return render(request, "tasks/save_view.html", {**form, **problems}, status=error.status)
 
 
 @require_POST
@@ -128,6 +147,17 @@ def change(request: HttpRequest, id: int) -> HttpResponse:
     except NotPermitted as error:
         raise PermissionDenied(error.sentence) from None
     except DomainError as error:
+        if "name" in changes:
+            return _again(
+                request,
+                error,
+                name=changes["name"],
+                chosen=request.POST.get("project", view.project.key if view.project else ""),
+                projects=projects_to_share(user) if view.owner_id == user.pk else None,
+                title="Change the view",
+                action=reverse("change_view", args=[view.pk]),
+                back=reverse("saved_views"),
+            )
         messages.error(request, _said(error))
     else:
         messages.success(request, f"Saved the view {view.name}.")

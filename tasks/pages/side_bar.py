@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Case, Value, When
+from django.db.models import Case, QuerySet, Value, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -14,7 +14,8 @@ from tasks import clock
 from tasks.actions.saved_views import views_of
 from tasks.conditions import Context
 from tasks.errors import Invalid
-from tasks.models import SavedView, ViewPlace
+from tasks.models import Project, SavedView, ViewPlace
+from tasks.owning import projects_to_share
 from tasks.viewed import COUNTED, VIEW, TooSlow, count_of, read_viewed
 
 #: Views in the side bar; the page of views has all.
@@ -93,6 +94,13 @@ def narrowed(place: str, query: Any) -> str | None:
         return read_viewed(place, query).text
     except Invalid:
         return None
+
+
+def projects_offered(user: Any, place: str, text: str) -> QuerySet[Project]:
+    """The projects with which ``user`` may share a view of this query: those that it is of, if it names any."""
+    projects = projects_to_share(user)
+    named = read_viewed(place, text).projects
+    return projects.filter(key__in=named) if named else projects
 
 
 def plain_address(place: str, text: str) -> str:

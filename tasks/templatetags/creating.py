@@ -34,6 +34,13 @@ def _project_here(context: template.Context, projects: list[Project]) -> Project
     return here or (projects[0] if len(projects) == 1 else None)
 
 
+def _here(context: template.Context) -> str:
+    """Where the reader is: what the page says, since a part of it that is renewed has an address of its own."""
+    request = context.get("request")
+    here: str = context.get("here") or (request.get_full_path() if request is not None else "")
+    return here
+
+
 @register.inclusion_tag("tasks/_new_task_link.html", takes_context=True)
 def new_task_link(context: template.Context) -> dict[str, Any]:
     """*New task*, for whoever may create tasks in at least one project; ``static/tasks/new_task.js`` opens a dialog."""
@@ -44,7 +51,7 @@ def new_task_link(context: template.Context) -> dict[str, Any]:
     return {
         "is_shown": bool(projects),
         "project": _project_here(context, projects) if projects else None,
-        "here": request.get_full_path() if request is not None else "",
+        "here": _here(context),
         "is_current": request is not None and request.path == "/tasks/new/",
     }
 
@@ -56,12 +63,10 @@ def quick_add(context: template.Context, status: str = Status.NOT_STARTED, key: 
     ``key`` tells several on one page apart.
     """
     projects = _projects(context) if status == Status.NOT_STARTED else []
-    request = context.get("request")
     return {
         "projects": projects,
         "project": _project_here(context, projects) if projects else None,
         "place": f"quick-add-{key}" if key else "quick-add",
         "form_key": secrets.token_hex(16),
-        # A part of a page that renews itself leads back to the page.
-        "here": "/" if request is None or request.path == "/board/changes" else request.get_full_path(),
+        "here": _here(context),
     }

@@ -5,8 +5,17 @@ from typing import Any
 from django import template
 
 from tasks.models import ViewPlace
-from tasks.owning import may_edit, projects_to_share
-from tasks.pages.side_bar import COOKIE, FOLDED, OPEN, address_of, current_view, groups_of, narrowed
+from tasks.owning import may_edit
+from tasks.pages.side_bar import (
+    COOKIE,
+    FOLDED,
+    OPEN,
+    address_of,
+    current_view,
+    groups_of,
+    narrowed,
+    projects_offered,
+)
 from tasks.viewed import VIEW
 
 register = template.Library()
@@ -27,7 +36,8 @@ def side_bar(context: template.Context) -> dict[str, Any]:
 def view_tools(context: template.Context, place: str) -> dict[str, Any]:
     """*Save view* for what the list or the board shows; in a view that has changed, how to keep that or go back."""
     request = context["request"]
-    text = narrowed(place, request.GET)
+    # What the board did not understand it does not show.
+    text = narrowed(place, context["query"].text if place == ViewPlace.BOARD else request.GET)
     view = current_view(request.user, request.GET, place) if text is not None else None
     return {
         "place": ViewPlace(place).value,
@@ -36,6 +46,6 @@ def view_tools(context: template.Context, place: str) -> dict[str, Any]:
         "is_changed": view is not None and view.query != text,
         "may_edit": view is not None and may_edit(request.user, view),
         "reset_url": address_of(view) if view is not None else "",
-        "projects": projects_to_share(request.user) if text is not None else [],
+        "projects": projects_offered(request.user, place, text) if text is not None else [],
         "csrf_token": context.get("csrf_token"),
     }

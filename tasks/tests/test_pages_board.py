@@ -1,5 +1,6 @@
 """The board: what each member sees, columns and marks, filters, limits."""
 
+import re
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -356,3 +357,15 @@ def test_board_in_lanes_has_each_card_once_and_the_same_columns(see, client, cas
     assert (renewed.count('class="card '), "data-kept></li>" in renewed) == (3, False)
     assert see(ada, "?group=project").context["query"].list_url == "/tasks/?"
     assert see(ada, "?group=label").context["query"].list_url == "/tasks/?group=label"
+
+
+def test_parts_that_are_renewed_lead_back_to_the_board_with_its_query(client, cast, new_task):
+    new_task(labels=["docs"])
+    client.force_login(cast.ada.user)
+    here = "/?label=docs&amp;project=OPS"
+    for path in ("/?project=OPS&label=docs", "/board/changes?project=OPS&label=docs&refs=OPS-1&steps=1"):
+        page = client.get(path).content.decode()
+        ways = re.findall(r'name="next" value="([^"]*)"', page)
+        assert ways, path
+        assert {"&amp;".join(sorted(way.removeprefix("/?").split("&amp;"))) for way in ways} == {here[2:]}, path
+        assert all(way.startswith("/?") for way in ways), path

@@ -135,12 +135,79 @@ def test_names_differ_among_those_of_an_owner_and_a_form_sent_twice_makes_one(ca
     assert addresses == {f"/tasks/?view={view.pk}&overdue=true"}
     with pytest.raises(Invalid, match="already"):
         keep(cast.hugo.user, "Late ones", "status=failed")
-    answer = browser.post("/views/save", form | {"query": "status=failed"}, follow=True)
-    assert "There is a view named" in answer.content.decode()
-    assert answer.request["QUERY_STRING"] == "status=failed"
+    answer = browser.post("/views/save", form | {"query": "status=failed"})
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert 'value="Late ones"' in page, "what was typed is lost"
+    assert "There is a view named" in page
+    assert 'aria-describedby="view-problem"' in page
+    assert '<option value="OPS" selected>' in page
+    assert 'href="/tasks/?status=failed">Leave it' in page
     answer = browser.post("/views/save", form | {"name": "New", "query": "group=colour"}, follow=True)
     assert "There is no group" in answer.content.decode()
     assert SavedView.objects.get().name == "Late ones"
+
+
+def test_refused_renaming_keeps_what_was_typed(cast, keep, as_user):
+    keep(cast.hugo.user, "Taken")
+    view = keep(cast.hugo.user, "Mine")
+    answer = as_user(cast.hugo.user).post(f"/views/{view.pk}/change", {"name": "Taken", "project": "OPS"})
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "There is a view named" in page
+    assert 'value="Taken"' in page
+    assert '<option value="OPS" selected>' in page
+    assert f'action="/views/{view.pk}/change"' in page
+
+
+def test_refusal_of_a_project_stands_above_the_form_and_keeps_the_name(cast, as_user):
+    form = {"name": "Ours", "place": "board", "query": "group=label", "project": "OPS"}
+    answer = as_user(cast.vera).post("/views/save", form)
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "Viewers of OPS" in page
+    assert ('value="Ours"' in page, 'href="/?group=label">Leave it' in page) == (True, True)
+
+
+@pytest.mark.parametrize("path", ["/", "/tasks/"])
+def test_view_of_one_project_is_offered_to_that_project_alone(cast, new_task, as_user, path):
+    new_task()
+    browser = as_user(cast.root)
+
+    def offered(query: str) -> list[str]:
+        page = browser.get(f"{path}{query}").content.decode()
+        return re.findall(r"All members of (\w+)", page)
+
+    assert offered("") == ["OPS", "OTHER"]
+    assert offered("?project=OPS&priority=high") == ["OPS"]
+    assert offered("?project=OTHER") == ["OTHER"]
+    assert offered("?project=OPS,OTHER") == ["OPS", "OTHER"]
+    assert "All members" not in as_user(cast.vera).get(f"{path}?project=OPS").content.decode()
+
+
+@pytest.mark.parametrize("place", ["list", "board"])
+def test_view_with_an_unknown_group_is_not_kept(cast, keep, place):
+    with pytest.raises(Invalid) as refused:
+        keep(cast.hugo.user, query="group=zzz", place=place)
+    assert refused.value.data["errors"]["group"][0].startswith("There is no group 'zzz'. Known: ")
+
+
+def test_board_with_an_unknown_group_says_so_once_and_leaves_it_out_of_its_links(cast, keep, new_task, as_user):
+    new_task(priority=4)
+    browser = as_user(cast.hugo.user)
+    view = keep(cast.hugo.user, query="priority=urgent", place="board")
+    # As views were kept before the group of a board was looked at.
+    SavedView.objects.filter(pk=view.pk).update(query="group=zzz&priority=urgent")
+    # The view as it is kept has a link of its own, which is what *Reset* leads to.
+    for path, times in (("/?group=zzz&priority=urgent", 1), (browser.get(f"/views/{view.pk}/").url, 2)):
+        page = browser.get(path).content.decode().partition("<main")[2]
+        assert (page.count("There is no group"), page.count("zzz")) == (1, times), path
+        assert 'name="query" value="priority=urgent"' in page
+    assert ", changed" in page
+    assert browser.get("/views/").status_code == 200
+    assert counts(browser) == {"Mine": "!"}
+    browser.post(f"/views/{view.pk}/change", {"query": "priority=urgent"})
+    assert counts(browser) == {"Mine": "1"}
 
 
 @pytest.mark.parametrize("place", ["list", "board"])
