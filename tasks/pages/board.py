@@ -11,10 +11,10 @@ from tasks import clock
 from tasks.limits import Limit, limits_of
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
 from tasks.pages.board_choices import BoardChoices, read_choices
-from tasks.pages.board_lanes import LANES, Lane, lanes_of
+from tasks.pages.board_lanes import LANES, Lane, Row, lanes_of
 from tasks.pages.board_query import STEPS, UNASSIGNED, BoardQuery, read_board_query
 from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
-from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, read_columns
+from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, read_columns, tasks_counted
 from tasks.pages.first_steps import first_steps
 from tasks.permissions import agent_of, may_create_projects, may_in_project
 from tasks.querysets import sees_all
@@ -103,13 +103,6 @@ def _folded(contents: dict[Status, ColumnContent], choices: BoardChoices) -> set
     return {status for status, content in contents.items() if choices.folds(status, is_empty=content.is_empty)}
 
 
-def _lanes(columns: list[Column], group: str) -> list[Lane]:
-    return lanes_of(
-        [(each.status, each.title, each.is_folded, [c for c in each.cards if isinstance(c, Card)]) for each in columns],
-        group,
-    )
-
-
 def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQuery, list[Project], dict[str, Any]]:
     """The query, the projects shown, and the board itself; with ``refs``, only these cards are included."""
     user: Any = request.user
@@ -123,9 +116,6 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
     folded = _folded(contents, choices)
     # A folded column shows its number alone.
     wanted = [pk for status, content in contents.items() if status not in folded for pk in content.ids]
-    if query.group:
-        # In which lane a card is takes the card.
-        refs = None
     cards: dict[int, Card | KeptCard] = {}
     if refs is not None:
         cards.update(read_kept_cards(wanted, by_id))
@@ -141,9 +131,23 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
         column = Column(status, content, shown, status in folded, limits.get(status.value))
         column.may_limit = may_limit and status in LIMITABLE
         columns.append(column)
+    may_move = (
+        sees_all(user) or Membership.objects.filter(user=user, project__in=scope).exclude(role=Role.VIEWER).exists()
+    )
+    lanes: list[Lane] = []
+    if query.group:
+        lanes = lanes_of(
+            [Row(each.status, each.title, each.is_folded, each.content, each.cards) for each in columns],
+            query.group,
+            tasks_counted(scope, contents, query.narrowing),
+            {card.ref: pk for pk, card in cards.items()},
+            by_id,
+            choices.lanes,
+            is_complete=may_move,
+        )
     context = {
         "columns": columns,
-        "lanes": _lanes(columns, query.group) if query.group else [],
+        "lanes": lanes,
         "is_compact": choices.is_compact,
         "projects": projects,
         "query": query,
@@ -154,8 +158,7 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
         "window": f"{WINDOW:,}",
         # Asked for by an empty board alone.
         "may_add": Project.objects.creatable_by(user).exists,
-        "may_move": sees_all(user)
-        or Membership.objects.filter(user=user, project__in=scope).exclude(role=Role.VIEWER).exists(),
+        "may_move": may_move,
     }
     return query, scope, context
 

@@ -5,13 +5,14 @@ the words of a search are named by their own indexes. If a condition has no inde
 *window* of the column's first rows is searched, and the page says so where that is not all of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.lookups import IsNull
 
 from tasks.models import Agent, Assignment, AssignmentEnd, Priority, Project, Task
@@ -61,12 +62,14 @@ class Narrowing:
 class ColumnContent:
     """The first tasks of a column, in its order, and the total, counted up to ``COUNTED`` + 1.
 
-    ``is_partial``: only a part of the column was searched, so there may be more.
+    ``is_partial``: only a part of the column was searched, so there may be more. ``matching``: the ids of all that were
+    found, where an index of something else than the column named them.
     """
 
     ids: list[int] = field(default_factory=list)
     count: int = 0
     is_partial: bool = False
+    matching: list[int] = field(default_factory=list)
 
     @property
     def is_capped(self) -> bool:
@@ -133,19 +136,29 @@ def _first_rows(status: Status, narrowing: Narrowing, share: int, shown: int) ->
     if not narrowing.needs_window(status):
         sql, params = _sql(column.filter(_conditions(narrowing)).values_list(*_KEYS)[:shown])
         return f"SELECT first.*, 0 FROM ({sql}) AS first", params  # noqa: S608 - Django's own SQL
-    hit = ExpressionWrapper(_conditions(narrowing), output_field=BooleanField())
-    sql, params = _sql(column.annotate(hit=hit).values_list(*_KEYS, "hit")[:share])
+    sql, params = _searched_window(column, narrowing, share)
     searched = f"SELECT {', '.join(_KEYS)}, COUNT(*) OVER () FROM ({sql}) AS searched WHERE hit"  # noqa: S608 - our names
     order = _LATEST_FIRST if status == Status.COMPLETED else _CLAIM_ORDER
     # SQLite allows no ORDER BY or LIMIT inside a compound, hence the wrapper.
     return f"SELECT * FROM ({searched} ORDER BY {order} LIMIT {shown}) AS first", params  # noqa: S608
 
 
+def _searched_window(column: QuerySet[Task], narrowing: Narrowing, share: int) -> Sql:
+    """The first ``share`` rows of ``column``, each with whether it is a ``hit``."""
+    hit = ExpressionWrapper(_conditions(narrowing), output_field=BooleanField())
+    return _sql(column.annotate(hit=hit).values_list(*_KEYS, "hit")[:share])
+
+
 @lru_cache(maxsize=COMPILED)
-def _count(project_ids: tuple[int, ...], status: Status, narrowing: Narrowing, most: int) -> Sql:
-    """How many tasks an indexed column has, counted up to ``most`` + 1."""
+def _counted(project_ids: tuple[int, ...], status: Status, narrowing: Narrowing, most: int) -> Sql:
+    """The tasks of an indexed column, up to ``most`` + 1."""
     together = Task.objects.filter(status=status, project__in=project_ids)
-    sql, params = _sql(together.filter(_conditions(narrowing)).order_by().values("pk")[: most + 1])
+    return _sql(together.filter(_conditions(narrowing)).order_by().values("pk")[: most + 1])
+
+
+def _count(project_ids: tuple[int, ...], status: Status, narrowing: Narrowing, most: int) -> Sql:
+    """How many those are."""
+    sql, params = _counted(project_ids, status, narrowing, most)
     return f"SELECT COUNT(*) FROM ({sql}) AS counted", params  # noqa: S608 - Django's own SQL
 
 
@@ -199,10 +212,40 @@ def _of_ids(
             rows[row[0]].append(row)
     return {
         status: ColumnContent(
-            _sorted_ids(status, rows[status]), len(rows[status]), more_ended if status in TERMINAL else more_open
+            _sorted_ids(status, rows[status]),
+            len(rows[status]),
+            more_ended if status in TERMINAL else more_open,
+            [row[1] for row in rows[status]],
         )
         for status in statuses
     }
+
+
+def _share(projects: Sequence[Project]) -> int:
+    """How many rows of a column may be searched in each project."""
+    return max(WINDOW // len(projects), _SMALLEST_SHARE)
+
+
+def tasks_counted(
+    projects: Sequence[Project], contents: Mapping[Status, ColumnContent], narrowing: Narrowing
+) -> QuerySet[Task]:
+    """The tasks that the counts of these columns, as ``read_columns`` gave them, are of."""
+    if not projects:
+        return Task.objects.none()
+    if narrowing.assignee is not None or narrowing.searched is not None:
+        return Task.objects.filter(pk__in=[pk for content in contents.values() for pk in content.matching])
+    arms: list[Sql] = []
+    share = _share(projects)
+    for status in contents:
+        if not narrowing.needs_window(status):
+            sql, params = _counted(tuple(project.pk for project in projects), status, narrowing, COUNTED)
+            arms.append((f"SELECT id FROM ({sql}) AS counted", params))  # noqa: S608 - Django's own SQL
+            continue
+        for project in projects:
+            sql, params = _searched_window(_ordered(status).filter(project=project), narrowing, share)
+            arms.append((f"SELECT id FROM ({sql}) AS searched WHERE hit", params))  # noqa: S608 - Django's own SQL
+    ids = RawSQL(" UNION ALL ".join(sql for sql, _ in arms), tuple(value for _, values in arms for value in values))  # noqa: S611 - as above
+    return Task.objects.filter(pk__in=ids)
 
 
 def read_columns(
@@ -213,7 +256,7 @@ def read_columns(
         return {status: ColumnContent() for status in statuses}
     if narrowing.assignee is not None or narrowing.searched is not None:
         return _of_ids(projects, statuses, narrowing)
-    share = max(WINDOW // len(projects), _SMALLEST_SHARE)
+    share = _share(projects)
     first_rows = _kept_rows if narrowing.is_lasting else _first_rows
     arms: list[str] = []
     params: list[Any] = []

@@ -123,7 +123,7 @@ def save(request: HttpRequest) -> HttpResponse:
 
 
 def _again(request: HttpRequest, error: DomainError, **form: Any) -> HttpResponse:
-    """The refused form as it was sent, with the sentence at its name, or above it where that is about something else."""
+    """The refused form as it was sent, with the sentence at its name, or above it if that is about something else."""
     is_of_name = isinstance(error, Invalid) and error.field == "name"
     problems = {"problem_of_name" if is_of_name else "problem": _said(error)}
     return render(request, "tasks/save_view.html", {**form, **problems}, status=error.status)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tasks.actions import claims, lifecycle, runs
 from tasks.models import Priority, Profile, Project, Run
-from tasks.pages import board, columns
+from tasks.pages import board, board_choices, board_lanes, columns
 from tasks.pages.board_choices import choose
 from tasks.tests.cast import make_user
 
@@ -104,9 +104,9 @@ def test_board_choices_are_kept_and_what_is_none_is_refused(see, client, cast, n
         assert client.post("/board/choices", {"choose": wrong}).status_code == 400, wrong
     assert 'class="board is-compact"' in client.get("/").content.decode()
     assert client.post("/board/choices", {"choose": "full", "next": "//evil.example"}).headers["Location"] == "/"
-    assert Profile.objects.get().board == {"compact": False, "folded": {"in_progress": True}}
+    assert Profile.objects.get().board == {"compact": False, "folded": {"in_progress": True}, "lanes": []}
     # Of another version, or of nobody that we know.
-    Profile.objects.update(board={"folded": {"gone": True, "failed": "yes"}, "compact": 1})
+    Profile.objects.update(board={"folded": {"gone": True, "failed": "yes"}, "compact": 1, "lanes": [7, {}]})
     assert folded(client.get("/")).keys() == {"in_progress", "waiting", "in_review", "completed", "failed", "cancelled"}
     client.logout()
     assert "/login/" in client.post("/board/choices", {"choose": "full"}).headers["Location"]
@@ -345,16 +345,18 @@ def test_board_in_lanes_has_each_card_once_and_the_same_columns(see, client, cas
     assert lanes(see(ada, "?group=assignee")) == {
         "atlas": {"in_progress": [runs_now]}, "hugo": {"not_started": [part]}, "Nobody yet": {"not_started": [epic]},
     }  # fmt: skip
-    assert list(lanes(see(ada, "?group=priority"))) == ["Urgent", "Normal", "Low"]
+    # Also those where nothing is, since a card may be dropped there.
+    assert list(lanes(see(ada, "?group=priority"))) == ["Urgent", "High", "Normal", "Low"]
+    assert list(lanes(see(cast.vera, "?group=priority"))) == ["Urgent", "Normal", "Low"]
     assert lanes(see(ada, "?group=label"))["docs"] == {"not_started": [epic]}
     assert list(lanes(see(ada, "?group=label"))) == ["docs", "No label"]
     assert lanes(see(ada, "?group=parent"))["OPS-1 Epic"] == {"not_started": [part]}
     assert list(lanes(see(ada, "?group=project&project=OPS"))) == ["OPS Operations"]
     response = see(ada, "?group=gone")
     assert (lanes(response), "group: " in response.content.decode()) == ({}, True)
-    # Renewed with all its cards, as a place does not say in which lane it is.
     renewed = client.get("/board/changes?group=assignee&refs=OPS-1").content.decode()
-    assert (renewed.count('class="card '), "data-kept></li>" in renewed) == (3, False)
+    assert (renewed.count('class="card '), renewed.count("data-kept></li>")) == (1, 2)
+    assert lanes(client.get("/board/changes?group=assignee&refs=")) == lanes(see(ada, "?group=assignee"))
     assert see(ada, "?group=project").context["query"].list_url == "/tasks/?"
     assert see(ada, "?group=label").context["query"].list_url == "/tasks/?group=label"
 
@@ -369,3 +371,97 @@ def test_parts_that_are_renewed_lead_back_to_the_board_with_its_query(client, ca
         assert ways, path
         assert {"&amp;".join(sorted(way.removeprefix("/?").split("&amp;"))) for way in ways} == {here[2:]}, path
         assert all(way.startswith("/?") for way in ways), path
+
+
+def numbers(response) -> dict[str, str]:
+    return {lane.label: lane.count for lane in response.context["lanes"]}
+
+
+@pytest.mark.parametrize("query", ["", "label=docs", "assignee=hugo", "q=plain", "priority=normal"])
+@pytest.mark.parametrize("group", ["assignee", "priority", "label", "parent", "project"])
+def test_lanes_count_all_tasks_of_the_columns_and_not_the_cards(see, cast, new_task, monkeypatch, group, query):
+    monkeypatch.setattr(columns, "SHOWN", 2)
+    for number in range(4):
+        new_task(f"plain {number}", labels=["docs", "field"], assignees=[cast.hugo, cast.atlas])
+    new_task("plain other", labels=["docs"], assignees=[cast.hugo])
+    response = see(cast.ada.user, f"?group={group}&{query}")
+    first = response.context["columns"][0]
+    assert (first.status, len(first.cards), first.count) == ("not_started", 2, "5")
+    assert sum(int(number) for number in numbers(response).values()) == 5
+
+
+def test_lanes_count_as_columns_do_up_to_a_limit(see, cast, new_task, monkeypatch):
+    for number in range(4):
+        new_task(f"plain {number}", assignees=[cast.hugo], priority=Priority.URGENT)
+    new_task("of nobody")
+    ada = cast.ada.user
+    assert numbers(see(ada, "?group=assignee")) == {"hugo": "4", "Nobody yet": "1"}
+    for module in (columns, board, board_lanes):
+        monkeypatch.setattr(module, "COUNTED", 2)
+    response = see(ada, "?group=assignee")
+    assert (response.context["columns"][0].count, numbers(response)["hugo"]) == ("2+", "2+")
+    # A part of the column was searched.
+    for module in (columns, board, board_lanes):
+        monkeypatch.setattr(module, "COUNTED", 1000)
+    monkeypatch.setattr(columns, "WINDOW", 2)
+    monkeypatch.setattr(columns, "_SMALLEST_SHARE", 2)
+    response = see(ada, "?group=assignee&created_after=2020-01-01")
+    assert (response.context["columns"][0].count, numbers(response)["hugo"]) == ("2+", "2+")
+
+
+def test_lane_of_a_card_is_of_whoever_works_on_it(see, cast, new_task):
+    task = new_task("Of two", assignees=[cast.hugo, cast.atlas])
+    assert lanes(see(cast.ada.user, "?group=assignee"))["hugo"] == {"not_started": [task.ref]}
+    claims.claim_task(actor=cast.atlas.user, task=task)
+    response = see(cast.ada.user, "?group=assignee")
+    assert lanes(response) == {"atlas": {"in_progress": [task.ref]}, "Nobody yet": {}}
+    assert response.context["columns"][1].cards[0].assignees[0] == cast.atlas
+
+
+@pytest.mark.parametrize("group", ["assignee", "priority", "label", "parent", "project"])
+def test_lanes_cost_the_same_however_many_there_are(see, cast, new_task, group):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            see(cast.ada.user, f"?group={group}")
+        return len(caught)
+
+    parent = new_task("First", labels=["a"], assignees=[cast.hugo])
+    new_task("Child", parent=parent)
+    queries()
+    before = queries()
+    for number, agent in enumerate((cast.atlas, cast.bert, cast.rita, cast.ada)):
+        parent = new_task(f"More {number}", labels=[f"l{number}"], assignees=[agent], priority=number + 1)
+        new_task(f"Part {number}", parent=parent)
+    assert queries() == before
+
+
+def test_folded_lanes_are_remembered_for_each_reader(see, client, cast, new_task):
+    new_task("Of hugo", assignees=[cast.hugo])
+    new_task("Of nobody")
+
+    def closed(user, group="assignee") -> list[str]:
+        return [lane.label for lane in see(user, f"?group={group}").context["lanes"] if lane.is_folded]
+
+    assert closed(cast.ada.user) == []
+    answer = client.post("/board/choices", {"choose": "fold_lane:assignee:hugo", "next": "/?group=assignee"})
+    assert answer.url == "/?group=assignee"
+    client.post("/board/choices", {"choose": "fold_lane:assignee:"})
+    client.post("/board/choices", {"choose": "compact"})
+    client.post("/board/choices", {"choose": "fold:failed"})
+    assert closed(cast.ada.user) == ["hugo", "Nobody yet"]
+    page = client.get("/?group=assignee").content.decode()
+    assert 'value="unfold_lane:assignee:hugo"' in page
+    assert 'class="lane-row"' not in page
+    assert (closed(cast.hugo.user), closed(cast.ada.user, "priority")) == ([], [])
+    client.force_login(cast.ada.user)
+    client.post("/board/choices", {"choose": "unfold_lane:assignee:hugo"})
+    assert closed(cast.ada.user) == ["Nobody yet"]
+    for wrong in ("fold_lane", "fold_lane:zzz:hugo", f"fold_lane:label:{'x' * 200}", "fold_lane:label:\x00"):
+        assert client.post("/board/choices", {"choose": wrong}).status_code == 400, wrong
+
+
+def test_folded_lanes_that_are_remembered_are_bounded(cast):
+    for number in range(board_choices.MOST_LANES + 5):
+        choose(cast.ada.user, f"fold_lane:label:{number}")
+    lanes_kept = board_choices.read_choices(cast.ada.user).lanes
+    assert (len(lanes_kept), lanes_kept[0], lanes_kept[-1]) == (200, "label:5", "label:204")

@@ -1,4 +1,4 @@
-// How the reader likes the board: folded columns and compact cards change at once, and are kept by the server.
+// How the reader likes the board: folded columns and lanes and compact cards change at once, and are kept by the server.
 
 import { request } from "../taskproject/request.js";
 import { say } from "../taskproject/sending.js";
@@ -7,7 +7,13 @@ const UNREACHED = "The server did not answer, so this choice is not kept.";
 
 function show(button, folds) {
   const [name] = button.value.split(":");
+  const lane = button.closest(".lane");
   const column = button.closest("[data-column]");
+  if (lane) {
+    lane.classList.toggle("is-closed", folds);
+    button.setAttribute("aria-expanded", String(!folds));
+    return;
+  }
   if (column) {
     column.classList.toggle("is-folded", folds);
     button.setAttribute("aria-expanded", String(!folds));
@@ -33,7 +39,7 @@ export function letChoose(onChosen) {
     if (!button?.form) return;
     event.preventDefault();
     const choice = button.value;
-    show(button, choice.startsWith("fold:"));
+    show(button, choice.startsWith("fold"));
     button.closest("[data-column]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     try {
       await keep(choice, button.form);
