@@ -6,17 +6,20 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from tasks import clock
 from tasks.actions.claims import require_ready
 from tasks.errors import NotPermitted, NotReady
 from tasks.models import Task
+from tasks.pages.board_lanes import LANES
 from tasks.pages.task import find_task
 from tasks.permissions import require
 from tasks.transitions import Status
 from tasks.using.forms import InputForm
 from tasks.using.openness import Scene
+from tasks.using.placing import base_of, why_no_other_lane, why_not_in_its_column
 from tasks.verbs import Door, Verb, catalogue
 from tasks.verbs.catalogue import at
 
@@ -28,6 +31,8 @@ class Move:
     target: Status
     verb: Verb
     form: InputForm | None = None
+    #: Whether the lane in which the card is dropped says for whom it is.
+    takes_lane: bool = False
 
     @property
     def button(self) -> str:
@@ -97,10 +102,12 @@ def _move(scene: Scene, verb: Verb, target: Status) -> Move:
     return Move(target, verb, InputForm(verb, scene.task, people=people, short=True, auto_id="move-%s"))
 
 
-def _begins(scene: Scene, legal: list[Verb]) -> Move | Refusal:
-    """Start for the user, or as a manager for another person."""
+def _begins(scene: Scene, legal: list[Verb], *, of_lane: bool = False) -> Move | Refusal:
+    """Start for the user, or as a manager for another person; ``of_lane``: for whoever's lane it is."""
     task, target = scene.task, Status.IN_PROGRESS
     usable = [verb for verb in legal if scene.is_open(verb)]
+    if usable and of_lane:
+        return Move(target, catalogue.START, takes_lane=True)
     if usable:
         return _move(scene, usable[0], target)
     permitted = [verb for verb in legal if scene.is_permitted(verb)]
@@ -116,11 +123,11 @@ def _begins(scene: Scene, legal: list[Verb]) -> Move | Refusal:
             f"Nobody in {task.project.key} can start {task.ref}; LLM agents claim it themselves.",
         )
     # The verb decides whether there is capacity, and who has the task by then.
-    return Move(target, catalogue.START)
+    return Move(target, catalogue.START, takes_lane=of_lane)
 
 
-def moves_of(scene: Scene) -> list[Move | Refusal]:
-    """The move that the actor may make to each column, or why not."""
+def moves_of(scene: Scene, group: str = "") -> list[Move | Refusal]:
+    """The move that the actor may make to each column, or why not; ``group``: of what the board's lanes are."""
     ways: list[Move | Refusal] = []
     for target in Status:
         legal = _moving(scene.task, target)
@@ -128,7 +135,7 @@ def moves_of(scene: Scene) -> list[Move | Refusal]:
         if not legal:
             ways.append(Refusal(target, _why_no_verb(scene.task, target)))
         elif target == Status.IN_PROGRESS:
-            ways.append(_begins(scene, legal))
+            ways.append(_begins(scene, legal, of_lane=group == "assignee"))
         elif usable:
             ways.append(_move(scene, usable[0], target))
         else:
@@ -139,9 +146,23 @@ def moves_of(scene: Scene) -> list[Move | Refusal]:
 @require_safe
 @login_required
 def moves(request: HttpRequest, ref: str) -> HttpResponse:
-    """The forms that move this task's card, one per column that it may go to, and a sentence for every other column."""
+    """The forms that move this task's card, one per column that it may go to, and a sentence for every other column.
+
+    With ``group`` the board is in lanes of that: then also the form that puts the card in another one of its column.
+    """
     user: Any = request.user
     task = find_task(request, ref)
     scene = Scene(user, task, clock.now())
-    context = {"task": task, "moves": moves_of(scene), "run": scene.held if scene.holds else None}
+    group = request.GET.get("group", "")
+    group = group if group in LANES else ""
+    context = {
+        "task": task,
+        "moves": moves_of(scene, group),
+        "run": scene.held if scene.holds else None,
+        "group": group,
+        "base": base_of(task, group, timezone.localtime()),
+    }
+    if group:
+        context["why_no_lane"] = why_no_other_lane(user, task, group)
+        context["why_not_here"] = context["why_no_lane"] or why_not_in_its_column(user, task, group)
     return render(request, "tasks/_moves.html", context)

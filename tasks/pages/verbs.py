@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import DomainError
+from django.utils import timezone
+
+from tasks.errors import DomainError, Invalid
 from tasks.models import Task
 from tasks.using.forms import InputForm
 from tasks.using.openness import Scene
+from tasks.using.placing import Place, place_card
 from tasks.using.posting import posted_verb, press, sentence
 from tasks.verbs import Door, On, Verb
 from tasks.verbs.fields import LineComments
@@ -54,9 +57,22 @@ def _form(verb: Verb, scene: Scene, data: Any) -> InputForm:
 
 
 def use_posted(user: "User", task: Task, data: Any) -> tuple[bool, str]:
-    """Use the posted ``verb``; returns whether it was done, and a sentence about the outcome."""
+    """Use the posted ``verb``; returns whether it was done, and a sentence about the outcome.
+
+    With a ``group``, a card was dropped in one of the board's lanes: see ``placing``.
+    """
     verb = posted_verb(Door.PAGE, data.get("verb", ""), data)
     try:
+        if data.get("group"):
+            return True, _place(user, task, verb, data)
         return True, press(verb, actor=user, task=task, data=data)
     except DomainError as error:
         return False, sentence(error, verb)
+
+
+def _place(user: "User", task: Task, verb: Verb | None, data: Any) -> str:
+    given = {name: data.get(name, "").strip() for name in ("group", "status", "lane", "came_from", "base")}
+    place = Place(**{name: text.replace("\x00", "") for name, text in given.items()})
+    if verb is None and (data.get("verb") or not place.is_other_lane):
+        raise Invalid({"verb": "There is no such button."})
+    return place_card(actor=user, task=task, place=place, verb=verb, data=data, now=timezone.localtime())

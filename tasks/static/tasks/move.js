@@ -1,4 +1,4 @@
-// Moving a card to another column: drag it there by mouse or finger, or open its menu (its button, or M on the card).
+// Moving a card to another column or lane: drag it there by mouse or finger, or open its menu (its button, or M on the card).
 // The server says which verb leads there and asks for its input, or says why there is none. The card itself moves when
 // the move is done, as if somebody else had made it.
 
@@ -18,15 +18,41 @@ const dialog = () => document.querySelector("[data-move-dialog]");
 const cardOf = (ref) => region().querySelector(`.card[data-ref="${CSS.escape(ref)}"]`);
 const linkOf = (ref) => cardOf(ref)?.querySelector(".card-link");
 
-// For each column a <form> that leads there or a <p> that says why not; null if the server does not answer.
+const laneOf = (part) => part?.closest("[data-lane]") ?? null;
+
+// For each column, and of a board in lanes for another lane, a <form> that leads there or a <p> that says why not; null
+// if the server does not answer.
 async function movesOf(ref) {
   try {
-    const answer = await request(`/tasks/${encodeURIComponent(ref)}/moves`, { patience: PATIENCE });
+    const group = new URLSearchParams(location.search).get("group") ?? "";
+    const path = `/tasks/${encodeURIComponent(ref)}/moves?group=${encodeURIComponent(group)}`;
+    const answer = await request(path, { patience: PATIENCE });
     const moves = answer.ok ? (await readPage(answer)).querySelector("[data-moves]") : null;
-    return moves ? [...moves.querySelectorAll("[data-target]")].map((move) => document.importNode(move, true)) : null;
+    if (!moves) return null;
+    const copies = (selector) => [...moves.querySelectorAll(selector)].map((move) => document.importNode(move, true));
+    return { columns: copies("[data-target]"), otherLane: copies("[data-other-lane]")[0] ?? null };
   } catch {
     return null;
   }
+}
+
+// What leads to a column and a lane (null: the board has none) from where the card is; null if it is there.
+function wayTo({ columns, otherLane }, card, target, lane) {
+  const own = laneOf(card);
+  const isOther = lane !== null && lane.dataset.lane !== own?.dataset.lane;
+  const move = columns.find((candidate) => candidate.dataset.target === target);
+  if (target === card?.closest("[data-column]")?.dataset.column) return isOther ? otherLane : null;
+  if (move?.nodeName !== "FORM" || !isOther || move.dataset.takesLane !== undefined) return move ?? null;
+  return otherLane?.dataset.everywhere !== undefined ? otherLane : move;
+}
+
+function fillIn(move, card, lane) {
+  if (move.nodeName !== "FORM" || !move.elements.group || !lane) return move;
+  const own = laneOf(card);
+  move.elements.lane.value = lane.dataset.lane;
+  move.elements.came_from.value = own?.dataset.lane ?? "";
+  if (lane !== own) move.dataset.toLane = lane.dataset.laneLabel;
+  return move;
 }
 
 const send = (form) => sendForm(form, null, UNREACHED);
@@ -43,7 +69,8 @@ function ask(ref, move) {
   const box = dialog();
   const problem = box.querySelector("[role=alert]");
   problem.hidden = true;
-  box.querySelector("h2").textContent = `${ref} to “${move.dataset.label}”`;
+  const lane = move.dataset.toLane === undefined ? "" : `, lane “${move.dataset.toLane}”`;
+  box.querySelector("h2").textContent = `${ref} to “${move.dataset.label}”${lane}`;
   const row = document.createElement("div");
   row.className = "form-row";
   const back = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: "Leave it" });
@@ -89,19 +116,32 @@ function closeMenu({ focus = true } = {}) {
   if (focus) (box.dataset.by === "key" ? linkOf(box.dataset.for) : button)?.focus({ preventScroll: true });
 }
 
-function menuItem(move, ref) {
+function menuItem(ref, move, lane, words, icon = null) {
   const item = document.createElement("button");
   item.type = "button";
-  item.className = `menu-item status status-${move.dataset.target}`;
+  item.className = "menu-item";
   item.setAttribute("role", "menuitem");
   item.tabIndex = -1;
-  const icon = region().querySelector(`[data-column="${move.dataset.target}"] .status-icon`)?.cloneNode(true);
-  item.append(...(icon ? [icon] : []), `${move.dataset.button}: to “${move.dataset.label}”`);
+  item.append(...(icon ? [icon] : []), words);
   item.addEventListener("click", () => {
+    const card = cardOf(ref);
     closeMenu();
-    use(ref, move);
+    if (card) use(ref, fillIn(move, card, lane));
   });
   return item;
+}
+
+function columnItem(ref, move, card) {
+  const icon = region().querySelector(`[data-column="${move.dataset.target}"] .status-icon`)?.cloneNode(true);
+  const item = menuItem(ref, move, laneOf(card), `${move.dataset.button}: to “${move.dataset.label}”`, icon);
+  item.classList.add("status", `status-${move.dataset.target}`);
+  return item;
+}
+
+function laneItems(ref, otherLane, card) {
+  if (otherLane?.nodeName !== "FORM" || !laneOf(card)) return [];
+  const others = [...region().querySelectorAll("[data-lane]")].filter((lane) => lane !== laneOf(card));
+  return others.map((lane) => menuItem(ref, otherLane, lane, `To the lane “${lane.dataset.laneLabel}”`));
 }
 
 function placeMenu(box, card) {
@@ -118,13 +158,14 @@ async function openMenu(ref, by) {
   const card = cardOf(ref);
   if (!moves) return say(UNREACHED, { refusal: true });
   if (!card) return undefined;
-  const ways = moves.filter((move) => move.nodeName === "FORM");
-  if (!ways.length) {
+  const ways = moves.columns.filter((move) => move.nodeName === "FORM");
+  const items = [...ways.map((move) => columnItem(ref, move, card)), ...laneItems(ref, moves.otherLane, card)];
+  if (!items.length) {
     // One sentence that applies to all columns but the card's own.
-    const why = moves.find((move) => move.dataset.target !== card.closest("[data-column]")?.dataset.column);
+    const why = moves.columns.find((move) => move.dataset.target !== card.closest("[data-column]")?.dataset.column);
     return say(why?.textContent.trim() ?? `${ref} cannot be moved now.`, { refusal: true });
   }
-  box.replaceChildren(...ways.map((move) => menuItem(move, ref)));
+  box.replaceChildren(...items);
   box.setAttribute("aria-label", `Move ${ref}`);
   box.dataset.for = ref;
   box.dataset.by = by;
@@ -152,11 +193,14 @@ function onMenuKey(event) {
 
 // --- Dragging ---
 
-function markColumns(moves) {
-  for (const move of moves ?? []) {
-    for (const column of region().querySelectorAll(`[data-column="${move.dataset.target}"]`)) {
-      column.classList.add(move.nodeName === "FORM" ? "may-drop" : "no-drop");
-    }
+function markColumns(ref, moves) {
+  const card = cardOf(ref);
+  if (!moves || !card) return;
+  for (const column of region().querySelectorAll("[data-column]")) {
+    // The head of a column says nothing of a lane.
+    const lane = laneOf(column) ?? laneOf(card);
+    const way = wayTo(moves, card, column.dataset.column, lane);
+    column.classList.add(way?.nodeName === "FORM" ? "may-drop" : "no-drop");
   }
 }
 
@@ -169,7 +213,7 @@ function begin(card) {
   card.classList.add("is-dragged");
   const mine = { ref, card, moves: movesOf(ref) };
   dragged = mine;
-  mine.moves.then((moves) => dragged === mine && markColumns(moves));
+  mine.moves.then((moves) => dragged === mine && markColumns(ref, moves));
 }
 
 function goOver(column) {
@@ -180,16 +224,15 @@ function goOver(column) {
 
 async function drop(column) {
   const { ref, moves } = dragged;
-  const target = column.dataset.column;
+  const { column: target } = column.dataset;
+  const key = laneOf(column)?.dataset.lane;
   const known = await moves;
   if (!known) return say(UNREACHED, { refusal: true });
-  const own = cardOf(ref)?.closest("[data-column]");
-  if (target === own?.dataset.column) {
-    const isOther = column !== own && column.matches(".lane-cell");
-    return isOther ? say(`${ref} stays: its lane follows the task, which is changed on its page.`, { refusal: true }) : undefined;
-  }
-  const move = known.find((candidate) => candidate.dataset.target === target);
-  return move ? use(ref, move) : undefined;
+  const card = cardOf(ref);
+  // The board may have been renewed meanwhile.
+  const lane = key === undefined ? laneOf(card) : region().querySelector(`[data-lane="${CSS.escape(key)}"]`);
+  const move = card ? wayTo(known, card, target, lane) : null;
+  return move ? use(ref, fillIn(move, card, lane)) : undefined;
 }
 
 function end() {
@@ -236,7 +279,7 @@ export function letMove(onTried) {
   document.addEventListener("dragend", end);
   letTouch({ isMovable, begin, goOver, drop, end });
   // Updating the columns removes their marks.
-  region().addEventListener("live:swapped", () => dragged?.moves.then(markColumns));
+  region().addEventListener("live:swapped", () => dragged?.moves.then((moves) => dragged && markColumns(dragged.ref, moves)));
   menu().addEventListener("keydown", onMenuKey);
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.(".card-move");
