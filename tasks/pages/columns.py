@@ -153,7 +153,7 @@ def _searched_window(column: QuerySet[Task], narrowing: Narrowing, share: int) -
 def _counted(project_ids: tuple[int, ...], status: Status, narrowing: Narrowing, most: int) -> Sql:
     """The tasks of an indexed column, up to ``most`` + 1."""
     together = Task.objects.filter(status=status, project__in=project_ids)
-    return _sql(together.filter(_conditions(narrowing)).order_by().values("pk")[: most + 1])
+    return _sql(together.filter(_conditions(narrowing)).order_by().values("id")[: most + 1])
 
 
 def _count(project_ids: tuple[int, ...], status: Status, narrowing: Narrowing, most: int) -> Sql:
@@ -239,11 +239,11 @@ def tasks_counted(
     for status in contents:
         if not narrowing.needs_window(status):
             sql, params = _counted(tuple(project.pk for project in projects), status, narrowing, COUNTED)
-            arms.append((f"SELECT id FROM ({sql}) AS counted", params))  # noqa: S608 - Django's own SQL
+            arms.append((f"SELECT counted.id FROM ({sql}) AS counted", params))  # noqa: S608 - Django's own SQL
             continue
         for project in projects:
             sql, params = _searched_window(_ordered(status).filter(project=project), narrowing, share)
-            arms.append((f"SELECT id FROM ({sql}) AS searched WHERE hit", params))  # noqa: S608 - Django's own SQL
+            arms.append((f"SELECT searched.id FROM ({sql}) AS searched WHERE hit", params))  # noqa: S608 - Django's own SQL
     ids = RawSQL(" UNION ALL ".join(sql for sql, _ in arms), tuple(value for _, values in arms for value in values))  # noqa: S611 - as above
     return Task.objects.filter(pk__in=ids)
 

@@ -409,6 +409,17 @@ def test_lanes_count_as_columns_do_up_to_a_limit(see, cast, new_task, monkeypatc
     assert (response.context["columns"][0].count, numbers(response)["hugo"]) == ("2+", "2+")
 
 
+@pytest.mark.parametrize("group", ["assignee", "priority", "label", "parent", "project"])
+def test_lanes_count_no_other_projects_and_no_more_than_the_filters_leave(see, cast, new_task, group):
+    for _ in range(3):
+        new_task(project=cast.other, labels=["docs"])
+        new_task(priority=Priority.LOW, labels=["docs"])
+    new_task(priority=Priority.URGENT, labels=["docs"])
+    for query, count in (("", 4), ("priority=urgent", 1), ("project=OPS", 4), ("label=docs&priority=low", 3)):
+        assert sum(map(int, numbers(see(cast.ada.user, f"?group={group}&{query}")).values())) == count, query
+    assert sum(map(int, numbers(see(cast.root, f"?group={group}&project=OTHER")).values())) == 3
+
+
 def test_lane_of_a_card_is_of_whoever_works_on_it(see, cast, new_task):
     task = new_task("Of two", assignees=[cast.hugo, cast.atlas])
     assert lanes(see(cast.ada.user, "?group=assignee"))["hugo"] == {"not_started": [task.ref]}
