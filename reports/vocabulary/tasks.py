@@ -6,7 +6,7 @@ from reports.scopes import Scope
 from reports.units import SECONDS
 from reports.vocabulary import dimensions, quantities
 from reports.vocabulary.declaration import EVERYTHING, SPREAD, Dimension, Fact, Measure, Moment, always
-from tasks.models import AssignmentEnd, Episode, Task, TimeSource
+from tasks.models import Episode, Task, TimeSource, counting
 from tasks.querysets import blocked, held
 from tasks.transitions import OPEN, Status
 
@@ -14,8 +14,7 @@ IS_OPEN = Q(status__in=sorted(OPEN))
 
 
 def _rows(scope: Scope) -> QuerySet:
-    shown = Q(assignments__ended_at__isnull=True) | Q(assignments__end_reason=AssignmentEnd.CLOSED)
-    assigned = FilteredRelation("assignments", condition=shown)
+    assigned = FilteredRelation("assignments", condition=counting("assignments__"))
     return Task.objects.filter(project_id__in=scope.project_ids).alias(assigned=assigned)
 
 

@@ -11,7 +11,17 @@ from django.utils import timezone
 
 from tasks import clock
 from tasks.admin.scope import managed_agents, managed_ids, managed_projects
-from tasks.models import AgentSkill, Assignment, AssignmentEnd, Label, Priority, RequiredSkill, Run, Skill, Task
+from tasks.models import (
+    AgentSkill,
+    Assignment,
+    Label,
+    Priority,
+    RequiredSkill,
+    Run,
+    Skill,
+    Task,
+    counting,
+)
 from tasks.permissions import agent_of
 from tasks.transitions import OPEN, Status
 
@@ -188,8 +198,7 @@ class AssigneeFilter(NameFilter):
             agent = managed_agents(request).filter(slug=slug).first()
         if agent is None:
             return queryset.none()
-        counted = Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
-        return queryset.filter(pk__in=Assignment.objects.filter(counted, agent=agent).values("task"))
+        return queryset.filter(pk__in=Assignment.objects.filter(counting(), agent=agent).values("task"))
 
 
 class SkillFilter(NameFilter):

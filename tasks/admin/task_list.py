@@ -13,7 +13,7 @@ from tasks import clock
 from tasks.admin.columns import marks_of, progress_bar, status_badge, when
 from tasks.admin.paginator import BoundedPaginator
 from tasks.admin.scope import ScopedAdmin, managed_projects
-from tasks.models import Assignment, AssignmentEnd, Priority, Run, Task
+from tasks.models import Assignment, Priority, Run, Task, counting
 from tasks.refs import parse_ref
 from tasks.search.matching import matching
 
@@ -28,10 +28,9 @@ class TaskChangeList(ChangeList):
         super().get_results(request)
         paginator = self.paginator
         rows = list(self.result_list if self.multi_page else paginator.head)
-        counting = Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
         prefetch_related_objects(
             rows,
-            Prefetch("assignments", Assignment.objects.filter(counting).select_related("agent"), to_attr="counting"),
+            Prefetch("assignments", Assignment.objects.filter(counting()).select_related("agent"), to_attr="counting"),
             Prefetch("runs", Run.objects.active(), to_attr="active_runs"),
         )
         # Once for all rows: on PostgreSQL reading the clock is a query.

@@ -16,7 +16,6 @@ from tasks.conditions.words import MOST_KNOWN
 from tasks.models import (
     Agent,
     Assignment,
-    AssignmentEnd,
     Label,
     Membership,
     Priority,
@@ -25,6 +24,7 @@ from tasks.models import (
     Run,
     Skill,
     Task,
+    counting,
 )
 from tasks.refs import parse_ref
 from tasks.search.matching import matching
@@ -47,7 +47,7 @@ def _agents(slugs: Sequence[str], context: Context) -> list[int]:
 def _assigned(slugs: Sequence[str], context: Context) -> Q:
     """Of those shown as the task's assignees: active, or ended together with the task."""
     assigned = Assignment.objects.filter(task=OuterRef("pk"), agent__in=_agents(slugs, context))
-    return Q(Exists(assigned.filter(Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED))))
+    return Q(Exists(assigned.filter(counting())))
 
 
 def _unassigned(context: Context) -> Q:

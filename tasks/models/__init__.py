@@ -46,6 +46,7 @@ from tasks.models.task import (
     RequiredSkill,
     Task,
     TaskLink,
+    counting,
 )
 
 __all__ = [
@@ -113,4 +114,5 @@ __all__ = [
     "Verdict",
     "ViewPlace",
     "WaitReason",
+    "counting",
 ]

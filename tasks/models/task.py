@@ -223,6 +223,14 @@ class AssignmentEnd(models.TextChoices):
     DECLINED = "declined", "The agent declined"
 
 
+def counting(assignments: str = "") -> Q:
+    """Of the assignments that a task shows: the active ones, and those that ended together with it.
+
+    ``assignments``: the way there, as in ``assignments__``.
+    """
+    return Q(**{f"{assignments}ended_at__isnull": True}) | Q(**{f"{assignments}end_reason": AssignmentEnd.CLOSED})
+
+
 class Assignment(models.Model):
     """Who should do a task, by whom and how it was assigned. A task may have several at once."""
 
@@ -265,7 +273,7 @@ class Assignment(models.Model):
 
     @property
     def counts(self) -> bool:
-        """Active, or ended together with the task: the agents shown as the task's assignees."""
+        """Whether it is one of ``counting``."""
         return self.ended_at is None or self.end_reason == AssignmentEnd.CLOSED
 
 

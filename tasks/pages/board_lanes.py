@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 
-from tasks.models import Assignment, Priority, Project, Run, Task, ViewPlace
+from tasks.models import Assignment, Priority, Project, Run, Task, ViewPlace, counting
 from tasks.pages.cards import Card, KeptCard
-from tasks.pages.columns import COUNTED, ColumnContent, counts
+from tasks.pages.columns import COUNTED, ColumnContent
 from tasks.refs import ref_of
 from tasks.viewed import GROUPS
 
@@ -132,7 +132,7 @@ def _lane(group: str) -> Any:
     match group:
         case "assignee":
             works = Run.objects.active().filter(task=OuterRef("task"), agent=OuterRef("agent"))
-            assigned = Assignment.objects.filter(counts(), task=OuterRef("pk")).annotate(works=Exists(works))
+            assigned = Assignment.objects.filter(counting(), task=OuterRef("pk")).annotate(works=Exists(works))
             return Subquery(assigned.order_by("-works", "pk").values("agent__slug")[:1])
         case "label":
             labels = Task.labels.through.objects.filter(task=OuterRef("pk")).order_by("label__name")

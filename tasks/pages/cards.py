@@ -9,8 +9,7 @@ from django.db.models import Prefetch
 from django.urls import reverse
 
 from tasks.elsewhere import completed_at_unknown_times
-from tasks.models import Agent, Assignment, AssignmentDecision, Label, Priority, Project, Run, Task
-from tasks.pages.columns import counts
+from tasks.models import Agent, Assignment, AssignmentDecision, Label, Priority, Project, Run, Task, counting
 from tasks.pages.retries import retry_of
 from tasks.transitions import OPEN, Status
 
@@ -132,7 +131,7 @@ def marks_of(task: Task, run: Run | None, now: datetime) -> list[Mark]:
 
 def read_cards(ids: Iterable[int], projects: dict[int, Project], now: datetime) -> dict[int, Card]:
     """Cards by task id, in a fixed number of queries. Does not read descriptions or results."""
-    assignments = Assignment.objects.filter(counts()).select_related("agent").order_by("pk")
+    assignments = Assignment.objects.filter(counting()).select_related("agent").order_by("pk")
     runs = (
         Run.objects.active()
         .select_related("agent")

@@ -80,11 +80,6 @@ class ColumnContent:
         return not self.count and not self.is_partial
 
 
-def counts() -> Q:
-    """The assignments that a task shows: the active ones, and those that ended together with it."""
-    return Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
-
-
 def _ordered(status: Status) -> QuerySet[Task]:
     """A column in its order: claim order, or the latest first for completed tasks."""
     tasks = Task.objects.filter(status=status)

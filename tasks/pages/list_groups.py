@@ -14,9 +14,9 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from tasks.conditions import Condition, Context, Leaf, both, compile
 from tasks.conditions.of_tasks import TASK_FIELDS
-from tasks.models import Assignment, Priority, Task
+from tasks.models import Assignment, Priority, Task, counting
 from tasks.pages.list_query import GROUPS, ListQuery
-from tasks.pages.list_rows import COUNTING, READ, Row, rows_of
+from tasks.pages.list_rows import READ, Row, rows_of
 from tasks.refs import ref_of
 from tasks.transitions import Status
 
@@ -73,7 +73,7 @@ def _of_label(tasks: QuerySet[Task]) -> Counted:
 
 
 def _of_assignee(tasks: QuerySet[Task]) -> Counted:
-    assigned = Assignment.objects.filter(COUNTING, task__in=tasks.order_by().values("pk"))
+    assigned = Assignment.objects.filter(counting(), task__in=tasks.order_by().values("pk"))
     counts = assigned.order_by("agent__slug").values_list("agent__slug").annotate(n=Count("task", distinct=True))
     return [(slug, slug, n) for slug, n in counts]
 
@@ -85,7 +85,7 @@ def _of_parent(tasks: QuerySet[Task]) -> Counted:
 
 
 def _has_assignee() -> Any:
-    return Exists(Assignment.objects.filter(COUNTING, task=OuterRef("pk")))
+    return Exists(Assignment.objects.filter(counting(), task=OuterRef("pk")))
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _read_rows(
     for place, group in enumerate(shown):
         if query.group == "assignee":
             # As the condition says it, but begun with the assignments of the agent, and without a query for each.
-            own = Assignment.objects.filter(COUNTING, agent__slug=group.key, task__gt=oldest)
+            own = Assignment.objects.filter(counting(), agent__slug=group.key, task__gt=oldest)
             narrowed = tasks.filter(pk__in=own.values("task")) if group.key else tasks.filter(~_has_assignee())
         else:
             narrowed = tasks.filter(compile(group.condition, TASK_FIELDS, context))

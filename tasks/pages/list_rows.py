@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
-from tasks.models import Agent, Assignment, AssignmentEnd, Priority, Task
+from tasks.models import Agent, Assignment, Priority, Task, counting
 from tasks.pages.retries import Retry, retry_of_values
 from tasks.refs import ref_of
 from tasks.transitions import Status, is_overdue
@@ -18,8 +16,6 @@ READ = (
     "estimate_minutes", "progress_percent", "project__key", "parent__number", "created_by__username",
     "created_by__agent__slug",
 )  # fmt: skip
-#: Of those shown as a task's assignees.
-COUNTING = Q(ended_at__isnull=True) | Q(end_reason=AssignmentEnd.CLOSED)
 
 
 @dataclass
@@ -68,7 +64,7 @@ def rows_of(values: list[dict[str, Any]], now: datetime) -> list[Row]:
     for task, name in labels.values_list("task_id", "label__name"):
         rows[task].labels.append(name)
     seen: dict[int, set[int]] = defaultdict(set)
-    for assignment in Assignment.objects.filter(COUNTING, task__in=rows).select_related("agent").order_by("id"):
+    for assignment in Assignment.objects.filter(counting(), task__in=rows).select_related("agent").order_by("id"):
         if assignment.agent_id not in seen[assignment.task_id]:
             seen[assignment.task_id].add(assignment.agent_id)
             rows[assignment.task_id].assignees.append(assignment.agent)

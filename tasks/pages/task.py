@@ -22,10 +22,9 @@ from tasks.composing import composer_of
 from tasks.elsewhere import completed_at_unknown_times
 from tasks.finding import task_named
 from tasks.flow import Show, read_flow
-from tasks.models import Artifact, Assignment, FollowUp, FollowUpState, Priority, Run, RunStatus, Task
+from tasks.models import Artifact, Assignment, FollowUp, FollowUpState, Priority, Run, RunStatus, Task, counting
 from tasks.pages import verbs
 from tasks.pages.cards import marks_of
-from tasks.pages.columns import counts
 from tasks.pages.questions import controls_of
 from tasks.pages.retries import retry_of
 from tasks.pages.returning import way_back
@@ -173,7 +172,7 @@ def _context(request: HttpRequest, task: Task, *, refused: Any = None) -> dict[s
     now = clock.now()
     user: Any = request.user
     scene = Scene(user, task, now)
-    shown = Assignment.objects.filter(task=task).filter(counts()).select_related("agent", "assigned_by__agent")
+    shown = Assignment.objects.filter(task=task).filter(counting()).select_related("agent", "assigned_by__agent")
     assignments = list({assignment.agent_id: assignment for assignment in shown.order_by("pk")}.values())
     assignees = [assignment.agent for assignment in assignments if assignment.ended_at is None]
     runs = list(
