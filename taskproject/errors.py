@@ -89,6 +89,11 @@ class DomainError(Exception):
     def detail(self) -> str:
         return self.sentence
 
+    @property
+    def in_full(self) -> str:
+        """All that was refused, for people who see which field it is about."""
+        return self.sentence
+
 
 class Invalid(DomainError):
     """Input that breaks a rule; ``errors`` maps each field to its messages. The fact is the first of them."""
@@ -104,6 +109,15 @@ class Invalid(DomainError):
     @property
     def detail(self) -> str:
         return f"{self.field}: {self.sentence}"
+
+    @property
+    def in_full(self) -> str:
+        return " ".join(text for texts in self.data["errors"].values() for text in texts)
+
+    @property
+    def sentences(self) -> list[str]:
+        """Each message with its field, as in the request."""
+        return [f"{name}: {text}" for name, texts in self.data["errors"].items() for text in texts]
 
 
 class NotAuthenticated(DomainError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskproject.errors import DomainError, Invalid, codes, unknown_name
+from taskproject.errors import DomainError, Invalid, NotFound, codes, unknown_name
 
 
 def test_unknown_name_close_to_a_known_one_suggests_it():
@@ -24,6 +24,13 @@ def test_unknown_name_far_from_all_suggests_none():
 )
 def test_detail_says_the_fact_and_then_the_advice(error, detail):
     assert (error.detail, str(error)) == (detail, detail)
+
+
+def test_input_that_breaks_several_rules_says_each():
+    error = Invalid({"name": ["It is taken.", "It is long."], "place": "There is no such place."})
+    assert error.sentences == ["name: It is taken.", "name: It is long.", "place: There is no such place."]
+    assert error.in_full == "It is taken. It is long. There is no such place."
+    assert NotFound("There is no such view.", "Look again.").in_full == "There is no such view; look again."
 
 
 def test_codes_list_the_errors_of_all_apps_with_their_status():

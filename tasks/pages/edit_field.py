@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
-from tasks.errors import DomainError, Invalid, NotPermitted
+from tasks.errors import DomainError, NotPermitted
 from tasks.models import Task
 from tasks.pages.new_task import FETCHED, Input
 from tasks.pages.returning import way_back
@@ -102,7 +102,7 @@ def edit_field(request: HttpRequest, ref: str, name: str) -> HttpResponse:
         editor.clash, editor.base = clash, clash.theirs
         return _show(request, editor, status=clash.status)
     except DomainError as error:
-        editor.problem = _sentence(error)
+        editor.problem = error.in_full
         return _show(request, editor, status=error.status)
     if request.headers.get("X-Requested-With") == FETCHED:
         return HttpResponse(status=204)
@@ -119,12 +119,6 @@ def _both(field: TaskField, sent: QueryDict, typed: str) -> str | None:
     """What was shown as both, with what was typed since; None if that does not go together."""
     mine, both = _lines(sent, "mine"), _lines(sent, "both")
     return both if "mine" not in sent or typed == mine else field.merge(mine, typed, both)
-
-
-def _sentence(error: DomainError) -> str:
-    if isinstance(error, Invalid):
-        return " ".join(text for texts in error.data["errors"].values() for text in texts)
-    return error.sentence
 
 
 def _why_not(user: Any, field: TaskField, task: Task) -> str:

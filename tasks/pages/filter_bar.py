@@ -144,16 +144,12 @@ def filter_bar(query: QueryDict, condition: Condition, context: Context, paramet
     try:
         new = adding.condition()
     except Invalid as mistake:
-        return replace(bar, errors=_sentences(mistake))
+        return replace(bar, errors=mistake.sentences)
     if path:
         whole = replaced(condition, path, new)
     else:
         whole = joined(condition, place[0], new) if place else both(condition, new)
     return replace(bar, redirect=address(whole))
-
-
-def _sentences(mistake: Invalid) -> list[str]:
-    return [f"{name}: {text}" for name, texts in mistake.data["errors"].items() for text in texts]
 
 
 def _places(condition: Condition) -> list[int]:

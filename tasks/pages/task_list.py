@@ -138,8 +138,7 @@ def _read(query: ListQuery, context: Context, tasks: QuerySet[Task], place: Plac
 
 def _refused(request: HttpRequest, mistake: Invalid, **shown: Any) -> HttpResponse:
     """No tasks, but a sentence for each mistake of the address."""
-    sentences = [f"{name}: {text}" for name, texts in mistake.data["errors"].items() for text in texts]
-    return render(request, "tasks/list.html", _frame(request) | {"errors": sentences, **shown}, status=400)
+    return render(request, "tasks/list.html", _frame(request) | {"errors": mistake.sentences, **shown}, status=400)
 
 
 def _frame(request: HttpRequest) -> dict[str, Any]:
