@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import transaction
 from django.db.models import Max, QuerySet
 
-from taskproject.errors import Invalid, NotFound, NotPermitted, unknown_choice
+from taskproject.errors import Invalid, NotFound, NotPermitted
 from taskproject.strict_json import unstorable
 from tasks import clock
 from tasks.models import Project, Role, SavedView
-from tasks.models.saved_view import SavedViewQuerySet, ViewPlace
+from tasks.models.saved_view import SavedViewQuerySet
 from tasks.owning import (
     HasChanged,
     lock_what_is_of,
@@ -50,8 +50,6 @@ def save_view(*, actor: "User", name: str, place: str, query: str, project: str 
     Raises ``Invalid`` with a sentence for each filter that is wrong, ``NotFound`` for an unknown project,
     ``NotPermitted``.
     """
-    if place not in ViewPlace.values:
-        raise Invalid({"place": unknown_choice(place, ViewPlace.values, what="place")})
     view = SavedView(owner=actor, name=name, place=place, query=read_viewed(place, query).text)
     view.project = project_to_share(actor, project, what="view")
     validate(view, document="query")

@@ -12,13 +12,14 @@ from tasks.limits import Limit, limits_of
 from tasks.models import Agent, Label, Membership, Priority, Project, Role
 from tasks.pages.board_choices import BoardChoices, read_choices
 from tasks.pages.board_lanes import LANES, Lane, Row, lanes_of
-from tasks.pages.board_query import STEPS, UNASSIGNED, BoardQuery, read_board_query
+from tasks.pages.board_query import FIRST_STEPS, BoardQuery, read_board_query
 from tasks.pages.cards import Card, KeptCard, read_cards, read_kept_cards
 from tasks.pages.columns import COUNTED, WINDOW, ColumnContent, read_columns, tasks_counted
 from tasks.pages.first_steps import first_steps
 from tasks.permissions import agent_of, may_create_projects, may_in_project
 from tasks.querysets import sees_all
 from tasks.transitions import Status
+from tasks.viewed import UNASSIGNED
 
 MOST_PROJECTS = 40
 MOST_CHOICES = 200
@@ -187,7 +188,7 @@ def board_changes(request: HttpRequest) -> HttpResponse:
     """
     refs = frozenset(request.GET.get("refs", "").upper().split(",")[:MOST_REFS])
     _, _, context = _region(request, refs)
-    if STEPS in request.GET:
+    if FIRST_STEPS in request.GET:
         context |= _steps(request)
     return render(request, "tasks/_board_changes.html", context)
 

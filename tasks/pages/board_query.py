@@ -21,16 +21,14 @@ from tasks.pages.filter_bar import Chip
 from tasks.pages.list_query import GROUPS
 from tasks.permissions import agent_of
 from tasks.transitions import Status
-from tasks.viewed import VIEW
+from tasks.viewed import UNASSIGNED, VIEW, say_as_the_list
 from tasks.zones import zone_of
 
-#: How the form says that nobody is assigned.
-UNASSIGNED: Final = "-"
 REFS: Final = "refs"
 #: A page that shows the first steps asks for them with its changes.
-STEPS: Final = "steps"
+FIRST_STEPS: Final = "steps"
 GROUP: Final = "group"
-_OTHERS: Final = (VIEW, TZ, REFS, STEPS, GROUP)
+_OTHERS: Final = (VIEW, TZ, REFS, FIRST_STEPS, GROUP)
 #: What the form above the board has fields for.
 _OF_THE_FORM: Final = ("assignee", "priority", "label", "q")
 
@@ -133,9 +131,8 @@ def read_board_query(request: HttpRequest, projects: list[Project]) -> BoardQuer
             condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=_OTHERS)
             zone = read_zone(query, zone_of(request))
         except Invalid as mistake:
-            wrong = mistake.data["errors"]
-            problems += [f"{name}: {sentence}" for name, sentences in wrong.items() for sentence in sentences]
-            _leave_out(query, {name if name in query else WHERE for name in wrong})
+            problems += mistake.sentences
+            _leave_out(query, {name if name in query else WHERE for name in mistake.data["errors"]})
         else:
             break
     kept = {name: str(query[name]) for name in (VIEW, TZ, GROUP) if query.get(name)}
@@ -153,14 +150,7 @@ def _tidied(query: QueryDict) -> QueryDict:
     tidy = QueryDict(mutable=True)
     for name, texts in query.lists():
         tidy.setlist(name, [text.replace("\x00", "").strip() for text in texts])
-    if tidy.get("assignee") == UNASSIGNED:
-        del tidy["assignee"]
-        tidy["unassigned"] = "true"
-    for name in ("priority", "status"):
-        if name in tidy:
-            tidy.setlist(name, [text.lower() for text in tidy.getlist(name)])
-    if "project" in tidy:
-        tidy.setlist("project", [text.upper() for text in tidy.getlist("project")])
+    say_as_the_list(tidy)
     return tidy
 
 

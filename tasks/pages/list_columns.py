@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST
 
 from taskproject.sheets import Heading
 from tasks.models import Profile
-from tasks.pages.list_query import COLUMN_NAMES
 from tasks.pages.list_rows import Row
+from tasks.viewed import COLUMN_NAMES
 
 COLUMNS_PARAMETER: Final = "columns"
 

@@ -9,17 +9,17 @@ from django.db import connection
 from django.db.models import BigIntegerField, Case, ExpressionWrapper, F, QuerySet, Value, When
 from django.http import QueryDict
 
-from taskproject.errors import Invalid, unknown_choice
+from taskproject.errors import Invalid
 from taskproject.keyset import NotAPlace, Place, read_place
 from tasks.conditions import All, Condition, Context, compile, parts_of
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
-from tasks.conditions.parameters import TZ, query_of, read_query, read_zone
+from tasks.conditions.parameters import TZ, query_of, read_query
 from tasks.models import Project, Task, ViewPlace
 from tasks.pages.filter_bar import FORM_NAMES, is_search
 from tasks.querysets import sees_all
 from tasks.transitions import Status
+from tasks.viewed import DEFAULT_ORDERING, ORDERED_BY, SHOWN_AS, VIEW, choice_of, read_shown, require_once
 from tasks.viewed import GROUPS as GROUPS_OF
-from tasks.viewed import VIEW
 
 #: Public names of the orders, as in the API where it has them, with their columns; none is ever NULL.
 ORDERINGS: Final = {
@@ -32,18 +32,12 @@ ORDERINGS: Final = {
 }
 #: Those that an index of all tasks has.
 WALKED: Final = ("updated_at", "priority", "due_order", "title")
-DEFAULT_ORDERING: Final = "-created_at"
+assert tuple(ORDERINGS) == ORDERED_BY, "The address and the page know different orders."
 #: Of what people look for first, the greatest comes first.
 DESCENDING_FIRST: Final = frozenset({"created_at", "updated_at", "priority"})
 OUTPUTS: Final = ("csv", "xlsx")
 GROUPS: Final = GROUPS_OF[ViewPlace.LIST]
-COLUMN_NAMES: Final = (
-    "project", "status", "priority", "assignees", "due", "labels", "parent", "created", "updated", "started",
-    "completed", "start_after", "created_by", "estimate", "attempts", "progress", "external_id",
-)  # fmt: skip
-#: How it is shown; kept by its other addresses.
-SHOWN_AS: Final = ("columns", "group", "folded")
-OTHERS: Final = ("ordering", "cursor", VIEW, TZ, "output", *SHOWN_AS, *FORM_NAMES)
+OTHERS: Final = ("cursor", VIEW, "output", *SHOWN_AS[ViewPlace.LIST], *FORM_NAMES)
 
 
 @dataclass(frozen=True)
@@ -104,21 +98,16 @@ class ListQuery:
 def list_query_of(query: QueryDict, zone: ZoneInfo) -> ListQuery:
     """What an address asks for; ``zone``: the reader's. Raises ``Invalid`` with a sentence for each mistake."""
     condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=OTHERS)
-    for name in ("ordering", "cursor", TZ, "output", *SHOWN_AS):
-        if len(query.getlist(name)) > 1:
-            raise Invalid({name: "Give it once."})
-    ordering = _choice(query, "ordering", [sign + name for name in ORDERINGS for sign in ("", "-")], DEFAULT_ORDERING)
-    output = _choice(query, "output", list(OUTPUTS), "")
-    kept = {"ordering": ordering} if ordering != DEFAULT_ORDERING else {}
+    require_once(query, ("cursor", "output"))
+    shown = read_shown(ViewPlace.LIST, query, zone)
+    output = choice_of(query, "output", OUTPUTS)
+    folded = shown.folded if shown.group else ""
+    kept = {"ordering": shown.ordering} if shown.ordering != DEFAULT_ORDERING else {}
     kept |= {name: str(query[name]) for name in (VIEW, TZ) if query.get(name)}
-    group = _choice(query, "group", list(GROUPS), "")
-    columns = tuple(dict.fromkeys(name.strip() for name in query.get("columns", "").split(",") if name.strip()))
-    if unknown := [name for name in columns if name not in COLUMN_NAMES]:
-        raise Invalid({"columns": unknown_choice(unknown[0], list(COLUMN_NAMES), what="column")})
-    folded = query.get("folded", "") if group else ""
-    kept |= {name: text for name, text in zip(SHOWN_AS, (",".join(columns), group, folded), strict=True) if text}
-    zone, cursor = read_zone(query, zone), query.get("cursor", "")
-    return ListQuery(condition, ordering, zone, cursor, output, kept, columns, group, folded)
+    how = {"columns": ",".join(shown.columns), "group": shown.group, "folded": folded}
+    kept |= {name: text for name, text in how.items() if text}
+    cursor = query.get("cursor", "")
+    return ListQuery(condition, shown.ordering, shown.zone, cursor, output, kept, shown.columns, shown.group, folded)
 
 
 def tasks_of(query: ListQuery, context: Context, *, are_many: bool = False) -> QuerySet[Task]:
@@ -139,10 +128,3 @@ def tasks_of(query: ListQuery, context: Context, *, are_many: bool = False) -> Q
         places = [When(status=status.value, then=Value(place)) for place, status in enumerate(Status)]
         tasks = tasks.annotate(status_place=Case(*places))
     return tasks
-
-
-def _choice(query: QueryDict, name: str, known: list[str], otherwise: str) -> str:
-    text = query.get(name, "")
-    if text and text not in known:
-        raise Invalid({name: unknown_choice(text, known, what=name)})
-    return text or otherwise

@@ -119,12 +119,42 @@ def test_views_have_an_order_of_their_own(cast, keep, as_user):
         ("status=waiting\x00", "Null characters"),
         ("ordering=title&ordering=status", "Give it once"),
         ("q=" + "a" * 4_000, "at most 4,000 are kept"),
+        # 602 characters as typed.
+        ("q=" + "日" * 600, "5,402 characters; at most 4,000 are kept"),
+        ("group=colour", "There is no group 'colour'"),
+        ("tz=Mars", "Mars"),
+        ("columns=nope", "There is no column 'nope'"),
+        ("ordering=x", "There is no ordering 'x'"),
+        ("a&" * 1_200, "too many parameters"),
     ],
 )
-def test_query_that_the_list_would_refuse_is_not_kept(cast, keep, query, sentence):
+def test_query_that_the_list_would_refuse_is_kept_by_no_door(cast, keep, api, as_user, query, sentence):
     with pytest.raises(Invalid) as refused:
         keep(cast.hugo.user, query=query)
     assert sentence in str(refused.value.data["errors"])
+    view = keep(cast.hugo.user)
+    form = {"name": "X", "place": "list", "query": query}
+    assert api.hugo.post("/saved_views", form).status_code == 400
+    assert api.hugo.patch(f"/saved_views/{view.pk}", {"query": query}).status_code == 400
+    browser = as_user(cast.hugo.user)
+    browser.post("/views/save", form)
+    browser.post(f"/views/{view.pk}/change", {"query": query})
+    assert list(SavedView.objects.values_list("query", "version")) == [("status=waiting", 1)]
+
+
+@pytest.mark.parametrize("query", ["ordering=title", "columns=status", "group=status", "folded=x", "tz=Mars"])
+def test_query_that_the_board_would_refuse_is_not_kept(cast, keep, query):
+    with pytest.raises(Invalid):
+        keep(cast.hugo.user, query=query, place="board")
+
+
+def test_what_the_list_and_the_board_show_is_kept(cast, keep, as_user):
+    shown = {"ordering": "-title", "tz": "Asia/Tokyo", "columns": "due,status", "group": "label", "folded": "red"}
+    assert keep(cast.hugo.user, query=urlencode(shown)).query == urlencode(dict(sorted(shown.items())))
+    board = keep(cast.hugo.user, "Board", "group=project&tz=Asia/Tokyo", place="board")
+    assert board.query == "group=project&tz=Asia%2FTokyo"
+    for view in views_of(cast.hugo.user):
+        assert as_user(cast.hugo.user).get(side_bar.address_of(view)).status_code == 200
 
 
 def test_names_differ_among_those_of_an_owner_and_a_form_sent_twice_makes_one(cast, keep, as_user):
@@ -289,7 +319,7 @@ def test_counts_agree_with_what_opening_shows(cast, keep, new_task, as_user, mon
         page = browser.get(side_bar.address_of(view))
         context = page.context
         shown = (
-            sum(column.content.count for column in [*context["columns"], *context.get("folded", ())])
+            sum(column.content.count for column in context["columns"])
             if view.place == "board"
             else int(context["total"])
         )
