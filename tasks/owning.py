@@ -1,7 +1,9 @@
 """Whose things are that people define and keep (views, reports, dashboards): an owner, a name, and a project that they
-may be shared with. Decision 40 says who may do what with them.
+may be shared with. Decision 40 says who may do what with them. What is ``owned`` is a row with ``owner``, ``project``
+and ``name``.
 """
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -19,26 +21,28 @@ from tasks.querysets import is_superuser
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: A row with ``owner``, ``project`` and ``name``.
-Owned = Any
-
 
 class HasChanged(VersionMismatch):
     """Somebody else changed it since the caller read it; ``current`` is what it is now."""
 
-    def __init__(self, current: Owned) -> None:
+    def __init__(self, current: Any) -> None:
         DomainError.__init__(self, f"{current.name!r} has changed since you read it.", "Look at it and try again.")
         self.current = current
 
 
-def may_edit(user: "User", owned: Owned) -> bool:
-    """Whether ``user``, who may read it, may change and delete it: its owner, and whoever manages its project."""
+def may_edit(user: "User", owned: Any, *, managed: Collection[int] | None = None) -> bool:
+    """Whether ``user``, who may read it, may change and delete it: its owner, and whoever manages its project.
+
+    ``managed``: the projects (ids) that the user manages, where they have been read for several.
+    """
     if owned.owner_id == user.pk:
         return True
+    if managed is not None:
+        return owned.project_id in managed
     return owned.project is not None and has_role(user, owned.project, Role.MANAGER)
 
 
-def require_edit(user: "User", owned: Owned) -> None:
+def require_edit(user: "User", owned: Any) -> None:
     """Raise ``NotPermitted`` unless ``may_edit``."""
     if not may_edit(user, owned):
         key = owned.project.key if owned.project else ""
@@ -68,7 +72,7 @@ def project_to_share(user: "User", key: str | None, *, what: str) -> Project | N
     return project
 
 
-def project_moved_to(user: "User", owned: Owned, key: str | None, *, what: str) -> Project | None:
+def project_moved_to(user: "User", owned: Any, key: str | None, *, what: str) -> Project | None:
     """Where ``user`` shares ``owned`` from now on; None: it is taken back, which its managers may too.
 
     Raises ``Invalid``, ``NotFound``, ``NotPermitted``.
@@ -83,7 +87,7 @@ def project_moved_to(user: "User", owned: Owned, key: str | None, *, what: str) 
     return project_to_share(user, key, what=what) if owned.owner_id == user.pk else None
 
 
-def validate(owned: Owned, *, document: str) -> None:
+def validate(owned: Any, *, document: str) -> None:
     """Check its fields but ``document``, which is read elsewhere. Raises ``Invalid``."""
     for name in ("name", "description"):
         if sentence := unstorable(getattr(owned, name, "")):
@@ -100,7 +104,7 @@ def lock_what_is_of(owner_id: int | None) -> None:
         get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=owner_id).values_list("pk").first()
 
 
-def require_free_name(owned: Owned, *, what: str) -> None:
+def require_free_name(owned: Any, *, what: str) -> None:
     """Refuse a name that its owner has given to another; ``what``: what both are."""
     model: Any = type(owned)
     others = model.objects.filter(owner=owned.owner_id, name=owned.name).exclude(pk=owned.pk)

@@ -1,5 +1,6 @@
 """Who may do what: roles in a project, and ``may(actor, verb, task)`` for the verbs of the table."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, OuterRef
@@ -319,6 +320,11 @@ def _managed_by(actor: "User") -> "QuerySet[Any, int]":
     if is_superuser(actor):
         return Project.objects.visible_to(actor).order_by().values_list("pk", flat=True)
     return memberships_of(actor).filter(role=Role.MANAGER).order_by().values_list("project", flat=True)
+
+
+def managed_among(user: "User", projects: Collection[int]) -> set[int]:
+    """Those of ``projects`` (ids) in which ``user`` is a manager, as ``role_in`` has it, by one query."""
+    return set(projects) if sees_all(user) else set(projects) & set(_managed_by(user))
 
 
 def reaches_all_of(actor: "User | None", user: "User | int") -> bool:

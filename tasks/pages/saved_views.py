@@ -1,11 +1,12 @@
 """Views that people keep: the page that lists them, opening one, and what its forms do."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -21,10 +22,10 @@ from tasks.conditions.of_tasks import TASK_FIELDS
 from tasks.conditions.words import words_of
 from tasks.errors import DomainError, Invalid, NotFound, NotPermitted
 from tasks.models import Project, SavedView, ViewPlace
-from tasks.owning import may_edit, projects_to_share
-from tasks.pages.list_query import list_query_of
+from tasks.owning import may_edit
 from tasks.pages.returning import way_back
-from tasks.pages.side_bar import address_of, count, groups_of, plain_address, projects_offered
+from tasks.pages.side_bar import address_of, count, groups_of, listed, plain_address, projects_offered
+from tasks.permissions import managed_among
 from tasks.viewed import read_viewed
 from tasks.zones import zone_of
 
@@ -35,11 +36,11 @@ MOST_LISTED = 300
 @require_safe
 @login_required
 def saved_views(request: HttpRequest) -> HttpResponse:
-    """All that the reader may see, with what they may do with each."""
+    """All that the reader may see, with what they may do with each; ``change``: the id of the one that is changed."""
     user: Any = request.user
-    rows = list(views_of(user).order_by("project__key", "position", "pk")[: MOST_LISTED + 1])
-    projects = list(projects_to_share(user))
-    shown = [_row(user, view, request, projects) for view in rows[:MOST_LISTED]]
+    rows = list(listed(user)[: MOST_LISTED + 1])
+    managed = managed_among(user, {view.project_id for view in rows if view.project_id is not None})
+    shown = [_row(user, view, request, managed) for view in rows[:MOST_LISTED]]
     context = {
         "own": [row for row in shown if row["view"].project is None],
         "shared": [row for row in shown if row["view"].project is not None],
@@ -48,23 +49,31 @@ def saved_views(request: HttpRequest) -> HttpResponse:
     return render(request, "tasks/saved_views.html", context)
 
 
-def _row(user: Any, view: SavedView, request: HttpRequest, projects: list[Project]) -> dict[str, Any]:
+def _row(user: Any, view: SavedView, request: HttpRequest, managed: Collection[int]) -> dict[str, Any]:
+    """``managed``: the projects (ids) that the reader manages."""
     try:
         words = words_of(read_viewed(view.place, view.query).condition, TASK_FIELDS, zone=zone_of(request))
         problem = ""
     except Invalid as mistake:
-        words, problem = "", " ".join(_sentences(mistake))
+        words, problem = "", " ".join(mistake.sentences)
+    is_open = request.GET.get("change") == str(view.pk)
     return {
         "view": view,
         "id": f"view-{view.pk}",
-        # Only its owner says whom it is for.
-        "projects": projects if view.owner_id == user.pk else None,
+        "is_open": is_open,
+        "projects": _projects_for(user, view) if is_open else None,
         "url": address_of(view),
         "words": words or "all tasks",
         "problem": problem,
-        "may_edit": may_edit(user, view),
+        "may_edit": may_edit(user, view, managed=managed),
+        "may_place": view.project_id is None or view.project_id in managed,
         "is_owner": view.owner_id == user.pk,
     }
+
+
+def _projects_for(user: Any, view: SavedView) -> list[Project] | None:
+    """Those to choose from; only its owner says whom a view is for."""
+    return projects_offered(user, present=view.project) if view.owner_id == user.pk else None
 
 
 @require_safe
@@ -83,13 +92,6 @@ def open_view(request: HttpRequest, id: int) -> HttpResponse:
     return HttpResponseRedirect(address_of(_find(request, id)))
 
 
-def _require_readable(request: HttpRequest, place: str, query: str) -> None:
-    """Raises ``Invalid`` with what the list itself would say about a query."""
-    kept = read_viewed(place, query)
-    if place == ViewPlace.LIST:
-        list_query_of(QueryDict(kept.text), zone_of(request))
-
-
 @require_POST
 @login_required
 def save(request: HttpRequest) -> HttpResponse:
@@ -99,9 +101,9 @@ def save(request: HttpRequest) -> HttpResponse:
     name, project = request.POST.get("name", "").strip(), request.POST.get("project", "")
     back = plain_address(place, query) if place in ViewPlace.values else reverse("board")
     try:
-        _require_readable(request, place, query)
+        read_viewed(place, query)
     except DomainError as error:
-        messages.error(request, _said(error))
+        messages.error(request, error.in_full)
         return HttpResponseRedirect(way_back(request) or back)
     try:
         view = save_view_once(actor=user, name=name, place=place, query=query, project=project or None)
@@ -111,7 +113,7 @@ def save(request: HttpRequest) -> HttpResponse:
             error,
             name=name,
             chosen=project,
-            projects=projects_offered(user, place, query),
+            projects=projects_offered(user, named=read_viewed(place, query).projects),
             title="Save view",
             action=reverse("save_view"),
             back=way_back(request) or back,
@@ -125,7 +127,7 @@ def save(request: HttpRequest) -> HttpResponse:
 def _again(request: HttpRequest, error: DomainError, **form: Any) -> HttpResponse:
     """The refused form as it was sent, with the sentence at its name, or above it if that is about something else."""
     is_of_name = isinstance(error, Invalid) and error.field == "name"
-    problems = {"problem_of_name" if is_of_name else "problem": _said(error)}
+    problems = {"problem_of_name" if is_of_name else "problem": error.in_full}
     return render(request, "tasks/save_view.html", {**form, **problems}, status=error.status)
 
 
@@ -141,8 +143,6 @@ def change(request: HttpRequest, id: int) -> HttpResponse:
     if (step := request.POST.get("move")) in ("up", "down"):
         changes["position"] = _place_of(user, view) + (1 if step == "down" else -1)
     try:
-        if "query" in changes:
-            _require_readable(request, view.place, changes["query"])
         view = edit_view(actor=user, view=view, changes=changes)
     except NotPermitted as error:
         raise PermissionDenied(error.sentence) from None
@@ -153,12 +153,12 @@ def change(request: HttpRequest, id: int) -> HttpResponse:
                 error,
                 name=changes["name"],
                 chosen=request.POST.get("project", view.project.key if view.project else ""),
-                projects=projects_to_share(user) if view.owner_id == user.pk else None,
+                projects=_projects_for(user, view),
                 title="Change the view",
                 action=reverse("change_view", args=[view.pk]),
                 back=reverse("saved_views"),
             )
-        messages.error(request, _said(error))
+        messages.error(request, error.in_full)
     else:
         messages.success(request, f"Saved the view {view.name}.")
     if "query" in changes:
@@ -194,13 +194,3 @@ def _find(request: HttpRequest, id: int) -> SavedView:
         return find_view(user, id)
     except NotFound:
         raise Http404 from None
-
-
-def _sentences(mistake: Invalid) -> list[str]:
-    return [f"{name}: {text}" for name, texts in mistake.data["errors"].items() for text in texts]
-
-
-def _said(error: DomainError) -> str:
-    if not isinstance(error, Invalid):
-        return error.sentence
-    return " ".join(text for texts in error.data["errors"].values() for text in texts)

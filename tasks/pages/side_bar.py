@@ -1,11 +1,11 @@
 """The side bar: the views that the reader keeps or shares, with how many tasks each shows."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Value, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -15,11 +15,14 @@ from tasks.actions.saved_views import views_of
 from tasks.conditions import Context
 from tasks.errors import Invalid
 from tasks.models import Project, SavedView, ViewPlace
+from tasks.models.saved_view import SavedViewQuerySet
 from tasks.owning import projects_to_share
 from tasks.viewed import COUNTED, VIEW, TooSlow, count_of, read_viewed
 
 #: Views in the side bar; the page of views has all.
 MOST_SHOWN: Final = 40
+#: Projects to share a view with in one form.
+MOST_OFFERED: Final = 100
 #: Counting ends after this long; what is left has no number.
 SECONDS: Final = 2.0
 #: Whether the reader folded the side bar, as its script tells.
@@ -58,12 +61,17 @@ class Group:
     entries: list[Entry]
 
 
+def listed(user: Any) -> SavedViewQuerySet:
+    """All that the reader may see in order: their own, then those of each project."""
+    # Databases differ in where NULL stands.
+    is_own = Case(When(project__isnull=True, then=Value(0)), default=Value(1))
+    return views_of(user).order_by(is_own, "project__key", "position", "pk")
+
+
 def groups_of(user: Any, current: str = "") -> list[Group]:
     """One's own, then those of each project. ``current``: the id of the one that is open."""
-    is_own = Case(When(project__isnull=True, then=Value(0)), default=Value(1))
-    rows = views_of(user).order_by(is_own, "project__key", "position", "pk")[:MOST_SHOWN]
     groups: list[Group] = []
-    for view in rows:
+    for view in listed(user)[:MOST_SHOWN]:
         title = view.project.key if view.project else "Mine"
         if not groups or groups[-1].title != title:
             groups.append(Group(title, []))
@@ -96,11 +104,16 @@ def narrowed(place: str, query: Any) -> str | None:
         return None
 
 
-def projects_offered(user: Any, place: str, text: str) -> QuerySet[Project]:
-    """The projects with which ``user`` may share a view of this query: those that it is of, if it names any."""
+def projects_offered(user: Any, *, named: Collection[str] = (), present: Project | None = None) -> list[Project]:
+    """The first projects with which ``user`` may share a view, and ``present``, with which it is shared.
+
+    ``named``: only these keys, if there are any.
+    """
     projects = projects_to_share(user)
-    named = read_viewed(place, text).projects
-    return projects.filter(key__in=named) if named else projects
+    if named:
+        projects = projects.filter(key__in=named)
+    offered = list(projects[:MOST_OFFERED])
+    return offered if present is None or present in offered else [present, *offered]
 
 
 def plain_address(place: str, text: str) -> str:

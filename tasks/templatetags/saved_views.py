@@ -16,7 +16,7 @@ from tasks.pages.side_bar import (
     narrowed,
     projects_offered,
 )
-from tasks.viewed import VIEW
+from tasks.viewed import VIEW, read_viewed
 
 register = template.Library()
 
@@ -46,6 +46,6 @@ def view_tools(context: template.Context, place: str) -> dict[str, Any]:
         "is_changed": view is not None and view.query != text,
         "may_edit": view is not None and may_edit(request.user, view),
         "reset_url": address_of(view) if view is not None else "",
-        "projects": projects_offered(request.user, place, text) if text is not None else [],
+        "projects": projects_offered(request.user, named=read_viewed(place, text).projects) if text is not None else [],
         "csrf_token": context.get("csrf_token"),
     }

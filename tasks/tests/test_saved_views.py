@@ -7,14 +7,16 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from taskproject.errors import Invalid, NotFound, NotPermitted
 from tasks import viewed
 from tasks.actions import claims, lifecycle
 from tasks.actions.saved_views import delete_view, edit_view, find_view, save_view, views_of
-from tasks.models import SavedView, Task
-from tasks.pages import side_bar
+from tasks.models import Membership, Role, SavedView, Task
+from tasks.pages import saved_views, side_bar
 
 
 @pytest.fixture
@@ -354,3 +356,71 @@ def test_page_shows_the_views_without_scripts_and_as_text(cast, keep, as_user):
     assert re.search(r"<details class=\"side[^>]* open", page)
     browser.cookies["side"] = "folded"
     assert not re.search(r"<details class=\"side[^>]* open", browser.get("/agents/").content.decode())
+
+
+def test_views_page_has_own_views_first_and_asks_as_much_for_many_as_for_few(cast, keep, as_user):
+    rows = [keep(cast.hugo.user, "Own"), keep(cast.hugo.user, "Shared", project="OPS")]
+    Membership.objects.create(project=cast.other, user=cast.hugo.user, role=Role.MANAGER)
+    browser = as_user(cast.hugo.user)
+
+    def asked(query="") -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page = browser.get(f"/views/{query}")
+        listed = [row["view"].name for row in [*page.context["own"], *page.context["shared"]]]
+        assert listed == [view.name for view in rows]
+        return len(queries)
+
+    few = asked()
+    rows[1:1] = [keep(cast.hugo.user, f"Own {number}") for number in range(3)]
+    shared = [keep(user, f"Shared {number}", project="OPS") for number, user in enumerate([cast.ada.user] * 3)]
+    rows += [*shared, keep(cast.mona.user, "Of others", project="OTHER")]
+    assert (few, asked()) == (few, few)
+    # The form that is open asks for the projects to choose from.
+    assert asked(f"?change={rows[0].pk}") == few + 1
+    # One more than is listed does no harm where NULL is last.
+    assert [group.title for group in side_bar.groups_of(cast.hugo.user)] == ["Mine", "OPS", "OTHER"]
+
+
+def test_own_views_stay_where_the_page_ends(cast, keep, as_user, monkeypatch):
+    keep(cast.hugo.user, "Own")
+    keep(cast.hugo.user, "Shared", project="OPS")
+    monkeypatch.setattr(saved_views, "MOST_LISTED", 1)
+    page = as_user(cast.hugo.user).get("/views/")
+    assert [row["view"].name for row in page.context["own"]] == ["Own"]
+    assert page.context["is_cut"]
+
+
+def test_what_the_page_offers_is_what_it_may_do(cast, keep, as_user):
+    shared = keep(cast.hugo.user, "Shared", project="OPS")
+    for user, may_place in ((cast.hugo.user, False), (cast.ada.user, True)):
+        browser = as_user(user)
+        page = browser.get("/views/").content.decode()
+        assert ("Move Shared up" in page) is may_place
+        assert browser.post(f"/views/{shared.pk}/change", {"move": "up"}).status_code == (302 if may_place else 403)
+    assert "Change…" not in as_user(cast.vera).get("/views/").content.decode()
+
+
+def test_owner_who_may_not_share_any_more_renames_what_they_shared(cast, keep, as_user):
+    view = keep(cast.hugo.user, "Shared", project="OPS")
+    Membership.objects.filter(user=cast.hugo.user).update(role=Role.VIEWER)
+    browser = as_user(cast.hugo.user)
+    page = browser.get(f"/views/?change={view.pk}").content.decode()
+    chosen = re.search(r'<option value="(\w*)" selected>', page)[1]
+    browser.post(f"/views/{view.pk}/change", {"name": "Renamed", "project": chosen})
+    view.refresh_from_db()
+    assert (view.name, view.project) == ("Renamed", cast.ops)
+    # A refused name keeps it chosen, too.
+    again = browser.post(f"/views/{view.pk}/change", {"name": " ", "project": chosen})
+    assert again.status_code == 400
+    assert '<option value="OPS" selected>' in again.content.decode()
+
+
+def test_projects_to_share_with_are_bounded_and_listed_once(cast, keep, as_user, monkeypatch):
+    for number in range(3):
+        keep(cast.root, f"Own {number}")
+    monkeypatch.setattr(side_bar, "MOST_OFFERED", 1)
+    browser = as_user(cast.root)
+    last = SavedView.objects.last()
+    assert "All members of" not in browser.get("/views/").content.decode()
+    for path in (f"/views/?change={last.pk}", "/tasks/"):
+        assert re.findall(r"All members of (\w+)", browser.get(path).content.decode()) == ["OPS"], path

@@ -35,8 +35,15 @@ def test_view_is_saved_counted_live_and_folded(open_page, cast, new_task):
     # Small windows begin folded; what is done there is no choice for others.
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(tab.origin + "/views/")
+    page.click(".views-row a:has-text('Change…')")
+    name = page.locator(".views-row [name=name]")
+    assert name.input_value() == "Hot <b>ones</b>"
     tab.assert_accessible()
     tab.assert_no_sideways_scroll()
+    name.fill("Cool ones")
+    name.press("Enter")
+    page.wait_for_selector("text=Saved the view Cool ones")
+    assert page.locator(".views-row [name=name]").count() == 0
 
 
 def test_view_saved_after_filtering_the_board_is_what_the_board_shows(open_page, cast, new_task):
