@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cluster, cycle, fanout, matching, reads, reports, waiting
+from bench import cluster, cycle, fanout, matching, pages, reads, reports, waiting
 from bench.processes import SERVERS
 from bench.table import Figure, as_text, write_json
 
@@ -46,6 +46,11 @@ def _scale(server: str, options: argparse.Namespace) -> list[Figure]:
     return reads.scale(server, many=many, requests=10 if options.quick else 50)
 
 
+def _pages(server: str, options: argparse.Namespace) -> list[Figure]:
+    many = options.tasks or (1_000 if options.quick else 10_000)
+    return pages.pages(server, many=many, rounds=1 if options.quick else options.rounds or 3)
+
+
 def _reports(server: str, options: argparse.Namespace) -> list[Figure]:
     many = options.tasks or (2_000 if options.quick else 1_000_000)
     return reports.reports(server, tasks=many, rounds=1 if options.quick else options.rounds or 3)
@@ -71,6 +76,7 @@ BENCHES: dict[str, tuple[Bench, str]] = {
     "waiting": (_waiting, "the claim cycle beside a thousand agents that wait, beside none"),
     "reads": (_reads, "one task and a list of 50 beside a bare view of the same bytes"),
     "scale": (_scale, "claim_next, list, board, admin list with a million tasks beside a thousand"),
+    "pages": (_pages, "every page with 10,000 tasks beside 100, both databases"),
     "reports": (_reports, "each predefined report, both databases, beside SQL by hand for the same numbers"),
     "fanout": (_fanout, "one event to 200 sockets beside Flask-SocketIO, and commit to frame at 50 events/s"),
     "matching": (_matching, "automatic assignment: beside the optimum, under overload, a new task until it is offered"),
@@ -102,7 +108,7 @@ def main() -> int:
     parser.add_argument("--servers", default="embedded,production", help="embedded, production or both.")
     parser.add_argument("--seconds", type=float, help="Seconds per round of the claim cycle.")
     parser.add_argument("--rounds", type=int, help="Rounds, alternating with the yardstick.")
-    parser.add_argument("--tasks", type=int, help="Tasks for `scale`, `reports` and `clickhouse`.")
+    parser.add_argument("--tasks", type=int, help="Tasks for `scale`, `pages`, `reports` and `clickhouse`.")
     parser.add_argument("--seed", help="For `chaos`: the kills of an earlier run.")
     parser.add_argument("--jobs", type=int, help="Jobs per round of the yardstick.")
     options = parser.parse_args()
