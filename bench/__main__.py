@@ -48,7 +48,8 @@ def _scale(server: str, options: argparse.Namespace) -> list[Figure]:
 
 def _pages(server: str, options: argparse.Namespace) -> list[Figure]:
     many = options.tasks or (1_000 if options.quick else 10_000)
-    return pages.pages(server, many=many, rounds=1 if options.quick else options.rounds or 3)
+    rounds, times = (1, 1) if options.quick else (options.rounds or 3, 5)
+    return pages.pages(server, many=many, rounds=rounds, times=times)
 
 
 def _reports(server: str, options: argparse.Namespace) -> list[Figure]:
