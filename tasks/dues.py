@@ -132,7 +132,9 @@ def _weekday(name: str, today: date) -> date:
     ahead = (WEEKDAYS.index(name) - today.weekday()) % 7
     if ahead == 0:
         again = today + timedelta(days=7)
-        raise NotADue(f"It is {name.capitalize()} today; write due:today, or due:{again} for the next.")
+        raise NotADue(
+            f"{name.capitalize()} may be today, {today}, or in a week, {again}; write due:today or due:{again}."
+        )
     return today + timedelta(days=ahead)
 
 

@@ -16,6 +16,8 @@ from tasks.refs import parse_ref
 from tasks.verbs.catalogue import LABELS
 
 PRIORITIES = ("low", "normal", "high", "urgent")
+#: Whoever means themself.
+ME = "me"
 #: Characters that are read; what follows is title.
 MOST = 2_000
 #: Names that nobody knows and that are compared with the known ones; the others are only named.
@@ -43,13 +45,14 @@ class Part:
 class Names:
     """What there is to be named, by its name in lower case.
 
-    ``why_no_agents``: the sentence where the reader may assign nobody.
+    ``why_no_agents``: the sentence where the reader may assign nobody; ``why_not_me``: where the reader is no agent.
     """
 
     agents: Mapping[str, str] = field(default_factory=dict)
     skills: Mapping[str, str] = field(default_factory=dict)
     tasks: Mapping[str, str] = field(default_factory=dict)
     why_no_agents: str = ""
+    why_not_me: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,8 @@ class _Reader:
             raise _Stays(f"{self.names.why_no_agents} @{name[:60]} stays in the title.")
         folded = name.lower()
         slug = self.names.agents.get(folded) or self.names.agents.get(folded.rstrip(_ENDS))
+        if slug is None and folded.rstrip(_ENDS) == ME and self.names.why_not_me:
+            raise _Stays(f"{self.names.why_not_me} @me stays in the title.")
         if slug is None:
             raise _Stays(f"{self._unknown(folded.rstrip(_ENDS), self.names.agents, 'agent')} {_STAYS}")
         return "agent", slug

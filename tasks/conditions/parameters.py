@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WHERE: Final = "where"
 TZ: Final = "tz"
+#: What elsewhere is called sort, which no word like it tells.
+ORDERING: Final = "ordering"
 #: A ref is never this word.
 NONE: Final = "none"
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -60,15 +62,25 @@ def _parameters(field: Field) -> Iterator[Parameter]:
 
 
 def read_query(
-    query: "MultiValueDict[str, str]", fields: Fields, known: Mapping[str, Parameter], *, others: Collection[str] = ()
+    query: "MultiValueDict[str, str]",
+    fields: Fields,
+    known: Mapping[str, Parameter],
+    *,
+    others: Collection[str] = (),
+    unsaid: Collection[str] = (),
 ) -> Condition:
     """The condition that the parameters of an address state together; empty ones state nothing.
 
-    ``known``: ``parameters(fields)``; ``others`` are read by somebody else. Raises ``Invalid`` with a sentence for each
-    parameter that is unknown or wrong.
+    ``known``: ``parameters(fields)``; ``others`` and ``unsaid`` are read by somebody else, and nobody means one of
+    ``unsaid`` by a name that is like it. Raises ``Invalid`` with a sentence for each parameter that is unknown or
+    wrong.
     """
-    names = (*known, WHERE, *others)
-    wrong: dict[str, list[str]] = unknown_names([name for name in query if name not in names], names, what="parameter")
+    said = (*known, WHERE, *others)
+    unknown = [name for name in query if name not in said and name not in unsaid]
+    wrong: dict[str, list[str]] = unknown_names(unknown, said, what="parameter")
+    if ORDERING in others:
+        meant = f"did you mean {ORDERING!r}?"
+        wrong |= {name: [f"There is no parameter {name!r}; {meant}"] for name in wrong if name.startswith("sort")}
     parts: list[Condition] = []
     for name, texts in query.lists():
         texts = [text.strip() for text in texts if text.strip()]

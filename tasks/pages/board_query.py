@@ -28,7 +28,9 @@ REFS: Final = "refs"
 #: A page that shows the first steps asks for them with its changes.
 FIRST_STEPS: Final = "steps"
 GROUP: Final = "group"
-_OTHERS: Final = (VIEW, TZ, REFS, FIRST_STEPS, GROUP)
+_OTHERS: Final = (TZ, GROUP)
+#: What the page itself says to the server.
+_UNSAID: Final = (VIEW, REFS, FIRST_STEPS)
 #: What the form above the board has fields for.
 _OF_THE_FORM: Final = ("assignee", "priority", "label", "q")
 
@@ -128,7 +130,7 @@ def read_board_query(request: HttpRequest, projects: list[Project]) -> BoardQuer
     query, problems = _tidied(request.GET), list[str]()
     while True:
         try:
-            condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=_OTHERS)
+            condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=_OTHERS, unsaid=_UNSAID)
             zone = read_zone(query, zone_of(request))
         except Invalid as mistake:
             problems += mistake.sentences
@@ -158,7 +160,7 @@ def _leave_out(query: QueryDict, wrong: Collection[str]) -> None:
     """Take out what is wrong, and all that is unknown, of which only the first names were told: so each turn of whoever
     reads ``query`` has fewer parameters, and there are few turns.
     """
-    known = (*TASK_PARAMETERS, WHERE, *_OTHERS)
+    known = (*TASK_PARAMETERS, WHERE, *_OTHERS, *_UNSAID)
     for name in [each for each in query if each in wrong or each not in known]:
         del query[name]
 

@@ -37,7 +37,9 @@ assert tuple(ORDERINGS) == ORDERED_BY, "The address and the page know different 
 DESCENDING_FIRST: Final = frozenset({"created_at", "updated_at", "priority"})
 OUTPUTS: Final = ("csv", "xlsx")
 GROUPS: Final = GROUPS_OF[ViewPlace.LIST]
-OTHERS: Final = ("cursor", VIEW, "output", *SHOWN_AS[ViewPlace.LIST], *FORM_NAMES)
+OTHERS: Final = SHOWN_AS[ViewPlace.LIST]
+#: Steps that the page makes itself.
+UNSAID: Final = ("cursor", VIEW, "output", *FORM_NAMES)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class ListQuery:
 
 def list_query_of(query: QueryDict, zone: ZoneInfo) -> ListQuery:
     """What an address asks for; ``zone``: the reader's. Raises ``Invalid`` with a sentence for each mistake."""
-    condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=OTHERS)
+    condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=OTHERS, unsaid=UNSAID)
     require_once(query, ("cursor", "output"))
     shown = read_shown(ViewPlace.LIST, query, zone)
     output = choice_of(query, "output", OUTPUTS)

@@ -155,6 +155,9 @@ def test_form_adds_a_filter_to_those_that_are_there(see, new_task, filled, words
     [
         ("?statsu=waiting", "did you mean 'status'"),
         ("?status=waitin", "did you mean 'waiting'"),
+        ("?sort=title", "sort: There is no parameter 'sort'; did you mean 'ordering'?"),
+        ("?currsor=abc", "There is no parameter 'currsor'."),
+        ("?ordering=foo", "Known: created_at, -created_at"),
         ("?ordering=due", "did you mean 'due_at'"),
         ("?cursor=abc", "cursor: It is not one of ours"),
         ("?output=pdf", "Known: csv, xlsx"),

@@ -147,6 +147,18 @@ def test_create_another_keeps_project_and_fields(client, cast, post):
     assert fetched.context["form"].typed == {"labels": "docs"}
 
 
+def test_me_is_whoever_types_it(cast, post):
+    by_title, by_field = post("Mine @me"), post("Mine too", assignees="@me, atlas")
+    assert by_title.status_code == by_field.status_code == 302
+    assigned = Task.objects.order_by("pk").values_list("title", "assignments__agent__slug")
+    assert sorted(assigned) == [("Mine", "ada"), ("Mine too", "ada"), ("Mine too", "atlas")]
+    why_not = "You are not an agent of OPS, so no task can be assigned to you there."
+    assert f"{why_not} @me stays in the title." in words(post("Theirs @me", by=cast.root, check="1"))
+    refused = post("Theirs", by=cast.root, assignees="me")
+    assert refused.status_code == 400
+    assert why_not in words(refused)
+
+
 def test_tasks_are_created_only_where_one_may(client, cast, post):
     for nobody in (cast.vera, cast.hugo.user):
         assert post(by=nobody).status_code == client.get("/tasks/new/").status_code == 403

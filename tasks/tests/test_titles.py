@@ -66,7 +66,8 @@ def test_title_keeps_what_means_nothing_more(text, title):
         ("due:31.2.", "There is no day 31.2."),
         (
             "due:friday",
-            "It is Friday today; write due:today, or due:2026-12-04 for the next. due:friday stays in the title.",
+            "Friday may be today, 2026-11-27, or in a week, 2026-12-04; write due:today or due:2026-12-04."
+            " due:friday stays in the title.",
         ),
         (
             "due:03/04",
@@ -96,6 +97,12 @@ def test_title_of_someone_who_may_not_assign_names_nobody():
     reading = read("Fix @atlas", Names(why_no_agents="Only a manager of OPS may assign tasks."))
     assert reading.title == "Fix @atlas"
     assert reading.problems == ("Only a manager of OPS may assign tasks. @atlas stays in the title.",)
+
+
+def test_whoever_is_no_agent_learns_why_they_are_not_meant():
+    reading = read("Fix @me!", Names(agents={"mel": "mel"}, why_not_me="You are not an agent of OPS."))
+    assert reading.title == "Fix @me!"
+    assert reading.problems == ("You are not an agent of OPS. @me stays in the title.",)
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,16 @@ from tasks.actions.names import tasks_named
 from tasks.actions.tasks import NewTask, create_task
 from tasks.errors import Invalid
 from tasks.models import Agent, Project, Role, Skill, Task
-from tasks.permissions import agent_of, has_role
+from tasks.permissions import has_role
 from tasks.refs import parse_ref
-from tasks.titles import Names, Reading, mentioned, read_title
-from tasks.using.task_fields import FIELDS, PRIORITIES, Typed
+from tasks.titles import ME, Names, Reading, mentioned, read_title
+from tasks.using.task_fields import FIELDS, PRIORITIES, Typed, own_slug, why_not_me
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 #: Names that one title may mention; what more it has is not looked up.
 MOST_MENTIONED = 50
-#: Whoever means themself.
-ME = "me"
 #: Where keys of the form are kept apart from those of the API.
 PATH = "/tasks/new/"
 LONGEST_KEY = 64
@@ -49,6 +47,7 @@ def _names(actor: "User", project: Project, text: str) -> Names:
         skills=_skills(text),
         tasks=_tasks(project, text),
         why_no_agents="" if may_assign else f"Only a manager of {project.key} may assign tasks.",
+        why_not_me=why_not_me(project),
     )
 
 
@@ -58,9 +57,8 @@ def _agents(actor: "User", project: Project, text: str) -> dict[str, str]:
         return {}
     members = Agent.objects.filter(user__memberships__project=project).order_by("slug")
     agents = {slug.lower(): slug for slug in members.filter(slug__in=wanted).values_list("slug", flat=True)}
-    own = agent_of(actor)
-    if ME in wanted and own is not None and ME not in agents and members.filter(pk=own.pk).exists():
-        agents[ME] = own.slug
+    if ME in wanted and ME not in agents and (own := own_slug(actor, project)):
+        agents[ME] = own
     if len(agents) < len(wanted):
         # For the nearest name to an unknown one.
         slugs = members.values_list("slug", flat=True)[:MOST_COMPARED]
@@ -99,7 +97,7 @@ class Draft:
 
 def new_task_of(draft: Draft, *, actor: "User", project: Project, now: datetime) -> NewTask:
     """The task that ``draft`` describes, with its ``reading`` set. Raises ``Invalid`` with all that is wrong."""
-    typed = Typed(project, now)
+    typed = Typed(actor, project, now)
     draft.reading = reading = read_for(actor, project, draft.typed.get("title", ""), now)
     errors: dict[str, list[str] | str] = {}
     values: dict[str, Any] = {}

@@ -81,7 +81,7 @@ def change_field(field: TaskField, *, actor: "User", task: Task, base: str, text
         says = field.write(current, now).strip()
         if says == text:
             return False
-        typed = Typed(current.project, now)
+        typed = Typed(actor, current.project, now)
         if says != base:
             require(actor, field.right, current)
             # What could not be saved anyway is not compared.

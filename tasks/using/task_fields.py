@@ -7,15 +7,20 @@ sentence at the field.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tasks.actions.names import agents_named, skills_named, tasks_named
 from tasks.dues import NotADue, is_clock, read_due
 from tasks.errors import Invalid
 from tasks.merging import merge_lines, merge_lists, merge_maps
 from tasks.models import Agent, Assignment, Priority, Project, Task
+from tasks.permissions import agent_of
+from tasks.titles import ME
 from tasks.using.lines import LONGEST_LIST, in_one_line, marked, names_in, skills_in
 from tasks.verbs.catalogue import DESCRIPTION, LABELS, TITLE
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 PRIORITIES: Final = {priority.name.lower(): priority for priority in reversed(Priority)}
 END_OF_DAY = "23:59:59"
@@ -23,8 +28,9 @@ END_OF_DAY = "23:59:59"
 
 @dataclass(frozen=True)
 class Typed:
-    """Where a text was typed: in which project, and when it is for its reader, whose zone ``now`` has."""
+    """Who typed a text, in which project, and when it is for them: ``now`` has their zone."""
 
+    actor: "User"
     project: Project
     now: datetime
 
@@ -68,6 +74,18 @@ class TaskField:
         if self.kind == "due":
             text = f"{text} {data.get(self.clock_name, '').strip()}".strip()
         return text
+
+
+def own_slug(actor: "User", project: Project) -> str | None:
+    """The slug by which tasks of ``project`` can be assigned to ``actor``; None if they cannot."""
+    own = agent_of(actor)
+    is_member = own is not None and actor.memberships.filter(project=project).exists()
+    return own.slug if own is not None and is_member else None
+
+
+def why_not_me(project: Project) -> str:
+    """The sentence for whoever means themself and is nobody to assign to."""
+    return f"You are not an agent of {project.key}, so no task can be assigned to you there."
 
 
 def _merge_names(field: str, mark: str = "") -> Callable[[str, str, str], str | None]:
@@ -128,7 +146,13 @@ def _read_skills(text: str, typed: Typed) -> list[tuple[str, int]]:
 
 
 def _read_assignees(text: str, typed: Typed) -> list[Agent]:
-    return agents_named(marked(text, "@", "assignees"), project=typed.project, field="assignees")
+    slugs = marked(text, "@", "assignees")
+    if ME in slugs and not Agent.objects.filter(slug=ME, user__memberships__project=typed.project).exists():
+        own = own_slug(typed.actor, typed.project)
+        if own is None:
+            raise Invalid({"assignees": why_not_me(typed.project)})
+        slugs = [own if slug == ME else slug for slug in slugs]
+    return agents_named(slugs, project=typed.project, field="assignees")
 
 
 def _read_parent(text: str, typed: Typed) -> Task | None:
