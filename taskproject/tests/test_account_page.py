@@ -96,6 +96,8 @@ def test_browsers_are_listed_and_the_others_are_signed_out(sign_in, cast, client
     assert "Firefox on Linux" in shown
     assert "Safari on iPhone" in shown
     assert "Safari on iPhone" not in page(client), "those of others are not shown"
+    assert "Sign out all others" in shown
+    assert "Sign out all others" not in page(client), "there are no others"
     # Somebody signed in before the server noted browsers.
     SignIn.objects.exclude(device=FIREFOX).filter(user=cast.hugo.user).delete()
     assert is_in(phone)
