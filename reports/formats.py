@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from reports.periods import BucketSize
+from taskproject.money import amount
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -72,11 +73,6 @@ def bucket_name(name: date, size: BucketSize) -> str:
     return f"{name:%a} {name.day} {name:%b %Y}"
 
 
-def _money(value: float | Decimal) -> str:
-    """Hundredths; less than one of them to the millionth."""
-    return f"{value:,.2f}" if not value or not -0.01 < value < 0.01 else f"{value:.6f}"
-
-
 def _quarter(day: date) -> int:
     return (day.month + 2) // 3
 
@@ -93,7 +89,7 @@ def figure(value: Any, unit: str) -> str:
         case ((int() | float()), "ratio"):
             return f"{value:.2f}"
         case ((int() | float() | Decimal()), "money"):
-            return _money(value)
+            return amount(value)
         case bool(), _:
             return "yes" if value else "no"
         case int(), _:

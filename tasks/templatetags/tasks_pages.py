@@ -1,6 +1,7 @@
 """Template tags of the pages: icons, avatars, times, Markdown."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -12,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from taskproject.money import amount
 from taskproject.texts import host_of, wrong_url
 from tasks.events.recording import name_of
 from tasks.markdown import render_markdown
@@ -124,6 +126,17 @@ def moment(when: datetime | None, style: str = "relative") -> SafeString:
         shown = shown.removesuffix(" ago")
     stamp = when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return format_html('<time datetime="{}" title="{}" data-time="{}">{}</time>', stamp, exact, style, shown)
+
+
+@register.simple_tag
+def cost(value: Decimal) -> SafeString:
+    """What runs cost, as their agents reported it."""
+    return format_html('<span title="As agents report it, in their currency">cost {}</span>', amount(value))
+
+
+@register.filter
+def thousands(number: int) -> str:
+    return f"{number:,}"
 
 
 @register.filter

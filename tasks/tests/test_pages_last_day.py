@@ -78,4 +78,4 @@ def test_pages_say_what_an_agent_does_now_and_escape_it(client, cast, new_task):
         assert "reads &lt;b&gt;logs&lt;/b&gt;" in page
         assert "1 of 2 steps" in page
         assert "The last 24 hours of atlas: 1 completed" in page
-        assert "cost 2" in page
+        assert "cost 2.00" in page
