@@ -16,9 +16,12 @@ function keyOf(node) {
 // The value of any other input is what somebody typed.
 const NOT_TYPED = new Set(["hidden", "checkbox", "radio", "submit", "button"]);
 
+// What the page's own scripts and its reader say, and the server does not.
+const OWNED = new Set(["open", "data-at-end"]);
+
 function syncAttributes(from, to) {
   const isTyped = from.nodeName === "INPUT" && !NOT_TYPED.has(from.type);
-  const owned = (name) => (name === "open" && from.nodeName === "DETAILS") || (name === "value" && isTyped);
+  const owned = (name) => (from.nodeName === "DETAILS" && OWNED.has(name)) || (name === "value" && isTyped);
   for (const { name } of [...from.attributes]) {
     if (!to.hasAttribute(name) && !owned(name)) from.removeAttribute(name);
   }

@@ -1,8 +1,9 @@
-// Behaviour of every page: local times, menus that close and stay in the window.
+// Behaviour of every page: local times, menus that close and stay in the window, the current place in sight.
 
 import { localise } from "./times.js";
 
 localise();
+document.querySelector(".site-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 setInterval(() => localise(), 30000);
 setInterval(() => localise(document, "time[data-time=countdown]"), 1000);
 
@@ -25,10 +26,11 @@ document.addEventListener("click", (event) => {
 document.addEventListener(
   "toggle",
   ({ target: menu }) => {
-    if (!menu.open || !menu.matches("details[data-menu]")) return;
+    if (!menu.matches("details[data-menu]")) return;
+    delete menu.dataset.atEnd;
     const panel = menu.querySelector(".menu-panel");
-    if (!panel || panel.getBoundingClientRect().right <= document.documentElement.clientWidth) return;
-    if (menu.getBoundingClientRect().right >= panel.offsetWidth) panel.classList.add("menu-panel-end");
+    if (!menu.open || !panel || panel.getBoundingClientRect().right <= document.documentElement.clientWidth) return;
+    if (menu.getBoundingClientRect().right >= panel.offsetWidth) menu.dataset.atEnd = "";
   },
   true,
 );
