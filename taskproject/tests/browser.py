@@ -81,6 +81,30 @@ FOCUSED = """() => {
   return [e.dataset.stop ?? "", seen, e.outerHTML.slice(0, 80)];
 }"""
 
+#: Fields too narrow to read what is in them, controls of a form that lie over each other, and a header whose places
+#: take several rows.
+CRAMPED = """() => {
+  const out = [], name = (e) => e.outerHTML.slice(0, 80), seen = (e) => e.checkVisibility({checkVisibilityCSS: true});
+  const typed = ":is(select, textarea, input:not([type=checkbox], [type=radio], [type=hidden], [type=submit]))";
+  for (const field of document.querySelectorAll(typed)) {
+    const wide = field.getBoundingClientRect().width;
+    if (seen(field) && wide < 60) out.push(`${Math.round(wide)} px: ${name(field)}`);
+  }
+  for (const form of document.querySelectorAll("main form")) {
+    const boxes = [...form.querySelectorAll("button, input:not([type=hidden]), select, textarea")].filter(seen)
+      .map((e) => [e, e.getBoundingClientRect()]);
+    boxes.forEach(([a, one], place) => boxes.slice(place + 1).forEach(([b, two]) => {
+      const across = Math.min(one.right, two.right) - Math.max(one.left, two.left);
+      const down = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top);
+      if (across > 3 && down > 3) out.push(`${name(a)} over ${name(b)}`);
+    }));
+  }
+  const places = [...document.querySelectorAll(".site-nav a")];
+  const rows = new Set(places.map((a) => Math.round(a.getBoundingClientRect().top)));
+  if (rows.size > 1) out.push(`the places are in ${rows.size} rows`);
+  return out;
+}"""
+
 #: What axe-core finds on the page as it is, a line for each element, which are few words of its HTML.
 #: ``rules``: only these.
 BREACHES = """async (rules) => {
@@ -136,6 +160,9 @@ class Tab:
     def assert_no_sideways_scroll(self) -> None:
         wide, room = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert wide <= room, f"{self.page.url} is {wide} px wide in a window of {room} px"
+
+    def assert_not_cramped(self) -> None:
+        assert self.page.evaluate(CRAMPED) == [], f"{self.page.url} at {self.page.viewport_size}"
 
     def assert_contrast(self) -> None:
         assert self.page.evaluate(LOW_CONTRAST) == [], self.page.url

@@ -43,11 +43,14 @@ class Offer:
 
 
 def offers_of(scene: Scene, refused: Any = None) -> list[Offer]:
-    """The buttons for the actor, in the order of the catalogue. ``refused``: the posted verb that was refused."""
+    """The buttons for the actor, in the order of the catalogue, those that end something last.
+
+    ``refused``: the posted verb that was refused.
+    """
     posted = posted_verb(Door.PAGE, refused.get("verb", ""), refused) if refused else None
     return [
         Offer(verb, _form(verb, scene, refused if verb is posted else None), verb is posted)
-        for verb in scene.open_verbs(Door.PAGE)
+        for verb in sorted(scene.open_verbs(Door.PAGE), key=lambda verb: verb.danger)
         if verb.on in (On.TASK, On.RUN)
     ]
 
