@@ -278,6 +278,7 @@ def test_board_shows_the_first_of_a_long_column_and_counts_to_the_cap(see, cast,
     response = see(cast.ada.user)
     column = response.context["columns"][0]
     assert (len(column.cards), column.count, column.hidden) == (2, "4+", "many more")
+    assert '4+<span class="visually-hidden"> tasks</span>' in " ".join(response.content.decode().split())
     assert "and many more" in response.content.decode()
 
 

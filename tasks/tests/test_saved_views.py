@@ -48,6 +48,13 @@ def counts(client) -> dict[str, str]:
     return {entry.view.name: entry.count for group in groups for entry in group.entries}
 
 
+def said(client) -> str:
+    """What the side bar says of its only view, as it is read aloud."""
+    count = re.search(r'class="side-count">(.*?)</span>', client.get("/views/side").content.decode(), re.DOTALL)
+    assert count is not None
+    return " ".join(re.sub(r"<[^>]*>", "", count[1]).split())
+
+
 def test_own_views_are_seen_by_their_owner_and_shared_ones_by_the_project(cast, keep, as_user):
     own = keep(cast.hugo.user, "Only hugo's")
     shared = keep(cast.hugo.user, "Shared by hugo", project="OPS")
@@ -333,13 +340,17 @@ def test_counts_agree_with_what_opening_shows(cast, keep, new_task, as_user, mon
 
 
 def test_counts_end_where_they_would_take_long(cast, keep, new_task, as_user, monkeypatch):
-    for _ in range(3):
-        new_task()
     keep(cast.hugo.user, "All", "")
     browser = as_user(cast.hugo.user)
+    new_task()
+    assert said(browser) == "1 task"
+    for _ in range(2):
+        new_task()
+    assert said(browser) == "3 tasks"
     monkeypatch.setattr(viewed, "COUNTED", 2)
     monkeypatch.setattr(side_bar, "COUNTED", 2)
     assert counts(browser) == {"All": "2+"}
+    assert said(browser) == "2+ tasks"
 
     def never(*args):
         raise viewed.TooSlow(0.5)
