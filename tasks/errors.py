@@ -190,14 +190,14 @@ class AtCapacity(DomainError):
 
 
 class AtLimit(DomainError):
-    """The project has as many tasks in a status as its limit allows, so agents begin no more."""
+    """The project has as many tasks in a status as its limit allows, so agents start no new ones."""
 
     code, status, title = "at_limit", 409, "The project is at its limit"
 
     def __init__(self, project: str, status: str, count: int, limit: int) -> None:
         words = "in progress" if status == "in_progress" else "in review"
         super().__init__(
-            f"{project} has {counted(count, 'task')} {words}, and agents begin no more at {limit}.",
+            f"{project} has {counted(count, 'task')} {words}, and agents stop starting tasks at {limit}.",
             "Take a task of another project, or wait.",
             project=project,
             limited_status=status,

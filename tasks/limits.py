@@ -1,10 +1,10 @@
-"""The limits of a project: how many tasks in progress, and in review, until agents begin no more.
+"""The limits of a project: how many tasks in progress, and in review, until agents stop starting tasks.
 
 Only a project that has a limit costs anything: its row is locked, so that claims of its tasks run one after another,
 and its tasks in these two statuses are counted. People exceed the limits by hand; the board shows it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
@@ -15,18 +15,18 @@ from tasks.transitions import Status
 
 
 @dataclass(frozen=True)
-class Room:
-    """How many more tasks agents may begin in a project; ``reached``: the refusal of a claim, if none."""
+class Headroom:
+    """How many more tasks agents may start in a project, None for any number; ``reached``: the refusal, if none."""
 
     more: int | None = None
     reached: AtLimit | None = None
 
 
-def rooms_of(projects: Iterable[Project], *, lock: bool, offered: bool = False) -> dict[int, Room]:
-    """The room of each of these projects, by id, that has a limit.
+def headroom_of(projects: Iterable[Project], *, lock: bool, offered: bool = False) -> dict[int, Headroom]:
+    """The headroom of each of these projects, by id, that has a limit.
 
     ``lock``: their rows are locked first, in the order of their ids, until the transaction ends. ``offered``: what has
-    been offered and not begun counts as in progress.
+    been offered and not started counts as in progress.
     """
     limited = [project for project in projects if project.limits]
     if not limited:
@@ -35,12 +35,12 @@ def rooms_of(projects: Iterable[Project], *, lock: bool, offered: bool = False) 
     # As they are now: a limit may have changed since the caller read them.
     read = list(rows.select_for_update(no_key=True) if lock else rows)
     counts = _counts(read, offered=offered)
-    return {project.pk: _room(project, counts) for project in read}
+    return {project.pk: _headroom(project, counts) for project in read}
 
 
-def full(projects: Iterable[Project], *, offered: bool = False) -> set[int]:
-    """The ids of those projects in which agents begin no more now. Read-only."""
-    return {pk for pk, room in rooms_of(projects, lock=False, offered=offered).items() if room.reached is not None}
+def full(projects: Iterable[Project]) -> set[int]:
+    """The ids of those projects in which agents start no tasks now. Read-only."""
+    return {pk for pk, headroom in headroom_of(projects, lock=False).items() if headroom.reached is not None}
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Limit:
         """How it stands, to follow the numbers."""
         if not self.is_reached:
             return "of its limit"
-        return f"{'over' if self.is_exceeded else 'at'} its limit; agents begin no more tasks"
+        return f"{'over' if self.is_exceeded else 'at'} its limit; agents start no new tasks"
 
 
 def limits_of(project: Project) -> dict[str, Limit]:
@@ -78,17 +78,17 @@ def limits_of(project: Project) -> dict[str, Limit]:
     return {status: Limit(counts.get((project.pk, status), 0), most) for status, most in project.limits.items()}
 
 
-def within(tasks: Iterable[tuple[Task, bool]], rooms: dict[int, Room]) -> list[tuple[Task, bool]]:
-    """The first of ``tasks`` for which there is room."""
-    left = {pk: room.more for pk, room in rooms.items()}
+def within(tasks: Iterable[Task], headroom: Mapping[int, Headroom]) -> list[Task]:
+    """The first of ``tasks`` for which there is headroom."""
+    left = {pk: each.more for pk, each in headroom.items()}
     fitting = []
-    for task, by_pull in tasks:
+    for task in tasks:
         more = left.get(task.project_id)
         if more is not None:
             if more <= 0:
                 continue
             left[task.project_id] = more - 1
-        fitting.append((task, by_pull))
+        fitting.append(task)
     return fitting
 
 
@@ -105,12 +105,12 @@ def _counts(projects: Sequence[Project], *, offered: bool) -> dict[tuple[int, st
     return counts
 
 
-def _room(project: Project, counts: dict[tuple[int, str], int]) -> Room:
+def _headroom(project: Project, counts: dict[tuple[int, str], int]) -> Headroom:
     more = None
     for status, limit in project.limits.items():
         count = counts.get((project.pk, status), 0)
         if count >= limit:
-            return Room(0, AtLimit(project.key, status, count, limit))
+            return Headroom(0, AtLimit(project.key, status, count, limit))
         if status == Status.IN_PROGRESS:
             more = limit - count
-    return Room(more)
+    return Headroom(more)

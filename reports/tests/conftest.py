@@ -40,7 +40,7 @@ def offer(agent: Agent, task: Task, *, score: float, margin: float) -> None:
     """Offer ``task`` to ``agent`` for an hour, as the engine does."""
     values = {"policy": "value", "policy_version": "1", "mode": DecisionMode.AUTO, "score": score, "margin": margin}
     decision = AssignmentDecision(task=task, at=clock.now(), **values)
-    made = offering.Offer(task.pk, task.version, clock.now() + timedelta(hours=1), decision)
+    made = offering.Offer(task.project, task.pk, task.version, clock.now() + timedelta(hours=1), decision)
     assert offering.offer_tasks(actor=None, agent=agent.pk, offers=[made])
 
 

@@ -222,7 +222,7 @@ class PeopleWalk:
         if task is not None:
             score, margin = (self.now.minute + 1) / 8, (self.now.minute - 30) / 16
             decision = self._decide(task, score=score, margin=margin if self.now.minute % 3 else None)
-            made = offering.Offer(task.pk, task.version, self.now + timedelta(minutes=30), decision)
+            made = offering.Offer(task.project, task.pk, task.version, self.now + timedelta(minutes=30), decision)
             offering.offer_tasks(actor=None, agent=actor.agent.pk, offers=[made])
 
     def offer_there(self, task: Task | None, actor: Any) -> None:

@@ -179,7 +179,7 @@ def test_assignment_counts_offers_with_their_margins_and_how_they_ended(cast, as
         decision = AssignmentDecision(
             task=task, at=at, mode=DecisionMode.AUTO, policy="value", policy_version="1", score=score, margin=margin
         )
-        made = offering.Offer(task.pk, task.version, at + timedelta(hours=1), decision)
+        made = offering.Offer(task.project, task.pk, task.version, at + timedelta(hours=1), decision)
         offering.offer_tasks(actor=None, agent=cast.atlas.pk, offers=[made])
     task = new_task()
     assignments.assign_task(actor=cast.ada.user, task=task, agents=[cast.atlas, cast.bert])

@@ -4,8 +4,8 @@ Row locks make it fast (PostgreSQL hands different clients different rows), the 
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -213,7 +213,7 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
         require(actor, "claim", held.task)
         _renew(held, lease_seconds)
         return held
-    rooms = limits.rooms_of([task.project], lock=True)
+    headroom = limits.headroom_of([task.project], lock=True)
     task = load_task(task, lock=True)
     require(actor, "claim", task)
     now = clock.now()
@@ -227,8 +227,8 @@ def claim_task(*, actor: "User", task: Task, lease_seconds: int | None = None) -
     _require_may_take(agent, task)
     if _free_slots(agent) <= 0:
         raise AtCapacity(agent.slug, agent.max_concurrent)
-    if (room := rooms.get(task.project_id)) and room.reached is not None:
-        raise room.reached
+    if (there := headroom.get(task.project_id)) and there.reached is not None:
+        raise there.reached
     assigned = Assignment.objects.active().filter(task=task, agent=agent).exists()
     return _open_runs(
         [task],
@@ -335,25 +335,35 @@ def _pool(agent: Agent, project: Project, now: datetime) -> QuerySet[Task]:
     return Task.objects.ready(now).filter(project=project).unassigned().fits_skills_of(agent).in_claim_order()
 
 
-def _pick(agent: Agent, projects: list[Project], limit: int, now: datetime) -> list[tuple[Task, bool]]:
+def _pick(
+    agent: Agent, projects: list[Project], limit: int, most: Mapping[int, int], now: datetime
+) -> list[tuple[Task, bool]]:
     """Up to ``limit`` tasks to claim, locked if the database supports it, each with whether it is pulled.
 
-    What staff assigned to the agent comes before the pool.
+    What staff assigned to the agent comes before the pool. ``most``: how many tasks of a project (by id), if not any
+    number.
     """
 
     def locked(queryset: QuerySet[Task], most: int) -> list[Task]:
         rows = queryset.select_for_update(skip_locked=True, of=("self",), no_key=True).select_related("project")
         return list(rows[:most])
 
-    picked = [(task, False) for task in locked(_assigned(agent, projects, now), limit)]
+    def first(tasks: list[Task], most: int) -> list[Task]:
+        return sorted(tasks, key=lambda task: (-task.priority, task.due_order, task.pk))[:most]
+
+    narrow = [project for project in projects if most.get(project.pk, limit) < limit]
+    assigned = locked(_assigned(agent, [project for project in projects if project not in narrow], now), limit)
+    for project in narrow:
+        assigned += locked(_assigned(agent, [project], now), most[project.pk])
+    assigned = first(assigned, limit)
+    taken = Counter(task.project_id for task in assigned)
     pool: list[Task] = []
-    rest = limit - len(picked)
+    rest = limit - len(assigned)
     if rest > 0:
         for project in projects:
             if project.allow_pull:
-                pool += locked(_pool(agent, project, now), rest)
-    pool.sort(key=lambda task: (-task.priority, task.due_order, task.pk))
-    picked += [(task, True) for task in pool[:rest]]
+                pool += locked(_pool(agent, project, now), min(rest, most.get(project.pk, limit) - taken[project.pk]))
+    picked = [(task, False) for task in assigned] + [(task, True) for task in first(pool, rest)]
     _require_still_theirs(agent, picked)
     return picked
 
@@ -417,10 +427,11 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     free = _free_slots(agent)
     if free <= 0:
         return Claimed(reason="at_capacity")
-    rooms = limits.rooms_of(projects, lock=True)
-    at_limit = [project for project in projects if project.pk in rooms and rooms[project.pk].reached is not None]
+    headroom = limits.headroom_of(projects, lock=True)
+    at_limit = [project for project in projects if project.pk in headroom and headroom[project.pk].reached is not None]
     open_ones = [project for project in projects if project not in at_limit]
-    picked = limits.within(_pick(agent, open_ones, min(limit, free), clock.now()), rooms)
+    most = {pk: each.more for pk, each in headroom.items() if each.more is not None}
+    picked = _pick(agent, open_ones, min(limit, free), most, clock.now())
     if not picked:
         waits = bool(at_limit) and _is_anything_ready(agent, at_limit, clock.now())
         return Claimed(reason="at_limit" if waits else "no_ready_task")

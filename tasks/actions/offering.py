@@ -3,7 +3,7 @@
 The lock order is that of all verbs: the agent, then the tasks by id, then what belongs to them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -53,8 +53,9 @@ BATCH = 200
 
 @dataclass(frozen=True)
 class Offer:
-    """A task that was matched to an agent: its version then, how long the offer stands, and the decision to store."""
+    """A task (by id) that was matched to an agent: its version then, how long the offer stands, and the decision."""
 
+    project: Project
     task: int
     version: int
     accept_by: datetime
@@ -62,14 +63,11 @@ class Offer:
 
 
 @in_transaction
-def offer_tasks(
-    *, actor: "User | None", agent: int, offers: Sequence[Offer], projects: Iterable[Project] = ()
-) -> list[AssignmentDecision]:
+def offer_tasks(*, actor: "User | None", agent: int, offers: Sequence[Offer]) -> list[AssignmentDecision]:
     """Offer tasks to an agent (by id), as long as nothing has changed since they were matched.
 
     Tasks that have changed or were taken meanwhile are left out, and so is what exceeds the agent's capacity or the
-    limits of ``projects``, those of the tasks: the next matching sees them as they are then. Returns the decisions that
-    were carried out.
+    limits of a project: the next matching sees them as they are then. Returns the decisions that were carried out.
     """
     locked = Agent.objects.select_for_update(no_key=True).get(pk=agent)
     if not locked.enabled or locked.availability != Availability.AVAILABLE:
@@ -79,7 +77,7 @@ def offer_tasks(
     free = locked.max_concurrent - load
     if free <= 0:
         return []
-    rooms = limits.rooms_of(projects, lock=True, offered=True)
+    headroom = limits.headroom_of({offer.project for offer in offers}, lock=True, offered=True)
     lock_tasks(offer.task for offer in offers)
     now = clock.now()
     tasks = _still_waiting([offer.task for offer in offers], now)
@@ -98,7 +96,7 @@ def offer_tasks(
         and tasks[offer.task].version == offer.version
         and tasks[offer.task].project_id in works_in
     ]
-    fitting = {task.pk for task, _ in limits.within([(tasks[offer.task], False) for offer in valid], rooms)}
+    fitting = {task.pk for task in limits.within((tasks[offer.task] for offer in valid), headroom)}
     valid = [offer for offer in valid if offer.task in fitting][:free]
     ids = [offer.task for offer in valid]
     if not ids:

@@ -52,10 +52,10 @@ class ProjectOutput(serializers.Serializer):
     stalled_after_seconds = serializers.IntegerField()
     stop_grace_seconds = serializers.IntegerField()
     limit_in_progress = serializers.IntegerField(
-        allow_null=True, help_text="While so many tasks are in progress, agents begin no other; people may."
+        allow_null=True, help_text="Agents stop starting tasks when this many are in progress; people may go on."
     )
     limit_in_review = serializers.IntegerField(
-        allow_null=True, help_text="While so many results wait for a review, agents begin no other task; people may."
+        allow_null=True, help_text="Agents stop starting tasks when this many wait for a review; people may go on."
     )
     policy = serializers.CharField(help_text="The policy by which automatic assignment chooses.")
     share_weight = serializers.FloatField()

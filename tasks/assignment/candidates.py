@@ -160,7 +160,6 @@ def read_tasks(
     """The tasks with these ids as they are now, in claim order."""
     by_id = {project.pk: project for project in projects}
     hours = experience.hours_of(by_id)
-    at_limit = limits.full(by_id.values(), offered=True)
     waiting_tasks = []
     for batch in batches(ids):
         needs: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -188,7 +187,6 @@ def read_tasks(
                     needs_review=reviewed,
                     share=project.share_weight,
                     version=version,
-                    at_limit=project_id in at_limit,
                     barred=barred_from.get(pk, {}),
                     continuity=continuity.get(pk, {}),
                 )
@@ -266,4 +264,6 @@ def read_snapshot(
     agents = read_agents([project.pk for project in projects], now, experience)
     wanted = {skill for task in waiting_tasks for skill, _ in task.needs}
     names = dict(Skill.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
-    return Snapshot(now.timestamp(), waiting_tasks, agents, names)
+    limited = limits.headroom_of(projects, lock=False, offered=True) if ids else {}
+    headroom = {pk: each.more for pk, each in limited.items() if each.more is not None}
+    return Snapshot(now.timestamp(), waiting_tasks, agents, names, headroom)

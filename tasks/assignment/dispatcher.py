@@ -136,6 +136,7 @@ def offer(
             portion = tasks[start : start + AT_ONCE]
             offers = [
                 Offer(
+                    by_id[matching.snapshot.tasks[task].project],
                     matching.snapshot.tasks[task].id,
                     matching.snapshot.tasks[task].version,
                     _accept_by(by_id[matching.snapshot.tasks[task].project], facts, now),
@@ -143,8 +144,7 @@ def offer(
                 )
                 for task in portion
             ]
-            homes = {by_id[matching.snapshot.tasks[task].project] for task in portion}
-            done = offer_tasks(actor=actor, agent=facts.id, offers=offers, projects=homes)
+            done = offer_tasks(actor=actor, agent=facts.id, offers=offers)
             served.decisions += done
             served.missed += len(portion) - len(done)
 

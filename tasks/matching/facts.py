@@ -122,7 +122,7 @@ class TaskFacts:
 
     ``waiting_since``: when it became ready; ``patience_hours``: how long it may wait, by its priority.
     ``barred``: agents (by id) kept from it, with the code. ``continuity``: agents (by id) that know it already, with
-    the share added to their score. ``at_limit``: agents begin no more in its project now.
+    the share added to their score. ``at_limit``: agents start no tasks in its project now; set by the matching.
     """
 
     id: int
@@ -142,9 +142,9 @@ class TaskFacts:
     continuity: Mapping[int, float] = field(default_factory=dict)
 
     @property
-    def kind(self) -> tuple[int, Needs, bool]:
+    def kind(self) -> tuple[int, Needs, bool, bool]:
         """Tasks of one kind may be done by the same agents, and equally well."""
-        return (self.project, self.needs, self.needs_review)
+        return (self.project, self.needs, self.needs_review, self.at_limit)
 
     def is_starving(self, now: float) -> bool:
         """Whether it waited over five times as long as it may: it then takes the next feasible slot."""
@@ -153,12 +153,16 @@ class TaskFacts:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that a matching is computed from."""
+    """Everything that a matching is computed from.
+
+    ``headroom``: how many more tasks agents may start in each project (by id) that has a limit of that.
+    """
 
     now: float
     tasks: tuple[TaskFacts, ...]
     agents: tuple[AgentFacts, ...]
     skill_names: Mapping[int, str] = field(default_factory=dict)
+    headroom: Mapping[int, int] = field(default_factory=dict)
 
 
 def excluded_by(task: TaskFacts, agent: AgentFacts, *, ignore_capacity: bool = False) -> list[str]:

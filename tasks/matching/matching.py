@@ -1,8 +1,8 @@
 """From a snapshot to who gets what: score the eligible pairs, solve, and explain each task's outcome. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -135,11 +135,14 @@ def margin(rows: Iterable[Row], chosen: str) -> float | None:
 def match(snapshot: Snapshot, policy: Policy) -> Matching:
     """Match all tasks of the snapshot to all free slots of its agents at once; tasks may be left waiting.
 
-    Starving tasks are matched first. The same snapshot always gives the same answer.
+    Starving tasks are matched first. Of a project no more are matched than it has headroom for: those that matter most.
+    Its others are then at its limit. The same snapshot always gives the same answer.
     """
-    starving = [n for n, task in enumerate(snapshot.tasks) if task.is_starving(snapshot.now) and not task.at_limit]
-    hungry = set(starving)
-    others = [n for n in range(len(snapshot.tasks)) if n not in hungry and not snapshot.tasks[n].at_limit]
+    starving: list[int] = []
+    others: list[int] = []
+    for number, task in enumerate(snapshot.tasks):
+        (starving if task.is_starving(snapshot.now) else others).append(number)
+    headroom = dict(snapshot.headroom)
     matching = Matching(snapshot, policy)
     pairs = _Pairs(snapshot, policy)
     free = {n: agent.free for n, agent in enumerate(snapshot.agents) if agent.free > 0}
@@ -149,11 +152,51 @@ def match(snapshot: Snapshot, policy: Policy) -> Matching:
         left = {n: slots - taken[n] for n, slots in free.items() if slots > taken[n]}
         if not tier or not left:
             continue
-        chosen, shift = _solve_tier(pairs, tier, left, taken)
+        chosen, shift = _solve_within(pairs, tier, left, taken, headroom)
         matching.shift = max(matching.shift, shift)
         matching.agent_of |= chosen
         taken.update(chosen.values())
+        for number in chosen:
+            if (project := snapshot.tasks[number].project) in headroom:
+                headroom[project] -= 1
+    matching.snapshot = _with_limits(matching, {project for project, more in headroom.items() if more <= 0})
     return matching
+
+
+def _with_limits(matching: Matching, full: set[int]) -> Snapshot:
+    """The snapshot in which what waits in these projects (by id) is at their limit."""
+    if not full:
+        return matching.snapshot
+    return replace(
+        matching.snapshot,
+        tasks=tuple(
+            replace(task, at_limit=True) if task.project in full and number not in matching.agent_of else task
+            for number, task in enumerate(matching.snapshot.tasks)
+        ),
+    )
+
+
+def _solve_within(
+    pairs: "_Pairs", tier: Sequence[int], left: dict[int, int], taken: Counter[int], headroom: Mapping[int, int]
+) -> tuple[dict[int, int], int]:
+    """As ``_solve_tier``, with no more tasks of a project (by id) than its headroom: the heaviest of those chosen."""
+    tasks = pairs.snapshot.tasks
+    tier = [number for number in tier if headroom.get(tasks[number].project, 1) > 0]
+    while True:
+        chosen, shift = _solve_tier(pairs, tier, left, taken)
+        by_project: dict[int, list[int]] = defaultdict(list)
+        for number in chosen:
+            if tasks[number].project in headroom:
+                by_project[tasks[number].project].append(number)
+        narrow = {project for project, numbers in by_project.items() if len(numbers) > headroom[project]}
+        if not narrow:
+            return chosen, shift
+        kept: set[int] = set()
+        for project in narrow:
+            numbers = sorted(by_project[project], key=lambda number: (-pairs.weight(number), number))
+            kept.update(numbers[: headroom[project]])
+        # Solved again, so that the slots of the others go to other projects.
+        tier = [number for number in tier if tasks[number].project not in narrow or number in kept]
 
 
 class _Pairs:
@@ -169,6 +212,10 @@ class _Pairs:
         for candidate in self.candidates:
             for skill in candidate[1].skills:
                 self._with_skill[skill].append(candidate)
+
+    def weight(self, number: int) -> float:
+        """How much it matters to serve this task (by index) now."""
+        return self.policy.weight(self.snapshot.tasks[number], self.snapshot.now).value
 
     def fits(self, task: TaskFacts) -> tuple[list[int], list[float]]:
         """The agents (by index) that may do tasks of this kind, and the fit of each."""
@@ -195,11 +242,11 @@ def _solve_tier(
     """Agents (by index) for tasks (by index), and how many bits of the scores were cut."""
     import numpy as np
 
-    tasks, now = pairs.snapshot.tasks, pairs.snapshot.now
+    tasks = pairs.snapshot.tasks
     plain: dict[Any, list[int]] = defaultdict(list)
     chosen: list[int] = []
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    weights = {number: pairs.policy.weight(tasks[number], now).value for number in tier}
+    weights = {number: pairs.weight(number) for number in tier}
 
     def add(numbers: list[int], agents: list[int], fits: "np.ndarray") -> None:
         scores = np.outer([weights[number] for number in numbers], fits)

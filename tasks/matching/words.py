@@ -21,7 +21,7 @@ REASONS = {
     facts.NOT_MEMBER: "does not work in the project",
     facts.MISSING_SKILL: "lacks a skill",
     facts.AT_CAPACITY: "is busy",
-    facts.AT_LIMIT: "may begin nothing while the project is at its limit",
+    facts.AT_LIMIT: "may start nothing while the project is at its limit",
     facts.FAILED: "failed it before",
     facts.DECLINED: "declined it",
     facts.LAPSED: "let the offer lapse",

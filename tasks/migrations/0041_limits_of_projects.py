@@ -14,11 +14,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='project',
             name='limit_in_progress',
-            field=models.PositiveIntegerField(blank=True, help_text='While so many tasks are in progress, agents begin no other; empty: no limit. People may exceed it.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)], verbose_name='limit of in progress'),
+            field=models.PositiveIntegerField(blank=True, help_text='Agents stop starting tasks when this many are in progress; people may go on. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)], verbose_name='limit of in progress'),
         ),
         migrations.AddField(
             model_name='project',
             name='limit_in_review',
-            field=models.PositiveIntegerField(blank=True, help_text='While so many results wait for a review, agents begin no other task; empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)], verbose_name='limit of in review'),
+            field=models.PositiveIntegerField(blank=True, help_text='Agents stop starting tasks when this many wait for a review; people may go on. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)], verbose_name='limit of in review'),
         ),
     ]

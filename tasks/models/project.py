@@ -80,14 +80,14 @@ class Project(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(LIMIT_MOST)],
-        help_text="While so many tasks are in progress, agents begin no other; empty: no limit. People may exceed it.",
+        help_text="Agents stop starting tasks when this many are in progress; people may go on. Empty: no limit.",
     )
     limit_in_review = models.PositiveIntegerField(
         "limit of in review",
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(LIMIT_MOST)],
-        help_text="While so many results wait for a review, agents begin no other task; empty: no limit.",
+        help_text="Agents stop starting tasks when this many wait for a review; people may go on. Empty: no limit.",
     )
 
     policy = models.CharField(
@@ -141,7 +141,7 @@ class Project(models.Model):
 
     @property
     def limits(self) -> dict[str, int]:
-        """How many tasks there may be in a status before agents begin no more; a status without a limit is left out."""
+        """At how many tasks in a status agents stop starting tasks; a status without a limit is left out."""
         limits = {Status.IN_PROGRESS.value: self.limit_in_progress, Status.IN_REVIEW.value: self.limit_in_review}
         return {status: most for status, most in limits.items() if most is not None}
 

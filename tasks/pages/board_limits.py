@@ -8,7 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from taskproject.texts import counted
 from tasks.actions.projects import edit_project
 from tasks.errors import DomainError, Invalid
 from tasks.models import Project
@@ -35,7 +34,7 @@ def set_limit(request: HttpRequest, key: str) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.sentence)
     else:
-        words = f"begin no more at {counted(limit, 'task')}" if limit else "are not limited"
+        words = f"stop starting tasks at {limit:,}" if limit else "are not limited"
         messages.success(request, f"{Status(status).label} of {project.key}: agents {words}.")
     return HttpResponseRedirect(way_back(request) or f"{reverse('board')}?project={project.key}")
 

@@ -162,7 +162,7 @@ def test_record_of_a_waiting_task_names_a_constraint_for_each_agent():
 
 
 def agent(number, **kwargs):
-    return AgentFacts(id=number, slug=f"a{number}", projects=frozenset({1}), **{"capacity": 1, **kwargs})
+    return AgentFacts(id=number, slug=f"a{number}", **{"projects": frozenset({1}), "capacity": 1, **kwargs})
 
 
 def task(number, **kwargs):
@@ -173,6 +173,43 @@ def task(number, **kwargs):
 def slugs(matching):
     snapshot = matching.snapshot
     return {snapshot.tasks[t].ref: snapshot.agents[a].slug for t, a in matching.agent_of.items()}
+
+
+def test_match_over_random_ticks_keeps_within_headroom_and_gives_it_to_what_matters_most():
+    narrowed = 0
+    for seed in range(MATCHING_TICKS):
+        rng = random.Random(seed)
+        free = snapshot_of(rng, tasks=12, agents=8, starving=True)
+        headroom = rng.randint(0, 4)
+        before, after = match(free, VALUE), match(replace(free, headroom={1: headroom}), VALUE)
+        assert len(after.agent_of) == min(headroom, len(before.agent_of)), seed
+
+        def rank(number, tasks=free.tasks):
+            starves = tasks[number].is_starving(0.0)
+            return (starves, VALUE.weight(tasks[number], 0.0).value)
+
+        dropped = before.agent_of.keys() - after.agent_of.keys()
+        if dropped and after.agent_of:
+            assert max(map(rank, dropped)) <= min(map(rank, after.agent_of)), seed
+            narrowed += 1
+        for number, facts in enumerate(after.snapshot.tasks):
+            assert facts.at_limit == (len(after.agent_of) == headroom and number not in after.agent_of)
+            record = record_of(after, number)
+            if facts.at_limit:
+                rows, others = [row["excluded_by"] for row in record.rows], record.others
+                assert all("at_limit" in codes for codes in rows), seed
+                assert all("at_limit" in codes.split("+") for codes in others), seed
+            elif record.slug is not None:
+                assert choice(record.rows) == record.slug, seed
+    assert narrowed > 10
+
+
+def test_match_at_a_limit_gives_the_slots_it_leaves_free_to_other_projects():
+    limited = [replace(task(n, priority=4), project=2) for n in (1, 2, 3)]
+    both = agent(1, capacity=2, projects=frozenset({1, 2}))
+    matching = match(Snapshot(0.0, (*limited, task(4, priority=1)), (both,), headroom={2: 1}), VALUE)
+    assert slugs(matching) == {"OPS-1": "a1", "OPS-4": "a1"}
+    assert "at_limit" in record_of(matching, 1).rows[0]["excluded_by"]
 
 
 def test_match_between_equals_takes_lower_load_then_longest_idle_then_lower_id():

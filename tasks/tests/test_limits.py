@@ -1,4 +1,4 @@
-"""Limits of a project: agents begin no more while too much is in progress or waits for a review; people may."""
+"""Limits of a project: agents stop starting tasks while too much is in progress or waits for a review; people may."""
 
 import threading
 from unittest.mock import Mock
@@ -13,9 +13,10 @@ from tasks.actions.projects import edit_project
 from tasks.assignment.dispatcher import serve
 from tasks.assignment.experience import Experience
 from tasks.assignment.on_demand import auto_assign
-from tasks.errors import AtLimit
+from tasks.errors import AlreadyClaimed, AtLimit
 from tasks.events.listening import listener
-from tasks.models import Agent, Assignment, Event, Project, Run
+from tasks.matching.words import why_nobody
+from tasks.models import Agent, Assignment, AssignmentDecision, Event, Priority, Project, Run
 from tasks.pages.board_choices import choose
 from tasks.tests.cast import join, make_agent
 from tasks.tests.racing import at_once
@@ -47,7 +48,7 @@ def test_at_the_limit_agents_claim_nothing_and_are_told_why(cast, new_task, api,
     problem = refused.json()
     assert (refused.status_code, problem["code"]) == (409, "at_limit")
     assert problem["detail"] == (
-        "OPS has 1 task in progress, and agents begin no more at 1; take a task of another project, or wait."
+        "OPS has 1 task in progress, and agents stop starting tasks at 1; take a task of another project, or wait."
     )
     assert (problem["limited_status"], problem["count"], problem["limit"]) == ("in_progress", 1, 1)
     nothing = api.bert.post("/tasks/claim_next").json()
@@ -63,7 +64,7 @@ def test_results_that_wait_for_people_keep_agents_from_new_tasks(cast, new_task,
     limit(in_review=1)
     judged, other = _reviewed(cast, new_task), new_task()
     refused = api.atlas.post(f"/tasks/{other.ref}/claim").json()
-    assert refused["detail"].startswith("OPS has 1 task in review, and agents begin no more at 1;")
+    assert refused["detail"].startswith("OPS has 1 task in review, and agents stop starting tasks at 1;")
     assert api.atlas.post("/tasks/claim_next").json()["reason"] == "at_limit"
     reviews.approve_task(actor=cast.rita.user, task=judged)
     assert api.atlas.post(f"/tasks/{other.ref}/claim").status_code == 200
@@ -78,6 +79,26 @@ def test_several_claimed_at_once_stop_at_the_limit_and_other_projects_go_on(cast
     limit(in_progress=2)
     refs = [run["task"]["ref"] for run in api.atlas.post("/tasks/claim_next", {"limit": 5}).json()["runs"]]
     assert sorted(refs) == ["OPS-1", "OPS-2", elsewhere.ref]
+
+
+@pytest.mark.parametrize("assigned", [False, True])
+def test_claims_leave_no_slot_empty_for_a_project_with_little_room(cast, new_task, limit, assigned):
+    web = Project.objects.create(key="WEB", name="Website")
+    join(web, cast.atlas.user, "worker")
+    assignees = [cast.atlas] if assigned else []
+    urgent = [new_task(priority=Priority.URGENT, assignees=assignees) for _ in range(5)]
+    others = [new_task(project=web, assignees=assignees) for _ in range(5)]
+    limit(in_progress=1)
+    claimed = claims.claim_next(actor=cast.atlas.user, projects=[cast.ops, web], limit=5)
+    assert [run.task.ref for run in claimed.runs] == [urgent[0].ref, *(task.ref for task in others[:4])]
+
+
+def test_assigned_tasks_use_up_the_room_before_the_pool(cast, new_task, limit):
+    pool = [new_task(priority=Priority.URGENT) for _ in range(3)]
+    mine = new_task(priority=Priority.LOW, assignees=[cast.atlas])
+    limit(in_progress=2)
+    claimed = claims.claim_next(actor=cast.atlas.user, projects=[cast.ops], limit=5)
+    assert [run.task.ref for run in claimed.runs] == [mine.ref, pool[0].ref]
 
 
 def test_person_starts_beyond_the_limit_and_is_warned(client, cast, new_task, limit):
@@ -116,6 +137,34 @@ def test_offers_stop_at_the_limit_and_the_record_says_why(cast, new_task, limit)
     assert Assignment.objects.active().count() == 2
 
 
+def test_offers_at_a_limit_go_to_urgent_work_whoever_is_served_first(cast, new_task, limit):
+    Agent.objects.filter(kind="llm").update(last_seen_at=clock.now())
+    edit_project(actor=cast.ada.user, project=cast.ops, changes={"mode": "auto"})
+    only_atlas, only_bert = [("python", 1)], [("docs", 3)]
+    first = new_task(priority=Priority.URGENT, required_skills=only_atlas)
+    second = new_task(priority=Priority.URGENT, required_skills=only_bert)
+    low = new_task(priority=Priority.LOW, required_skills=only_atlas)
+    limit(in_progress=2)
+    served = serve([cast.ops], Experience())
+    assert {decision.task_id for decision in served.decisions} == {first.pk, second.pk}
+    assert served.missed == 0
+    waits = AssignmentDecision.objects.get(task=low)
+    assert waits.agent is None
+    assert "while the project is at its limit" in why_nobody(waits.candidates, waits.others)
+
+
+def test_slots_that_a_limit_leaves_free_go_to_other_projects_at_once(cast, new_task, limit):
+    Agent.objects.filter(pk=cast.atlas.pk).update(last_seen_at=clock.now(), max_concurrent=2)
+    web = Project.objects.create(key="WEB", name="Website", mode="auto")
+    join(web, cast.atlas.user, "worker")
+    edit_project(actor=cast.ada.user, project=cast.ops, changes={"mode": "auto"})
+    urgent = [new_task(priority=Priority.URGENT, required_skills=[("python", 1)]) for _ in range(3)]
+    elsewhere = new_task(project=web)
+    limit(in_progress=1)
+    served = serve([cast.ops, web], Experience())
+    assert {decision.task_id for decision in served.decisions} == {urgent[0].pk, elsewhere.pk}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_claims_at_the_same_moment_never_exceed_the_limit(cast, new_task, limit):
     limit(in_progress=2)
@@ -131,10 +180,10 @@ def test_claims_at_the_same_moment_never_exceed_the_limit(cast, new_task, limit)
                 claims.claim_task(actor=agent.user, task=task)
             elif claims.claim_next(actor=agent.user, projects=[cast.ops]).reason:
                 refused.append("at_limit")
-        except AtLimit as error:
+        except (AtLimit, AlreadyClaimed) as error:
             refused.append(error.code)
 
-    at_once(*(lambda n=n: claim(agents[n], tasks[n], n % 2) for n in range(len(agents))))
+    assert at_once(*(lambda n=n: claim(agents[n], tasks[n], n % 2) for n in range(len(agents)))) == [None] * 6
     assert (Run.objects.active().count(), len(refused)) == (2, 4)
 
 
@@ -166,7 +215,7 @@ def test_limits_are_set_at_every_door(client, cast, api, new_task, limit):
     client.force_login(cast.ada.user)
     where = "/board/OPS/limit"
     said = client.post(where, {"status": "in_review", "limit_in_review": "1"}, follow=True).content.decode()
-    assert "In review of OPS: agents begin no more at 1 task." in said
+    assert "In review of OPS: agents stop starting tasks at 1." in said
     for wrong in ("-2", "0", "x", "1.5", "9" * 30):
         answer = client.post(where, {"status": "in_review", "limit_in_review": wrong}, follow=True)
         assert "notice-error" in answer.content.decode(), wrong
@@ -186,7 +235,7 @@ def test_board_of_a_project_shows_its_limits_and_who_may_sets_them(client, cast,
     client.force_login(cast.vera)
     page = " ".join(client.get("/?project=OPS").content.decode().split())
     assert "2 / 1" in page
-    assert "over its limit; agents begin no more tasks" in page
+    assert "over its limit; agents start no new tasks" in page
     assert "Set the limit" not in page
     # The limit counts all tasks, whatever the filters show.
     other = new_task("Something else")

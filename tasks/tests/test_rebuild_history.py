@@ -216,7 +216,7 @@ def test_rebuild_brings_back_steps_of_assignment(cast, new_task):
         decision = AssignmentDecision(
             task=task, at=clock.now(), mode="auto", policy="value", policy_version="1", score=0.1, margin=margin
         )
-        offer = offering.Offer(task.pk, task.version, clock.now() + timedelta(hours=1), decision)
+        offer = offering.Offer(task.project, task.pk, task.version, clock.now() + timedelta(hours=1), decision)
         assert offering.offer_tasks(actor=None, agent=cast.bert.pk, offers=[offer])
     assign_task(actor=cast.ada.user, task=offered, agents=[cast.bert])
     offering.decline_task(actor=cast.bert.user, task=alone, reason="Too much")
