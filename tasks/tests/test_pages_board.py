@@ -396,7 +396,11 @@ def test_lanes_count_as_columns_do_up_to_a_limit(see, cast, new_task, monkeypatc
         new_task(f"plain {number}", assignees=[cast.hugo], priority=Priority.URGENT)
     new_task("of nobody")
     ada = cast.ada.user
-    assert numbers(see(ada, "?group=assignee")) == {"hugo": "4", "Nobody yet": "1"}
+    response = see(ada, "?group=assignee")
+    assert numbers(response) == {"hugo": "4", "Nobody yet": "1"}
+    page = " ".join(response.content.decode().split())
+    assert '4<span class="visually-hidden"> tasks</span>' in page
+    assert '1<span class="visually-hidden"> task</span>' in page
     for module in (columns, board, board_lanes):
         monkeypatch.setattr(module, "COUNTED", 2)
     response = see(ada, "?group=assignee")
