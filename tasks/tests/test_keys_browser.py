@@ -1,5 +1,7 @@
 """Shortcuts in a browser: they do what their sheet says, can be switched off, and the focus is never lost."""
 
+import re
+
 import pytest
 
 from tasks.actions import claims, lifecycle
@@ -139,3 +141,26 @@ def test_focus_stays_on_its_task_or_goes_to_the_neighbour(open_page, cast, new_t
     lifecycle.cancel_task(actor=cast.ada.user, task=new)
     page.wait_for_selector(f"[data-ref='{fourth.ref}']", state="detached")
     assert page.evaluate("document.activeElement.nodeName") != "BODY"
+
+
+def test_keys_of_somebody_signed_out_meanwhile_say_so(open_page, cast, new_task):
+    task = new_task()
+    tab = open_page(f"/tasks/{task.ref}", user=cast.ada.user)
+    page = tab.page
+    press(page, "a")
+    page.wait_for_selector(f"dialog[open] >> text=Assign {task.ref}")
+    page.select_option("dialog[open] select", "hugo")
+    # Before the page itself has learned of it, which then leads away.
+    asked = re.compile(r"/(assign|moves|login/.*)$")
+    page.route("**/*", lambda route: route.continue_() if asked.search(route.request.url) else route.abort())
+    page.context.clear_cookies(name="sessionid")
+    page.click("dialog[open] button:has-text('Assign')")
+    page.wait_for_selector("dialog[open] [role=alert] >> text=You are signed out.")
+    page.click("dialog[open] button:has-text('Cancel')")
+    page.wait_for_selector("dialog[open]", state="detached")
+    for key in ("a", "s"):
+        page.evaluate("document.querySelector('[data-toast]').textContent = ''")
+        press(page, key)
+        page.wait_for_selector("[data-toast].is-refusal >> text=You are signed out. Reload the page to sign in again.")
+    assert not task.assignments.exists()
+    tab.problems.clear()

@@ -57,3 +57,38 @@ def test_tasks_are_created_where_one_is_and_no_word_is_lost(open_page, cast, new
         "Second",
     ]
     tab.problems[:] = [problem for problem in tab.problems if "400 (Bad Request)" not in problem]
+
+
+def test_draft_of_one_task_never_swallows_what_another_link_says(open_page, cast, new_task):
+    parent = new_task("Parent")
+    tab = open_page(f"/tasks/{parent.ref}", user=cast.ada.user)
+    page = tab.page
+    title, dialog = page.get_by_label("Title", exact=True), page.get_by_role("dialog", name="New task")
+    page.locator("[data-shortcut=c]").press("Enter")
+    title.fill("Half a")
+    page.get_by_label("Description").fill("Words")
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Other")
+    page.get_by_text("Create task “Other”").click()
+    dialog.wait_for()
+    assert (title.input_value(), page.get_by_label("Description").input_value()) == ("Other", "")
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+
+    page.locator("main a[data-new-task][href*=parent]").click()
+    dialog.wait_for()
+    assert page.locator("dialog [name=parent]").input_value() == parent.ref
+    assert (title.input_value(), page.get_by_label("Description").input_value()) == ("Half a", "Words")
+    title.press("Enter")
+    page.locator(".created-toast a", has_text="OPS-2").wait_for()
+    assert Task.objects.get(title="Half a").parent == parent
+
+    page.locator("[data-shortcut=c]").click()
+    assert title.input_value() == ""
+    title.fill("Again")
+    page.keyboard.press("Escape")
+    page.locator("[data-shortcut=c]").click()
+    assert title.input_value() == "Again"

@@ -3,7 +3,7 @@
 // A form with data-in-place is sent so by itself. `onSent((result, form) => …)` is told the outcome: whether it was
 // done, the sentence, and the page that the server led to. Without this module the form works as any other.
 
-import { readPage, request } from "./request.js";
+import { SIGNED_OUT, asksToSignIn, readPage, request } from "./request.js";
 
 const FORGET = 8_000;
 const PATIENCE = 15_000;
@@ -28,6 +28,7 @@ export async function send(form, button = null, unreached = UNREACHED) {
     const body = new FormData(form, button);
     const answer = await request(form.action, { method: "POST", body, patience: PATIENCE });
     const page = await readPage(answer);
+    if (asksToSignIn(page)) return { done: false, sentence: SIGNED_OUT, page: null, url: "" };
     const refused = !answer.ok || page.querySelector(".notices .notice-error") !== null;
     const notice = page.querySelector(answer.ok ? ".notices .notice" : ".task-problem, .center-card p:not(.ref)");
     const otherwise = refused ? "The server refused this." : "Done.";

@@ -155,7 +155,7 @@ function toggle() {
   const box = element("input", { type: "checkbox", checked: areOn(), id: "shortcuts-on" });
   box.addEventListener("change", () => switchTo(box.checked));
   box.setAttribute("aria-describedby", "shortcuts-note");
-  const note = "Off, no key does anything by itself; keys together with Ctrl or ⌘ stay. Kept in this browser. " +
+  const note = "When off, single keys do nothing; Ctrl and ⌘ combinations still work. Kept in this browser. " +
     "This sheet is also in the menu of your account.";
   return element(
     "div",

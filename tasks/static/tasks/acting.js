@@ -1,7 +1,7 @@
 // What the keyboard does with a task wherever it is shown: a menu of the moves that are open for it, and the form that
 // assigns it. The server says both, and only it decides whether they succeed.
 
-import { readPage, request } from "../taskproject/request.js";
+import { SIGNED_OUT, asksToSignIn, readPage, request } from "../taskproject/request.js";
 import { send } from "../taskproject/sending.js";
 import { tell } from "../taskproject/shortcuts.js";
 
@@ -14,12 +14,14 @@ function make(name, properties = {}, ...children) {
   return made;
 }
 
+// The page, and why there is none.
 async function pageAt(path) {
   try {
     const answer = await request(path, { patience: PATIENCE });
-    return answer.ok || answer.status === 403 ? await readPage(answer) : null;
+    const page = answer.ok || answer.status === 403 ? await readPage(answer) : null;
+    return page && asksToSignIn(page) ? { page: null, why: SIGNED_OUT } : { page, why: UNREACHED };
   } catch {
-    return null;
+    return { page: null, why: UNREACHED };
   }
 }
 
@@ -42,7 +44,7 @@ function open(title, ref, ...content) {
 function askIn(box, form, label) {
   const problem = make("p", { className: "notice notice-error", hidden: true });
   problem.setAttribute("role", "alert");
-  const leave = make("button", { type: "button", className: "button", textContent: "Leave it" });
+  const leave = make("button", { type: "button", className: "button", textContent: "Cancel" });
   const go = make("button", { className: "button button-primary", textContent: label });
   form.append(make("div", { className: "form-row" }, leave, go));
   leave.addEventListener("click", () => box.close());
@@ -86,8 +88,9 @@ async function carryOut(box, move) {
 }
 
 export async function openMoves(ref) {
-  const moves = (await pageAt(`/tasks/${encodeURIComponent(ref)}/moves`))?.querySelector("[data-moves]");
-  if (!moves) return tell(UNREACHED, { refusal: true });
+  const { page, why: unread } = await pageAt(`/tasks/${encodeURIComponent(ref)}/moves`);
+  const moves = page?.querySelector("[data-moves]");
+  if (!moves) return tell(unread, { refusal: true });
   const all = [...moves.querySelectorAll("[data-target]")].map((move) => document.importNode(move, true));
   const ways = all.filter((move) => move.nodeName === "FORM");
   if (!ways.length) {
@@ -112,8 +115,8 @@ export async function openMoves(ref) {
 }
 
 export async function openAssigning(ref) {
-  const page = await pageAt(`/tasks/${encodeURIComponent(ref)}/assign`);
-  if (!page) return tell(UNREACHED, { refusal: true });
+  const { page, why } = await pageAt(`/tasks/${encodeURIComponent(ref)}/assign`);
+  if (!page) return tell(why, { refusal: true });
   const form = page.querySelector("form[data-assign]");
   if (!form) return tell(page.querySelector("[data-why]")?.textContent.trim() ?? UNREACHED, { refusal: true });
   const box = open(`Assign ${ref}`, ref, make("div"));

@@ -100,7 +100,7 @@ function create() {
 
 const visit = (selector) => () => {
   const link = document.querySelector(selector);
-  return link ? link.click() : "There is no such page for you.";
+  return link ? link.click() : "You don't have access to that page.";
 };
 
 const PAGES = [
@@ -117,7 +117,7 @@ declare({
   title: "On every page",
   here: () => true,
   entries: [
-    { keys: ["/"], words: "To the search of the page", run: search },
+    { keys: ["/"], words: "Focus the search box", run: search },
     { keys: ["c"], words: "New task", run: create },
     ...PAGES.map(([key, name, selector]) => ({ keys: [`g ${key}`], words: `Go to ${name}`, short: name, run: visit(selector) })),
     { keys: ["?"], words: "This sheet", run: showSheet },
@@ -144,7 +144,7 @@ declare({
     { keys: ["["], words: "Previous column or page", repeats: true, run: () => turnPage(-1) },
     { keys: ["o"], shown: ["Enter", "o"], words: "Open", run: () => (item() ? linkOf(item()).click() : CHOOSE) },
     { keys: ["m"], words: "Move the card that has the focus" },
-    { keys: ["x"], words: "Select, or no longer", run: select },
+    { keys: ["x"], words: "Select or deselect", run: select },
   ],
 });
 

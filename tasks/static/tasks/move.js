@@ -73,7 +73,7 @@ function ask(ref, move) {
   box.querySelector("h2").textContent = `${ref} to “${move.dataset.label}”${lane}`;
   const row = document.createElement("div");
   row.className = "form-row";
-  const back = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: "Leave it" });
+  const back = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: "Cancel" });
   const go = Object.assign(document.createElement("button"), { className: "button button-primary", textContent: move.dataset.button });
   if (["failed", "cancelled"].includes(move.dataset.target)) go.className = "button button-danger";
   row.append(back, go);

@@ -13,9 +13,28 @@ const FETCH = { "X-Requested-With": "fetch" };
 
 let dialog = null;
 let opener = null;
+// The draft of another task, while a link that names its own title has the dialog.
+let aside = null;
 
 const formOf = () => dialog?.querySelector("form[data-new-task-form]");
 const typed = (form) => [...form.elements].some((field) => field.matches("input[type=text], textarea") && field.value.trim() !== field.defaultValue.trim());
+
+// What a link says of the new task; where it leads back to is no part of that.
+function saidBy(link) {
+  const said = new URL(link.href).searchParams;
+  said.delete("next");
+  return said;
+}
+
+const isFilledBy = (form, said) => [...said].every(([name, text]) => name === "project" && form.elements.project.value === text);
+
+// Words go along into the form that a link has filled in, where that says nothing else.
+function carry(draft, form) {
+  for (const field of form.elements) {
+    const before = field.name && draft.elements[field.name];
+    if (before && !field.value && field.matches("input:not([type=hidden]), textarea, select")) field.value = before.value;
+  }
+}
 
 function build() {
   dialog = document.createElement("dialog");
@@ -54,10 +73,16 @@ function put(...nodes) {
 async function open(link) {
   opener = link;
   if (!dialog) build();
-  const form = formOf();
-  if (form && typed(form)) {
+  const said = saidBy(link);
+  const draft = [formOf(), aside].find((form) => form && typed(form));
+  const isOther = said.has("title");
+  if (draft && !isOther && isFilledBy(draft, said)) {
+    if (draft === aside) {
+      aside = null;
+      dialog.querySelector("[data-here]").replaceChildren(draft);
+    }
     dialog.showModal();
-    return form.elements.title.focus();
+    return draft.elements.title.focus();
   }
   try {
     const answer = await request(link.href, { headers: FETCH });
@@ -65,7 +90,10 @@ async function open(link) {
     const fresh = page.querySelector("form[data-new-task-form]");
     if (!answer.ok || !fresh) throw new Error(`status ${answer.status}`);
     if (!dialog.open) dialog.showModal();
-    return put(fresh);
+    put(fresh);
+    aside = isOther ? draft : null;
+    if (draft && !isOther) carry(draft, formOf());
+    return undefined;
   } catch {
     return location.assign(link.href);
   }
@@ -135,6 +163,5 @@ document.addEventListener("keydown", (event) => {
 });
 
 window.addEventListener("beforeunload", (event) => {
-  const form = formOf();
-  if (form && typed(form) && form.dataset.sending === undefined) event.preventDefault();
+  if ([formOf(), aside].some((form) => form && typed(form) && form.dataset.sending === undefined)) event.preventDefault();
 });
