@@ -65,6 +65,7 @@ def test_zone_and_theme_are_saved_and_stand_in_the_page_from_the_start(sign_in):
         ({"do": "reading", "time_zone": "Mars/Olympus", "theme": "dark"}, "zone-error"),
         ({"do": "reading", "time_zone": "Europe/Berlin", "theme": '"><script>'}, "theme-error"),
         ({"do": "name", "name": " \u2800"}, "name-error"),
+        ({"do": "name", "name": "a\0b"}, "name-error"),
         ({"do": "dance"}, "no such button"),
     ],
 )

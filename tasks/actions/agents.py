@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from taskproject.reach import reach_of
+from taskproject.strict_json import unstorable
 from tasks import clock
 from tasks.actions.funnel import in_transaction
 from tasks.actions.names import skills_named
@@ -49,6 +50,10 @@ TOKEN_PREFIX = "tp_"  # noqa: S105 - shows people what the text is; not a secret
 
 
 def _validated(instance: Any, **kwargs: Any) -> None:
+    texts = {field.name: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+    problems = {name: unstorable(text) for name, text in texts.items() if isinstance(text, str)}
+    if any(problems.values()):
+        raise Invalid({name: problem for name, problem in problems.items() if problem})
     try:
         instance.full_clean(**kwargs)
     except ValidationError as error:
