@@ -68,7 +68,7 @@ class WebhookForm(forms.Form):
     kinds = forms.MultipleChoiceField(
         label="Kinds of events",
         required=False,
-        choices=[(str(name), str(name)) for name in sorted(CATALOGUE)],
+        choices=[(name, name) for name in sorted(CATALOGUE)],
         widget=forms.SelectMultiple(attrs={"size": 12}),
         help_text="Choose none to send all.",
     )

@@ -151,6 +151,10 @@ class Kind(str):
         kind._required = frozenset(key for key, datum in kind.declared.data.items() if not datum.optional)
         return kind
 
+    def __deepcopy__(self, memo: Any) -> "Kind":
+        """Itself, as it never changes: forms copy their choices."""
+        return self
+
     def check(self, data: Data, *, whole: bool = True) -> None:
         """Raise ``UndeclaredEvent`` unless ``data`` is as declared; without ``whole``, members may be missing."""
         accepts = self._accepts

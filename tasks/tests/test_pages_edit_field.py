@@ -298,6 +298,12 @@ def test_change_of_another_field_is_no_clash(cast, new_task, edit):
     assert edit(task, "title", "Mine", base="First").status_code == 302, "who wanted the same gets the same"
 
 
+def test_line_ends_from_the_api_are_no_clash(cast, new_task, edit):
+    task = new_task("First", description="One\r\ntwo")
+    assert edit(task, "description", "One\ntwo\nthree", base="One\r\ntwo").status_code == 302
+    assert says(task, "description") == "One\ntwo\nthree"
+
+
 def test_who_takes_a_task_away_keeps_whom_somebody_else_added(cast, new_task, edit):
     task = new_task("First", assignees=[cast.atlas])
     assign_task(actor=cast.root, task=task, agents=[cast.bert])

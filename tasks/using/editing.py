@@ -73,12 +73,12 @@ def change_field(field: TaskField, *, actor: "User", task: Task, base: str, text
     ``base``: what it said when the reader began. ``now`` has the reader's zone. Raises ``Clash`` if it says something
     else by now, and what the verbs raise.
     """
-    base = base.replace("\r\n", "\n").strip()
+    base = _in_lines(base)
     if text == base:
         return False
     for _ in range(TRIES):
         current = Task.objects.select_related("project", "parent__project").get(pk=task.pk)
-        says = field.write(current, now).strip()
+        says = _in_lines(field.write(current, now))
         if says == text:
             return False
         typed = Typed(actor, current.project, now)
@@ -93,6 +93,11 @@ def change_field(field: TaskField, *, actor: "User", task: Task, base: str, text
             continue
         return True
     raise Contended("Others changed this at the same moment.", "Save again.")
+
+
+def _in_lines(text: str) -> str:
+    """``text`` as a form sends it back, which ends its lines in its own way."""
+    return text.replace("\r\n", "\n").strip()
 
 
 def _write(field: TaskField, actor: "User", task: Task, base: str, text: str, typed: Typed) -> None:
