@@ -27,14 +27,14 @@ def test_pages_are_accessible(open_page, cast, new_task, subtests):
         *(question_path(question, cast.hugo.user.pk) for question in open_ones), "/messages/",
         f"/messages/{scene.asking.ref}", "/inbox/", "/notifications/", "/notifications/settings/", "/agents/",
         "/agents/atlas", "/reports/", "/projects/", "/account/", "/account/password/", "/search/?q=keys",
-        "/assignment/", "/invitations/",
-        "/tasks/?group=status&label=docs&edit=1", "/tasks/?group=priority&folded=-normal&columns=due,parent,created",
+        "/invitations/", "/tasks/?group=status&label=docs&edit=1",
+        "/tasks/?group=priority&folded=-normal&columns=due,parent,created",
     ):  # fmt: skip
         with subtests.test(path):
             tab.goto(path)
             tab.assert_accessible()
     _, secret = make_link(actor=cast.ada.user, project=cast.ops, role=Role.WORKER, note=TEXT)
-    by_ada = ("/", "/projects/OPS/people/", "/projects/OPS/agents/new", "/agents/ada/tokens")
+    by_ada = ("/", "/assignment/", "/projects/OPS/people/", "/projects/OPS/agents/new", "/agents/ada/tokens")
     for path, reader in (*((path, cast.ada.user) for path in by_ada), (f"/join/{secret}", None)):
         with subtests.test(path[:9]):
             open_page(path, user=reader).assert_accessible()

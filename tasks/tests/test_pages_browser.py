@@ -303,7 +303,8 @@ def test_cards_hold_what_they_show_and_the_account_has_its_name(open_page, cast,
 def test_api_docs_follow_the_colour_scheme(open_page, cast, dark):
     tab = open_page("/api/v1/docs", user=cast.ada.user, dark=dark)
     title = tab.page.locator(".swagger-ui .info .title")
-    title.wait_for()
+    # It draws every operation before the first is seen.
+    title.wait_for(timeout=120_000)
     lightness = title.evaluate("(part) => Number(getComputedStyle(part).color.match(/\\d+/)[0])")
     assert (lightness > 128) is dark
 
