@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
 from tasks import clock
 from tasks.actions.agents import FIELDS_OF_ABILITY
@@ -81,7 +82,13 @@ def create_project(*, actor: "User | None", key: str, name: str, **rules: Any) -
     require_full_reach(actor, "create projects")
     project = Project(key=key, name=name, **rules)
     _validated(project)
-    project.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            project.save(force_insert=True)
+    except IntegrityError:
+        # Somebody else chose the key at the same moment: now it is refused like any other that is taken.
+        _validated(project)
+        raise
     if actor is not None:
         Membership.objects.create(project=project, user=actor, role=Role.MANAGER)
     record(event(kinds.PROJECT_CREATED, at=clock.now(), actor=actor, project=project, name=name))

@@ -1,5 +1,7 @@
 """Projects: their members and the rules for work on their tasks."""
 
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -138,6 +140,9 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} · {self.name}"
+
+    def unique_error_message(self, model_class: Any, unique_check: Any) -> ValidationError:
+        return ValidationError(f"There is a project {self.key} already; choose another key.", code="unique")
 
     @property
     def limits(self) -> dict[str, int]:

@@ -63,12 +63,18 @@ def projects(request: HttpRequest) -> HttpResponse:
 
 
 def _create(user: User, form: ProjectForm) -> str | None:
-    """The key of the new project; None, with the errors on the form, if it is refused."""
+    """The key of the new project; None, with the errors on the form, if it is refused. A form that is sent twice makes
+    one project.
+    """
     if not form.is_valid():
         return None
+    key, name = form.cleaned_data["key"], form.cleaned_data["name"]
     try:
-        return create_project(actor=user, key=form.cleaned_data["key"], name=form.cleaned_data["name"]).key
+        return create_project(actor=user, key=key, name=name).key
     except Invalid as error:
+        made = Project.objects.filter(key=key, name=name, memberships__user=user, memberships__role=Role.MANAGER)
+        if made.exists():
+            return str(key)
         for name, texts in error.data["errors"].items():
             form.add_error(name if name in form.fields else None, forms.ValidationError(texts))
     except DomainError as error:
