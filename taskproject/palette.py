@@ -41,7 +41,7 @@ PAGES: Final = (
     ("Messages", "messages", "channels conversations"),
     ("Notifications", "notifications", "bell"),
     ("Notification settings", "notification_settings", "e-mail quiet hours time zone"),
-    ("Projects", "projects", "people members"),
+    ("Projects", "projects", "people members invite"),
     ("Agents", "agents", "people team load"),
     ("Reports", "reports", "overview figures"),
     ("Saved reports", "saved_reports", ""),
@@ -49,6 +49,7 @@ PAGES: Final = (
     ("Scheduled reports", "report_schedules", "mail"),
     ("Dashboards", "dashboards", ""),
     ("Invitations", "invitations", "members"),
+    ("My account", "account", "settings name time zone theme dark light colours password tokens browsers"),
     ("API", "api-docs", "documentation"),
 )
 #: For managers, and for those whom the admin lets in.

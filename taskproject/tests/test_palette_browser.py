@@ -56,3 +56,27 @@ def test_palette_begins_a_task_with_what_is_typed(open_page, cast, new_task):
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog[open] input[name=title]:focus")
     assert page.input_value("dialog[open] input[name=title]") == "Buy milk & bread"
+
+
+def test_palette_does_what_the_controls_of_the_page_do(open_page, cast, new_task):
+    new_task()
+    page = open_page("/", user=cast.ada.user).page
+
+    def use(words: str) -> None:
+        page.keyboard.press("Control+k")
+        page.keyboard.type(words)
+        page.wait_for_selector(f"{CHOSEN} >> text=/{words}/i")
+        page.keyboard.press("Enter")
+
+    use("compact cards")
+    page.wait_for_selector(".board.is-compact")
+    use("save view")
+    page.wait_for_selector(".view-tools details[open] input[name=name]:focus")
+    page.keyboard.press("Escape")
+    use("keyboard shortcuts")
+    page.wait_for_selector("dialog[open] >> text=On every page")
+    page.keyboard.press("Escape")
+    use("my account")
+    page.wait_for_url("**/account/")
+    use("sign out")
+    page.wait_for_selector("input[name=password]")

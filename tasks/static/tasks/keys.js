@@ -164,18 +164,26 @@ document.addEventListener("focusin", ({ target }) => {
 
 const labelOf = (act) => act.textContent.trim().replace(/\s+/g, " ");
 
+function press(control) {
+  control.click();
+  if (control.nodeName === "SUMMARY") control.parentElement.querySelector("input:not([type=hidden]), textarea, select")?.focus();
+}
+
 function actsOfPage() {
   return [...document.querySelectorAll("main .task-verbs [data-act]")]
     .filter((act) => act.checkVisibility())
-    .map((act) => ({
-      words: labelOf(act),
-      hint: pageOfTask()?.dataset.ref ?? "",
-      kind: "Do",
-      run() {
-        act.click();
-        if (act.nodeName === "SUMMARY") act.parentElement.querySelector("input:not([type=hidden]), textarea, select")?.focus();
-      },
-    }));
+    .map((act) => ({ words: labelOf(act), hint: pageOfTask()?.dataset.ref ?? "", kind: "Do", run: () => press(act) }));
+}
+
+// What controls of the page do, also those in a closed menu; only for who asks, since pages come first.
+function commands(text) {
+  if (!text) return [];
+  const controls = [...document.querySelectorAll("[data-command]")].map((control) => ({
+    words: control.dataset.command || labelOf(control),
+    run: () => press(control),
+  }));
+  const everywhere = [{ words: "New task", run: create }, { words: "Keyboard shortcuts", run: showSheet }];
+  return [...controls, ...everywhere].map((command) => ({ ...command, kind: "Do" }));
 }
 
 function doings() {
@@ -201,5 +209,5 @@ function creating(text) {
   return [{ words: `Create task “${text}”`, kind: "Do", always: true, last: true, run }];
 }
 
-offer((text) => [...actsOfPage(), ...doings(), ...creating(text)]);
+offer((text) => [...actsOfPage(), ...doings(), ...commands(text), ...creating(text)]);
 if (pageOfTask()) remember(pageOfTask().dataset.ref);
