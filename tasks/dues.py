@@ -27,6 +27,8 @@ MONTHS = (
 _MONTHS = {name: n for n, month in enumerate(MONTHS, 1) for name in (month, month[:3])} | {"sept": 9}
 #: What stands for a day; the shorter forms of weekdays are their beginnings.
 _DAYS = ("today", "tomorrow", *WEEKDAYS)
+#: Words that people write before a day; a title reads only the first of two words.
+_BEFORE_A_DAY = frozenset({"next", "this", "in", "on", "by", "coming"})
 _COUNTED = re.compile(r"\+?([0-9]{1,4})([dw])")
 _NUMBERS = re.compile(r"([0-9]{1,2})([/.])([0-9]{1,2})(\2([0-9]{4})?)?")
 _NAMED = re.compile(r"([0-9]{1,2})[-.]?([a-z]{3,9})(?:-([0-9]{4}))?|([a-z]{3,9})-?([0-9]{1,2})(?:-([0-9]{4}))?")
@@ -125,6 +127,10 @@ def _day(words: str, today: date) -> date:
         return _of_numbers(match, words, today)
     if (match := _NAMED.fullmatch(words)) and (day := _of_name(match, words, today)):
         return day
+    if words == "yesterday":
+        raise NotADue("Yesterday is over; write a day to come.")
+    if words in _BEFORE_A_DAY:
+        raise NotADue(f"{words!r} is not a day; write monday, 3d, 2w or 2026-12-01.")
     raise NotADue(unknown_name(words, _DAYS, what="day"))
 
 

@@ -63,6 +63,8 @@ def test_title_keeps_what_means_nothing_more(text, title):
         ('#"open', 'The quote of #"open is not closed. It stays in the title.'),
         ("!high !low", "!high is named before !low. It stays in the title."),
         ("due:firday", "There is no day 'firday'; did you mean 'friday'? due:firday stays in the title."),
+        ("due:yesterday", "Yesterday is over; write a day to come."),
+        ("due:next monday", "'next' is not a day; write monday, 3d, 2w or 2026-12-01."),
         ("due:31.2.", "There is no day 31.2."),
         (
             "due:friday",
