@@ -238,7 +238,8 @@ def test_clash_says_who_was_faster_whatever_verb_changes_the_field(cast, new_tas
     edit(task, name, theirs, by=cast.root if by == "root" else None)
     clash = edit(task, name, mine, base=base)
     assert clash.status_code == 412
-    assert f"{who} changed the {noun} of OPS-1 while you edited it" in words(clash)
+    when = "in another window" if who == "You" else "while you edited it"
+    assert f"{who} changed the {noun} of OPS-1 {when}" in words(clash)
     assert clash.context["editor"].clash.at is not None
 
 

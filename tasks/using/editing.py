@@ -43,9 +43,11 @@ class Clash(DomainError):
     ) -> None:
         self.field, self.theirs, self.mine, self.both = field, theirs, mine, both
         self.by, self.at = _who(field, task)
-        # In another window.
-        who = "You" if self.by == name_of(actor) else self.by or "Somebody else"
-        fact = f"{who} changed the {field.noun} of {{}} while you edited it, so nothing was saved."
+        if self.by == name_of(actor):
+            who, when = "You", "in another window"
+        else:
+            who, when = self.by or "Somebody else", "while you edited it"
+        fact = f"{who} changed the {field.noun} of {{}} {when}, so nothing was saved."
         super().__init__(fact, "Choose which version to keep.", about=task.ref)
 
 
