@@ -7,13 +7,17 @@ document.querySelector(".site-nav [aria-current]")?.scrollIntoView({ block: "nea
 setInterval(() => localise(), 30000);
 setInterval(() => localise(document, "time[data-time=countdown]"), 1000);
 
+// Escape closes one thing, the innermost: whoever closes something says so by preventing the default.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
-    const held = menu.contains(document.activeElement);
-    menu.open = false;
-    if (held) menu.querySelector("summary").focus();
-  }
+  if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  const open = [...document.querySelectorAll("details[data-menu][open]")];
+  const holds = (menu) => menu.contains(document.activeElement);
+  const menu = open.findLast(holds) ?? open.at(-1);
+  if (!menu) return;
+  event.preventDefault();
+  const held = holds(menu);
+  menu.open = false;
+  if (held) menu.querySelector("summary").focus();
 });
 
 document.addEventListener("click", (event) => {

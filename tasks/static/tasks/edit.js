@@ -125,7 +125,7 @@ document.addEventListener("submit", async (event) => {
 
 document.addEventListener("keydown", (event) => {
   const form = event.target.closest?.(".is-editing > form[data-edit-form]");
-  if (!form) return;
+  if (!form || event.defaultPrevented) return;
   if (event.key === "Escape") {
     event.preventDefault();
     leave(form);

@@ -57,5 +57,6 @@ document.addEventListener("submit", async (event) => {
 
 document.addEventListener("keydown", (event) => {
   const form = event.target.form;
-  if (event.key === "Escape" && form?.matches("[data-quick-add]") && event.target.name === "title") event.target.blur();
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  if (form?.matches("[data-quick-add]") && event.target.name === "title") event.target.blur();
 });
