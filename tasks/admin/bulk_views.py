@@ -29,9 +29,6 @@ from tasks.using.bulk import (
 from tasks.using.bulk_forms import BulkForm
 from tasks.verbs import On, Verb
 
-#: More reasons than this get a separate page.
-REASONS = 5
-
 
 def _action(verb: Verb) -> Callable[..., HttpResponse | None]:
     def act(modeladmin: "BulkActions", request: HttpRequest, queryset: Any) -> HttpResponse | None:
@@ -94,7 +91,7 @@ class BulkActions(ScopedAdmin):
             why = [str(text) for texts in form.errors.values() for text in texts]
             return self._report(request, verb, {}, outcome, back=back, left=len(ids), why=why)
         values = form.values()
-        if "stop" in data:
+        if "stop" in data or ("outcome" in data and not ids):
             return self._report(request, verb, values, outcome, back=back, left=len(ids))
         return self._run(request, form, ids, values=values, outcome=outcome, back=back)
 
@@ -161,7 +158,7 @@ class BulkActions(ScopedAdmin):
         left = run_portion(
             verb, actor=request.user, ids=ids, reach=self._reach(request), values=values, outcome=outcome
         )
-        if not left:
+        if not left and not outcome.needs_page:
             return self._report(request, verb, values, outcome, back=back)
         context = {
             "title": verb.doing.replace("{}", counted(outcome.count + len(left), "task")),
@@ -188,8 +185,7 @@ class BulkActions(ScopedAdmin):
         """Report in messages on the list if they can hold everything, else on a page that names every task."""
         agents = values.get(verb.agents.name) if verb.agents else None
         lines = sentences(verb, outcome, agents or (), left=left, why=why)
-        longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
-        if longest > NAMED or len(outcome.refused) > REASONS:
+        if outcome.needs_page:
             context = {
                 "title": f"{verb.label}: what was done",
                 "verb": verb,

@@ -41,8 +41,6 @@ from tasks.verbs import Verb
 from tasks.zones import zone_of
 
 VERBS: Final[dict[str, Verb]] = {EDIT.name: EDIT, **BULK_VERBS}
-#: More reasons than this get a page that names every task.
-REASONS = 5
 MOST_AGENTS = 200
 
 
@@ -64,7 +62,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     except Invalid as error:
         return action.refuse(error.sentence)
     goes_on, outcome = "outcome" in request.POST, Outcome.loads(request.POST.get("outcome", ""))
-    if not ids:
+    if not ids and not goes_on:
         return action.refuse(
             "Select tasks first." if "ids" not in request.POST else "None of these tasks exists any more."
         )
@@ -86,7 +84,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
             return action.ask(verb, ids, form, status=400)
         why = [text for texts in form.errors.values() for text in texts]
         return action.report(verb, {}, outcome, left=len(ids), why=why)
-    if "stop" in request.POST:
+    if "stop" in request.POST or not ids:
         return action.report(verb, form.values(), outcome, left=len(ids))
     return action.run(verb, ids, form, form.values(), outcome)
 
@@ -183,7 +181,7 @@ class _Action:
         left = run_portion(
             verb, actor=self.user, ids=ids, reach=reach, values=values, outcome=outcome, function=function
         )
-        if not left:
+        if not left and not outcome.needs_page:
             return self.report(verb, values, outcome)
         return self._page(verb, left, form, outcome=outcome, total=outcome.count + len(left))
 
@@ -193,8 +191,7 @@ class _Action:
         """In messages on the list if they can hold everything, else on a page that names every task."""
         agents = values.get(verb.agents.name) if verb.agents else None
         lines = sentences(verb, outcome, agents or (), left=left, why=why)
-        longest = max([len(outcome.done), len(outcome.unchanged), *map(len, outcome.refused.values())], default=0)
-        if longest > NAMED or len(outcome.refused) > REASONS:
+        if outcome.needs_page:
             context = {"title": f"{verb.label}: what was done", "outcome": outcome, "lines": lines, "back": self.back}
             return render(self.request, "tasks/bulk_result.html", context)
         for level, text in lines:

@@ -240,9 +240,15 @@ def test_action_on_many_tasks_names_every_one_on_a_page(new_task, ada, monkeypat
     monkeypatch.setattr(bulk, "NAMED", 2)
     monkeypatch.setattr(bulk_views, "NAMED", 2)
     tasks = [new_task() for _ in range(4)]
-    page = confirm(ada, "cancel", tasks).content.decode()
-    assert "Cancelled 4 tasks" in page
-    assert ", ".join(task.ref for task in tasks) in page
+    page = confirm(ada, "cancel", tasks)
+    assert "Show what was done" in page.content.decode()
+    form = {"ids": page.context["ids"], "outcome": page.context["outcome"].dumps()}
+    # The second time is the reader's reload.
+    for _ in range(2):
+        shown = ada.post(reverse("admin:tasks_task_bulk", args=["cancel"]), form).content.decode()
+        assert "Cancelled 4 tasks" in shown
+        assert "Nothing to change" not in shown
+        assert ", ".join(task.ref for task in tasks) in shown
 
 
 def test_large_selection_asks_even_where_a_small_one_would_not(new_task, ada, monkeypatch):

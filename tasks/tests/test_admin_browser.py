@@ -8,7 +8,6 @@ import pytest
 from django.urls import reverse
 
 from tasks.actions.agents import create_token
-from tasks.admin import bulk_views
 from tasks.models import Task
 from tasks.using import bulk
 
@@ -85,7 +84,7 @@ def test_dependency_is_picked_by_typing_its_ref(cast, new_task, live_server, ope
 
 def test_long_action_goes_on_by_itself_to_its_end(cast, new_task, open_page, monkeypatch):
     monkeypatch.setattr(bulk, "PORTION_SECONDS", 0)
-    monkeypatch.setattr(bulk_views, "NAMED", 2)
+    monkeypatch.setattr(bulk, "NAMED", 2)
     for _ in range(4):
         new_task()
     page = open_page(reverse("admin:tasks_task_changelist"), user=cast.ada.user).page

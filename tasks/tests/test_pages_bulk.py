@@ -193,6 +193,21 @@ def test_long_action_goes_on_in_portions_and_can_be_stopped(cast, do, new_task, 
     assert Task.objects.filter(on_hold=True).count() == 2
 
 
+def test_results_page_says_the_same_when_it_is_loaded_again(cast, do, new_task, monkeypatch):
+    monkeypatch.setattr(bulk, "NAMED", 2)
+    tasks = [new_task(on_hold=number == 0) for number in range(4)]
+    page = do("hold", tasks)
+    assert (page.context["ids"], page.context["outcome"].count, page.context["total"]) == ("", 4, 4)
+    assert "Show what was done" in page.content.decode()
+    assert "Stop here" not in page.content.decode()
+    for _ in range(2):
+        shown = do("hold", **confirmed(page, outcome=page.context["outcome"].dumps()))
+        assert [text for _, text in shown.context["lines"]] == [
+            "Put 3 tasks on hold: OPS-2, OPS-3, OPS-4.",
+            "Nothing to change for 1 task: OPS-1.",
+        ]
+
+
 @pytest.fixture
 def of_two_projects(cast, new_task):
     """A task of each, by project; ada works in both, atlas in the first alone."""

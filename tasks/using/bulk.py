@@ -1,7 +1,8 @@
 """One verb for many tasks: each task separately, so that a refusal stops no other, in portions of a few seconds.
 
 A selection is a list of task ids that travels with the form from portion to portion, together with the outcome so far.
-Nothing is kept on the server: two windows never mix, and a lost connection loses only the report of its portion.
+Nothing is kept on the server: two windows never mix, and a lost connection loses only the report of its portion. A
+results page answers a form without ids, which does nothing, so that it says the same when it is loaded again.
 """
 
 import json
@@ -32,6 +33,8 @@ PORTION_SECONDS = 4.0
 LOADED = 100
 #: How many refs a message names; the results page names all.
 NAMED = 20
+#: More reasons than this get the results page.
+REASONS = 5
 
 
 #: Taken one by one, or together where what becomes of one task depends on the others.
@@ -65,6 +68,12 @@ class Outcome:
     @property
     def refused_count(self) -> int:
         return sum(map(len, self.refused.values()))
+
+    @property
+    def needs_page(self) -> bool:
+        """Whether messages could not hold everything."""
+        longest = max(map(len, [self.done, self.unchanged, *self.refused.values()]))
+        return longest > NAMED or len(self.refused) > REASONS
 
     def dumps(self) -> str:
         return json.dumps([self.done, self.unchanged, self.refused], separators=(",", ":"))

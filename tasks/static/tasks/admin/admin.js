@@ -17,12 +17,15 @@
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
-  // A long action continues by itself, portion by portion, unless stopped.
+  // A long action continues by itself, portion by portion, unless stopped; at once where nothing is left to stop.
   const onward = document.querySelector("form[data-goes-on]");
   if (onward) {
     let stopped = false;
     onward.addEventListener("submit", () => { stopped = true; });
-    window.setTimeout(() => { if (!stopped) onward.requestSubmit(); }, 600);
+    const goOn = () => { if (!stopped) onward.requestSubmit(); };
+    // While the page loads, what comes takes its place in the history.
+    if (onward.dataset.goesOn === "now") goOn();
+    else window.setTimeout(goOn, 600);
   }
 
   // Find an agent among many: hides the rows that do not match; chosen ones stay visible.
