@@ -1,8 +1,12 @@
 // Selecting rows of the list: with the mouse, with shift a range, with the arrow keys between the boxes (with shift they
-// take rows along), all rows of the page, or all tasks that match. What is selected stays when the list refreshes.
+// take rows along), all rows of the page, or all tasks that match. What is selected stays when the list refreshes, and is
+// there again when the reader comes back.
 //
 // A row is [data-task-row] with data-ref, its box [data-select] in it; a click on the box, with shift or without, is all
 // that other modules need. The row says aria-selected. "selection:changed" bubbles from the form when anything changes.
+
+// Escape in a field that takes text is the field's.
+const FIELDS = "input:not([type=checkbox]), textarea, select";
 
 const form = document.querySelector("form[data-selection]");
 const selected = new Set();
@@ -12,6 +16,16 @@ let isAll = false;
 const rows = () => [...document.querySelectorAll("[data-task-row]")];
 const boxOf = (row) => row.querySelector("[data-select]");
 const part = (name) => form.querySelector(`[${name}]`);
+
+// With the list's entry in the history, so each window and each step of it has a selection of its own.
+function keep() {
+  const selection = selected.size ? { refs: [...selected], isAll } : null;
+  try {
+    history.replaceState({ ...history.state, selection }, "");
+  } catch {
+    // Browsers refuse many changes in a few seconds; the next is kept.
+  }
+}
 
 function say() {
   const count = selected.size;
@@ -30,6 +44,7 @@ function say() {
     whole.checked = isWhole;
     whole.indeterminate = count > 0 && !isWhole;
   }
+  keep();
   form.dispatchEvent(new CustomEvent("selection:changed", { bubbles: true, detail: { count, isAll } }));
 }
 
@@ -108,8 +123,10 @@ if (form) {
     } else if (event.target.matches("[data-select]")) onBox(event);
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && selected.size && !event.defaultPrevented && !document.querySelector("dialog[open], [data-menu][open]")) clear();
-    else onArrow(event);
+    if (event.key !== "Escape") return onArrow(event);
+    const isOurs = selected.size && !event.defaultPrevented && !event.target.matches(FIELDS);
+    if (isOurs && !document.querySelector("dialog[open]")) clear();
+    return undefined;
   });
   part("data-select-all")?.addEventListener("click", () => {
     isAll = true;
@@ -117,7 +134,10 @@ if (form) {
   });
   part("data-select-none").addEventListener("click", clear);
   document.addEventListener("live:swapped", restore);
-  // A browser that goes back keeps the boxes as they were.
-  for (const row of rows()) if (boxOf(row)?.checked) selected.add(row.dataset.ref);
+  // A page that is loaded again begins with nothing selected.
+  const [{ type }] = performance.getEntriesByType("navigation");
+  const kept = type === "back_forward" ? history.state?.selection : null;
+  for (const ref of kept?.refs ?? []) selected.add(ref);
+  isAll = kept?.isAll === true && part("data-select-all") !== null;
   restore();
 }
