@@ -23,6 +23,8 @@ from tasks.viewed import UNASSIGNED
 
 MOST_PROJECTS = 40
 MOST_CHOICES = 200
+#: Members whose lanes are there without a card, to drop cards in.
+MOST_OFFERED = 20
 #: Cards refreshed in one request; a page that missed more fetches the whole board.
 MOST_REFS = 100
 TITLES = {Status.WAITING: "Waiting"}
@@ -35,6 +37,11 @@ EMPTY = {
     Status.COMPLETED: "Nothing completed yet.",
     Status.FAILED: "Nothing failed.",
     Status.CANCELLED: "Nothing was cancelled.",
+}
+#: Of the groups of which a task may be in several, why it is in a single lane.
+ONE_LANE = {
+    "assignee": "A task of several agents is shown once: with whoever works on it, otherwise with the first of them.",
+    "label": "A task with several labels is shown once, in the lane of its first label by name.",
 }
 
 
@@ -63,12 +70,7 @@ class Column:
     @property
     def hidden(self) -> str:
         """How many tasks the column does not show, in words; empty if it shows all."""
-        rest = self.content.count - len(self.cards)
-        if rest <= 0:
-            return ""
-        if self.content.is_capped:
-            return "many more"
-        return f"{rest} more, or more than that" if self.content.is_partial else f"{rest} more"
+        return "many more" if self.content.is_capped else self.content.more(self.content.count - len(self.cards))
 
     @property
     def empty_text(self) -> str:
@@ -98,6 +100,15 @@ def _choices(query: BoardQuery, scope: list[Project], user: Any) -> dict[str, An
         "groupings": LANES.items(),
         "priorities": [p.label.lower() for p in reversed(Priority)],
     }
+
+
+def _assignable(project: Project, user: Any) -> list[str]:
+    """Slugs of the members whom ``user`` may assign to tasks of ``project``, the first by name."""
+    if not may_in_project(user, "assign", project):
+        return []
+    workers = Membership.objects.filter(project=project).exclude(role=Role.VIEWER)
+    agents = Agent.objects.filter(enabled=True, user__in=workers.values("user")).order_by("slug")
+    return list(agents.values_list("slug", flat=True)[:MOST_OFFERED])
 
 
 def _folded(contents: dict[Status, ColumnContent], choices: BoardChoices) -> set[Status]:
@@ -145,10 +156,14 @@ def _region(request: HttpRequest, refs: frozenset[str] | None) -> tuple[BoardQue
             by_id,
             choices.lanes,
             is_complete=may_move,
+            offered=_assignable(scope[0], user) if query.group == "assignee" and len(scope) == 1 else (),
+            # A list has no such limit of projects.
+            listed=query.list_of if len(scope) == len(query.projects or projects) else None,
         )
     context = {
         "columns": columns,
         "lanes": lanes,
+        "one_lane": ONE_LANE.get(query.group, ""),
         "is_compact": choices.is_compact,
         "projects": projects,
         "query": query,

@@ -33,6 +33,8 @@ _OTHERS: Final = (TZ, GROUP)
 _UNSAID: Final = (VIEW, REFS, FIRST_STEPS)
 #: What the form above the board has fields for.
 _OF_THE_FORM: Final = ("assignee", "priority", "label", "q")
+#: A task has one value of these, so a narrower choice replaces a wider one.
+_OF_ONE_VALUE: Final = ("project", "status", "priority")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,18 @@ class BoardQuery:
         values = self._parameters(self.condition)
         if self.group not in GROUPS:
             values.pop(GROUP, None)
+        return f"{reverse('task_list')}?{urlencode(values)}"
+
+    def list_of(self, *parts: Leaf) -> str:
+        """The list of those of the board's tasks that fulfil ``parts``, too."""
+        single = {part.field for part in parts if part.operator == "in" and part.field in _OF_ONE_VALUE}
+        others = [
+            each
+            for each in parts_of(self.condition)
+            if each not in parts and not any(_is_of(each, name) for name in single)
+        ]
+        values = query_of(both(*others, *parts), TASK_PARAMETERS)
+        values |= {name: value for name, value in self.kept.items() if name == TZ}
         return f"{reverse('task_list')}?{urlencode(values)}"
 
     @property

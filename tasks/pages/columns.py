@@ -79,6 +79,12 @@ class ColumnContent:
     def is_empty(self) -> bool:
         return not self.count and not self.is_partial
 
+    def more(self, rest: int) -> str:
+        """``rest`` tasks that are not shown, in words; empty if there are none."""
+        if rest <= 0:
+            return ""
+        return f"{rest} more, or more than that" if self.is_partial or self.is_capped else f"{rest} more"
+
 
 def _ordered(status: Status) -> QuerySet[Task]:
     """A column in its order: claim order, or the latest first for completed tasks."""
