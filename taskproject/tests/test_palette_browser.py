@@ -80,3 +80,19 @@ def test_palette_does_what_the_controls_of_the_page_do(open_page, cast, new_task
     page.wait_for_url("**/account/")
     use("sign out")
     page.wait_for_selector("input[name=password]")
+
+
+def test_answers_that_come_late_leave_what_was_chosen(open_page, cast, new_task):
+    new_task("Buy milk")
+    page = open_page("/agents/", user=cast.ada.user).page
+    held = []
+    page.route("**/search/?q=*", lambda route: held.append(route))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Buy milk")
+    page.wait_for_selector(f"{CHOSEN} >> text=Create task")
+    page.keyboard.press("ArrowUp")
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    page.wait_for_selector(f"{PALETTE} [role=option] >> text=OPS-1")
+    assert "Create task" in page.locator(CHOSEN).inner_text()

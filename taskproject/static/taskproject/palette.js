@@ -29,6 +29,7 @@ let answers = [];
 // Whether the answers are those of what is typed; Enter waits for them.
 let isFresh = true;
 let entered = false;
+let hasMoved = false;
 
 export function offer(provider) {
   offers.push(provider);
@@ -81,14 +82,15 @@ function row(option, at) {
   return item;
 }
 
-function render() {
+// `held`: the option that somebody has moved to since they typed; it stays the chosen one when answers come.
+function render(held = null) {
   const text = box.value.trim();
   const words = text.toLowerCase().split(/\s+/);
   const fits = (option) => option.always || words.every((word) => option.words.toLowerCase().includes(word));
   const own = offers.flatMap((provider) => provider(text)).filter(fits);
   options = [...own.filter((option) => !option.last).slice(0, MOST_OFFERED), ...answers, ...own.filter((option) => option.last)];
   list.replaceChildren(...options.map(row));
-  show(0);
+  show(held ? Math.max(0, options.findIndex((option) => option.words === held.words && option.kind === held.kind && option.url === held.url)) : 0);
 }
 
 function say(sentence) {
@@ -111,7 +113,7 @@ async function ask() {
       url: each.getAttribute("href"),
     }));
     isFresh = true;
-    render();
+    render(hasMoved ? options[chosen] : null);
     if (entered && options.length) return use(options[0], {});
     entered = false;
     say(options.length ? `${options.length} ${options.length === 1 ? "answer" : "answers"}` : "Nothing found.");
@@ -137,10 +139,11 @@ function onKey(event) {
   const to = { ArrowDown: chosen + 1, ArrowUp: chosen - 1, PageDown: options.length - 1, PageUp: 0 }[event.key];
   if (to !== undefined) {
     event.preventDefault();
+    hasMoved = true;
     show(to);
   } else if (event.key === "Enter") {
     event.preventDefault();
-    if (!isFresh && chosen <= 0) entered = true;
+    if (!isFresh && !hasMoved) entered = true;
     else if (options[chosen]) use(options[chosen], event);
   }
 }
@@ -159,7 +162,7 @@ function build() {
     // What is still on its way answers what was typed before.
     asked += 1;
     isFresh = false;
-    entered = false;
+    entered = hasMoved = false;
     render();
     clearTimeout(timer);
     timer = setTimeout(ask, LATER);
@@ -177,7 +180,7 @@ function open() {
   box.value = "";
   answers = [];
   isFresh = true;
-  entered = false;
+  entered = hasMoved = false;
   dialog.showModal();
   render();
   say("");
