@@ -13,7 +13,6 @@ from django.db import connection
 from django.test import Client
 
 from taskproject.outages import begin_request, end_request
-from taskproject.watch import facts
 from tasks import clock
 from tasks.models import Agent, AgentToken, Task
 from tasks.tests.test_authorisation_matrix import MATRIX, filled, page_paths, scene  # noqa: F401 - a fixture
@@ -33,8 +32,8 @@ def lock(monkeypatch) -> Iterator[sqlite3.Connection]:
     """``lock.execute("BEGIN IMMEDIATE")``: another writer takes the lock, and will not let go."""
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", WAIT_SECONDS)
     # No engine runs here; reading all pages may take longer than it may be silent.
-    monkeypatch.setattr(facts, "ENGINE_SILENT_AFTER_SECONDS", 3600.0)
-    monkeypatch.setattr(facts, "LATE_AFTER_SECONDS", 3600.0)
+    monkeypatch.setattr("taskproject.watch.facts.ENGINE_SILENT_AFTER_SECONDS", 3600.0)
+    monkeypatch.setattr("taskproject.watch.facts.LATE_AFTER_SECONDS", 3600.0)
     other = sqlite3.connect(connection.settings_dict["NAME"], timeout=0, isolation_level=None)
     yield other
     other.close()
