@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 from django.db import connection
 
+from taskproject.prepared.running import run
+
 
 def now() -> datetime:
     """The present time in UTC. On SQLite the database runs in this process, so its clock is ours."""
     if connection.vendor == "sqlite":
         return datetime.now(UTC)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]
+    [(moment,)], _ = run("SELECT clock_timestamp()", [])
+    return moment
 
 
 def monotonic() -> float:

@@ -3,10 +3,13 @@
 import hashlib
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from taskproject.guessing import count_wrong_token
+from taskproject.prepared.querysets import prepared
 from taskproject.reach import Reach, limited
 from tasks.errors import NotAuthenticated
 from tasks.models import AgentKind, AgentToken
@@ -56,14 +59,18 @@ def _other_maker(token: AgentToken) -> int | None:
     return None if is_own else token.created_by_id
 
 
+@prepared
+def _with_digest(digest: Any) -> QuerySet[AgentToken]:
+    return AgentToken.objects.select_related("agent__user").annotate(now=Now()).filter(digest=digest).order_by()
+
+
 def token_of(secret: str, *, address: str) -> AgentToken:
     """The valid token with this secret, with its agent and user loaded, who has its reach; notes that the agent was
     seen, unless the token only reads: whoever watches on an agent's behalf does not work.
 
     Raises ``NotAuthenticated`` with the reason; ``TooManyRequests`` if ``address`` has sent too many wrong ones.
     """
-    tokens = AgentToken.objects.select_related("agent__user").annotate(now=Now())
-    token = tokens.filter(digest=digest_of(secret)).order_by().first()
+    token = _with_digest.first(digest=digest_of(secret))
     reason = f"The token is unknown; {ASK_FOR_ANOTHER}" if token is None else why_refused(token, token.now)
     if token is None or reason:
         count_wrong_token(address)

@@ -7,6 +7,7 @@ from django.db import DatabaseError
 from django.db.backends.postgresql import base
 
 from taskproject.outages import READ_ONLY, EffectsKnown, sqlstate
+from taskproject.postgresql import PREPARED
 
 
 class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
@@ -15,6 +16,11 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_read_only = False
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        connection = super().get_new_connection(conn_params)
+        connection.prepared_max = PREPARED
+        return connection
 
     def connect(self) -> None:
         self._is_read_only = False

@@ -1,0 +1,46 @@
+"""Runs a text with ``%s`` placeholders, prepared if the database can, past what Django does for each statement."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+
+
+def run(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
+    """Its rows, and how many it touched. ``parameters`` are as the driver takes them.
+
+    The connection's wrappers see the statement like any other. Raises Django's database errors.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.queries_logged or connection.vendor not in _EXECUTE:
+        with connection.cursor() as cursor:
+            cursor.execute(text, parameters)
+            return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    execute: Any = functools.partial(_EXECUTE[connection.vendor], connection)
+    for wrapper in reversed(connection.execute_wrappers):
+        execute = functools.partial(wrapper, execute)
+    with connection.wrap_database_errors:
+        cursor = execute(text, parameters, False, {"connection": connection, "cursor": None})
+        return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+
+
+def _on_postgresql(connection: Any, text: str, parameters: Sequence[Any], many: bool, context: Any) -> Any:
+    # Django's own cursor puts the values into the text, which cannot be prepared.
+    return psycopg.Cursor(connection.connection).execute(text, parameters, prepare=True)
+
+
+def _on_sqlite(connection: Any, text: str, parameters: Sequence[Any], many: bool, context: Any) -> Any:
+    # The driver keeps the statements that it prepared by their texts.
+    return connection.connection.execute(_with_question_marks(text), parameters)
+
+
+_EXECUTE = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}
+
+
+@functools.lru_cache(maxsize=1_000)
+def _with_question_marks(text: str) -> str:
+    return text.replace("%%", "\0").replace("%s", "?").replace("\0", "%")

@@ -1,0 +1,45 @@
+"""A compiled statement: its text, its parameters in order, and how to run it."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from taskproject.prepared.parameters import Parameter, for_driver
+from taskproject.prepared.running import run
+
+
+class Text:
+    """The SQL of ``compiler``. Constants are written out: only with literals does a plan for any values use an index
+    on a part of a table, such as that of tasks that are not started.
+    """
+
+    __slots__ = ("parameters", "sql")
+
+    def __init__(self, compiler: Any) -> None:
+        sql, parameters = compiler.as_sql()
+        pieces = sql.split("%s")
+        self.sql = pieces[0]
+        self.parameters: list[Any] = []
+        for parameter, piece in zip(parameters, pieces[1:], strict=True):
+            literal = _literal(parameter)
+            if literal is None:
+                self.parameters.append(parameter if isinstance(parameter, Parameter) else for_driver(parameter))
+            self.sql += ("%s" if literal is None else literal) + piece
+
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        return [each.value_in(values) if isinstance(each, Parameter) else each for each in self.parameters]
+
+    def run(self, values: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], int]:
+        return run(self.sql, self.bind(values))
+
+
+def _literal(value: Any) -> str | None:
+    """A constant of our own code as SQL; None if it is to be a parameter."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, str):
+        text = str(value.value if isinstance(value, Enum) else value)
+        return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+    return None

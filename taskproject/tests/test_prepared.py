@@ -1,0 +1,162 @@
+"""Prepared statements give what their querysets give, for any values, and are compiled once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import Count, F, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from taskproject.prepared.parameters import Parameter
+from taskproject.prepared.querysets import prepared, prepared_update
+from taskproject.prepared.running import run
+from taskproject.time_limits import limited
+from tasks.models import Label, Project
+
+pytestmark = pytest.mark.django_db
+
+
+@prepared
+def _named(key: Any) -> QuerySet[Project]:
+    return Project.objects.filter(key=key)
+
+
+@prepared
+def _any_of(ids: Any, *, most: int) -> QuerySet[Project]:
+    return Project.objects.filter(pk__any=ids).order_by("key")[:most]
+
+
+@prepared
+def _labels(project: Any) -> QuerySet[Label]:
+    labels = Label.objects.filter(project=project, name='100 % "sure", isn\'t it?').select_related("project")
+    return labels.annotate(tasks_of=Count("tasks")).order_by("pk")
+
+
+@prepared
+def _keys(ids: Any) -> QuerySet[Project, Any]:
+    return Project.objects.filter(pk__any=ids).order_by("key").values_list("key", flat=True)
+
+
+@prepared
+def _pairs(ids: Any) -> QuerySet[Project, Any]:
+    return Project.objects.filter(pk__any=ids).order_by("key").values("key", "created_at")
+
+
+@prepared_update
+def _of_key(key: Any) -> QuerySet[Project]:
+    return Project.objects.filter(key=key)
+
+
+def test_instances_with_relations_and_annotations(cast: Any) -> None:
+    label = Label.objects.create(project=cast.ops, name='100 % "sure", isn\'t it?')
+    [read] = _labels.all(project=cast.ops.pk)
+    assert (read, read.project, read.tasks_of) == (label, cast.ops, 0)
+    assert read._state.adding is False
+    columns = [field.attname for field in Project._meta.concrete_fields]
+    stored = Project.objects.get(pk=cast.ops.pk)
+    assert [getattr(read.project, name) for name in columns] == [getattr(stored, name) for name in columns]
+    assert _labels.all(project=cast.ops.pk + 1) == []
+
+
+def test_values_of_any_kind_and_a_list_as_one_parameter(cast: Any) -> None:
+    others = [Project.objects.create(key=key, name=key) for key in ("ZA", "ZB", "ZC")]
+    ids = [project.pk for project in others]
+    assert _any_of.all(ids=ids, most=2) == others[:2]
+    assert _any_of.all(ids=ids, most=5) == others
+    assert _any_of.all(ids=[], most=5) == []
+    assert _keys.all(ids=ids[1:]) == ["ZB", "ZC"]
+    rows = Project.objects.filter(pk__in=ids).order_by("key").values("key", "created_at")
+    assert _pairs.all(ids=ids) == list(rows)
+    assert _named.first(key="ZA") == others[0]
+    assert _named.first(key="'; DROP TABLE tasks_project; --") is None
+    assert not _named.finds(key="none")
+
+
+def test_the_queryset_is_built_and_compiled_once(cast: Any) -> None:
+    calls = []
+
+    @prepared
+    def counted(key: Any) -> QuerySet[Project]:
+        calls.append(key)
+        return Project.objects.filter(key=key)
+
+    assert [counted.first(key=cast.ops.key) for _ in range(3)] == [cast.ops] * 3
+    assert len(calls) == 1
+
+
+def test_updates_by_values_by_expressions_and_with_nothing(cast: Any) -> None:
+    now = timezone.now()
+    longer = {"lease_seconds": F("lease_seconds") + Parameter("more"), "name": Coalesce(Parameter("name"), F("name"))}
+    before = cast.ops.lease_seconds
+    assert _of_key(longer, key=cast.ops.key, more=5, name=None) == 1
+    assert _of_key({"name": "100 % new", "created_at": now}, key=cast.ops.key) == 1
+    assert _of_key({"name": "another"}, key="NONE") == 0
+    cast.ops.refresh_from_db()
+    assert (cast.ops.name, cast.ops.created_at) == ("100 % new", now)
+    assert cast.ops.lease_seconds == before + 5
+
+
+def test_an_error_is_djangos_and_a_transaction_ends_as_usual(cast: Any) -> None:
+    Project.objects.create(key="ZA", name="other")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        _of_key({"key": cast.ops.key}, key="ZA")
+    assert _named.first(key="ZA").name == "other"
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(transaction.TransactionManagementError):
+            _named.all(key="ZA")
+
+
+def test_limits_of_time_and_other_wrappers_see_the_statement(cast: Any) -> None:
+    class TooLong(Exception):
+        pass
+
+    with pytest.raises(TooLong), limited(-1, lambda seconds: TooLong()):
+        _many.all(least=0) if connection.vendor == "sqlite" else _named.all(key="ZA")
+    seen: list[str] = []
+
+    def see(execute: Any, sql: str, *rest: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(see):
+        _named.all(key="ZA")
+    assert len(seen) == 1
+
+
+@prepared
+def _many(least: Any) -> QuerySet[User, Any]:
+    """Slow enough for SQLite to look at the clock."""
+    numbers = User.objects.extra(
+        select={
+            "n": "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3000000) "
+            "SELECT count(*) FROM c"
+        }
+    )
+    return numbers.filter(pk__gte=least).values_list("n", flat=True)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL plans a statement ahead")
+def test_postgresql_prepares_it_once_whatever_the_size_of_its_numbers(cast: Any) -> None:
+    for ids in ([1], [70_000], [5_000_000_000], [1, 2, 3]):
+        _keys.all(ids=ids)
+    rows, _ = run("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", ["%_project%ANY%ORDER BY 1%"])
+    assert rows == [(1,)]
+
+
+def test_a_lost_connection_is_an_outage(cast: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: Any) -> Any:
+        database: Any = connection
+        raise database.Database.OperationalError("the server closed the connection")
+
+    monkeypatch.setitem(run.__globals__["_EXECUTE"], connection.vendor, gone)
+    with pytest.raises(OperationalError):
+        _named.all(key="ZA")
+
+
+def test_times_come_as_the_orm_gives_them(cast: Any) -> None:
+    Project.objects.filter(pk=cast.ops.pk).update(created_at=timezone.now() - timedelta(days=1))
+    assert repr(_named.first(key=cast.ops.key).created_at) == repr(Project.objects.get(pk=cast.ops.pk).created_at)
