@@ -154,7 +154,8 @@ class TaskQuerySet(OfProjectQuerySet):
         return self.filter(overdue(now))
 
     def assigned_to(self, agent: "Agent") -> Self:
-        return self.filter(Exists(agent.assignments.filter(task=OuterRef("pk"), ended_at__isnull=True)))
+        # Not EXISTS: for that SQLite tries every other task; so it begins at the agent's assignments.
+        return self.filter(pk__in=agent.assignments.filter(ended_at__isnull=True).order_by().values("task"))
 
     def unassigned(self) -> Self:
         assignments = _other_model(self, "assignments").objects

@@ -343,10 +343,14 @@ def _pick(
     What staff assigned to the agent comes before the pool. ``most``: how many tasks of a project (by id), if not any
     number.
     """
+    by_id = {project.pk: project for project in projects}
 
     def locked(queryset: QuerySet[Task], most: int) -> list[Task]:
-        rows = queryset.select_for_update(skip_locked=True, of=("self",), no_key=True).select_related("project")
-        return list(rows[:most])
+        # Without a join: with one, SQLite may sort all tasks where it could walk an index.
+        rows = list(queryset.select_for_update(skip_locked=True, of=("self",), no_key=True)[:most])
+        for task in rows:
+            task.project = by_id[task.project_id]
+        return rows
 
     def first(tasks: list[Task], most: int) -> list[Task]:
         return sorted(tasks, key=lambda task: (-task.priority, task.due_order, task.pk))[:most]
@@ -418,10 +422,10 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     agent = _lock(_require_agent(actor))
     # The caller may have waited since it read its memberships.
     working = memberships_of(actor).filter(project__in=projects).working()
-    taking = set(working.taking_work().values_list("project_id", flat=True))
+    taking = {each.project_id: each.project for each in working.taking_work().select_related("project")}
     if not taking:
         return Claimed(reason="paused" if working.exists() else "no_project")
-    projects = [project for project in projects if project.pk in taking]
+    projects = [taking[project.pk] for project in projects if project.pk in taking]
     if agent.availability != Availability.AVAILABLE:
         return Claimed(reason="paused")
     free = _free_slots(agent)
