@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cluster, cycle, fanout, matching, pages, reads, reports, waiting
+from bench import cluster, cycle, fanout, growth, matching, pages, reads, reports, waiting
 from bench.processes import SERVERS
 from bench.table import Figure, as_text, write_json
 
@@ -46,6 +46,22 @@ def _scale(server: str, options: argparse.Namespace) -> list[Figure]:
     return reads.scale(server, many=many, requests=10 if options.quick else 50)
 
 
+def _growth(server: str, options: argparse.Namespace) -> list[Figure]:
+    sizes = growth.QUICK_SIZES if options.quick else growth.SIZES
+    if options.tasks:
+        sizes = (*(size for size in sizes if size < options.tasks), options.tasks)
+    known = {"with": [True], "without": [False], "both": [True, False]}
+    return growth.growth(
+        server,
+        sizes=sizes,
+        rounds=1 if options.quick else options.rounds or 3,
+        only=options.only.split(",") if options.only else [],
+        keep=options.keep,
+        databases=[name for name in ("SQLite", "PostgreSQL") if options.database in ("both", name.lower())],
+        statistics=known[options.statistics],
+    )
+
+
 def _pages(server: str, options: argparse.Namespace) -> list[Figure]:
     many = options.tasks or (1_000 if options.quick else 10_000)
     rounds, times = (1, 1) if options.quick else (options.rounds or 3, 5)
@@ -77,6 +93,7 @@ BENCHES: dict[str, tuple[Bench, str]] = {
     "waiting": (_waiting, "the claim cycle beside a thousand agents that wait, beside none"),
     "reads": (_reads, "one task and a list of 50 beside a bare view of the same bytes"),
     "scale": (_scale, "claim_next, list, board, admin list with a million tasks beside a thousand"),
+    "growth": (_growth, "all lists, pages, reports, verbs with a million tasks beside a thousand, both databases"),
     "pages": (_pages, "every page with 10,000 tasks beside 100, both databases"),
     "reports": (_reports, "each predefined report, both databases, beside SQL by hand for the same numbers"),
     "fanout": (_fanout, "one event to 200 sockets beside Flask-SocketIO, and commit to frame at 50 events/s"),
@@ -98,7 +115,8 @@ def main() -> int:
         prog="python -m bench",
         description=__doc__,
         epilog=f"benchmarks:\n{named}\n\nexamples:\n  python -m bench cycle batch --rounds 3 --json figures.json\n"
-        "  python -m bench chaos --rounds 5",
+        "  python -m bench chaos --rounds 5\n"
+        "  python -m bench growth --keep /var/tmp/growth --postgres postgresql://… --only 'API list,board'",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="name", help="A benchmark to run (default: all).")
@@ -109,7 +127,19 @@ def main() -> int:
     parser.add_argument("--servers", default="embedded,production", help="embedded, production or both.")
     parser.add_argument("--seconds", type=float, help="Seconds per round of the claim cycle.")
     parser.add_argument("--rounds", type=int, help="Rounds, alternating with the yardstick.")
-    parser.add_argument("--tasks", type=int, help="Tasks for `scale`, `pages`, `reports` and `clickhouse`.")
+    parser.add_argument("--tasks", type=int, help="Tasks for `scale`, `growth`, `pages`, `reports` and `clickhouse`.")
+    parser.add_argument("--only", metavar="PARTS", help="For `growth`: names that contain one of these, by commas.")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="For `growth`: use the data there (SQLite files, and databases `growth_…` of --postgres), make what is"
+        " missing, and leave it. They get all migrations, and what the verbs write.",
+    )
+    parser.add_argument("--database", choices=["both", "sqlite", "postgresql"], default="both", help="For `growth`.")
+    parser.add_argument(
+        "--statistics", choices=["both", "with", "without"], default="both", help="For `growth`: of the planner."
+    )
     parser.add_argument("--seed", help="For `chaos`: the kills of an earlier run.")
     parser.add_argument("--jobs", type=int, help="Jobs per round of the yardstick.")
     options = parser.parse_args()

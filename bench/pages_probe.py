@@ -10,7 +10,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,21 +21,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 django.setup()
 
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from bench.dataset import settle
-from messaging.models import Notification, NotificationKind
+from bench.statements import ago, fill
+from messaging.models import NotificationKind
 from reports.dashboards.keeping import make_dashboard
 from tasks import clock
 from tasks.models import (
     Agent,
     AgentKind,
-    Event,
     Membership,
-    Message,
     Project,
     Question,
     Role,
@@ -45,6 +42,7 @@ from tasks.models import (
     Task,
     ViewPlace,
 )
+from tasks.search.keeping import rebuild
 
 WARM_UP = 1
 LEAD = "lead"
@@ -118,28 +116,77 @@ PAGES: dict[str, str] = {
 }
 
 
+def _add_words() -> None:
+    """The words that the search keeps of the tasks of ``bench.dataset``, written by the database."""
+    label = (
+        "coalesce((SELECT replace(label.name, '-', ' ') || ' | ' FROM tasks_task_labels AS tie "
+        "JOIN tasks_label AS label ON label.id = tie.label_id WHERE tie.task_id = task.id), '')"
+    )
+    told = "' | it reads each row by itself measure first then read in blocks keep the order of the rows '"
+    name = "' | ' || replace(lower(task.title), ':', '')"
+    fill(
+        "tasks_tasktext",
+        "tasks_task AS task JOIN tasks_project AS project ON project.id = task.project_id",
+        task_id="task.id",
+        words=f"' ' || lower(project.key) || ' ' || task.number || {name} || replace({told}, '| ', '| ' || {label})",
+    )
+    newest = Task.objects.order_by("-pk").values_list("pk", flat=True)[:100]
+    if wrong := rebuild(list(newest), write=False):
+        raise RuntimeError(f"The data have changed, and their words are not those of {wrong[0]}.")
+
+
+def _add_messages(agents: list[User], lead: User) -> None:
+    """In a third of the threads, in the channels, and to the lead."""
+    first = agents[0].pk
+    last = Task.objects.count()
+    for every, where in ((3, {"task_id": "id"}), (5, {}), (20, {"to_id": lead.pk})):
+        number = "(id - 1)"
+        fill(
+            "tasks_message",
+            f"(SELECT * FROM tasks_task WHERE (id - 1) % {every} = 0) AS task",
+            **{"task_id": "NULL", "to_id": "NULL", **where},
+            project_id="project_id",
+            author_id=f"{first} + {number} % {len(agents)}",
+            author_name=f"'agent-' || ({number} % {len(agents)})",
+            body=f"'Step ' || {number} || ' is **done**; the next one reads in blocks.'",
+            at=ago(f"60 * ({last} - {number})"),
+            kind="'comment'",
+            external_id="''",
+            state="''",
+            keep="FALSE",
+            note="''",
+        )
+
+
+def _add_notifications(lead: User) -> None:
+    """To the lead, of a fifth as many events as there are tasks."""
+    most = Task.objects.count() // 5
+    fill(
+        "messaging_notification",
+        f"(SELECT * FROM tasks_event WHERE kind = 'task.status_changed' ORDER BY id LIMIT {most}) AS event",
+        kind=f"'{NotificationKind.COMPLETED.value}'",
+        last_kind=f"'{NotificationKind.COMPLETED.value}'",
+        at="at",
+        event_id="id",
+        last_event_id="id",
+        project_id="project_id",
+        task_id="task_id",
+        recipient_id=lead.pk,
+        bundled=1,
+        grouped="''",
+    )
+
+
 def add_what_people_leave() -> None:
     """The lead of all projects, and what comes of a team that talks: in proportion to the tasks."""
-    call_command("rebuild_search", verbosity=0)
     now = clock.now()
     lead = User.objects.create(username=LEAD, password="!", email="lead@example.org")
     Agent.objects.create(user=lead, slug=LEAD, name="Lead", kind=AgentKind.HUMAN, max_concurrent=10)
     projects = list(Project.objects.order_by("pk"))
     Membership.objects.bulk_create([Membership(project=each, user=lead, role=Role.MANAGER) for each in projects])
     agents = list(User.objects.filter(agent__slug__startswith="agent-").order_by("pk"))
-    tasks = list(Task.objects.order_by("pk").values_list("pk", "project_id"))
-
-    def said(number: int, project: int, **where: Any) -> Message:
-        author = agents[number % len(agents)]
-        body = f"Step {number} is **done**; the next one reads in blocks."
-        at = now - timedelta(minutes=len(tasks) - number)
-        return Message(project_id=project, author=author, author_name=author.username, body=body, at=at, **where)
-
-    Message.objects.bulk_create(
-        [said(number, project, task_id=pk) for number, (pk, project) in enumerate(tasks) if number % 3 == 0]
-        + [said(number, project) for number, (_, project) in enumerate(tasks) if number % 5 == 0]
-        + [said(number, project, to=lead) for number, (_, project) in enumerate(tasks) if number % 20 == 0]
-    )
+    _add_words()
+    _add_messages(agents, lead)
     waiting = Run.objects.filter(task__status="waiting").select_related("task")
     Question.objects.bulk_create(
         [
@@ -150,16 +197,7 @@ def add_what_people_leave() -> None:
             for run in waiting
         ]
     )  # fmt: skip
-    events = list(Event.objects.filter(kind="task.status_changed").order_by("pk")[: len(tasks) // 5])
-    Notification.objects.bulk_create(
-        [
-            Notification(
-                recipient=lead, kind=NotificationKind.COMPLETED, last_kind=NotificationKind.COMPLETED, event=event,
-                last_event=event, project_id=event.project_id, task_id=event.task_id, at=event.at,
-            )
-            for event in events
-        ]
-    )  # fmt: skip
+    _add_notifications(lead)
     views = {
         "Mine": "assignee=lead",
         "Overdue": "overdue=true",
