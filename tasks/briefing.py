@@ -4,13 +4,14 @@ Agents wrote all of it, so callers put it in fields marked as data, never among 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, Window
+from django.db.models import Prefetch, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, RowNumber
 
+from taskproject.prepared.querysets import prepared
 from tasks.asked import answers_for
 from tasks.models import (
     Artifact,
@@ -24,11 +25,17 @@ from tasks.models import (
     Task,
     Verdict,
 )
+from tasks.querysets import MessageQuerySet
+from tasks.refs import ref_of
 from tasks.thread import message_outputs
 
 
-def contexts_of(runs: Iterable[Run]) -> dict[Any, dict[str, Any]]:
-    """The ``context`` of each run (by id), as its agent gets it; a fixed number of queries for all of them."""
+def contexts_of(
+    runs: Iterable[Run], *, waiting: Container[int], discussed: Container[int]
+) -> dict[Any, dict[str, Any]]:
+    """The ``context`` of each run (by id), as its agent gets it; a fixed number of queries for all of them, and none
+    for the first run of a task that is neither ``waiting``, having dependencies or children, nor ``discussed``.
+    """
     runs = list(runs)
     answers = answers_for(runs)
     contexts: dict[Any, dict[str, Any]] = {
@@ -43,8 +50,8 @@ def contexts_of(runs: Iterable[Run]) -> dict[Any, dict[str, Any]]:
         for run in runs
     }
     _add_earlier_runs([run for run in runs if run.number > 1], contexts)
-    _add_dependencies(runs, contexts)
-    _add_threads(runs, contexts)
+    _add_dependencies([run for run in runs if run.task_id in waiting], contexts)
+    _add_threads([run for run in runs if run.task_id in discussed], contexts)
     return contexts
 
 
@@ -52,18 +59,23 @@ def contexts_of(runs: Iterable[Run]) -> dict[Any, dict[str, Any]]:
 THREAD_SHOWN = 20
 
 
+def said() -> MessageQuerySet:
+    """What a run gets of threads: all but stops, each of which was about an earlier run alone."""
+    messages: MessageQuerySet = Message.objects.exclude(kind=MessageKind.STOP)
+    return messages
+
+
 def _add_threads(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> None:
-    """The last messages about each task, the oldest first; but no stop, which was about an earlier run alone."""
-    said = Message.objects.exclude(kind=MessageKind.STOP)
+    """The last messages about each task, the oldest first."""
+    if not runs:
+        return
     if len(runs) == 1:
-        latest = said.filter(task=runs[0].task_id).order_by("-pk")[:THREAD_SHOWN]
+        latest = said().filter(task=runs[0].task_id).order_by("-pk")[:THREAD_SHOWN]
     else:
         place = Window(RowNumber(), partition_by="task", order_by="-pk")
-        ranked = said.filter(task__in=[run.task_id for run in runs]).annotate(place=place)
+        ranked = said().filter(task__in=[run.task_id for run in runs]).annotate(place=place)
         latest = ranked.filter(place__lte=THREAD_SHOWN)
-    # Mostly there is none: what is shown of other rows is read only then.
-    if not (ids := [message.pk for message in latest.only("pk")]):
-        return
+    ids = [message.pk for message in latest.only("pk")]
     rows = list(Message.objects.filter(pk__in=ids).to_show().order_by("pk"))
     by_task = {run.task_id: run for run in runs}
     for message, output in zip(rows, message_outputs(rows), strict=True):
@@ -128,33 +140,54 @@ def _comment(comment: ReviewComment) -> dict[str, Any]:
     }
 
 
+@prepared
+def _dependencies_of(tasks: Any) -> QuerySet[Dependency, Any]:
+    return Dependency.objects.filter(task__id__any=tasks).values_list("task_id", "depends_on_id")
+
+
+@prepared
+def _children_of(tasks: Any) -> QuerySet[Task, Any]:
+    return Task.objects.filter(parent__id__any=tasks).values_list("parent_id", "pk")
+
+
+@prepared
+def _outcomes_of(tasks: Any) -> QuerySet[Task, Any]:
+    return (
+        Task.objects.filter(pk__any=tasks).order_by().values_list("pk", "project__key", "number", "summary", "result")
+    )
+
+
 def _add_dependencies(runs: list[Run], contexts: dict[Any, dict[str, Any]]) -> None:
     """Summaries and results of what each task waited for: its dependencies and its children."""
+    if not runs:
+        return
     by_task = {run.task_id: run for run in runs}
     waited_for: dict[int, list[int]] = defaultdict(list)
-    for task_id, other in Dependency.objects.filter(task__in=by_task).values_list("task_id", "depends_on_id"):
+    for task_id, other in _dependencies_of.all(tasks=list(by_task)):
         waited_for[task_id].append(other)
-    for parent_id, child in Task.objects.filter(parent__in=by_task).values_list("parent_id", "pk"):
+    for parent_id, child in _children_of.all(tasks=list(by_task)):
         waited_for[parent_id].append(child)
-    others = Task.objects.select_related("project").in_bulk({pk for pks in waited_for.values() for pk in pks})
-    artifacts = _artifacts_of_results(others)
+    others = {pk for pks in waited_for.values() for pk in pks}
+    outcomes = {pk: outcome for pk, *outcome in _outcomes_of.all(tasks=list(others))}
+    artifacts = _artifacts_of_results(outcomes)
     for task_id, pks in waited_for.items():
         contexts[by_task[task_id].pk]["dependencies"] = [
-            {
-                "ref": others[pk].ref,
-                "summary": others[pk].summary,
-                "result": others[pk].result,
-                "artifacts": artifacts[pk],
-            }
+            {"ref": ref_of(key, number), "summary": summary, "result": result, "artifacts": artifacts[pk]}
             for pk in pks
-            if pk in others
+            if pk in outcomes
+            for key, number, summary, result in [outcomes[pk]]
         ]
+
+
+@prepared
+def _listed_of(tasks: Any) -> QuerySet[Artifact]:
+    return Artifact.objects.filter(run__task__id__any=tasks, is_late=False).listed()
 
 
 def _artifacts_of(tasks: Iterable[int]) -> dict[UUID, list[dict[str, Any]]]:
     """What their runs (by id) handed over, to be read by its id. One query; no contents."""
     by_run: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    for artifact in Artifact.objects.filter(run__task__in=list(tasks), is_late=False).listed():
+    for artifact in _listed_of.all(tasks=list(tasks)):
         by_run[artifact.run_id].append(brief_of(artifact))
     return by_run
 

@@ -1,15 +1,16 @@
 """Finds what a path or query names, among what the actor may see; for them nothing else exists."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from taskproject.prepared.querysets import prepared
 from taskproject.strict_json import unstorable
 from tasks.errors import Invalid, NotFound
 from tasks.models import Agent, Artifact, FollowUp, Invitation, Message, Project, Question, Task
 from tasks.permissions import speaks_for
-from tasks.querysets import TaskQuerySet, sees_all
+from tasks.querysets import TaskQuerySet, seen_as, sees_all, sight_of
 from tasks.refs import parse_ref
 
 if TYPE_CHECKING:
@@ -32,10 +33,21 @@ def no_project(key: str) -> NotFound:
 
 def find_task(actor: "User", ref: str) -> Task:
     """The task with this ref, with its project loaded. Raises ``NotFound``."""
-    task = task_named(actor, ref).select_related("project").first()
+    parsed = parse_ref(ref)
+    task: Task | None = None
+    if parsed is not None:
+        task = _task_to_use.first(key=parsed[0], number=parsed[1], **sight_of(actor))
     if task is None:
         raise no_task(ref)
     return task
+
+
+@prepared
+def _task_to_use(
+    key: Any, number: Any, member: Any, reach: Any, *, is_member: bool, is_limited: bool
+) -> QuerySet[Task]:
+    seen = seen_as(member, reach, "project__", is_member=is_member, is_limited=is_limited)
+    return Task.objects.filter(seen, project__key=key, number=number).select_related("project").order_by()
 
 
 def task_named(actor: "User", ref: str) -> TaskQuerySet:

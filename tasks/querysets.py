@@ -54,11 +54,28 @@ def seen_by(user: Any, to_project: str = "") -> Q:
 
     With ``AgentQuerySet.visible_to`` and ``permissions`` the only place that decides which projects a caller sees.
     """
-    if sees_all(user):
-        return Q()
-    where = {} if is_superuser(user) else {f"{to_project}memberships__user": user}
+    return seen_as(**sight_of(user), to_project=to_project, among="in")
+
+
+def sight_of(user: Any) -> dict[str, Any]:
+    """What decides which projects ``user`` sees: the arguments of ``seen_as``, for a prepared statement."""
     reach = reach_of(user).projects
-    return Q(**where) if reach is None else Q(**where, **{f"{to_project}pk__in": reach})
+    return {
+        "member": user.pk,
+        "reach": list(reach or ()),
+        "is_member": not is_superuser(user),
+        "is_limited": reach is not None,
+    }
+
+
+def seen_as(
+    member: Any, reach: Any, to_project: str = "", *, is_member: bool, is_limited: bool, among: str = "any"
+) -> Q:
+    """``seen_by`` of whoever has this ``sight_of``, whose ids may be parameters of a prepared statement."""
+    where = {f"{to_project}memberships__user": member} if is_member else {}
+    if is_limited:
+        where[f"{to_project}pk__{among}"] = reach
+    return Q(**where)
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):

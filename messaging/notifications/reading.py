@@ -3,20 +3,24 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from messaging.models import Notification, NotificationKind, NotificationQuerySet
 from taskproject.errors import Invalid
+from taskproject.prepared.parameters import for_driver
+from taskproject.prepared.querysets import prepared
+from taskproject.prepared.running import run
 from taskproject.reach import reach_of
 from tasks import clock
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Membership, Project
-from tasks.querysets import sees_all
+from tasks.querysets import seen_as, sees_all, sight_of
 
 #: Unread ones are counted up to this number.
 COUNTED = 1000
@@ -31,7 +35,7 @@ SELECT COUNT(*) FROM (
     AND (%s OR kind = '{NotificationKind.INVITED.value}' OR EXISTS (
         SELECT 1 FROM {Membership._meta.db_table} membership
         WHERE membership.project_id = notification.project_id AND membership.user_id = %s))
-    LIMIT %s
+    LIMIT {COUNTED}
 ) AS counted
 """  # noqa: S608 - our own names
 
@@ -70,10 +74,19 @@ def with_refs(rows: list[Notification]) -> list[Notification]:
 def count_unread(user: User) -> int:
     """How many of them are unread, counted up to ``COUNTED``; a group counts once."""
     if reach_of(user).projects is not None:
-        return len(shown_of(user).unread().order_by().values_list("pk")[:COUNTED])
-    with connection.cursor() as cursor:
-        cursor.execute(UNREAD, [user.pk, sees_all(user), user.pk, COUNTED])
-        return int(cursor.fetchone()[0])
+        return len(_unread_within.all(user=user.pk, **sight_of(user)))
+    pk = for_driver(user.pk)
+    [(count,)], _ = run(UNREAD, [pk, sees_all(user), pk])
+    return int(count)
+
+
+@prepared
+def _unread_within(
+    user: Any, member: Any, reach: Any, *, is_member: bool, is_limited: bool
+) -> QuerySet[Notification, Any]:
+    seen = seen_as(member, reach, "project__", is_member=is_member, is_limited=is_limited)
+    mine = Notification.objects.filter(seen, recipient=user).heads().unread()
+    return mine.order_by().values_list("pk", flat=True)[:COUNTED]
 
 
 def read_notifications(

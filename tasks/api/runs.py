@@ -24,8 +24,10 @@ from tasks.api.tasks.output import (
     Progress,
     TaskOutput,
     etag_of,
+    show_tasks,
     task_outputs,
 )
+from tasks.api.tasks.rows import read_tasks
 from tasks.briefing import contexts_of
 from tasks.errors import DomainError, NotFound
 from tasks.finding import find_task
@@ -132,8 +134,13 @@ def run_outputs(runs: Sequence[Run], *, holder: User, unread: int, delivers: boo
     if not runs:
         return []
     directives = delivery.deliver(runs, actor=holder) if delivers else delivery.shown(runs)
-    contexts = contexts_of(runs)
-    tasks = task_outputs([run.task for run in runs])
+    read = read_tasks([run.task_id for run in runs], for_runs=True)
+    tasks = show_tasks(read)
+    contexts = contexts_of(
+        runs,
+        waiting={row.id for row, around in read if around.waits},
+        discussed={row.id for row, _ in read if row.has_thread},
+    )
     return [
         {**brief, "task": task, "number": run.number, "started_at": run.started_at, "context": contexts[run.pk]}
         for run, brief, task in zip(runs, _briefs(runs, directives, unread=unread), tasks, strict=True)

@@ -26,8 +26,8 @@ from tasks.api.tasks.output import (
     show_tasks,
     task_outputs,
     task_response,
-    task_rows,
 )
+from tasks.api.tasks.rows import read_tasks
 from tasks.errors import VersionMismatch
 from tasks.finding import find_project, find_task
 from tasks.models import Project, Task
@@ -88,6 +88,10 @@ class TaskPatch(TaskFields):
     title = DeclaredField(catalogue.TITLE, required=False)
 
 
+#: What the tasks of a list are in order by, beside their ids.
+PLACES = ("updated_at", "priority", "due_order")
+
+
 class TasksView(ListView):
     queryset = Task.objects.none()
     filter_backends = (DjangoFilterBackend,)
@@ -112,7 +116,9 @@ class TasksView(ListView):
         responses=TaskOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        return self.show_page(task_rows(self.filter_queryset(self.get_queryset())), show_tasks)
+        # The page's ids first, from the one table: what is read of other rows is read only of those.
+        ids = self.filter_queryset(self.get_queryset()).values("id", *PLACES)
+        return self.show_page(ids, lambda rows: show_tasks(read_tasks([row["id"] for row in rows])))
 
     @operation(
         "tasks",
