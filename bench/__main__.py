@@ -28,6 +28,10 @@ def _batch(server: str, options: argparse.Namespace) -> list[Figure]:
     return cycle.batch(options.servers.split(","), server, _size(options))
 
 
+def _heartbeat(server: str, options: argparse.Namespace) -> list[Figure]:
+    return cycle.heartbeat(options.servers.split(","), server, _size(options))
+
+
 def _sqlite(server: str, options: argparse.Namespace) -> list[Figure]:
     return cycle.on_sqlite(_size(options))
 
@@ -88,8 +92,9 @@ def _matching(server: str, options: argparse.Namespace) -> list[Figure]:
 
 
 BENCHES: dict[str, tuple[Bench, str]] = {
-    "cycle": (_cycle, "claim_next + complete over HTTP beside Procrastinate"),
-    "batch": (_batch, "the same in batches of 10 beside PgQueuer"),
+    "cycle": (_cycle, "claim_next + complete over HTTP beside Procrastinate and the same facts by bare SQL"),
+    "batch": (_batch, "the same in batches of 10 beside PgQueuer and the same facts by bare SQL"),
+    "heartbeat": (_heartbeat, "what renewing a lease costs the server"),
     "waiting": (_waiting, "the claim cycle beside a thousand agents that wait, beside none"),
     "reads": (_reads, "one task and a list of 50 beside a bare view of the same bytes"),
     "scale": (_scale, "claim_next, list, board, admin list with a million tasks beside a thousand"),
@@ -109,7 +114,7 @@ ALONE = {
 
 
 def main() -> int:
-    named = "\n".join(f"  {name:8} {text}" for name, (_, text) in BENCHES.items())
+    named = "\n".join(f"  {name:9} {text}" for name, (_, text) in BENCHES.items())
     named += "\n\nrun by themselves:\n" + "\n".join(f"  {name:10} {text}" for name, (_, text) in ALONE.items())
     parser = argparse.ArgumentParser(
         prog="python -m bench",

@@ -2,7 +2,7 @@
 
 Only the standard library and a bare socket: an HTTP library would take more of the two cores than the server does.
 Run as a script: ``agent.py HOST PORT TOKEN BATCH`` prints ``ready``, starts when it reads the seconds to work from its
-standard input, and prints ``{"done", "calls", "seconds"}``.
+standard input, and prints ``{"done", "calls", "seconds"}``. With BATCH 0 it keeps the lease of one run alive instead.
 """
 
 import json
@@ -65,42 +65,50 @@ class Connection:
         return body
 
 
-def work(connection: Connection, seconds: float) -> int:
-    """Claim and complete one task at a time for ``seconds``. Returns how many."""
+def claim_and_complete(connection: Connection, batch: int = 1) -> list[str]:
+    """Claim up to ``batch`` tasks and complete them, together if there may be several. Returns their refs."""
+    runs = connection.post("/api/v1/tasks/claim_next", json.dumps({"limit": batch}).encode() if batch > 1 else b"{}")
+    if not (runs := runs["runs"]):
+        return []
+    if batch == 1:
+        done = [connection.post(f"/api/v1/runs/{runs[0]['id']}/complete", b'{"summary": "done"}')]
+    else:
+        body = json.dumps({"runs": [{"id": run["id"], "summary": "done"} for run in runs]}).encode()
+        done = connection.post("/api/v1/runs/complete_many", body)["results"]
+    if problems := [result["problem"] for result in done if "problem" in result]:
+        raise RuntimeError(f"not completed: {problems[0]}")
+    return [result["task"]["ref"] for result in done]
+
+
+def work(connection: Connection, seconds: float, batch: int) -> int:
+    """Claim and complete ``batch`` tasks at a time for ``seconds``. Returns how many tasks."""
     done, until = 0, time.perf_counter() + seconds
     while time.perf_counter() < until:
-        runs = connection.post("/api/v1/tasks/claim_next", b"{}")["runs"]
-        if not runs:
+        if not (refs := claim_and_complete(connection, batch)):
             break
-        connection.post(f"/api/v1/runs/{runs[0]['id']}/complete", b'{"summary": "done"}')
-        done += 1
+        done += len(refs)
     return done
 
 
-def work_in_batches(connection: Connection, seconds: float, batch: int) -> int:
-    """Claim ``batch`` tasks and complete them together, repeatedly for ``seconds``. Returns how many tasks."""
+def beat(connection: Connection, run: str, seconds: float) -> int:
+    """Renew the lease of a run for ``seconds``. Returns how often."""
     done, until = 0, time.perf_counter() + seconds
-    claim = json.dumps({"limit": batch}).encode()
     while time.perf_counter() < until:
-        runs = connection.post("/api/v1/tasks/claim_next", claim)["runs"]
-        if not runs:
-            break
-        body = json.dumps({"runs": [{"id": run["id"], "summary": "done"} for run in runs]}).encode()
-        results = connection.post("/api/v1/runs/complete_many", body)["results"]
-        if problems := [result["problem"] for result in results if "problem" in result]:
-            raise RuntimeError(f"not completed: {problems[0]}")
-        done += len(results)
+        connection.post(f"/api/v1/runs/{run}/heartbeat", b"{}")
+        done += 1
     return done
 
 
 def main() -> None:
     host, port, token, batch = sys.argv[1:]
     connection = Connection(host, int(port), token)
+    beats = batch == "0"
+    run = connection.post("/api/v1/tasks/claim_next", b"{}")["runs"][0]["id"] if beats else ""
     print("ready", flush=True)
     for line in sys.stdin:
         began, calls = time.perf_counter(), connection.calls
         seconds = float(line)
-        done = work(connection, seconds) if batch == "1" else work_in_batches(connection, seconds, int(batch))
+        done = beat(connection, run, seconds) if beats else work(connection, seconds, int(batch))
         took = time.perf_counter() - began
         print(json.dumps({"done": done, "calls": connection.calls - calls, "seconds": took}), flush=True)
 

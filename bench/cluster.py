@@ -74,12 +74,16 @@ def postgres(url: str | None) -> Iterator[str]:
             yield own
 
 
-def fresh_database(server: str, suffix: str) -> str:
-    """The URL of an empty database on ``server``, named after the benchmark; an old one of that name is dropped."""
+def fresh_database(server: str, suffix: str, *, like: str | None = None) -> str:
+    """The URL of an empty database on ``server``, named after the benchmark; an old one of that name is dropped.
+
+    ``like``: a copy of the database at that URL, which nobody may be using.
+    """
     name = f"{NAME}_{suffix}"
+    template = sql.Identifier(urlsplit(like).path.lstrip("/") if like else "template1")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template))
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
 
 

@@ -32,6 +32,11 @@ SERVERS = {
         "--port", "{port}", "--workers", "1", "--blocking-threads", "8", "--log-level", "warning",
     ),
 }  # fmt: skip
+#: Yardsticks behind a door of their own, on the WSGI server.
+DOORS = {
+    name: tuple(part.replace("taskproject.wsgi", f"bench.doors.{name}") for part in SERVERS["production"])
+    for name in ("same_facts", "behind_procrastinate")
+}
 
 
 def environment(database: str) -> dict[str, str]:
@@ -81,9 +86,9 @@ class Server:
 
 @contextlib.contextmanager
 def serving(kind: str, database: str, *, settings: str = "taskproject.settings") -> Iterator[Server]:
-    """A ``kind`` server of the project on ``database`` with these settings, stopped afterwards."""
+    """A ``kind`` server of the project, or a yardstick's, on ``database`` with these settings, stopped afterwards."""
     port = free_port()
-    command = [sys.executable, *(part.format(port=port) for part in SERVERS[kind])]
+    command = [sys.executable, *(part.format(port=port) for part in {**SERVERS, **DOORS}[kind])]
     variables = {**environment(database), "DJANGO_SETTINGS_MODULE": settings}
     process = subprocess.Popen(command, cwd=ROOT, env=variables)
     try:
@@ -113,7 +118,9 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 class Clients:
-    """Client processes, one per token, that all start at the same moment."""
+    """Client processes, one per token, that all start at the same moment. ``finished``: how much they last did."""
+
+    finished = 0
 
     def __init__(self, port: int, tokens: list[str], *, batch: int = 1) -> None:
         script = str(ROOT / "bench" / "agent.py")
@@ -144,7 +151,8 @@ class Clients:
             process.stdin.write(f"{seconds}\n")
             process.stdin.flush()
         results = [json.loads(self._read(process)) for process in self.processes]
-        return sum(result["done"] for result in results) / max(result["seconds"] for result in results)
+        self.finished = sum(result["done"] for result in results)
+        return self.finished / max(result["seconds"] for result in results)
 
     def end(self) -> None:
         for process in self.processes:

@@ -20,7 +20,7 @@ IDLE_SECONDS = 10
 def waiting(database_server: str, size: Size, *, agents: int) -> list[Figure]:
     """The claim cycle of eight clients, without and with ``agents`` that wait for what they cannot do."""
     url = fresh_database(database_server, "waiting")
-    tasks = int(MOST_A_SECOND * (WARM_UP_SECONDS + size.seconds * size.rounds * 2)) // 10
+    tasks = int(MOST_A_SECOND[1] * (WARM_UP_SECONDS + size.seconds * size.rounds * 2)) // 3
     try:
         made = run_module(
             "bench.dataset", "waiting", "--tasks", str(tasks), "--agents", str(CLIENTS), "--waiting", str(agents),
@@ -42,8 +42,8 @@ def _measure(server: Server, clients: Clients, tokens: list[str], size: Size) ->
     def cost() -> float:
         """The server's CPU seconds per claim with its completion."""
         before = server.cpu_seconds()
-        finished = clients.work(size.seconds) * size.seconds
-        return (server.cpu_seconds() - before) / finished
+        clients.work(size.seconds)
+        return (server.cpu_seconds() - before) / clients.finished
 
     clients.work(WARM_UP_SECONDS)
     for _ in range(size.rounds):
