@@ -9,6 +9,8 @@ class TaskprojectConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in
         from django.core.signals import request_finished, request_started
 
+        import messaging.retention
+        import tasks.retention
         from messaging.mail.letters import outcomes_of, post
         from messaging.mail.sending import mailer
         from messaging.notifications.making import follower as notifications
@@ -19,12 +21,14 @@ class TaskprojectConfig(AppConfig):
         from taskproject import (
             checks,  # noqa: F401 - importing registers them
             outages,
+            pruning,
             sign_ins,
         )
         from taskproject.sqlite import folding
         from tasks import engine
 
         folding.register()
+        pruning.retentions += [*pruning.OWN, *tasks.retention.RETENTIONS, *messaging.retention.RETENTIONS]
         # The engine belongs to tasks, which knows nothing about messaging and reports, nor they about each other; they
         # are connected here.
         # In the order of `engine --once`: what writes mails comes before what sends them.

@@ -13,12 +13,15 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from limits import parse
 from redis.exceptions import RedisError
 
 from taskproject import sqlite
 from taskproject.checks import foreign_migrations, made_by_another_version
 from taskproject.limiter import RedisLimiter
+from taskproject.models import Pruned
+from taskproject.pruning import retentions
 from taskproject.texts import counted
 from taskproject.watch import facts
 from tasks import clock
@@ -36,6 +39,8 @@ CHANNEL_SECONDS = 3.0
 SHOWN_REFS = 10
 #: How many of the newest episodes are compared with their events, and of tasks with the words that are searched.
 SAMPLE = 200
+#: How far rows past their retention are counted, of each kind; an engine that runs leaves fewer than the latter.
+COUNTED, ENOUGH_TO_PRUNE = 100_000, 10_000
 
 
 class Level(StrEnum):
@@ -75,6 +80,7 @@ def examine(*, fix: bool = False) -> Iterator[Finding]:
     yield from _guarded("counters", lambda: _counters(fix))
     yield from _guarded("history", lambda: _history(fix))
     yield from _guarded("search", lambda: _search(fix))
+    yield from _guarded("pruning", _pruning)
 
 
 def _guarded(name: str, examination: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -276,6 +282,20 @@ def _search(fix: bool) -> Iterator[Finding]:
         yield Finding("search", Level.NOTE, f"{detail}. Put right; `python manage.py rebuild_search` examines all.")
     else:
         yield Finding("search", Level.PROBLEM, f"{detail}; run `python manage.py rebuild_search`.")
+
+
+def _pruning() -> Iterator[Finding]:
+    last = Pruned.objects.order_by("-at").values_list("at", flat=True).first()
+    when = "never" if last is None else f"{_rounded((timezone.now() - last).total_seconds())} ago"
+    waiting = {kind.name: len(kind.past().values_list("pk")[:COUNTED]) for kind in retentions}
+    total = sum(waiting.values())
+    if total < ENOUGH_TO_PRUNE:
+        yield Finding("pruning", Level.OK, f"{counted(total, 'row')} past their retention; last pruned {when}.")
+        return
+    most = max(waiting, key=lambda name: waiting[name])
+    shown = f"{waiting[most]:,}{' or more' if waiting[most] == COUNTED else ''} {most}"
+    detail = f"Much is past its retention, most of it {shown}; last pruned {when}. Run an engine, or `manage.py prune`."
+    yield Finding("pruning", Level.NOTE, detail)
 
 
 def _recounted(

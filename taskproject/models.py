@@ -1,5 +1,5 @@
-"""What the ground floor stores for itself: answers given under an Idempotency-Key, counts of wrong passwords, and which
-browsers are signed in.
+"""What the ground floor stores for itself: answers given under an Idempotency-Key, counts of wrong passwords, which
+browsers are signed in, and when what is past its retention was deleted.
 """
 
 from datetime import timedelta
@@ -80,3 +80,18 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} since {self.signed_in_at}"
+
+
+class Pruned(models.Model):
+    """When the last round over rows of one kind ended that deletes what is past its retention; see ``pruning``."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+    removed = models.PositiveIntegerField(help_text="How many rows that round deleted.")
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "pruned"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.removed} at {self.at:%Y-%m-%d %H:%M}"

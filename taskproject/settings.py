@@ -399,8 +399,16 @@ def _metrics_dir() -> str:
 METRICS_TOKEN = _metrics_token()
 METRICS_DIR = _metrics_dir()
 
-# How many days of the stream are replayed from a cursor; the events themselves are kept.
+# How many days of the stream are replayed from a cursor. What happened to tasks and projects is kept; what only told
+# somebody's open pages is deleted then.
 EVENT_RETENTION_DAYS = _whole_number("EVENT_RETENTION_DAYS", default=7)
+# How many days after the end of its task a decision of automatic assignment is kept.
+DECISION_RETENTION_DAYS = _whole_number("DECISION_RETENTION_DAYS", default=90)
+# How many days a notification is kept, once it was read and if it never is.
+NOTIFICATION_RETENTION_DAYS = _whole_number("NOTIFICATION_RETENTION_DAYS", default=90)
+UNREAD_NOTIFICATION_RETENTION_DAYS = _whole_number("UNREAD_NOTIFICATION_RETENTION_DAYS", default=365)
+# How many days a mail stays in the outbox once it was sent or given up.
+MAIL_RETENTION_DAYS = _whole_number("MAIL_RETENTION_DAYS", default=30)
 
 # The networks inside to which webhooks may lead, also over http; otherwise only https to the internet.
 WEBHOOK_PRIVATE_NETWORKS = _networks("WEBHOOK_PRIVATE_NETWORKS")

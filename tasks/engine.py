@@ -1,4 +1,4 @@
-"""What happens by time: leases end, deferred tasks wake, runs stall, due dates pass.
+"""What happens by time: leases end, deferred tasks wake, runs stall, due dates pass, what is past its retention goes.
 
 Any number of engines may run, in any number of processes: each step is a verb that changes a row only if it still is
 as it was read. One ``tick`` does what is due; ``run`` ticks about once a second until it is stopped.
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from django.db import connection
 
-from taskproject.models import IdempotencyKey, KeptCount
+from taskproject.pruning import Sweeper, retentions
 from tasks.actions import passing_time, questions
 from tasks.models import Run
 from tasks.outage import AWAY, Outage
@@ -21,7 +21,6 @@ from tasks.outage import AWAY, Outage
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-SLOW_AFTER = 600
 #: How long a companion may take to end once the engine does.
 COMPANION_SECONDS = 5.0
 
@@ -146,16 +145,13 @@ def run(stop: threading.Event, *, report: Callable[[Ticked], None] | None = None
 
 def _tick_until(stop: threading.Event, report: Callable[[Ticked], None] | None) -> None:
     outage = Outage(logger, "The engine")
-    ticks = 0
+    sweeper = Sweeper(retentions)
     while not stop.is_set():
         try:
             done = tick()
             if report is not None:
                 report(done)
-            if ticks % SLOW_AFTER == 0:
-                IdempotencyKey.objects.outdated().delete()
-                KeptCount.objects.past().delete()
-            ticks += 1
+            sweeper.step()
             outage.end()
         except AWAY as error:
             outage.begin(error)

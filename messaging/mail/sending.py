@@ -21,7 +21,7 @@ from messaging.mail.letters import send_letters
 from messaging.mail.outcomes import CLAIM, FAILURES, deliver, end, try_again
 from messaging.mail.relevance import Relevant, relevant
 from messaging.mail.writing import MOST_NOTICES, message_of, notice_of
-from messaging.models import Letter, Mail, MailState, NotificationKind
+from messaging.models import Mail, MailState, NotificationKind
 from tasks import clock
 from tasks.outage import AWAY, Outage
 
@@ -32,7 +32,6 @@ LOOK_SECONDS: Final = 2.0
 MOST: Final = 1000
 #: After a mail, what is not a question is gathered this long for the next.
 GAP: Final = timedelta(minutes=1)
-KEPT: Final = timedelta(days=30)
 #: What never waits for other mails.
 AT_ONCE: Final = (NotificationKind.QUESTION_FOR_ME,)
 
@@ -94,12 +93,6 @@ def _deliver(kept: Sequence[Relevant]) -> None:
     deliver(message)
 
 
-def forget_old() -> int:
-    """Delete what has ended long ago; returns how many."""
-    rows = (model.objects.filter(ended_at__lt=clock.now() - KEPT) for model in (Mail, Letter))
-    return sum(each.delete()[0] for each in rows)
-
-
 class Mailer:
     """The companion of the engine that sends mails."""
 
@@ -111,15 +104,11 @@ class Mailer:
     def run(self, stop: threading.Event) -> None:
         """Send what is due until ``stop`` is set; an outage of the database is logged once."""
         outage = Outage(logger, "Sending mails")
-        looks = 0
         with closing(connection):
             while not stop.is_set():
                 try:
                     send_due()
                     send_letters()
-                    if looks % 1800 == 0:
-                        forget_old()
-                    looks += 1
                     outage.end()
                 except AWAY as error:
                     outage.begin(error)

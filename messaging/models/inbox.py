@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 
 class PutAside(models.Model):
@@ -22,6 +23,7 @@ class PutAside(models.Model):
         ordering = ["id"]
         verbose_name_plural = "put aside"
         constraints = [models.UniqueConstraint(fields=["user", "source", "key"], name="put_aside_once")]
+        indexes = [models.Index(fields=["until"], name="put_aside_until", condition=Q(until__isnull=False))]
 
     def __str__(self) -> str:
         return f"{self.source} {self.key} by {self.user_id}"

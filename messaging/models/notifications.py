@@ -93,8 +93,14 @@ class Notification(models.Model):
     head = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="+", db_index=False)
     bundled = models.PositiveIntegerField(default=1)
     grouped = models.CharField(max_length=4, choices=Grouped, blank=True, default=Grouped.NOT)
+    # One of a group is also the ``event`` of another row of it; a constraint of its own would need an index of its own.
     last_event = models.ForeignKey(
-        Event, on_delete=models.CASCADE, related_name="+", db_index=False, help_text="Of a group, what happened last."
+        Event,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
+        help_text="Of a group, what happened last.",
     )
     last_kind = models.CharField(max_length=30, choices=NotificationKind)
 
@@ -119,6 +125,11 @@ class Notification(models.Model):
                 fields=["recipient", "at"], name="notification_unread_at", condition=Q(read_at=None) & Q(head=None)
             ),
             models.Index(fields=["head"], name="notification_of_bundle", condition=Q(head__isnull=False)),
+            # For those that are past their retention.
+            models.Index(
+                fields=["read_at"], name="notification_read_at", condition=Q(read_at__isnull=False) & Q(head=None)
+            ),
+            models.Index(fields=["at"], name="notification_never_read", condition=Q(read_at=None) & Q(head=None)),
         ]
 
     def __str__(self) -> str:

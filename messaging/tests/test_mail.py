@@ -319,14 +319,6 @@ def test_two_senders_meet_and_one_sends(assign):
     assert sending.claim(recipient, daily, now) is None
 
 
-def test_old_mails_are_forgotten(assign, fake_clock):  # noqa: F811
-    assign()
-    sending.send_due()
-    assert sending.forget_old() == 0
-    fake_clock.let_pass(31 * 24 * 3600)
-    assert sending.forget_old() == 1
-
-
 # -- ending mails -----------------------------------------------------------------------------------------------------
 
 

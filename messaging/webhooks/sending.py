@@ -15,11 +15,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from messaging.models import Webhook, WebhookDelivery, WebhookKey
+from messaging.models import Webhook, WebhookDelivery
 from messaging.webhooks.bodies import Message, headers_of, message_of
 from messaging.webhooks.connecting import SECONDS, Answer, post
 from messaging.webhooks.keys import Unreadable, secrets_of
@@ -37,8 +36,6 @@ LEASE = timedelta(seconds=4 * SECONDS)
 POLL_SECONDS = 1.0
 #: How long requests in flight may take to end once the engine stops; what is lost is sent again.
 GRACE_SECONDS = 3.0
-PRUNE_SECONDS = 60.0
-PRUNED_AT_ONCE = 1_000
 NO_KEY = "Its signing key cannot be read, since SECRET_KEY has changed; give the webhook a new key."
 
 #: Called with what each attempt came to. Filled by the project, which counts them.
@@ -87,15 +84,11 @@ class Sender:
         """Send until ``stop`` is set; an outage of the database is logged once and waited out."""
         outage = Outage(logger, "The sender of webhooks")
         round_ = Round(self._news)
-        prune_at = 0.0
         with closing(connection):
             while not stop.is_set():
                 self._news.clear()
                 try:
                     round_.step()
-                    if time.monotonic() >= prune_at:
-                        prune()
-                        prune_at = time.monotonic() + PRUNE_SECONDS
                     outage.end()
                 except AWAY as error:
                     outage.begin(error)
@@ -246,18 +239,6 @@ def _answer_to(job: Job, began: datetime) -> Answer:
     if not job.secrets:
         return Answer(error=NO_KEY)
     return post(job.url, headers_of(job.message, job.secrets, began), job.message.body)
-
-
-def prune() -> int:
-    """Delete deliveries that were over long ago, and keys that sign no more; returns how many deliveries."""
-    now = clock.now()
-    past = WebhookDelivery.objects.filter(ended_at__lt=now - timedelta(days=settings.WEBHOOK_RETENTION_DAYS))
-    WebhookKey.objects.filter(ends_at__lte=now).delete()
-    total = 0
-    while ids := list(past.order_by("ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
-        WebhookDelivery.objects.filter(pk__in=ids).delete()
-        total += len(ids)
-    return total
 
 
 sender = Sender()

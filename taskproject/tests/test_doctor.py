@@ -53,7 +53,18 @@ def test_doctor_of_a_running_installation_finds_all_well(cast):
     code, findings = doctor()
     assert code == 0
     examined = ["configuration", "channels", "limits", "database", "migrations"]
-    names = [*examined, "servers", "engine", "stream", "followers", "counters", "questions", "history", "search"]
+    names = [
+        *examined,
+        "servers",
+        "engine",
+        "stream",
+        "followers",
+        "counters",
+        "questions",
+        "history",
+        "search",
+        "pruning",
+    ]
     assert {name: level for name, (level, _) in findings.items()} == dict.fromkeys(names, "ok")
 
 

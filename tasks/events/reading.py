@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -73,16 +73,27 @@ def present_cursor() -> Cursor:
 DISORDER = timedelta(hours=1)
 
 
+def replayed_since() -> datetime:
+    """Events that are dated later are replayed."""
+    return clock.now() - timedelta(days=settings.EVENT_RETENTION_DAYS)
+
+
+def lowest_since(moment: datetime) -> int | None:
+    """The lowest id of the events that are dated ``moment`` or later; None if there are none."""
+    later = Event.objects.filter(at__gte=moment).order_by("at")
+    oldest = later.values_list("at", flat=True).first()
+    if oldest is None:
+        return None
+    lowest: int = later.filter(at__lte=oldest + DISORDER).aggregate(lowest=Min("pk"))["lowest"]
+    return lowest
+
+
 def first_kept() -> Cursor:
     """The position before every event that is still replayed; older ones stay on record."""
     # Before the look: what comes after it is new, even if the look sees it or an earlier id is still uncommitted.
     present = present_cursor()
-    kept = Event.objects.filter(at__gte=clock.now() - timedelta(days=settings.EVENT_RETENTION_DAYS)).order_by("at")
-    oldest = kept.values_list("at", flat=True).first()
-    if oldest is None:
-        return present
-    lowest = kept.filter(at__lte=oldest + DISORDER).aggregate(lowest=Min("pk"))["lowest"]
-    return min(present, Cursor(lowest - 1))
+    lowest = lowest_since(replayed_since())
+    return present if lowest is None else min(present, Cursor(lowest - 1))
 
 
 def require_kept(after: Cursor) -> None:
@@ -93,7 +104,7 @@ def require_kept(after: Cursor) -> None:
     """
     _require_given(after)
     following = Event.objects.filter(pk__gt=after.id).in_order().values_list("at", flat=True).first()
-    if following is not None and following < clock.now() - timedelta(days=settings.EVENT_RETENTION_DAYS) - DISORDER:
+    if following is not None and following < replayed_since() - DISORDER:
         raise CursorExpired("This cursor is too old.", "Fetch the current state and follow from `after=now`.")
 
 

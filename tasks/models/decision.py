@@ -43,7 +43,10 @@ class AssignmentDecision(models.Model):
                 condition=Q(agent__isnull=True, ended_at__isnull=True),
             ),
         ]
-        indexes = [models.Index(fields=["task", "-id"], name="decision_of_task")]
+        indexes = [
+            models.Index(fields=["task", "-id"], name="decision_of_task"),
+            models.Index(fields=["at"], name="decision_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.task_id} → {self.agent.slug if self.agent else 'nobody'}"

@@ -2,12 +2,17 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from tasks.models.agent import Agent
 from tasks.models.project import Project
 from tasks.models.run import Run
 from tasks.models.task import Task
 from tasks.querysets import EventQuerySet
+
+#: The kinds that tell somebody's open pages of their own list, and nothing of a task: deleted once no cursor of the
+#: stream may ask for them (``tasks.retention``). All others are kept as long as their project.
+PASSING = ("inbox.changed", "notification.created", "notification.extended", "notification.read")
 
 
 class Event(models.Model):
@@ -59,6 +64,7 @@ class Event(models.Model):
             models.Index(fields=["task", "id"], name="event_of_task"),
             models.Index(fields=["at"], name="event_at"),
             models.Index(fields=["project", "kind", "at"], name="event_for_reports"),
+            models.Index(fields=["id"], name="event_passing", condition=Q(kind__in=PASSING)),
         ]
 
     def __str__(self) -> str:

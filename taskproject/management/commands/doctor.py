@@ -12,7 +12,7 @@ from tasks.management.command import Command as BaseCommand
 class Command(BaseCommand):
     help = (
         "Examine configuration, database, SQLite version and journal mode, migrations, channel layer, the engine and "
-        "its lag, and the counters that can be recounted."
+        "its lag, the counters that can be recounted, and what is past its retention."
     )
     examples = "python manage.py doctor\npython manage.py doctor --json"
     # Their results are among the findings.
