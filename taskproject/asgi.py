@@ -26,6 +26,7 @@ from django.urls import re_path  # noqa: E402
 from messaging.stream.hub import hub  # noqa: E402
 from messaging.stream.routing import websocket_urlpatterns  # noqa: E402
 from messaging.stream.sse import event_stream  # noqa: E402
+from taskproject import memory  # noqa: E402
 from taskproject.http.bridge import Receive, Scope, Send, ThreadedWSGI  # noqa: E402
 from taskproject.http.notes import NOTES  # noqa: E402
 from taskproject.watch import doors  # noqa: E402
@@ -35,7 +36,13 @@ from taskproject.watch.recording import recorded  # noqa: E402
 #: Paths (without a trailing slash) that answer with an event stream on request.
 STREAM_PATHS = frozenset({"/api/v1/events"})
 
-threaded_wsgi = ThreadedWSGI(WSGIHandler(), threads=settings.HTTP_THREADS, on_thread_end=connections.close_all)
+memory.bound()
+threaded_wsgi = ThreadedWSGI(
+    WSGIHandler(),
+    threads=settings.HTTP_THREADS,
+    on_thread_end=connections.close_all,
+    on_thread_idle=memory.give_back,
+)
 
 
 #: Whether a signal that ends the server also releases everyone who waits, who would delay it. ``up`` does it itself.

@@ -282,9 +282,10 @@ class ThreadedWSGI:
         *,
         threads: int = THREADS,
         on_thread_end: Callable[[], None] = lambda: None,
+        on_thread_idle: Callable[[], None] = lambda: None,
     ) -> None:
         self.application = application
-        self.pool = ThreadPool("http", threads, on_thread_end=on_thread_end)
+        self.pool = ThreadPool("http", threads, on_thread_end=on_thread_end, on_thread_idle=on_thread_idle)
         self.waiting: set[_Exchange] = set()
         self.places = Places(MOST_WAITING_OF_ONE)
         self.closing = False

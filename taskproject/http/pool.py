@@ -4,8 +4,11 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
+
+#: A thread that had nothing to do for this long is idle.
+IDLE_SECONDS = 60.0
 
 
 class Job:
@@ -39,7 +42,7 @@ class _Thread:
         self.thread.start()
 
     def _run(self) -> None:
-        while (job := self.inbox.get()) is not None:
+        while (job := self._next()) is not None:
             result, error = None, None
             try:
                 result = job.work()
@@ -52,18 +55,36 @@ class _Thread:
             job = result = error = None
         self.pool.on_thread_end()
 
+    def _next(self) -> Job | None:
+        try:
+            return self.inbox.get(timeout=self.pool.idle_seconds)
+        except Empty:
+            self.pool.on_thread_idle()
+        return self.inbox.get()
+
 
 class ThreadPool:
     """At most ``size`` threads, started when all others are busy; the one that was busy last is used first.
 
     Last in, first out: with few concurrent requests, few threads work, and their connections and caches stay warm.
-    Belongs to one event loop; only ``Job.work`` runs in other threads. ``on_thread_end`` runs in each thread that ends.
+    Belongs to one event loop; only ``Job.work`` runs in other threads. ``on_thread_end`` runs in each thread that ends,
+    ``on_thread_idle`` in each that had no work for ``idle_seconds``, once until it has some again; neither may raise.
     """
 
-    def __init__(self, name: str, size: int, *, on_thread_end: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        *,
+        on_thread_end: Callable[[], None] = lambda: None,
+        on_thread_idle: Callable[[], None] = lambda: None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self.name = name
         self.size = size
         self.on_thread_end = on_thread_end
+        self.on_thread_idle = on_thread_idle
+        self.idle_seconds = idle_seconds
         self._threads: list[_Thread] = []
         self._idle: list[_Thread] = []
         self._waiting: deque[Job] = deque()

@@ -11,6 +11,10 @@ import sys
 import django
 
 WAL_FIXED_IN = (3, 51, 3)
+#: What one connection caches, and all connections of a process together: once they hold that much, each takes the place
+#: of its own oldest page for a new one. What is not cached here the system still has in its cache of files.
+CACHE_KILOBYTES = 8_000
+HEAP_BYTES = 64 * 1024 * 1024
 #: Our backend over Django's own; see ``base``.
 ENGINE = "taskproject.sqlite"
 ENGINES = (ENGINE, "django.db.backends.sqlite3")
@@ -42,6 +46,9 @@ def wal_is_safe() -> bool:
 
 
 def init_command() -> str:
-    """Pragmas for each new connection: WAL if it is safe, else the rollback journal."""
+    """Pragmas for each new connection: WAL if it is safe, else the rollback journal; and how much memory it takes."""
     journal = "WAL" if wal_is_safe() else "TRUNCATE"
-    return f"PRAGMA journal_mode={journal}; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;"
+    return (
+        f"PRAGMA journal_mode={journal}; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-{CACHE_KILOBYTES}; "
+        f"PRAGMA soft_heap_limit={HEAP_BYTES};"
+    )
