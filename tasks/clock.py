@@ -2,8 +2,10 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connection
+from django.db.models import DateTimeField, Func
 
 from taskproject.prepared.running import run
 
@@ -14,6 +16,22 @@ def now() -> datetime:
         return datetime.now(UTC)
     [(moment,)], _ = run("SELECT clock_timestamp()", [])
     return moment
+
+
+class Clock(Func):
+    """``now`` as a column, read with a row; on SQLite NULL, because its clock is ours."""
+
+    template = "NULL"
+    arity = 0
+    output_field = DateTimeField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple[Any, ...]]:
+        return "clock_timestamp()", ()
+
+
+def read(moment: datetime | None) -> datetime:
+    """The time in a column of ``Clock``."""
+    return moment or datetime.now(UTC)
 
 
 def monotonic() -> float:

@@ -1,10 +1,11 @@
 """Who may do what: roles in a project, and ``may(actor, verb, task)`` for the verbs of the table."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Exists, OuterRef
 
+from taskproject.prepared.querysets import prepared
 from taskproject.reach import caller_of, reach_of
 from tasks.errors import NotPermitted
 from tasks.models import Agent, AgentKind, AgentToken, Invitation, Membership, Project, Question, Role, Run, Task
@@ -51,9 +52,23 @@ def memberships_of(user: "User") -> MembershipQuerySet:
     return memberships if reach is None else memberships.filter(project__in=reach)
 
 
-def role_in(user: "User | None", project: Project | int) -> Role | None:
+class _Unread:
+    """What nobody has read yet."""
+
+
+UNREAD: Final = _Unread()
+#: The role that a membership gives, None without one; or that nobody has read it.
+Membered = str | None | _Unread
+
+
+@prepared
+def _roles(user: Any, project: Any) -> "QuerySet[Membership, Any]":
+    return Membership.objects.filter(user=user, project=project).order_by().values_list("role", flat=True)
+
+
+def role_in(user: "User | None", project: Project | int, *, member: Membered = UNREAD) -> Role | None:
     """The role of ``user`` in a project; manager for superusers and the engine, None for strangers, and where their
-    credentials do not reach.
+    credentials do not reach. ``member``: the role by membership, from those who have read it with something else.
     """
     if user is None or sees_all(user):
         return Role.MANAGER
@@ -62,7 +77,7 @@ def role_in(user: "User | None", project: Project | int) -> Role | None:
         return None
     if is_superuser(user):
         return Role.MANAGER
-    role = Membership.objects.filter(user=user, project_id=project_id).values_list("role", flat=True).first()
+    role = _roles.first(user=user.pk, project=project_id) if isinstance(member, _Unread) else member
     return Role(role) if role else None
 
 
@@ -83,15 +98,16 @@ def _is_author(actor: "User", run: Run) -> bool:
     return run.agent.user_id in caller_of(actor)
 
 
-def may(actor: "User | None", verb: str, task: Task, *, run: Run | None = None) -> bool:
+def may(actor: "User | None", verb: str, task: Task, *, run: Run | None = None, member: Membered = UNREAD) -> bool:
     """Whether ``actor`` may use ``verb`` on ``task``.
 
     Ignores the status: an illegal move is reported as such, not as a missing permission.
-    ``run`` is the run being written (verbs of holders) or reviewed (its author may not judge it).
+    ``run`` is the run being written (verbs of holders) or reviewed (its author may not judge it); ``member`` as in
+    ``role_in``.
     """
     if actor is None:
         return True
-    role = role_in(actor, task.project_id)
+    role = role_in(actor, task.project_id, member=member)
     if role is None:
         return False
     if verb in EDITS:
@@ -111,9 +127,9 @@ def may(actor: "User | None", verb: str, task: Task, *, run: Run | None = None) 
     return False
 
 
-def require(actor: "User | None", verb: str, task: Task, *, run: Run | None = None) -> None:
+def require(actor: "User | None", verb: str, task: Task, *, run: Run | None = None, member: Membered = UNREAD) -> None:
     """Raise ``NotPermitted`` with the reason unless ``may``."""
-    if may(actor, verb, task, run=run):
+    if may(actor, verb, task, run=run, member=member):
         return
     who = TRANSITIONS[verb].who if verb in TRANSITIONS else ()
     if Who.REVIEWER in who and run is not None and (agent := agent_of(actor)) and run.agent_id == agent.pk:

@@ -170,18 +170,21 @@ class TaskQuerySet(OfProjectQuerySet):
     def overdue(self, now: datetime | None = None) -> Self:
         return self.filter(overdue(now))
 
-    def assigned_to(self, agent: "Agent") -> Self:
+    def assigned_to(self, agent: Any) -> Self:
+        """Tasks that an agent (or its id) has a part in."""
         # Not EXISTS: for that SQLite tries every other task; so it begins at the agent's assignments.
-        return self.filter(pk__in=agent.assignments.filter(ended_at__isnull=True).order_by().values("task"))
+        assignments = _other_model(self, "assignments").objects.filter(agent=agent, ended_at__isnull=True)
+        return self.filter(pk__in=assignments.order_by().values("task"))
 
     def unassigned(self) -> Self:
         assignments = _other_model(self, "assignments").objects
         return self.filter(~Exists(assignments.filter(task=OuterRef("pk"), ended_at__isnull=True)))
 
-    def fits_skills_of(self, agent: "Agent") -> Self:
-        """Tasks whose every required skill the agent has at the required level."""
+    def fits_skills_of(self, agent: Any) -> Self:
+        """Tasks whose every required skill an agent (or its id) has at the required level."""
         needs = _other_model(self, "required_skills").objects.filter(task=OuterRef("pk"))
-        met = agent.skills.filter(skill=OuterRef("skill"), level__gte=OuterRef("min_level"))
+        skills = _other_model(_other_model(_other_model(self, "assignments").objects, "agent").objects, "skills")
+        met = skills.objects.filter(agent=agent, skill=OuterRef("skill"), level__gte=OuterRef("min_level"))
         return self.filter(~Exists(needs.filter(~Exists(met))))
 
     def in_claim_order(self) -> Self:

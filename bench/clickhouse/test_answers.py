@@ -32,8 +32,8 @@ from reports.tests.conftest import utc
 from reports.tests.recounting.definitions import definitions
 from reports.tests.recounting.worlds import World
 from taskproject.errors import DomainError
-from tasks import clock
 from tasks.models import Episode, Event, StatusInterval
+from tasks.tests.fake_clock import patch_clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +73,7 @@ def walked(cast: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = flow_walk.Walk(cast, monkeypatch)
     flow.now = people.now
     flow.take((*step, chance.choice((0, 7, 55, 400)) + chance.random()) for step in flow_walk.steps_of(chance, STEPS))
-    monkeypatch.setattr(clock, "now", lambda: NOW)
+    patch_clock(monkeypatch, lambda: NOW)
 
 
 def filled(cast: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,10 @@ from messaging.notifications.reading import read_notifications
 from tasks.actions import assignments, claims, projects
 from tasks.actions.questions import answer_question, ask_run
 from tasks.actions.tasks import delete_task
-from tasks.tests.fake_clock import fake_clock  # noqa: F401 - a fixture
+from tasks.tests.fake_clock import (
+    fake_clock,  # noqa: F401 - a fixture
+    patch_clock,
+)
 from tasks.tests.test_markdown import HOSTILE
 
 pytestmark = pytest.mark.django_db
@@ -303,7 +306,7 @@ def test_claimed_mail_is_left_alone_until_its_claim_lapses_and_comes_as_the_same
     monkeypatch.setattr(sending, "end", lambda *given: None)  # Killed between sending and marking.
     assert sending.send_due() == 1
     monkeypatch.undo()
-    monkeypatch.setattr("tasks.clock.now", fake_clock.now)
+    patch_clock(monkeypatch, fake_clock.now)
     assert sending.send_due() == 0
     fake_clock.let_pass(outcomes.CLAIM.total_seconds())
     assert sending.send_due() == 1

@@ -16,6 +16,7 @@ from tasks.actions import claims, offering, questions, runs
 from tasks.actions.imports import import_plan
 from tasks.formats import json_list
 from tasks.models import Agent, AssignmentDecision, DecisionMode, Question, Task
+from tasks.tests.fake_clock import patch_clock
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -50,7 +51,7 @@ def set_clock(monkeypatch) -> Callable[[str], datetime]:
 
     def set_to(text: str) -> datetime:
         moment = utc(text)
-        monkeypatch.setattr(clock, "now", lambda: moment)
+        patch_clock(monkeypatch, lambda: moment)
         return moment
 
     return set_to

@@ -8,13 +8,13 @@ from typing import Any
 
 from hypothesis import strategies
 
-from tasks import clock
 from tasks.actions import claims, lifecycle, passing_time, questions, reviews, runs
 from tasks.actions import tasks as verbs
 from tasks.actions.imports import import_plan
 from tasks.errors import DomainError
 from tasks.formats import json_list
 from tasks.models import Question, Run, RunStatus, Task
+from tasks.tests.fake_clock import patch_clock
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
@@ -71,7 +71,7 @@ class Walk:
 
     def __init__(self, cast: Any, monkeypatch: Any) -> None:
         self.cast, self.now, self.imported = cast, START, 0
-        monkeypatch.setattr(clock, "now", lambda: self.now)
+        patch_clock(monkeypatch, lambda: self.now)
 
     def take(self, steps: Iterable[tuple[str, int, str, int]]) -> None:
         for name, place, who, minutes in steps:

@@ -8,7 +8,6 @@ from typing import Any
 
 from reports.tests.people_ledger import Ledger, Pass, SeenRun, SeenStep
 from reports.tests.people_steps import SAME, VERBS, Step
-from tasks import clock
 from tasks.actions import (
     agents,
     assignments,
@@ -40,6 +39,7 @@ from tasks.models import (
     Run,
     Task,
 )
+from tasks.tests.fake_clock import patch_clock
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 LABELS = ((), ("a",), ("b", "c"), ("a", "b"))
@@ -53,7 +53,7 @@ class PeopleWalk:
 
     def __init__(self, cast: Any, monkeypatch: Any) -> None:
         self.cast, self.now, self.imported = cast, START, 0
-        monkeypatch.setattr(clock, "now", lambda: self.now)
+        patch_clock(monkeypatch, lambda: self.now)
         self.ledger, self.versions, self.step = Ledger(), 0, ""
         self.same: int | None = None
         Agent.objects.filter(slug="hugo").update(working_hours="Mon-Fri 09:00-17:00", time_zone="Europe/Berlin")

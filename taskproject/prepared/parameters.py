@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,10 @@ class IsAnyOf(Lookup):
 
 def for_driver(value: Any) -> Any:
     """``value`` as the driver takes it. Integers have one type, since PostgreSQL plans a statement for each."""
+    if value is None or type(value) is str:
+        return value
+    if isinstance(value, Enum):
+        value = value.value
     if connection.vendor == "postgresql":
         return _for_psycopg(value)
     if isinstance(value, datetime):

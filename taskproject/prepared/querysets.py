@@ -23,10 +23,14 @@ class _Statement:
         self.build = build
         arguments = inspect.signature(build).parameters.values()
         self.names = tuple(each.name for each in arguments if each.kind is not each.KEYWORD_ONLY)
+        self.choices = tuple(each.name for each in arguments if each.kind is each.KEYWORD_ONLY)
         self.__doc__ = build.__doc__
 
-    def _queryset(self, fixed: Mapping[str, Any]) -> QuerySet:
-        return self.build(**{name: Parameter(name) for name in self.names}, **fixed)
+    def _chosen(self, values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+        return tuple((name, values[name]) for name in self.choices if name in values)
+
+    def _queryset(self, chosen: tuple[tuple[str, Any], ...]) -> QuerySet:
+        return self.build(**{name: Parameter(name) for name in self.names}, **dict(chosen))
 
     @staticmethod
     def _keep(texts: dict[Any, Any], key: Any, made: Any) -> None:
@@ -44,11 +48,11 @@ class Prepared(_Statement):
 
     def all(self, **values: Any) -> list[Any]:
         """What the queryset yields with these ``values``."""
-        fixed = {name: value for name, value in values.items() if name not in self.names}
-        key = (connection.vendor, *sorted(fixed.items())) if fixed else connection.vendor
+        chosen = self._chosen(values)
+        key = (connection.vendor, chosen)
         known = self._texts.get(key)
         if known is None:
-            queryset = self._queryset(fixed)
+            queryset = self._queryset(chosen)
             compiler = queryset.query.get_compiler(using=queryset.db)
             text = Text(compiler)
             known = text, reader_of(queryset, compiler)
@@ -72,25 +76,40 @@ class PreparedUpdate(_Statement):
 
     def __init__(self, build: Builder) -> None:
         super().__init__(build)
-        self._texts: dict[Any, Text] = {}
+        self._texts: dict[Any, tuple[Text, Reader | None]] = {}
 
     def __call__(self, changes: Mapping[str, Any], **values: Any) -> int:
         """How many rows it changed. ``changes``: by field, values or expressions; these are part of the text, so what
         varies in them must be a ``Parameter``.
         """
+        (text, _), given = self._bound(changes, values, returns=False)
+        return text.run(given)[1]
+
+    def returning(self, changes: Mapping[str, Any], **values: Any) -> list[Any]:
+        """The rows that it changed, as instances, as they are then."""
+        (text, read), given = self._bound(changes, values, returns=True)
+        rows, _ = text.run(given)
+        assert read is not None
+        return read(rows) if rows else []
+
+    def _bound(
+        self, changes: Mapping[str, Any], values: Mapping[str, Any], *, returns: bool
+    ) -> tuple[tuple[Text, Reader | None], dict[str, Any]]:
         shape = tuple(
             (name, value if hasattr(value, "resolve_expression") else None) for name, value in changes.items()
         )
-        key = (connection.vendor, shape)
-        text = self._texts.get(key)
-        if text is None:
-            text = self._compile(shape)
-            self._keep(self._texts, key, text)
-        _, count = text.run({f"new {name}": value for name, value in changes.items()} | values)
-        return count
+        chosen = self._chosen(values)
+        key = (connection.vendor, returns, chosen, shape)
+        known = self._texts.get(key)
+        if known is None:
+            known = self._compile(self._queryset(chosen), shape, returns=returns)
+            self._keep(self._texts, key, known)
+        return known, {f"new {name}": value for name, value in changes.items()} | dict(values)
 
-    def _compile(self, shape: tuple[tuple[str, Any], ...]) -> Text:
-        queryset = self._queryset({})
+    @staticmethod
+    def _compile(
+        queryset: QuerySet, shape: tuple[tuple[str, Any], ...], *, returns: bool
+    ) -> tuple[Text, Reader | None]:
         fields = queryset.model._meta
         query: Any = queryset.query.chain(sql.UpdateQuery)
         query.add_update_values(
@@ -101,7 +120,15 @@ class PreparedUpdate(_Statement):
         )
         query.annotations = {}
         query.clear_ordering(force=True)
-        return Text(query.get_compiler(using=queryset.db))
+        text = Text(query.get_compiler(using=queryset.db))
+        if not returns:
+            return text, None
+        # Columns are read as a plain SELECT of the model gives them.
+        plain = queryset.model._default_manager.all()
+        compiler = plain.query.get_compiler(using=queryset.db)
+        compiler.as_sql()
+        text.sql += " RETURNING " + ", ".join(f'"{column.target.column}"' for column, _, _ in compiler.select)
+        return text, reader_of(plain, compiler)
 
 
 def prepared(build: Builder) -> Prepared:

@@ -4,16 +4,20 @@ Row locks make it fast (PostgreSQL hands different clients different rows), the 
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import F, QuerySet, Value
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from taskproject.prepared.inserting import insert
+from taskproject.prepared.parameters import Parameter
+from taskproject.prepared.querysets import prepared
+from taskproject.reach import reach_of
 from tasks import clock, limits
 from tasks.actions.directives import queue
 from tasks.actions.funnel import (
@@ -50,12 +54,17 @@ from tasks.models import (
     Run,
     Task,
 )
-from tasks.permissions import agent_of, has_role, memberships_of, require, role_in
+from tasks.permissions import agent_of, has_role, require, role_in
 from tasks.transitions import Status
 from tasks.verbs import catalogue
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+#: When a task was first started, and which run of it this is.
+_FIRST_START = Coalesce(F("started_at"), Parameter("now"))
+_ONE_RUN_MORE = F("run_count") + 1
 
 
 @dataclass
@@ -79,12 +88,17 @@ def _require_agent(actor: "User") -> Agent:
     return agent
 
 
+@prepared
+def _locked_agent(agent: Any) -> QuerySet[Agent]:
+    return Agent.objects.select_for_update(no_key=True).filter(pk=agent)
+
+
 def _lock(agent: Agent) -> Agent:
     """The agent's row, locked: its claims run one after another, so capacity cannot be exceeded.
 
     Raises ``NotPermitted`` if it has been disabled meanwhile.
     """
-    locked = Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
+    locked: Agent = _locked_agent.first(agent=agent.pk)
     if not locked.enabled:
         raise NotPermitted(f"{agent.slug} is disabled.", "Ask a manager of the project.")
     return locked
@@ -153,7 +167,7 @@ def _open_runs(
     ``pulled`` tasks are also assigned to the agent. Records the events. Part of a running verb, which has held the
     tasks' locks since before ``now``.
     """
-    Assignment.objects.bulk_create(
+    insert(
         [
             Assignment(task=task, agent=agent, source=AssignmentSource.PULL, assigned_by=actor, created_at=now)
             for task in pulled
@@ -166,8 +180,8 @@ def _open_runs(
         Status.IN_PROGRESS,
         held=held,
         actor=actor,
-        started_at=Coalesce("started_at", Value(now)),
-        run_count=F("run_count") + 1,
+        started_at=_FIRST_START,
+        run_count=_ONE_RUN_MORE,
         deferred_until=None,
         progress_percent=0,
         progress_note="",
@@ -191,7 +205,7 @@ def _open_runs(
         runs.append(run)
         source = AssignmentSource.PULL.value if task in pulled else None
         events.append(status_changed(task, moved, held=held, actor=actor, run=run, source=source))
-    Run.objects.bulk_create(runs)
+    insert(runs)
     for task, run in zip(tasks, runs, strict=True):
         queue.hand_over(task, run)
     record(*events, *moved.around)
@@ -296,12 +310,36 @@ def start_task_for(*, actor: "User", task: Task, agent: Agent) -> Run:
     return start_task(actor=actor, task=task, agent=agent)
 
 
+@prepared
+def _memberships(user: Any, reach: Any, *, limited: bool) -> QuerySet[Membership]:
+    """Those of a user, as far as a token that is ``limited`` to some projects reaches."""
+    memberships = Membership.objects.filter(user=user).select_related("project").order_by("project__key")
+    return memberships.filter(project__id__any=reach) if limited else memberships
+
+
+@prepared
+def _scene(user: Any, reach: Any, agent: Any, *, limited: bool) -> QuerySet[Membership]:
+    """What a claim decides by, read behind the agent's lock: the memberships, each with how many runs the agent has in
+    hand and whether something is assigned to it.
+    """
+    memberships: QuerySet[Membership] = _memberships.build(user, reach, limited=limited)
+    in_hand = Run.objects.active().filter(agent=agent).order_by().values("agent").annotate(n=Count("pk")).values("n")
+    return memberships.annotate(
+        in_hand=Coalesce(Subquery(in_hand), 0), is_expected=Exists(Assignment.objects.unstarted().filter(agent=agent))
+    )
+
+
+def _within_reach(actor: "User") -> dict[str, Any]:
+    reach = reach_of(actor).projects
+    return {"user": actor.pk, "reach": sorted(reach or ()), "limited": reach is not None}
+
+
 def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Project]:
     """The projects whose tasks ``actor`` may work on, by key; ``keys`` restricts them.
 
     Raises ``Invalid`` for the key of a project that ``actor`` is not a member of.
     """
-    memberships = memberships_of(actor).select_related("project").order_by("project__key")
+    memberships: list[Membership] = _memberships.all(**_within_reach(actor))
     by_key = {membership.project.key: membership for membership in memberships}
     if keys is not None:
         if unknown := [key for key in keys if key not in by_key]:
@@ -330,62 +368,88 @@ def _require_not_paused(agent: Agent, task: Task) -> None:
         raise PausedInProject(agent.slug, task.project.key)
 
 
-def _pool(agent: Agent, project: Project, now: datetime) -> QuerySet[Task]:
+def _pool(agent: Any, project: Any, now: Any) -> QuerySet[Task]:
     """What an agent may pull from one project; one query per project, so that each walks ``task_pool`` in order."""
     return Task.objects.ready(now).filter(project=project).unassigned().fits_skills_of(agent).in_claim_order()
 
 
+def _locked(tasks: QuerySet[Task], most: int) -> QuerySet[Task]:
+    # Of one table: with a join, SQLite may sort all tasks where it could walk an index.
+    return tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)[:most]
+
+
+@prepared
+def _first_assigned(agent: Any, projects: Any, now: Any, *, most: int) -> QuerySet[Task]:
+    tasks = Task.objects.ready(now).filter(project__id__any=projects).assigned_to(agent)
+    return _locked(tasks.in_claim_order(), most)
+
+
+@prepared
+def _first_of_pool(agent: Any, project: Any, now: Any, *, most: int) -> QuerySet[Task]:
+    return _locked(_pool(agent, project, now), most)
+
+
 def _pick(
-    agent: Agent, projects: list[Project], limit: int, most: Mapping[int, int], now: datetime
+    agent: Agent, projects: list[Project], limit: int, most: Mapping[int, int], now: datetime, *, is_expected: bool
 ) -> list[tuple[Task, bool]]:
     """Up to ``limit`` tasks to claim, locked if the database supports it, each with whether it is pulled.
 
-    What staff assigned to the agent comes before the pool. ``most``: how many tasks of a project (by id), if not any
-    number.
+    What staff assigned to the agent comes before the pool; ``is_expected``: whether there is any. ``most``: how many
+    tasks of a project (by id), if not any number.
     """
     by_id = {project.pk: project for project in projects}
-
-    def locked(queryset: QuerySet[Task], most: int) -> list[Task]:
-        # Without a join: with one, SQLite may sort all tasks where it could walk an index.
-        rows = list(queryset.select_for_update(skip_locked=True, of=("self",), no_key=True)[:most])
-        for task in rows:
-            task.project = by_id[task.project_id]
-        return rows
 
     def first(tasks: list[Task], most: int) -> list[Task]:
         return sorted(tasks, key=lambda task: (-task.priority, task.due_order, task.pk))[:most]
 
-    narrow = [project for project in projects if most.get(project.pk, limit) < limit]
-    assigned = locked(_assigned(agent, [project for project in projects if project not in narrow], now), limit)
-    for project in narrow:
-        assigned += locked(_assigned(agent, [project], now), most[project.pk])
-    assigned = first(assigned, limit)
+    def assigned_in(projects: Iterable[Project], most: int) -> list[Task]:
+        ids = [project.pk for project in projects]
+        return _first_assigned.all(agent=agent.pk, projects=ids, now=now, most=most) if ids else []
+
+    assigned: list[Task] = []
+    if is_expected:
+        narrow = [project for project in projects if most.get(project.pk, limit) < limit]
+        assigned = assigned_in([project for project in projects if project not in narrow], limit)
+        for project in narrow:
+            assigned += assigned_in([project], most[project.pk])
+        assigned = first(assigned, limit)
     taken = Counter(task.project_id for task in assigned)
     pool: list[Task] = []
     rest = limit - len(assigned)
     if rest > 0:
         for project in projects:
             if project.allow_pull:
-                pool += locked(_pool(agent, project, now), min(rest, most.get(project.pk, limit) - taken[project.pk]))
+                left = min(rest, most.get(project.pk, limit) - taken[project.pk])
+                pool += _first_of_pool.all(agent=agent.pk, project=project.pk, now=now, most=left)
     picked = [(task, False) for task in assigned] + [(task, True) for task in first(pool, rest)]
-    _require_still_theirs(agent, picked)
+    for task, _ in picked:
+        task.project = by_id[task.project_id]
     return picked
 
 
-def _require_still_theirs(agent: Agent, picked: list[tuple[Task, bool]]) -> None:
-    """Raise ``LostRace`` if staff changed the assignees between reading and locking a picked row.
+@prepared
+def _behind_their_locks(tasks: Any, agent: Any) -> QuerySet[Task, Any]:
+    active = Assignment.objects.active().filter(task=OuterRef("pk")).order_by()
+    tasks = Task.objects.filter(pk__any=tasks).order_by()
+    tasks = tasks.annotate(is_taken=Exists(active), is_mine=Exists(active.filter(agent=agent)), now=clock.Clock())
+    return tasks.values_list("pk", "is_taken", "is_mine", "now")
 
-    Waiting for a row's lock re-reads only that row, not the assignments that the query read.
+
+def _time_of_claim(agent: Agent, picked: list[tuple[Task, bool]]) -> datetime:
+    """The time, now that the picked rows are locked.
+
+    Raises ``LostRace`` if staff changed the assignees between reading and locking one of them: waiting for a row's lock
+    re-reads only that row, not the assignments that the query read.
     """
     if not connection.features.has_select_for_update:
-        return
-    assigned: dict[int, set[int]] = defaultdict(set)
-    for task_id, agent_id in (
-        Assignment.objects.active().filter(task__in=[task for task, _ in picked]).values_list("task_id", "agent_id")
-    ):
-        assigned[task_id].add(agent_id)
-    if any(assigned[task.pk] if pulled else agent.pk not in assigned[task.pk] for task, pulled in picked):
-        raise LostRace
+        return clock.now()
+    now = None
+    by_pull = {task.pk: is_pulled for task, is_pulled in picked}
+    for pk, is_taken, is_mine, moment in _behind_their_locks.all(tasks=list(by_pull), agent=agent.pk):
+        if is_taken if by_pull[pk] else not is_mine:
+            raise LostRace
+        now = moment
+    return clock.read(now)
 
 
 def may_take_more(*, actor: "User") -> bool:
@@ -421,26 +485,30 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     """
     agent = _lock(_require_agent(actor))
     # The caller may have waited since it read its memberships.
-    working = memberships_of(actor).filter(project__in=projects).working()
-    taking = {each.project_id: each.project for each in working.taking_work().select_related("project")}
+    wanted = {project.pk for project in projects}
+    scene: list[Any] = _scene.all(agent=agent.pk, **_within_reach(actor))
+    working = [each for each in scene if each.project_id in wanted and each.role != Role.VIEWER]
+    taking = {each.project_id: each.project for each in working if each.paused_at is None}
     if not taking:
-        return Claimed(reason="paused" if working.exists() else "no_project")
+        return Claimed(reason="paused" if working else "no_project")
     projects = [taking[project.pk] for project in projects if project.pk in taking]
     if agent.availability != Availability.AVAILABLE:
         return Claimed(reason="paused")
-    free = _free_slots(agent)
+    free = agent.max_concurrent - working[0].in_hand
     if free <= 0:
         return Claimed(reason="at_capacity")
     headroom = limits.headroom_of(projects, lock=True)
     at_limit = [project for project in projects if project.pk in headroom and headroom[project.pk].reached is not None]
     open_ones = [project for project in projects if project not in at_limit]
     most = {pk: each.more for pk, each in headroom.items() if each.more is not None}
-    picked = _pick(agent, open_ones, min(limit, free), most, clock.now())
+    expected = working[0].is_expected
+    picked = _pick(agent, open_ones, min(limit, free), most, clock.now(), is_expected=expected)
     if not picked:
         waits = bool(at_limit) and _is_anything_ready(agent, at_limit, clock.now())
         return Claimed(reason="at_limit" if waits else "no_ready_task")
     tasks = [task for task, _ in picked]
     pulled = [task for task, by_pull in picked if by_pull]
+    now = _time_of_claim(agent, picked)
     return Claimed(
-        _open_runs(tasks, agent, verb="claim", actor=actor, now=clock.now(), lease_seconds=lease_seconds, pulled=pulled)
+        _open_runs(tasks, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds, pulled=pulled)
     )

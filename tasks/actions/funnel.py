@@ -1,7 +1,6 @@
 """What all verbs share: the transaction, the conditional move, and its effects on related tasks."""
 
 import functools
-import operator
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -10,9 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
+from django.db.models import Case, DateTimeField, F, QuerySet, When
 
 from taskproject.errors import shortened
+from taskproject.prepared.parameters import Parameter, for_driver
+from taskproject.prepared.querysets import prepared, prepared_update
+from taskproject.prepared.running import run as run_statement
 from taskproject.times import stamp
 from tasks import clock
 from tasks.actions.blockers import dependency_failed, shift_blockers
@@ -155,6 +157,49 @@ _WITHOUT_QUESTIONS = TERMINAL | {Status.IN_REVIEW}
 DETAIL_ON_TASK = 500
 
 
+_NEXT_VERSION = F("version") + 1
+#: Read from the row: start_after may have been edited while the task was in progress.
+_LATER_OF_REST_AND_START = Case(
+    When(start_after__gt=Parameter("rest or now"), then=F("start_after")),
+    default=Parameter("rest", DateTimeField()),
+    output_field=DateTimeField(),
+)
+
+
+@prepared_update
+def _as_read(
+    tasks: Any, source: Any, *, still: tuple[str, ...], without: tuple[str, ...], keeps_nothing: bool
+) -> QuerySet[Task]:
+    """Tasks whose status is still ``source``, the columns in ``still`` what they were, and those ``without`` empty."""
+    rows = Task.objects.filter(pk__any=tasks, status=source, **{name: Parameter(f"still {name}") for name in still})
+    rows = rows.filter(**{f"{name}__isnull": True for name in without})
+    return rows.filter(has_kept_directives=False) if keeps_nothing else rows
+
+
+def _nobody_yet() -> QuerySet[AssignmentDecision]:
+    return AssignmentDecision.objects.filter(agent__isnull=True, ended_at__isnull=True)
+
+
+@prepared_update
+def _of_nobody(tasks: Any) -> QuerySet[AssignmentDecision]:
+    return _nobody_yet().filter(task__id__any=tasks)
+
+
+@prepared_update
+def _assignments_of(tasks: Any) -> QuerySet[Assignment]:
+    return Assignment.objects.active().filter(task__id__any=tasks)
+
+
+@prepared
+def _dependents_of(task: Any) -> QuerySet[Dependency, Any]:
+    return Dependency.objects.filter(depends_on=task).order_by().values_list("task_id", flat=True)
+
+
+@prepared_update
+def _active(run: Any) -> QuerySet[Run]:
+    return Run.objects.filter(pk=run, ended_at__isnull=True)
+
+
 def failure_of(run: Run, *, code: str, detail: str, attempt: int, at: datetime) -> dict[str, Any]:
     """What the task shows of a failed attempt, its ``attempt``-th: who, why, when."""
     detail = shortened(detail, DETAIL_ON_TASK)
@@ -211,23 +256,34 @@ def move_all(
     rest_until = None
     if target == Status.NOT_STARTED:
         rest_until = changes.get("deferred_until")
-        # Read from the row: start_after may have been edited while the task was in progress.
-        later = When(start_after__gt=rest_until or now, then=F("start_after"))
-        changes["deferred_until"] = Case(later, default=Value(rest_until, DateTimeField()))
-    as_read = Q(pk__in=[task.pk for task in tasks])
+        changes["deferred_until"] = _LATER_OF_REST_AND_START
     keeping = [task for task in tasks if task.has_kept_directives]
+    ids = [task.pk for task in tasks]
+    columns = {"status": target, "updated_at": now, "version": _NEXT_VERSION} | changes
+    values: dict[str, Any] = {"now": now, "rest": rest_until, "rest or now": rest_until or now}
+
+    def write(ids: list[int], still: dict[str, Any]) -> int:
+        conditions = {f"still {name}": value for name, value in still.items()}
+        return _as_read(
+            columns,
+            tasks=ids,
+            source=source,
+            still=tuple(name for name, value in still.items() if value is not None),
+            without=tuple(name for name, value in still.items() if value is None),
+            keeps_nothing=target in TERMINAL and not keeping,
+            **values,
+            **conditions,
+        )
+
     if settles_child(source) != settles_child(target):
         # The parent's counter changes too, so it must still be the parent.
-        as_read = functools.reduce(operator.or_, (Q(pk=task.pk, parent=task.parent_id) for task in tasks))
-    if target in TERMINAL and not keeping:
-        as_read &= Q(has_kept_directives=False)
-    changed = Task.objects.filter(as_read, status=source, **(still or {})).update(
-        status=target, updated_at=now, version=F("version") + 1, **changes
-    )
+        changed = sum(write([task.pk], (still or {}) | {"parent": task.parent_id}) for task in tasks)
+    else:
+        changed = write(ids, still or {})
     if changed != len(tasks):
         raise LostRace
     if source == Status.NOT_STARTED:
-        end_records_of_nobody([task.pk for task in tasks], now)
+        _of_nobody({"ended_at": now}, tasks=ids)
     moved = Moved({"verb": verb, "from": source.value, "to": target.value})
     if over:
         moved.facts["questions"] = over
@@ -242,7 +298,7 @@ def move_all(
     if target in TERMINAL:
         for task in keeping:
             queue.drop_kept(task, at=now)
-        Assignment.objects.active().filter(task__in=tasks).update(ended_at=now, end_reason=AssignmentEnd.CLOSED)
+        _assignments_of({"ended_at": now, "end_reason": AssignmentEnd.CLOSED}, tasks=ids)
     for task in tasks:
         if source in TERMINAL and target not in TERMINAL:
             _revive_assignments(task)
@@ -297,8 +353,7 @@ def touch(ids: Iterable[int], now: datetime) -> None:
 
 def end_records_of_nobody(tasks: Iterable[int] | QuerySet[Task], now: datetime) -> None:
     """End the records of why nobody was found for these tasks (by id), which no longer wait for an agent."""
-    of_nobody = AssignmentDecision.objects.filter(agent__isnull=True, ended_at__isnull=True)
-    of_nobody.filter(task__in=tasks).update(ended_at=now)
+    _nobody_yet().filter(task__in=tasks).update(ended_at=now)
 
 
 def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
@@ -318,13 +373,16 @@ def _fails(source: str, target: str) -> bool:
 
 #: What events say of a task besides what its verb did: as it is under the lock.
 TOLD = ("open_blockers", "on_hold", "start_after", "priority", "due_at", "estimate_minutes")
-#: The tasks ``ids`` and all that depend on those in ``completing``, in the lock order of every verb. One statement for
-#: both, because the ORM's OR of a list and a subquery would read the whole table.
-_LOCK_WITH_DEPENDENTS = f"""
-SELECT id, {", ".join(TOLD)} FROM {Task._meta.db_table}
-WHERE id = ANY(%s || ARRAY(SELECT task_id FROM {Dependency._meta.db_table} WHERE depends_on_id = ANY(%s)))
-ORDER BY id FOR NO KEY UPDATE
+_COLUMNS = ", ".join(["id", *TOLD])
+#: The tasks in the first list, in the lock order of every verb; and the time once each is locked.
+_LOCK = f"""
+WITH held AS (SELECT {_COLUMNS} FROM {Task._meta.db_table} WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
+SELECT {_COLUMNS}, clock_timestamp() FROM held
 """  # noqa: S608 - our own names
+#: The same with all that depend on those in the second list. One statement for both, because the ORM's OR of a list
+#: and a subquery would read the whole table.
+_DEPENDENTS = f"ARRAY(SELECT task_id FROM {Dependency._meta.db_table} WHERE depends_on_id = ANY(%s))"  # noqa: S608
+_LOCK_WITH_DEPENDENTS = _LOCK.replace("= ANY(%s)", f"= ANY(%s || {_DEPENDENTS})")
 
 
 def hold(tasks: Sequence[Task], target: str) -> Held:
@@ -336,22 +394,20 @@ def hold(tasks: Sequence[Task], target: str) -> Held:
     if not connection.features.has_select_for_update:
         return Held(clock.now())
     source = tasks[0].status
-    ids = {task.pk for task in tasks}
-    locked: set[int] = set()
+    own = [task.pk for task in tasks]
+    ids = set(own)
     if settles_child(source) != settles_child(target):
         ids |= {task.parent_id for task in tasks if task.parent_id}
-    if satisfies_dependency(source) != satisfies_dependency(target) or _fails(source, target):
-        with connection.cursor() as cursor:
-            cursor.execute(_LOCK_WITH_DEPENDENTS, [sorted(ids), [task.pk for task in tasks]])
-            rows = cursor.fetchall()
-        locked = {pk for pk, *_ in rows}
-    else:
-        rows = Task.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk", *TOLD)
-    facts_now = {pk: values for pk, *values in rows}
+    with_dependents = satisfies_dependency(source) != satisfies_dependency(target) or _fails(source, target)
+    lists = [sorted(ids), own] if with_dependents else [sorted(ids)]
+    rows, _ = run_statement(_LOCK_WITH_DEPENDENTS if with_dependents else _LOCK, [for_driver(each) for each in lists])
+    facts_now = {pk: values for pk, *values, _ in rows}
     for task in tasks:
         for name, value in zip(TOLD, facts_now.get(task.pk, ()), strict=False):
             setattr(task, name, value)
-    return Held(clock.now(), frozenset(locked))
+    # The rows come one after the other, each with the time at which it was locked.
+    at = max((moment for *_, moment in rows), default=None)
+    return Held(clock.read(at) if at else clock.now(), frozenset(facts_now) if with_dependents else frozenset())
 
 
 def _move_the_tasks_around(
@@ -367,7 +423,7 @@ def _move_the_tasks_around(
     deltas: Counter[int] = Counter()
     dependents: set[int] = set()
     if dependents_change or fails:
-        dependents = set(Dependency.objects.filter(depends_on=task).values_list("task_id", flat=True))
+        dependents = set(_dependents_of.all(task=task.pk))
         if held.dependents is not None and not dependents <= held.dependents:
             raise LostRace
     if dependents_change:
@@ -393,7 +449,7 @@ def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bo
     "Active" is tested through ``ended_at``: repeating the partial index's condition on ``status`` would make the
     planner walk that index's dead entries.
     """
-    ended = Run.objects.filter(pk=run.pk, ended_at__isnull=True).update(status=status, ended_at=now, **changes)
+    ended = _active({"status": status, "ended_at": now, **changes}, run=run.pk)
     if ended:
         run.status, run.ended_at = status, now
         for name, value in changes.items():

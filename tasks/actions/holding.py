@@ -11,6 +11,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from taskproject.prepared.querysets import prepared, prepared_update
+from taskproject.reach import reach_of
 from tasks import clock
 from tasks.actions.artifacts import NewArtifact, store_artifacts
 from tasks.actions.directives import queue
@@ -20,7 +24,7 @@ from tasks.actions.funnel import in_transaction
 from tasks.errors import LeaseLost, NotFound, StopRequested
 from tasks.events import kinds
 from tasks.events.recording import event, record
-from tasks.models import Agent, Run, RunStatus
+from tasks.models import Agent, Membership, Run, RunStatus
 from tasks.permissions import agent_of, require
 
 if TYPE_CHECKING:
@@ -50,25 +54,47 @@ class Stopped(Exception):
 AFTER_A_STOP = frozenset({"complete", "fail", "release"})
 
 
+@prepared
+def _run_of(run: Any, agent: Any, user: Any, reach: Any, *, limited: bool, lock: tuple[str, ...]) -> QuerySet[Run]:
+    """The run with its task and project, the role of its agent's user there, and the time when it was read."""
+    runs = Run.objects.select_related("task__project").filter(pk=run, agent=agent).order_by()
+    role = Membership.objects.filter(user=user, project=OuterRef("task__project")).order_by().values("role")
+    runs = runs.annotate(role=Subquery(role), read_at=clock.Clock())
+    if limited:
+        runs = runs.filter(task__project__id__any=reach)
+    return runs.select_for_update(of=lock, no_key=True) if lock else runs
+
+
+@prepared_update
+def _held(run: Any) -> QuerySet[Run]:
+    return Run.objects.filter(pk=run, ended_at__isnull=True, stop_delivered_at__isnull=True)
+
+
 def load_run(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = (), acknowledges: bool = False) -> Run:
     """The caller's run with task, project and agent. Somebody else's run is not found: its id is a secret.
 
     ``lock``: what is locked, in this order: ``self`` (the run) and ``task``. ``acknowledges``: the call may do so after
     a stop, when it may do nothing else. Raises ``Fenced``, ``Stopped``, ``NotFound``.
     """
-    agent = agent_of(actor)
-    runs = Run.objects.reached_by(actor).select_related("task__project", "agent__user").filter(pk=run_id, agent=agent)
-    if lock:
-        runs = runs.select_for_update(of=lock, no_key=True)
-    run = runs.first() if agent is not None else None
-    if run is None:
+    agent, reach = agent_of(actor), reach_of(actor).projects
+    run: Any = None
+    if agent is not None:
+        limits = {"reach": sorted(reach or ()), "limited": reach is not None}
+        run = _run_of.first(run=UUID(str(run_id)), agent=agent.pk, user=actor.pk, **limits, lock=tuple(lock))
+    if run is None or agent is None:
         raise NotFound(NO_SUCH_RUN)
+    run.agent = agent
     if run.ended_at is not None:
         raise Fenced(run)
-    require(actor, verb, run.task, run=run)
+    require(actor, verb, run.task, run=run, member=run.role)
     if run.stop_delivered_at is not None and verb not in AFTER_A_STOP and not acknowledges:
         raise Stopped(run)
     return run
+
+
+def time_of(run: Run) -> datetime:
+    """When ``run`` was read by ``load_run``: the time of a call that locks nothing, and so has not waited since."""
+    return clock.read(run.read_at)  # type: ignore[attr-defined]  # annotated
 
 
 def lease_lost(run: Run, *, late: dict[str, Any] | None = None, artifacts: Sequence[NewArtifact] = ()) -> LeaseLost:
@@ -146,7 +172,7 @@ def used(run: Run, usage: dict[str, Any] | None) -> dict[str, Any]:
 
 def write_run(run: Run, changes: dict[str, Any]) -> None:
     """The conditional UPDATE of an active run. Raises ``Fenced`` if it has ended, ``Stopped`` after a stop."""
-    if not Run.objects.filter(pk=run.pk, ended_at__isnull=True, stop_delivered_at__isnull=True).update(**changes):
+    if not _held(changes, run=run.pk):
         raise Stopped(run) if Run.objects.active().filter(pk=run.pk).exists() else Fenced(run)
     for name, value in changes.items():
         if not hasattr(value, "resolve_expression"):

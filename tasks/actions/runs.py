@@ -41,6 +41,7 @@ from tasks.actions.holding import (
     renewal,
     stop_requested,
     take_acks,
+    time_of,
     used,
     write_run,
 )
@@ -74,7 +75,7 @@ def _heartbeat(
     actor: "User", run_id: UUID, lease_seconds: int | None, ack: Sequence[str] | None, wait_seconds: int
 ) -> Run:
     run = load_run(actor, run_id, "heartbeat", lock=("self", "task") if ack else (), acknowledges=bool(ack))
-    now = clock.now()
+    now = clock.now() if ack else time_of(run)
     take_acks(run, ack, at=now, actor=actor)
     if run.stop_delivered_at is None:
         waits_until = now + timedelta(seconds=wait_seconds) if wait_seconds else None

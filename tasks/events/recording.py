@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.dispatch import Signal
 
+from taskproject.prepared.inserting import insert
 from taskproject.sqlite.inserting import Rows, insert_many
 from tasks.events.declaration import Kind
 from tasks.events.kinds import kind_named
@@ -105,7 +106,7 @@ def record(*events: Event, ready: Rows | None = None) -> None:
     elif len(events) >= MANY:
         insert_many(events)
     else:
-        Event.objects.bulk_create(events)
+        insert(events)
     transaction.on_commit(functools.partial(_ring, [*before, *events]), robust=True)
 
 

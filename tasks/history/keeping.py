@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce, Greatest
 
+from taskproject.prepared.parameters import Parameter
+from taskproject.prepared.querysets import prepared_update
 from tasks.batches import batches
 from tasks.history.assigning import agents_named
 from tasks.history.labels import LabelSets, label_sets_of
@@ -25,6 +27,29 @@ from tasks.transitions import TERMINAL
 
 #: Fields of an episode that are added up; of an open one, only what is added is known.
 SUMS = ("runs", "failed_runs", "changes_requested", "worked_seconds", "input_tokens", "output_tokens", "cost")
+
+
+#: Nothing ends before it began.
+_END = Greatest(F("began_at"), Parameter("at"))
+#: What is added to an episode of which only that is known.
+_COLUMN: Any = Episode._meta.get_field
+_MORE: dict[str, Any] = {name: F(name) + Parameter(f"more {name}", _COLUMN(name)) for name in SUMS}
+_STARTED = Coalesce(F("started_at"), Parameter("started"))
+
+
+@prepared_update
+def _open_intervals(tasks: Any, status: Any) -> QuerySet[StatusInterval]:
+    return StatusInterval.objects.filter(ended_at__isnull=True, status=status, task__id__any=tasks)
+
+
+@prepared_update
+def _intervals(ids: Any) -> QuerySet[StatusInterval]:
+    return StatusInterval.objects.filter(pk__any=ids)
+
+
+@prepared_update
+def _episodes(tasks: Any, number: Any) -> QuerySet[Episode]:
+    return Episode.objects.filter(task__id__any=tasks, number=number)
 
 
 def keep(events: Sequence[Event]) -> None:
@@ -84,14 +109,9 @@ def _end(events: Sequence[Event], label_sets: LabelSets) -> Iterator[StatusInter
         if (ended := ending(event, label_sets)) is not None:
             alike[event.at, ended[0], *sorted(ended[1].items())].append(event.task_id)
     for (at, status, *values), tasks in alike.items():
-        changes = "".join(f", {name} = %s" for name, _ in values)
         for ids in batches(tasks):
-            yield from StatusInterval.objects.raw(
-                f"UPDATE {StatusInterval._meta.db_table} "  # noqa: S608
-                f"SET ended_at = CASE WHEN began_at > %s THEN began_at ELSE %s END{changes} "
-                f"WHERE ended_at IS NULL AND status = %s AND task_id IN ({', '.join(['%s'] * len(ids))}) RETURNING *",
-                [at, at, *(value for _, value in values), status, *ids],
-            )
+            changes = {"ended_at": _END} | dict(values)
+            yield from _open_intervals.returning(changes, tasks=ids, status=status, at=at)
 
 
 def _so_far(interval: StatusInterval) -> Episode:
@@ -124,7 +144,7 @@ def _alter(lines: Sequence[Line]) -> None:
         alike[tuple((name, getattr(line.begun, name)) for name in sorted(line.altered))].append(line.begun.pk)
     for values, ids in alike.items():
         for batch in batches(ids):
-            StatusInterval.objects.filter(pk__in=batch).update(**dict(values))
+            _intervals(dict(values), ids=batch)
 
 
 def _add_up(lines: Sequence[Line]) -> None:
@@ -136,19 +156,16 @@ def _add_up(lines: Sequence[Line]) -> None:
         alike[line.is_partial, *((name, getattr(line.known, name)) for name in names)].append(line.known)
     for (is_partial, *values), episodes in alike.items():
         changes: dict[str, Any] = dict(values)
+        given = {f"more {name}": changes[name] for name in SUMS if name in changes}
+        given["started"] = changes.get("started_at")
         if is_partial:
-            changes |= {name: F(name) + changes[name] for name in SUMS if name in changes}
+            changes |= {name: more for name, more in _MORE.items() if name in changes}
             if "started_at" in changes:
-                changes["started_at"] = Coalesce("started_at", Value(changes["started_at"]))
-        for batch in batches(episodes):
-            _of(batch).update(**changes)
-
-
-def _of(episodes: Sequence[Episode]) -> Any:
-    numbers = {episode.number for episode in episodes}
-    if len(numbers) == 1:
-        return Episode.objects.filter(task__in=[episode.task_id for episode in episodes], number=numbers.pop())
-    which = Q()
-    for episode in episodes:
-        which |= Q(task=episode.task_id, number=episode.number)
-    return Episode.objects.filter(which)
+                changes["started_at"] = _STARTED
+        by_number: dict[int, list[int]] = defaultdict(list)
+        for episode in episodes:
+            assert episode.task_id is not None
+            by_number[episode.number].append(episode.task_id)
+        for number, tasks in by_number.items():
+            for batch in batches(tasks):
+                _episodes(changes, tasks=batch, number=number, **given)

@@ -7,9 +7,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import DateTimeField, Model
 
+from taskproject.prepared.inserting import insert_rows
 from taskproject.sqlite.inserting import insert_values
 
-#: From this number on, rows are brought to PostgreSQL by COPY.
+#: From this number on, rows are brought to PostgreSQL by COPY, to SQLite with one statement run for each.
 MANY = 50
 
 
@@ -46,6 +47,9 @@ def insert(rows: Sequence[Any]) -> None:
     if not rows:
         return
     model: type[Model] = rows[0].model
+    if len(rows) < MANY:
+        insert_rows(model, [row.__dict__ for row in rows])
+        return
     values = [list(row.__dict__.values()) for row in rows]
     if connection.vendor == "sqlite":
         _adapt_times(model, values)
@@ -54,14 +58,9 @@ def insert(rows: Sequence[Any]) -> None:
     table = connection.ops.quote_name(model._meta.db_table)
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    with connection.cursor() as cursor:
-        if len(values) >= MANY:
-            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                for each in values:
-                    copy.write_row(each)
-            return
-        marks = ", ".join(["(" + ", ".join(["%s"] * len(fields)) + ")"] * len(values))
-        cursor.execute(f"INSERT INTO {table} ({columns}) VALUES {marks}", [each for row in values for each in row])  # noqa: S608
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        for each in values:
+            copy.write_row(each)
 
 
 def _adapt_times(model: type[Model], rows: Sequence[list[Any]]) -> None:

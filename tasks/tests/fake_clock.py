@@ -1,5 +1,6 @@
 """A clock that tests move: the database's time, which may be set, and the process's own, which only passes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -28,10 +29,16 @@ class FakeClock:
         self.time += timedelta(seconds=by)
 
 
+def patch_clock(monkeypatch: pytest.MonkeyPatch, now: Callable[[], datetime]) -> None:
+    """Let ``now`` tell the database's time, however it is asked for it."""
+    monkeypatch.setattr(clock, "now", now)
+    monkeypatch.setattr(clock, "read", lambda moment: now())
+
+
 @pytest.fixture
 def fake_clock(monkeypatch) -> FakeClock:
     fake = FakeClock()
-    monkeypatch.setattr(clock, "now", fake.now)
+    patch_clock(monkeypatch, fake.now)
     monkeypatch.setattr(clock, "monotonic", fake.monotonic)
     monkeypatch.setattr(timekeeping, "watch", timekeeping.ClockWatch())
     return fake

@@ -28,6 +28,7 @@ from tasks.models import (
     Task,
 )
 from tasks.tests.cast import join, make_agent
+from tasks.tests.fake_clock import patch_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -157,11 +158,11 @@ def test_serve_offers_to_a_person_within_working_hours_alone(auto, new_task, mon
         availability=Availability.AVAILABLE, working_hours="Mon-Fri 09:00-12:00", time_zone="Etc/UTC"
     )
     task = new_task()
-    monkeypatch.setattr(clock, "now", lambda: monday)
+    patch_clock(monkeypatch, lambda: monday)
     Task.objects.update(created_at=monday)
     match_now(auto)
     assert codes(latest(task))["hugo"] == ["off_hours"]
-    monkeypatch.setattr(clock, "now", lambda: monday + timedelta(hours=1))
+    patch_clock(monkeypatch, lambda: monday + timedelta(hours=1))
     match_now(auto)
     offer = Assignment.objects.get(task=task)
     assert offer.agent.slug == "hugo"

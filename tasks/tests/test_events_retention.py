@@ -8,9 +8,10 @@ from django.db import connection, transaction
 
 from tasks import clock
 from tasks.errors import CursorExpired
-from tasks.events import kinds, reading
+from tasks.events import kinds
 from tasks.events.reading import DISORDER, Cursor, first_kept, present_cursor, read_all, require_kept
 from tasks.events.recording import event, record
+from tasks.tests.fake_clock import patch_clock
 from tasks.tests.racing import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +58,7 @@ def test_time_that_passes_between_the_look_and_the_page_stops_nobody(cast, edge,
     write(cast, "at the edge", edge + 5 * SECOND)
     start = first_kept()
     later = clock.now() + 60 * SECOND
-    monkeypatch.setattr(reading.clock, "now", lambda: later)
+    patch_clock(monkeypatch, lambda: later)
     assert words(start) == ["at the edge"]
 
 

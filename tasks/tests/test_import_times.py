@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks import clock
 from tasks.actions import claims, lifecycle, runs
 from tasks.actions.imports import Imported, MissingTimes, import_plan
 from tasks.elsewhere import completed_at_unknown_times
 from tasks.formats import READERS, recognised
 from tasks.models import Event, Task
+from tasks.tests.fake_clock import patch_clock
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ TIMES = ("created_at", "started_at", "completed_at", "updated_at")
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch):
-    monkeypatch.setattr(clock, "now", lambda: NOW)
+    patch_clock(monkeypatch, lambda: NOW)
 
 
 def as_json(tasks: list[dict]) -> str:
