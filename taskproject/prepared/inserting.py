@@ -5,7 +5,7 @@ PostgreSQL takes them as one JSON document, SQLite as a list of values.
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from django.db.models.expressions import DatabaseDefault
 from django.utils.functional import Promise
 
 from taskproject.prepared.running import run
+from taskproject.prepared.together import write_keys
 
 #: How many values SQLite takes in a statement, by its own default of old.
 MOST_VALUES = 999
@@ -34,26 +35,33 @@ def insert(instances: Sequence[Model]) -> None:
         for instance in instances:
             if isinstance(instance.__dict__[name], DatabaseDefault):
                 instance.__dict__[name] = default
-    keys = insert_rows(model, [instance.__dict__ for instance in instances])
     name = _key_of(model).attname
-    for instance, key in zip(instances, keys, strict=True):
-        instance.__dict__[name] = key
-        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
+
+    def take(keys: Sequence[Any]) -> None:
+        for instance, key in zip(instances, keys, strict=True):
+            instance.__dict__[name] = key
+            instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
+
+    insert_rows(model, [instance.__dict__ for instance in instances], take)
 
 
-def insert_rows(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+def insert_rows(
+    model: type[Model], rows: Sequence[Mapping[str, Any]], take_keys: Callable[[list[Any]], None] = lambda keys: None
+) -> None:
     """Store a row for each of ``rows``, in order: a value for each column of ``model`` by attribute name (``task_id``),
-    but for a key that the database gives. Returns their keys.
+    but for a key that the database gives. ``take_keys`` gets their keys, once they are known.
+
+    Both may wait for the other writes of the transaction; see ``together``.
     """
     if not rows:
-        return []
+        return
     sql, fields = _text(connection.vendor, model)
     if connection.vendor == "postgresql":
         document = _json([{field.column: row[field.attname] for field in fields} for row in rows])
-        read = _key_of(model).to_python if isinstance(_key_of(model), UUIDField) else None
-        keys = [key for (key,) in run(sql, [document])[0]]
-        return keys if read is None else [read(key) for key in keys]
-    keys, most = [], max(1, MOST_VALUES // len(fields))
+        write_keys(model._meta.db_table, sql, [document], take_keys)
+        return
+    keys: list[Any] = []
+    most = max(1, MOST_VALUES // len(fields))
     for begin in range(0, len(rows), most):
         batch = rows[begin : begin + most]
         values = [
@@ -63,7 +71,7 @@ def insert_rows(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> list[A
         ]
         marks = ", ".join(["(" + ", ".join(["%s"] * len(fields)) + ")"] * len(batch))
         keys += [_key_of(model).to_python(key) for (key,) in run(sql.replace("%s", marks), values)[0]]
-    return keys
+    take_keys(keys)
 
 
 @functools.cache

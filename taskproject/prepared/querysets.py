@@ -10,6 +10,7 @@ from django.db.models import QuerySet, sql
 from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.rows import Reader, reader_of
 from taskproject.prepared.texts import Text
+from taskproject.prepared.together import write
 
 Builder = Callable[..., QuerySet]
 #: How many texts of a statement are kept; what has more is not made of a few fixed choices.
@@ -85,6 +86,13 @@ class PreparedUpdate(_Statement):
         (text, _), given = self._bound(changes, values, returns=False)
         return text.run(given)[1]
 
+    def later(self, changes: Mapping[str, Any], *, rows: int | None = None, **values: Any) -> None:
+        """The same with the next statement of the transaction, if it may wait. ``rows``: how many it must change;
+        raises ``LostRace``, now or then, if it changes another number.
+        """
+        (text, _), given = self._bound(changes, values, returns=False)
+        write(text.table, text.sql, text.bind(given), rows=rows)
+
     def returning(self, changes: Mapping[str, Any], **values: Any) -> list[Any]:
         """The rows that it changed, as instances, as they are then."""
         (text, read), given = self._bound(changes, values, returns=True)
@@ -120,7 +128,7 @@ class PreparedUpdate(_Statement):
         )
         query.annotations = {}
         query.clear_ordering(force=True)
-        text = Text(query.get_compiler(using=queryset.db))
+        text = Text(query.get_compiler(using=queryset.db), table=fields.db_table)
         if not returns:
             return text, None
         # Columns are read as a plain SELECT of the model gives them.

@@ -1,18 +1,31 @@
 """Runs a text with ``%s`` placeholders, prepared if the database can, past what Django does for each statement."""
 
 import functools
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
+#: As ``writes``, what this thread's transaction has not sent yet; see ``together``.
+waiting = threading.local()
+
 
 def run(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
     """Its rows, and how many it touched. ``parameters`` are as the driver takes them.
 
-    The connection's wrappers see the statement like any other. Raises Django's database errors.
+    The connection's wrappers see the statement like any other, and what waits is sent before. Raises Django's database
+    errors.
     """
+    writes = getattr(waiting, "writes", None)
+    if writes is not None:
+        writes.send()
+    return execute(text, parameters)
+
+
+def execute(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
+    """``run`` without regard to what waits."""
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.queries_logged or connection.vendor not in _EXECUTE:
         with connection.cursor() as cursor:
@@ -20,11 +33,11 @@ def run(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], in
             return (cursor.fetchall() if cursor.description else []), cursor.rowcount
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
-    execute: Any = functools.partial(_EXECUTE[connection.vendor], connection)
+    executing: Any = functools.partial(_EXECUTE[connection.vendor], connection)
     for wrapper in reversed(connection.execute_wrappers):
-        execute = functools.partial(wrapper, execute)
+        executing = functools.partial(wrapper, executing)
     with connection.wrap_database_errors:
-        cursor = execute(text, parameters, False, {"connection": connection, "cursor": None})
+        cursor = executing(text, parameters, False, {"connection": connection, "cursor": None})
         return (cursor.fetchall() if cursor.description else []), cursor.rowcount
 
 

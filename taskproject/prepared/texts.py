@@ -10,12 +10,13 @@ from taskproject.prepared.running import run
 
 class Text:
     """The SQL of ``compiler``. Constants are written out: only with literals does a plan for any values use an index
-    on a part of a table, such as that of tasks that are not started.
+    on a part of a table, such as that of tasks that are not started. ``table``: which it changes, if any.
     """
 
-    __slots__ = ("parameters", "sql")
+    __slots__ = ("parameters", "sql", "table")
 
-    def __init__(self, compiler: Any) -> None:
+    def __init__(self, compiler: Any, *, table: str = "") -> None:
+        self.table = table
         sql, parameters = compiler.as_sql()
         pieces = sql.split("%s")
         self.sql = pieces[0]

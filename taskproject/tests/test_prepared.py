@@ -10,11 +10,13 @@ from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from taskproject.prepared.inserting import insert
 from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.querysets import prepared, prepared_update
 from taskproject.prepared.running import run
+from taskproject.prepared.together import LostRace, send_waiting, writes_together
 from taskproject.time_limits import limited
-from tasks.models import Label, Project
+from tasks.models import Event, Label, Project
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +141,7 @@ def _many(least: Any) -> QuerySet[User, Any]:
     return numbers.filter(pk__gte=least).values_list("n", flat=True)
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL plans a statement ahead")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Only on PostgreSQL: SQLite plans in this process")
 def test_postgresql_prepares_it_once_whatever_the_size_of_its_numbers(cast: Any) -> None:
     for ids in ([1], [70_000], [5_000_000_000], [1, 2, 3]):
         _keys.all(ids=ids)
@@ -160,3 +162,88 @@ def test_a_lost_connection_is_an_outage(cast: Any, monkeypatch: pytest.MonkeyPat
 def test_times_come_as_the_orm_gives_them(cast: Any) -> None:
     Project.objects.filter(pk=cast.ops.pk).update(created_at=timezone.now() - timedelta(days=1))
     assert repr(_named.first(key=cast.ops.key).created_at) == repr(Project.objects.get(pk=cast.ops.pk).created_at)
+
+
+# Writes together
+
+
+@prepared_update
+def _of_label(name: Any) -> QuerySet[Label]:
+    return Label.objects.filter(name=name)
+
+
+def test_writes_of_a_transaction_are_there_for_every_reader_in_it_and_after_it(cast: Any) -> None:
+    with transaction.atomic(), writes_together():
+        insert([label := Label(project=cast.ops, name="new")])
+        _of_key.later({"name": "renamed"}, rows=1, key=cast.ops.key)
+        _of_key.later({"name": "renamed again"}, rows=1, key=cast.ops.key)
+        assert Label.objects.get(name="new") == label
+        assert _named.first(key=cast.ops.key).name == "renamed again"
+        _of_label.later({"name": "newer"}, rows=None, name="new")
+    label.refresh_from_db()
+    assert (label.name, label._state.adding) == ("newer", False)
+
+
+def test_a_write_that_changes_another_number_of_rows_is_a_lost_race(cast: Any) -> None:
+    def lose() -> None:
+        with transaction.atomic(), writes_together():
+            _of_key.later({"name": "renamed"}, rows=1, key=cast.ops.key)
+            _of_label.later({"name": "newer"}, rows=1, name="none")
+
+    with pytest.raises(LostRace):
+        lose()
+    cast.ops.refresh_from_db()
+    assert cast.ops.name != "renamed"
+    with pytest.raises(LostRace):
+        _of_label.later({"name": "newer"}, rows=1, name="none")
+
+
+def test_what_an_inner_transaction_wrote_is_dropped_with_it_and_what_came_before_stays(cast: Any) -> None:
+    class Refused(Exception):
+        pass
+
+    def refuse() -> None:
+        with transaction.atomic(), writes_together():
+            insert([Label(project=cast.ops, name="inner")])
+            _of_key.later({"name": "inner"}, rows=1, key=cast.ops.key)
+            raise Refused
+
+    with transaction.atomic(), writes_together():
+        _of_key.later({"name": "outer"}, rows=1, key=cast.ops.key)
+        with pytest.raises(Refused):
+            refuse()
+        with transaction.atomic(), writes_together():
+            insert([Label(project=cast.ops, name="kept")])
+    cast.ops.refresh_from_db()
+    assert (cast.ops.name, [label.name for label in cast.ops.labels.all()]) == ("outer", ["kept"])
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Only on PostgreSQL: SQLite runs in this process")
+def test_writes_to_several_tables_go_as_one_statement(cast: Any) -> None:
+    statements: list[str] = []
+
+    def see(execute: Any, sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    with transaction.atomic(), writes_together(), connection.execute_wrapper(see):
+        insert([Label(project=cast.ops, name=f"label {number}") for number in range(3)])
+        _of_key.later({"name": "renamed"}, rows=1, key=cast.ops.key)
+        assert statements == []
+        send_waiting()
+    assert len(statements) == 1
+    assert sorted(label.name for label in cast.ops.labels.all()) == ["label 0", "label 1", "label 2"]
+
+
+def test_new_rows_come_with_their_keys_in_order_and_hold_what_json_can(cast: Any) -> None:
+    huge = 2**70
+    plan = [{"content": 'Ä "quoted" 100 %', "n": huge, "deep": {"list": [1.5, None, True]}}]
+    now = timezone.now()
+    events = [
+        Event(kind="task.created", at=now, project=cast.ops, project_key="OPS", data={"plan": plan, "number": number})
+        for number in range(90)
+    ]
+    insert(events)
+    stored = list(Event.objects.filter(pk__in=[event.pk for event in events]).order_by("pk"))
+    assert [event.data for event in stored] == [event.data for event in events]
+    assert (stored[0].at, stored[0].run_id, stored[0].actor_name) == (now, None, "")

@@ -15,6 +15,7 @@ from taskproject.errors import shortened
 from taskproject.prepared.parameters import Parameter, for_driver
 from taskproject.prepared.querysets import prepared, prepared_update
 from taskproject.prepared.running import run as run_statement
+from taskproject.prepared.together import LostRace, writes_together
 from taskproject.times import stamp
 from tasks import clock
 from tasks.actions.blockers import dependency_failed, shift_blockers
@@ -52,10 +53,6 @@ DEADLOCK_DETECTED = "40P01"
 LOCK_NOT_AVAILABLE = "55P03"
 
 
-class LostRace(Exception):
-    """Another transaction changed the row between our read and our write; read and decide again."""
-
-
 #: The function of each verb of the catalogue, by the verb's key.
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
@@ -90,7 +87,7 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
     def transacted(*args: P.args, **kwargs: P.kwargs) -> R:
         for race in range(RACES):
             try:
-                with transaction.atomic():
+                with transaction.atomic(), writes_together():
                     return function(*args, **kwargs)
             except LostRace:
                 if race == RACES - 1:
@@ -262,10 +259,11 @@ def move_all(
     columns = {"status": target, "updated_at": now, "version": _NEXT_VERSION} | changes
     values: dict[str, Any] = {"now": now, "rest": rest_until, "rest or now": rest_until or now}
 
-    def write(ids: list[int], still: dict[str, Any]) -> int:
+    def write(ids: list[int], still: dict[str, Any]) -> None:
         conditions = {f"still {name}": value for name, value in still.items()}
-        return _as_read(
+        _as_read.later(
             columns,
+            rows=len(ids),
             tasks=ids,
             source=source,
             still=tuple(name for name, value in still.items() if value is not None),
@@ -277,13 +275,12 @@ def move_all(
 
     if settles_child(source) != settles_child(target):
         # The parent's counter changes too, so it must still be the parent.
-        changed = sum(write([task.pk], (still or {}) | {"parent": task.parent_id}) for task in tasks)
+        for task in tasks:
+            write([task.pk], (still or {}) | {"parent": task.parent_id})
     else:
-        changed = write(ids, still or {})
-    if changed != len(tasks):
-        raise LostRace
+        write(ids, still or {})
     if source == Status.NOT_STARTED:
-        _of_nobody({"ended_at": now}, tasks=ids)
+        _of_nobody.later({"ended_at": now}, tasks=ids)
     moved = Moved({"verb": verb, "from": source.value, "to": target.value})
     if over:
         moved.facts["questions"] = over
@@ -298,7 +295,7 @@ def move_all(
     if target in TERMINAL:
         for task in keeping:
             queue.drop_kept(task, at=now)
-        _assignments_of({"ended_at": now, "end_reason": AssignmentEnd.CLOSED}, tasks=ids)
+        _assignments_of.later({"ended_at": now, "end_reason": AssignmentEnd.CLOSED}, tasks=ids)
     for task in tasks:
         if source in TERMINAL and target not in TERMINAL:
             _revive_assignments(task)

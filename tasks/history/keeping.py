@@ -144,7 +144,7 @@ def _alter(lines: Sequence[Line]) -> None:
         alike[tuple((name, getattr(line.begun, name)) for name in sorted(line.altered))].append(line.begun.pk)
     for values, ids in alike.items():
         for batch in batches(ids):
-            _intervals(dict(values), ids=batch)
+            _intervals.later(dict(values), ids=batch)
 
 
 def _add_up(lines: Sequence[Line]) -> None:
@@ -168,4 +168,4 @@ def _add_up(lines: Sequence[Line]) -> None:
             by_number[episode.number].append(episode.task_id)
         for number, tasks in by_number.items():
             for batch in batches(tasks):
-                _episodes(changes, tasks=batch, number=number, **given)
+                _episodes.later(changes, tasks=batch, number=number, **given)

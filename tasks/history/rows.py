@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import DateTimeField, Model
 
 from taskproject.prepared.inserting import insert_rows
+from taskproject.prepared.together import send_waiting
 from taskproject.sqlite.inserting import insert_values
 
 #: From this number on, rows are brought to PostgreSQL by COPY, to SQLite with one statement run for each.
@@ -58,6 +59,7 @@ def insert(rows: Sequence[Any]) -> None:
     table = connection.ops.quote_name(model._meta.db_table)
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    send_waiting()
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
         for each in values:
             copy.write_row(each)

@@ -256,26 +256,27 @@ def test_task_whose_beginning_no_event_told_has_a_history_from_its_first_move_on
 
 
 def statements(captured):
-    """The kinds of the statements that changed or read the history."""
+    """The kinds of the statements that changed or read the history; a WITH has several writes, and what else waited."""
     models = (StatusInterval, Episode, AskedQuestion, LabelSet, LabelOfSet)
     tables = [model._meta.db_table for model in models]
-    # Several rows are a statement of many times on SQLite.
-    spent = [query["sql"].split("times: ")[-1] for query in captured]
+    spent = [query["sql"] for query in captured]
     return [sql.split()[0] for sql in spent if any(table in sql for table in tables)]
 
 
 def test_claims_and_completions_spend_few_statements_on_history(cast, new_task):
+    on_postgresql = connection.vendor == "postgresql"
+    claiming = ["UPDATE", "WITH"] if on_postgresql else ["UPDATE", "UPDATE", "INSERT"]
     for _ in range(3):
         new_task(labels=["bug"])
     with CaptureQueriesContext(connection) as alone:
         claims.claim_next(actor=cast.atlas.user, projects=[cast.ops])
-    assert statements(alone) == ["UPDATE", "UPDATE", "INSERT"]
+    assert statements(alone) == claiming
     with CaptureQueriesContext(connection) as together:
         claimed = claims.claim_next(actor=cast.bert.user, projects=[cast.ops], limit=2).runs
-    assert (len(claimed), statements(together)) == (2, ["UPDATE", "UPDATE", "INSERT"])
+    assert (len(claimed), statements(together)) == (2, claiming)
     with CaptureQueriesContext(connection) as completed:
         runs.complete_run(actor=cast.bert.user, run_id=claimed[0].pk, summary="done")
-    assert statements(completed) == ["UPDATE", "UPDATE"]
+    assert statements(completed) == (["UPDATE", "WITH"] if on_postgresql else ["UPDATE", "UPDATE"])
     run = claimed[1].pk
     with CaptureQueriesContext(connection) as going_on:
         runs.progress_run(actor=cast.bert.user, run_id=run, percent=50)
