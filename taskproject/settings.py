@@ -254,6 +254,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "taskproject.middleware.ContentSecurityPolicyMiddleware",
     "taskproject.middleware.AddressLengthMiddleware",
+    "taskproject.middleware.TokenMiddleware",
     "taskproject.signing_in.SignInMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "taskproject.middleware.CompressionMiddleware",
@@ -265,6 +266,14 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "taskproject.middleware.ReaderZoneMiddleware",
     "messaging.stream.middleware.StreamCursorMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "taskproject.api.idempotency.IdempotencyMiddleware",
+]
+
+# What a call of the API with a token still goes through, after TokenMiddleware.
+API_MIDDLEWARE = [
+    "taskproject.middleware.CompressionMiddleware",
+    "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "taskproject.api.idempotency.IdempotencyMiddleware",
 ]
@@ -352,6 +361,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "taskproject.api.negotiation.Negotiation",
     "DEFAULT_RENDERER_CLASSES": ["taskproject.api.renderers.JSONRenderer"],
     # Times stay times: the renderer writes them.
     "DATETIME_FORMAT": None,

@@ -1,13 +1,31 @@
 """Django's PostgreSQL backend; its connections know whether they may have had an effect, and leave a demoted server."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import DatabaseError
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
 from taskproject.outages import READ_ONLY, EffectsKnown, sqlstate
 from taskproject.postgresql import PREPARED
+
+
+class MomentLoader(BaseTzLoader):
+    """Reads times as they come in sessions in UTC, several times as fast as the driver; all others as Django does."""
+
+    timezone = UTC
+
+    def load(self, data: Any) -> datetime:
+        text = bytes(data)
+        if text.endswith(b"+00"):
+            try:
+                return datetime.fromisoformat(text.decode())
+            except ValueError:
+                pass
+        moment: datetime = super().load(data)
+        return moment
 
 
 class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
@@ -20,6 +38,8 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
         connection.prepared_max = PREPARED
+        if self.timezone == UTC:
+            connection.adapters.register_loader("timestamptz", MomentLoader)
         return connection
 
     def connect(self) -> None:

@@ -38,7 +38,14 @@ def execute(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]]
         executing = functools.partial(wrapper, executing)
     with connection.wrap_database_errors:
         cursor = executing(text, parameters, False, {"connection": connection, "cursor": None})
-        return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+        return (cursor.fetchall() if _has_rows(cursor) else []), cursor.rowcount
+
+
+def _has_rows(cursor: Any) -> bool:
+    if isinstance(cursor, psycopg.Cursor):
+        # Its description is made at each call, column by column.
+        return cursor.pgresult is not None and cursor.pgresult.nfields > 0
+    return cursor.description is not None
 
 
 def _on_postgresql(connection: Any, text: str, parameters: Sequence[Any], many: bool, context: Any) -> Any:

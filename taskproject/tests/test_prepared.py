@@ -1,11 +1,11 @@
 """Prepared statements give what their querysets give, for any values, and are compiled once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -247,3 +247,29 @@ def test_new_rows_come_with_their_keys_in_order_and_hold_what_json_can(cast: Any
     stored = list(Event.objects.filter(pk__in=[event.pk for event in events]).order_by("pk"))
     assert [event.data for event in stored] == [event.data for event in events]
     assert (stored[0].at, stored[0].run_id, stored[0].actor_name) == (now, None, "")
+
+
+MOMENTS = (
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(2026, 11, 27, 17, 37, 22, tzinfo=UTC),
+    datetime(2026, 11, 27, 17, 37, 22, 500000, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite times are texts")
+def test_times_come_as_they_are_stored(db: Any) -> None:
+    for moment in MOMENTS:
+        [(read,)], _ = run("SELECT %s::timestamptz", [moment])
+        assert (read, read.tzinfo) == (moment, UTC)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s::timestamptz", [moment])
+            assert cursor.fetchone() == (moment,)
+    with transaction.atomic():
+        run("SET LOCAL TIME ZONE 'Asia/Kolkata'", [])
+        [(read,)], _ = run("SELECT '2026-11-27 17:37:22+00'::timestamptz", [])
+    assert (read, read.tzinfo) == (datetime(2026, 11, 27, 23, 7, 22, tzinfo=UTC), UTC)
+    for beyond in ("infinity", "0044-03-15 12:00:00+00 BC"):
+        with pytest.raises(DataError):
+            run(f"SELECT '{beyond}'::timestamptz", [])

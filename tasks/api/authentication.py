@@ -4,10 +4,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from taskproject.api.bearer import secret_in
 from taskproject.guessing import address_in
 from tasks.errors import DomainError, NotAuthenticated
 from tasks.models import AgentToken
@@ -18,14 +19,14 @@ class TokenAuthentication(BaseAuthentication):
     """``Authorization: Bearer <token>``; refuses tokens that are unknown, expired, revoked or of disabled agents."""
 
     def authenticate(self, request: Request) -> tuple[User, AgentToken] | None:
-        scheme, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer":
+        http_request: Any = request._request
+        secret = secret_in(http_request.META)
+        if secret is None:
             return None
         # Cached on the request, because the idempotency layer authenticates before the view does.
-        http_request: Any = request._request
         if not hasattr(http_request, "agent_token"):
             try:
-                http_request.agent_token = token_of(secret.strip(), address=address_in(http_request.META))
+                http_request.agent_token = token_of(secret, address=address_in(http_request.META))
             except DomainError as error:
                 http_request.agent_token = error
         token: AgentToken | DomainError = http_request.agent_token

@@ -39,6 +39,13 @@ def _path(route: str, view: Any, name: str) -> URLPattern:
 
 
 urlpatterns = [
+    # What agents call all the time comes first: each path before it costs every call a comparison.
+    _path("tasks", resource.TasksView, "tasks"),
+    _path("tasks/claim_next", claims.ClaimNextView, "claim-next"),
+    _path(f"tasks/{REF}", resource.TaskView, "task"),
+    _path(f"runs/{RUN}/heartbeat", heartbeat.HeartbeatView, "heartbeat"),
+    _path("runs/complete_many", runs.CompleteManyView, "complete-many"),
+    *(_path(route.replace("REF", REF).replace("RUN", RUN), view, name) for route, view, name in verb_paths()),
     _path("me", me.MeView, "me"),
     _path("projects", projects.ProjectsView, "projects"),
     _path(r"projects/(?P<key>[A-Za-z0-9]{1,12})", projects.ProjectView, "project"),
@@ -65,9 +72,6 @@ urlpatterns = [
     _path("saved_views", saved_views.SavedViewsView, "saved-views"),
     _path(f"saved_views/{NUMBER}", saved_views.SavedViewView, "saved-view"),
     _path("skills", skills.SkillsView, "skills"),
-    _path("tasks", resource.TasksView, "tasks"),
-    _path("tasks/claim_next", claims.ClaimNextView, "claim-next"),
-    _path(f"tasks/{REF}", resource.TaskView, "task"),
     _path(f"tasks/{REF}/candidates", assignment.CandidatesView, "candidates"),
     _path(f"tasks/{REF}/decisions", assignment.DecisionsView, "decisions"),
     _path(f"tasks/{REF}/dependencies", dependencies.DependenciesView, "dependencies"),
@@ -83,7 +87,4 @@ urlpatterns = [
     _path(f"runs/{RUN}/artifacts", artifacts.AddArtifactView, "add-artifact"),
     _path(rf"messages/{NUMBER}/ack", directives.AckView, "message-ack"),
     _path(rf"messages/{NUMBER}/withdraw", directives.WithdrawView, "message-withdraw"),
-    _path(f"runs/{RUN}/heartbeat", heartbeat.HeartbeatView, "heartbeat"),
-    _path("runs/complete_many", runs.CompleteManyView, "complete-many"),
-    *(_path(route.replace("REF", REF).replace("RUN", RUN), view, name) for route, view, name in verb_paths()),
 ]
