@@ -1,5 +1,6 @@
 """The verbs of the engine: what happens to tasks because time has passed. Safe with any number of engines."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from tasks.actions.funnel import (
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.events.settled import settled
-from tasks.models import EngineState, Question, Run, RunStatus, Task
+from tasks.models import EngineState, Project, Question, Run, RunStatus, Task
 from tasks.transitions import OPEN, Status
 from tasks.verbs import catalogue
 
@@ -34,7 +35,6 @@ BATCH = 200
 DUE_SOON = timedelta(hours=24)
 
 
-@in_transaction
 def begin_tick() -> timedelta:
     """Record that an engine runs now, and return how long none did before; corrects a clock that was set back.
 
@@ -47,16 +47,39 @@ def begin_tick() -> timedelta:
     if created:
         return timedelta(0)
     place = settled.place()
-    moved = EngineState.objects.filter(pk=1, last_tick_at=last).update(last_tick_at=now, settled_event_id=place)
-    if moved and set_back:
-        timekeeping.set_right(set_back, last=last, now=now)
+    if set_back:
+        _set_right(set_back, last=last, now=now, place=place)
+    else:
+        _move_tick(last, now, place)
     return max(now - last, timedelta(0))
+
+
+def _move_tick(last: datetime, now: datetime, place: int) -> bool:
+    """Note the tick unless another engine was faster. One statement: on SQLite a transaction holds up all writers."""
+    rows = EngineState.objects.filter(pk=1, last_tick_at=last)
+    return bool(rows.update(last_tick_at=now, settled_event_id=place))
+
+
+@in_transaction
+def _set_right(by: timedelta, *, last: datetime, now: datetime, place: int) -> None:
+    if _move_tick(last, now, place):
+        timekeeping.set_right(by, last=last, now=now)
 
 
 def expired_runs(limit: int = BATCH) -> list[Run]:
     """Active runs whose lease has ended, the earliest first."""
-    runs = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(stop_delivered_at__isnull=True)
-    return list(runs.select_related("task__project", "agent__user").order_by("lease_expires_at")[:limit])
+    return _over(limit, stop_delivered_at__isnull=True)
+
+
+def _over(limit: int, **which: bool) -> list[Run]:
+    """Active runs whose lease has ended, the earliest first, with what ending them reads."""
+    over = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(**which).order_by("lease_expires_at")
+    # First from one table: nearly always there are none, and a join may be begun at the wrong end.
+    ids = list(over.values_list("pk", flat=True)[:limit])
+    if not ids:
+        return []
+    runs = Run.objects.select_related("task__project", "agent__user").in_bulk(ids)
+    return [runs[pk] for pk in ids if pk in runs]
 
 
 @verb(catalogue.EXPIRE)
@@ -91,8 +114,7 @@ def expire_run(*, run: Run) -> bool:
 
 def unstopped_runs(limit: int = BATCH) -> list[Run]:
     """Active runs whose holder was told to stop and has not ended them in time, the earliest first."""
-    over = Run.objects.expired(timekeeping.ends_before(clock.now())).filter(stop_delivered_at__isnull=False)
-    return list(over.select_related("task__project", "agent__user").order_by("lease_expires_at")[:limit])
+    return _over(limit, stop_delivered_at__isnull=False)
 
 
 @verb(catalogue.REVOKE)
@@ -120,14 +142,26 @@ def count_lost_leases(count: int) -> None:
     EngineState.objects.filter(pk=1).update(leases_lost=F("leases_lost") + count)
 
 
-@in_transaction
 def report_stalled(limit: int = BATCH) -> int:
     """Mark runs that are alive but made no progress within their project's limit; each is reported once per stall."""
-    today = clock.now()
+    # As all steps of a tick: looked for without a lock, since nearly always nothing is due.
+    today, limits = clock.now(), _stall_limits()
+    found = _quiet(today, limits).exists() and _stalling(today, limits).exists()
+    return _mark_stalled(limit) if found else 0
+
+
+def _quiet(today: datetime, limits: Sequence[int]) -> QuerySet[Run]:
+    """Runs with a lease, not marked yet, that made no progress within the shortest limit of any project."""
+    unmarked = Run.objects.active().filter(lease_seconds__isnull=False, stalled_at__isnull=True)
+    return unmarked.filter(last_progress_at__lt=today - timedelta(seconds=min(limits, default=0)))
+
+
+def _stalling(today: datetime, limits: Sequence[int]) -> QuerySet[Run]:
+    """Those of ``_quiet`` that made no progress within the limit of their own project, and wait for nobody."""
     since = Case(
         *(
             When(task__project__stalled_after_seconds=seconds, then=today - timedelta(seconds=seconds))
-            for seconds in _stall_limits()
+            for seconds in limits
         ),
         default=today - timedelta(days=3650),
         output_field=DateTimeField(),
@@ -136,10 +170,13 @@ def report_stalled(limit: int = BATCH) -> int:
     asked = Question.objects.filter(run=OuterRef("pk")).filter(
         Q(ended_at__isnull=True) | Q(ended_at__gt=OuterRef("since"))
     )
+    return _quiet(today, limits).annotate(since=since).filter(~Exists(asked), last_progress_at__lt=F("since"))
+
+
+@in_transaction
+def _mark_stalled(limit: int) -> int:
     alive = (
-        Run.objects.active()
-        .annotate(since=since)
-        .filter(~Exists(asked), lease_seconds__isnull=False, stalled_at__isnull=True, last_progress_at__lt=F("since"))
+        _stalling(clock.now(), _stall_limits())
         .select_related("task__project", "agent__user")
         .order_by("last_progress_at")
         .select_for_update(skip_locked=True, of=("self", "task"), no_key=True)[:limit]
@@ -167,9 +204,8 @@ def report_stalled(limit: int = BATCH) -> int:
 
 
 def _stall_limits() -> list[int]:
-    return list(
-        Run.objects.active().order_by().values_list("task__project__stalled_after_seconds", flat=True).distinct()
-    )
+    # Of all projects: they are few, and active runs may be many.
+    return list(Project.objects.order_by().values_list("stalled_after_seconds", flat=True).distinct())
 
 
 def _hold_free(tasks: QuerySet[Task], limit: int) -> tuple[list[Task], datetime]:
@@ -177,15 +213,31 @@ def _hold_free(tasks: QuerySet[Task], limit: int) -> tuple[list[Task], datetime]
 
     So a batch never waits.
     """
-    rows = list(tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)[:limit])
+    free = tasks.select_related("project").select_for_update(skip_locked=True, of=("self",), no_key=True)
+    return list(free[:limit]), clock.now()
+
+
+def _hold_free_by_due_date(tasks: QuerySet[Task], limit: int) -> tuple[list[Task], datetime]:
+    """``_hold_free`` of open tasks, status by status, so that each walks its index in the order of due dates."""
+    rows: list[Task] = []
+    for status in sorted(OPEN):
+        if len(rows) < limit:
+            rows += _hold_free(tasks.filter(status=status).order_by("due_at"), limit - len(rows))[0]
     return rows, clock.now()
 
 
-@in_transaction
 def wake_deferred(limit: int = BATCH) -> int:
     """Report tasks whose start time has come. They were already claimable; this makes it known."""
-    due = Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lte=clock.now()).select_related("project")
-    rows, now = _hold_free(due.order_by("deferred_until"), limit)
+    return _wake_deferred(limit) if _waking().exists() else 0
+
+
+def _waking() -> QuerySet[Task]:
+    return Task.objects.filter(status=Status.NOT_STARTED, deferred_until__lte=clock.now())
+
+
+@in_transaction
+def _wake_deferred(limit: int) -> int:
+    rows, now = _hold_free(_waking().order_by("deferred_until"), limit)
     events = []
     for task in rows:
         woken = Task.objects.filter(pk=task.pk, status=Status.NOT_STARTED, deferred_until=task.deferred_until).update(
@@ -197,11 +249,18 @@ def wake_deferred(limit: int = BATCH) -> int:
     return len(events)
 
 
-@in_transaction
 def report_overdue(limit: int = BATCH) -> int:
     """Report, once per due date, open tasks whose due date has passed."""
-    late = Task.objects.filter(Q(status__in=sorted(OPEN)), due_at__lt=clock.now(), overdue_since__isnull=True)
-    rows, now = _hold_free(late.select_related("project").order_by("due_at"), limit)
+    return _report_overdue(limit) if _late().exists() else 0
+
+
+def _late() -> QuerySet[Task]:
+    return Task.objects.open().filter(due_at__lt=clock.now(), overdue_since__isnull=True)
+
+
+@in_transaction
+def _report_overdue(limit: int) -> int:
+    rows, now = _hold_free_by_due_date(_late(), limit)
     events = []
     for task in rows:
         marked = Task.objects.filter(pk=task.pk, overdue_since__isnull=True, due_at=task.due_at).update(
@@ -216,14 +275,19 @@ def report_overdue(limit: int = BATCH) -> int:
     return len(events)
 
 
-@in_transaction
 def report_due_soon(limit: int = BATCH) -> int:
     """Report, once per due date, open tasks that fall due within ``DUE_SOON``, but not overdue ones."""
+    return _report_due_soon(limit) if _near().exists() else 0
+
+
+def _near() -> QuerySet[Task]:
     today = clock.now()
-    near = Task.objects.filter(
-        Q(status__in=sorted(OPEN)), due_at__gte=today, due_at__lt=today + DUE_SOON, due_soon_since__isnull=True
-    )
-    rows, now = _hold_free(near.select_related("project").order_by("due_at"), limit)
+    return Task.objects.open().filter(due_at__gte=today, due_at__lt=today + DUE_SOON, due_soon_since__isnull=True)
+
+
+@in_transaction
+def _report_due_soon(limit: int) -> int:
+    rows, now = _hold_free_by_due_date(_near(), limit)
     events = []
     for task in rows:
         # Nothing that a client sees changes, so the version stays the same: no edit should fail because of it.

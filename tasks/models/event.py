@@ -23,7 +23,7 @@ class Event(models.Model):
     """
 
     at = models.DateTimeField()
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="events")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="events", db_index=False)
     project_key = models.CharField(max_length=12)
     task = models.ForeignKey(
         Task, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="events", db_index=False

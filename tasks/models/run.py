@@ -29,8 +29,9 @@ class Run(models.Model):
     """One attempt of one agent at a task. Its unguessable id is the fencing token: only the holder ever sees it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="runs")
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="runs")
+    # Without indexes of their own: others begin with them.
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="runs", db_index=False)
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.ACTIVE)
     started_at = models.DateTimeField()
@@ -96,6 +97,11 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["agent"], name="run_active_of_agent", condition=Q(ended_at__isnull=True)),
             models.Index(fields=["lease_expires_at"], name="run_lease", condition=Q(ended_at__isnull=True)),
+            models.Index(
+                fields=["last_progress_at"],
+                name="run_progress",
+                condition=Q(ended_at__isnull=True, lease_seconds__isnull=False, stalled_at__isnull=True),
+            ),
             models.Index(fields=["agent", "-started_at"], name="run_of_agent"),
             models.Index(fields=["agent", "ended_at"], name="run_ended_of_agent", condition=Q(ended_at__isnull=False)),
             models.Index(
