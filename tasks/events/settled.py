@@ -15,10 +15,12 @@ On SQLite one transaction writes at a time: ids are in commit order, and nothing
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import QuerySet
 
+from taskproject.prepared.querysets import prepared
 from tasks.models import EngineState, Event
 
 #: How many ids one look reads to see whether any is missing.
@@ -70,9 +72,14 @@ class Known:
         return Known(self.place, Gap(self.gap.top, self.gap.holders & other.gap.holders))
 
 
+@prepared
+def _newest() -> QuerySet[Event, Any]:
+    return Event.objects.order_by("-pk").values_list("pk", flat=True)[:1]
+
+
 def newest_id() -> int:
     """The highest id of a visible event; 0 if there is none."""
-    return Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    return _newest.first() or 0
 
 
 def highest_id_given() -> int:
@@ -129,9 +136,14 @@ def advance(known: Known, newest: int) -> Known:
     return Known(place, Gap(newest, running)) if running else Known(newest)
 
 
+@prepared
+def _ids_after(place: Any) -> QuerySet[Event, Any]:
+    return Event.objects.filter(pk__gt=place).in_order().values_list("pk", flat=True)[:LOOK]
+
+
 def _without_gap(place: int) -> int:
     """The last id that follows ``place`` without a gap, among the next ``LOOK``."""
-    for pk in Event.objects.filter(pk__gt=place).order_by("pk").values_list("pk", flat=True)[:LOOK]:
+    for pk in _ids_after.all(place=place):
         if pk != place + 1:
             break
         place = pk
@@ -150,6 +162,15 @@ class Settled:
         """Whether the last look ended at a gap, so that it is worth looking again soon."""
         known = self._known
         return known is not None and known.gap is not None
+
+    def extend_to(self, place: int) -> None:
+        """Somebody has seen every id up to ``place`` from one on that was settled."""
+        known = self._known
+        # Events of this transaction look committed, which nobody else may rely on.
+        if known is None or place <= known.place or connection.in_atomic_block:
+            return
+        with self._mutex:
+            self._known = Known(place).joined(self._known or known)
 
     def place(self) -> int:
         """The id up to which all events can be read. Reads the database."""
