@@ -17,7 +17,7 @@ from django.db.models import DateTimeField, DecimalField, Field, JSONField, Mode
 from django.db.models.expressions import DatabaseDefault
 from django.utils.functional import Promise
 
-from taskproject.prepared.running import run
+from taskproject.prepared.running import run, vendor
 from taskproject.prepared.together import write_keys
 
 #: How many values SQLite takes in a statement, by its own default of old.
@@ -55,8 +55,8 @@ def insert_rows(
     """
     if not rows:
         return
-    sql, fields = _text(connection.vendor, model)
-    if connection.vendor == "postgresql":
+    sql, fields = _text(vendor(), model)
+    if vendor() == "postgresql":
         document = _json([{field.column: row[field.attname] for field in fields} for row in rows])
         write_keys(model._meta.db_table, sql, [document], take_keys)
         return

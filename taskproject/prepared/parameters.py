@@ -11,6 +11,8 @@ from django.db import connection
 from django.db.models import Expression, Field, IntegerField, Lookup, UUIDField
 from psycopg.types.numeric import Int8
 
+from taskproject.prepared.running import vendor
+
 
 class Parameter(Expression):
     """A value that each call gives by name. With ``column`` it is prepared as a value of that field is."""
@@ -29,8 +31,8 @@ class Parameter(Expression):
     def _resolve_output_field(self) -> Field | None:
         return self.column
 
-    def value_in(self, values: Mapping[str, Any]) -> Any:
-        """Its value among those of a call, as the driver takes it."""
+    def value_in(self, values: Mapping[str, Any], connection: Any) -> Any:
+        """Its value among those of a call, as the driver of ``connection`` takes it."""
         value = values[self.name]
         if self.column is not None and value is not None:
             value = self.column.get_db_prep_save(value, connection)
@@ -61,7 +63,7 @@ def for_driver(value: Any) -> Any:
         return value
     if isinstance(value, Enum):
         value = value.value
-    if connection.vendor == "postgresql":
+    if vendor() == "postgresql":
         return _for_psycopg(value)
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
@@ -73,8 +75,10 @@ def for_driver(value: Any) -> Any:
 
 
 def _for_psycopg(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:
         return Int8(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [_for_psycopg(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Int8(value)
     return value

@@ -4,11 +4,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet, sql
 
 from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.rows import Reader, reader_of
+from taskproject.prepared.running import vendor
 from taskproject.prepared.texts import Text
 from taskproject.prepared.together import write
 
@@ -50,7 +50,7 @@ class Prepared(_Statement):
     def all(self, **values: Any) -> list[Any]:
         """What the queryset yields with these ``values``."""
         chosen = self._chosen(values)
-        key = (connection.vendor, chosen)
+        key = (vendor(), chosen)
         known = self._texts.get(key)
         if known is None:
             queryset = self._queryset(chosen)
@@ -107,7 +107,7 @@ class PreparedUpdate(_Statement):
             (name, value if hasattr(value, "resolve_expression") else None) for name, value in changes.items()
         )
         chosen = self._chosen(values)
-        key = (connection.vendor, returns, chosen, shape)
+        key = (vendor(), returns, chosen, shape)
         known = self._texts.get(key)
         if known is None:
             known = self._compile(self._queryset(chosen), shape, returns=returns)

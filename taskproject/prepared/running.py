@@ -27,38 +27,43 @@ def run(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], in
 def execute(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
     """``run`` without regard to what waits."""
     connection = connections[DEFAULT_DB_ALIAS]
-    if connection.queries_logged or connection.vendor not in _EXECUTE:
+    run_prepared = _PREPARED.get(connection.vendor)
+    if connection.queries_logged or run_prepared is None:
         with connection.cursor() as cursor:
             cursor.execute(text, parameters)
             return (cursor.fetchall() if cursor.description else []), cursor.rowcount
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
-    executing: Any = functools.partial(_EXECUTE[connection.vendor], connection)
+    executing: Any = functools.partial(run_prepared, connection)
     for wrapper in reversed(connection.execute_wrappers):
         executing = functools.partial(wrapper, executing)
     with connection.wrap_database_errors:
-        cursor = executing(text, parameters, False, {"connection": connection, "cursor": None})
-        return (cursor.fetchall() if _has_rows(cursor) else []), cursor.rowcount
+        rows, count = executing(text, parameters, False, {"connection": connection, "cursor": None})
+        return rows, count
 
 
-def _has_rows(cursor: Any) -> bool:
-    if isinstance(cursor, psycopg.Cursor):
-        # Its description is made at each call, column by column.
-        return cursor.pgresult is not None and cursor.pgresult.nfields > 0
-    return cursor.description is not None
+@functools.cache
+def vendor() -> str:
+    """The kind of the database, ``postgresql`` or ``sqlite``: quicker than to ask the thread's connection."""
+    return str(connections[DEFAULT_DB_ALIAS].vendor)
 
 
 def _on_postgresql(connection: Any, text: str, parameters: Sequence[Any], many: bool, context: Any) -> Any:
     # Django's own cursor puts the values into the text, which cannot be prepared.
-    return psycopg.Cursor(connection.connection).execute(text, parameters, prepare=True)
+    cursor = psycopg.Cursor(connection.connection)
+    cursor.execute(text, parameters, prepare=True)
+    # Not ``description``, which makes an object of each column.
+    result: Any = cursor.pgresult
+    return (cursor.fetchall() if result.nfields else []), cursor.rowcount
 
 
 def _on_sqlite(connection: Any, text: str, parameters: Sequence[Any], many: bool, context: Any) -> Any:
     # The driver keeps the statements that it prepared by their texts.
-    return connection.connection.execute(_with_question_marks(text), parameters)
+    cursor = connection.connection.execute(_with_question_marks(text), parameters)
+    return cursor.fetchall(), cursor.rowcount
 
 
-_EXECUTE = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}
+_PREPARED = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}
 
 
 @functools.lru_cache(maxsize=1_000)

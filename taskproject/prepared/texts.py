@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS, connections
+
 from taskproject.prepared.parameters import Parameter, for_driver
 from taskproject.prepared.running import run
 
@@ -28,7 +30,8 @@ class Text:
             self.sql += ("%s" if literal is None else literal) + piece
 
     def bind(self, values: Mapping[str, Any]) -> list[Any]:
-        return [each.value_in(values) if isinstance(each, Parameter) else each for each in self.parameters]
+        connection = connections[DEFAULT_DB_ALIAS]
+        return [each.value_in(values, connection) if isinstance(each, Parameter) else each for each in self.parameters]
 
     def run(self, values: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], int]:
         return run(self.sql, self.bind(values))

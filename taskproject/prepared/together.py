@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
-from taskproject.prepared.running import execute, run, waiting
+from taskproject.prepared.running import execute, run, vendor, waiting
 
 
 class LostRace(Exception):
@@ -82,7 +82,7 @@ def writes_together() -> Iterator[None]:
     """Within it, writes may wait; they are sent at its end, or dropped if it ends by an error. Belongs directly into
     ``transaction.atomic``. Raises ``LostRace``.
     """
-    if connection.vendor != "postgresql":
+    if vendor() != "postgresql":
         yield
         return
     outer: Writes | None = getattr(waiting, "writes", None)

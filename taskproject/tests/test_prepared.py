@@ -10,6 +10,7 @@ from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from taskproject.prepared import running
 from taskproject.prepared.inserting import insert
 from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.querysets import prepared, prepared_update
@@ -154,7 +155,7 @@ def test_a_lost_connection_is_an_outage(cast: Any, monkeypatch: pytest.MonkeyPat
         database: Any = connection
         raise database.Database.OperationalError("the server closed the connection")
 
-    monkeypatch.setitem(run.__globals__["_EXECUTE"], connection.vendor, gone)
+    monkeypatch.setitem(running._PREPARED, connection.vendor, gone)
     with pytest.raises(OperationalError):
         _named.all(key="ZA")
 
