@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Sum as Together
 
 from reports.periods import Period
 from reports.scopes import Scope
@@ -32,3 +33,13 @@ def clipped(scope: Scope, period: Period, until: datetime) -> "QuerySet[StatusIn
             Case(When(ended_at__lt=until, then=F("ended_at")), default=Value(until)),
         )
     )
+
+
+def together(parts: "QuerySet[StatusInterval]", *by: str, name: str) -> QuerySet:
+    """The parts of each task added up as ``name``, by further columns.
+
+    The task is a sum, not a column: by the column, SQLite walks all intervals in the order of tasks rather than those
+    of the period.
+    """
+    of_task = parts.annotate(of_task=F("task_id") + Value(0, output_field=IntegerField()))
+    return of_task.values("of_task", *by).annotate(**{name: Together("part")})

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models import Sum as Together
 
 from reports import charts
 from reports.engines import summarise
@@ -44,7 +43,9 @@ def _on_others(scope: Scope, period: Period, counted: int) -> tuple[str, ...]:
 def _time_in_status(scope: Scope, period: Period, now: datetime) -> Result:
     done = completed_here(scope, period)
     of_done = done.filter(task=OuterRef("task"), number=OuterRef("episode")).values("pk")
-    spent = intervals.all_of(scope).filter(Exists(of_done)).annotate(part=Milliseconds("began_at", "ended_at"))
+    # Begun at the tasks that were completed in the period; which of their episodes it was, each row is asked.
+    of_tasks = intervals.all_of(scope).filter(task_id__in=done.values("task"))
+    spent = of_tasks.filter(Exists(of_done)).annotate(part=Milliseconds("began_at", "ended_at"))
     by_status = summarise(_per_episode(spent, "status"), by=["status"], measures=_MEASURES).groups
     whole = summarise(_per_episode(spent), measures=_MEASURES).total
     completed, total = episodes.count(done), in_units(whole)
@@ -63,7 +64,7 @@ def _time_in_status(scope: Scope, period: Period, now: datetime) -> Result:
 
 def _per_episode(parts: "QuerySet[StatusInterval]", *by: str) -> QuerySet:
     """How long each episode was in a status, over all the times it was."""
-    return parts.values("task_id", "episode", *by).annotate(time=Together("part"))
+    return intervals.together(parts, "episode", *by, name="time")
 
 
 def _row(values: Row, completed: int, whole: float) -> Row:

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from django.db.models import QuerySet
-from django.db.models import Sum as Together
 
 from reports import charts
 from reports.engines import summarise
@@ -23,7 +22,7 @@ _MEASURES: dict[str, Aggregate] = {"waited_seconds": Sum("wait"), **measures_of(
 
 def _per_task(parts: "QuerySet[StatusInterval]", *by: str) -> QuerySet:
     """How long each task waited, ``by`` and in all: one that waited twice is one."""
-    return parts.values("task_id", *by).annotate(wait=Together("part"))
+    return intervals.together(parts, *by, name="wait")
 
 
 def _waiting(scope: Scope, period: Period, now: datetime) -> Result:

@@ -81,7 +81,8 @@ EPISODES = Fact(
         Moment("completed", "Completed", "ended_at", COMPLETED, Q(ended_from=UNKNOWN), "completed"),
         Moment("entered", "Entered", "entered_at", EVERYTHING, Q(entered_from=UNKNOWN), "entered"),
         Moment("started", "Started", "started_at", Q(started_at__isnull=False)),
-        Moment("ended", "Ended", "ended_at", ~Q(end=""), Q(ended_from=UNKNOWN), "ended"),
+        # Each end by its name, not any but none: so the index of a period's ends is found by them.
+        Moment("ended", "Ended", "ended_at", Q(end__in=EpisodeEnd.values), Q(ended_from=UNKNOWN), "ended"),
     ),
     measures=(
         Measure(

@@ -213,8 +213,17 @@ class Episode(models.Model):
         indexes = [
             models.Index(fields=["project", "end", "ended_at"], name="episode_ended"),
             models.Index(fields=["project", "entered_at"], name="episode_entered"),
-            # Few, if any, which each report counts.
-            models.Index(fields=["project"], name="episode_end_unknown", condition=Q(ended_from=TimeSource.UNKNOWN)),
+            # Few, if any, which each report counts. With the columns of the other indexes, or SQLite prefers those.
+            models.Index(
+                fields=["project", "end", "ended_at"],
+                name="episode_end_not_known",
+                condition=Q(ended_from=TimeSource.UNKNOWN),
+            ),
+            models.Index(
+                fields=["project", "entered_at"],
+                name="episode_entry_not_known",
+                condition=Q(entered_from=TimeSource.UNKNOWN),
+            ),
         ]
 
     def __str__(self) -> str:
