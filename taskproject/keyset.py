@@ -62,26 +62,34 @@ def read_place(text: str, queryset: QuerySet, column: str) -> Place:
 
 
 def page_of(queryset: QuerySet, column: str, place: Place | None, *, descending: bool, limit: int) -> Page:
-    """At most ``limit`` rows from ``place`` on; None: from the first. The id breaks ties in the same direction."""
+    """At most ``limit`` rows from ``place`` on; None: from the first. The id breaks ties in the same direction.
+
+    A queryset that has ``first_rows`` may know a shorter way to them.
+    """
     backward = place is not None and place.backward
     reverse = descending != backward
-    names = [column, "pk"] if column != "pk" else ["pk"]
-    ordered = queryset.order_by(*(F(name).desc() if reverse else F(name).asc() for name in names))
-    if place is not None:
-        ordered = ordered.filter(_beyond(column, place, "lt" if reverse else "gt"))
-    rows = list(ordered[: limit + 1])
-    more, rows = len(rows) > limit, rows[:limit]
+    shorter = getattr(queryset, "first_rows", None)
+    found = shorter(column, place, reverse=reverse, count=limit + 1) if shorter else None
+    if found is None:
+        names = [column, "pk"] if column != "pk" else ["pk"]
+        rest = queryset if place is None else queryset.filter(beyond(column, place, reverse=reverse))
+        ordered = rest.order_by(*(F(name).desc() if reverse else F(name).asc() for name in names))
+        found = [(_value_of(row, column), _value_of(row, "pk"), row) for row in ordered[: limit + 1]]
+    more, found = len(found) > limit, found[:limit]
     if backward:
-        rows.reverse()
+        found.reverse()
     has_next, has_previous = (True, more) if backward else (more, place is not None)
     return Page(
-        rows,
-        next=_place_of(rows[-1], column, backward=False) if rows and has_next else None,
-        previous=_place_of(rows[0], column, backward=True) if rows and has_previous else None,
+        # What was deleted since its place was found is none.
+        [row for _, _, row in found if row is not None],
+        next=Place(found[-1][0], found[-1][1], backward=False) if found and has_next else None,
+        previous=Place(found[0][0], found[0][1], backward=True) if found and has_previous else None,
     )
 
 
-def _beyond(column: str, place: Place, side: str) -> Q:
+def beyond(column: str, place: Place, *, reverse: bool) -> Q:
+    """The rows after ``place`` in the order by ``column`` and id; ``reverse``: those before it."""
+    side = "lt" if reverse else "gt"
     if column == "pk":
         return Q(**{f"pk__{side}": place.pk})
     # The first condition lets the index jump to the position; the second breaks ties.
@@ -90,7 +98,7 @@ def _beyond(column: str, place: Place, side: str) -> Q:
     )
 
 
-def _place_of(row: Model | dict[str, Any], column: str, *, backward: bool) -> Place:
-    pk = row["id"] if isinstance(row, dict) else row.pk
-    value = pk if column == "pk" else row[column] if isinstance(row, dict) else getattr(row, column)
-    return Place(value, pk, backward)
+def _value_of(row: Model | dict[str, Any], column: str) -> Any:
+    if isinstance(row, dict):
+        return row["id" if column == "pk" else column]
+    return getattr(row, column)

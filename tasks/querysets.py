@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from taskproject.prepared.querysets import prepared
 from taskproject.reach import caller_of, reach_of
 from tasks.transitions import OPEN, Status
 
@@ -76,6 +78,20 @@ def seen_as(
     if is_limited:
         where[f"{to_project}pk__{among}"] = reach
     return Q(**where)
+
+
+def projects_seen_by(user: Any) -> list[int]:
+    """The ids of the projects that ``user`` sees; many for somebody who sees all."""
+    ids: list[int] = _seen_projects.all(**sight_of(user))
+    return ids
+
+
+@prepared
+def _seen_projects(member: Any, reach: Any, *, is_member: bool, is_limited: bool) -> models.QuerySet:
+    projects = apps.get_model("tasks", "Project").objects.filter(
+        seen_as(member, reach, is_member=is_member, is_limited=is_limited)
+    )
+    return projects.order_by().values_list("pk", flat=True)
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):

@@ -162,9 +162,7 @@ def show_tasks(tasks: Sequence[Read]) -> list[dict[str, Any]]:
     """``TaskOutput`` of tasks that were read for it, in their order."""
     if not tasks:
         return []
-    # The database's clock is queried only if a date makes a difference.
-    dated = any(row.due_at or row.deferred_until for row, _ in tasks)
-    now = clock.now() if dated else tasks[0][0].updated_at
+    now = clock.read(tasks[0][0].read_at)
     return [_show(task, now) for task in tasks]
 
 

@@ -10,6 +10,7 @@ from django.db.models import Exists, FilteredRelation, Func, OuterRef, Q, QueryS
 
 from taskproject.prepared.querysets import prepared
 from tasks.briefing import said
+from tasks.clock import Clock
 from tasks.models import AssignmentEnd, Task
 from tasks.querysets import TaskQuerySet, seen_as, sight_of
 from tasks.refs import parse_ref
@@ -59,6 +60,7 @@ class TaskRow(NamedTuple):
     run_plan_steps: int | None
     run_plan_settled: int | None
     attached: str | None
+    read_at: datetime | None
     has_thread: bool = False
 
 
@@ -136,7 +138,7 @@ def _around(attached: str | None) -> Around:
 
 def _rows(tasks: QuerySet[Task], *more: str) -> QuerySet[Task, Any]:
     run = FilteredRelation("runs", condition=Q(runs__ended_at__isnull=True))
-    return tasks.annotate(_run=run, attached=Attached()).order_by().values_list(*_COLUMNS, *more)
+    return tasks.annotate(_run=run, attached=Attached(), read_at=Clock()).order_by().values_list(*_COLUMNS, *more)
 
 
 @prepared
