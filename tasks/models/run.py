@@ -95,8 +95,9 @@ class Run(models.Model):
             ),
         ]
         indexes = [
+            # This also lists all that are active. No index is on what each heartbeat changes, such as the end of the
+            # lease: so PostgreSQL writes the new row into the page of the old one and touches no index (HOT).
             models.Index(fields=["agent"], name="run_active_of_agent", condition=Q(ended_at__isnull=True)),
-            models.Index(fields=["lease_expires_at"], name="run_lease", condition=Q(ended_at__isnull=True)),
             models.Index(
                 fields=["last_progress_at"],
                 name="run_progress",

@@ -60,6 +60,6 @@ FOLDED_VERBS = _size(12, 60)
 FOLDED_SEEDS = _size(1, 10)
 #: For how long a server is watched under steady work, and how many tasks are there before.
 SOAK_SECONDS = _size(30, 40 * 60)
-SOAKED_TASKS = _size(300, 20_000)
+SOAKED_TASKS = _size(300, 5_000)
 #: How often PostgreSQL crashes beneath open streams.
 CRASHES = _size(1, 10)
