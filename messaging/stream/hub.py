@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 500
+#: The longest pause after handing out, which is as long as that took: whatever comes meanwhile shares frames, and those
+#: who bring news find the processor free.
+MOST_GATHER_SECONDS = 0.015
 #: How long a revoked permission may still let events through.
 AUDIT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
@@ -302,8 +305,13 @@ class Hub:
                 for follower in list(self.followers):
                     follower.end("stopping")
             if news is not None:
+                began = loop.time()
                 self._hand_out(events, news.place)
                 self.cursor = news.place
+                # Let the followers write: in the first step their tasks wake, in the second they run.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                await asyncio.sleep(min(loop.time() - began, MOST_GATHER_SECONDS))
 
     async def _audit(self) -> None:
         """Update every follower's permissions; send away those that have none. Those that stay count as seen.

@@ -301,6 +301,9 @@ class Feed(_Closing):
     def __init__(self, listener: Listener, kinds: Collection[str] | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._news: asyncio.Queue[News | None] = asyncio.Queue()
+        #: Taken from the queue, but not to be told together with what came before.
+        self._next: News | None = None
+        self._is_overrun = False
         self._room = threading.Semaphore(FEED_AHEAD)
         self._subscription = listener.subscribe(self._hear, kinds=kinds)
 
@@ -319,14 +322,30 @@ class Feed(_Closing):
             self._subscription.close()
 
     async def take(self, timeout: float | None = None) -> News | None:
-        """The next news; None if none came within ``timeout`` seconds. Raises ``FeedOverrun``."""
-        news = None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                news = await self._news.get()
-                if news is None:
-                    raise FeedOverrun
-        if news is not None:
+        """The next news with all that came since; None if none came within ``timeout`` seconds.
+
+        Raises ``FeedOverrun``.
+        """
+        news, self._next = self._next, None
+        if news is None and not self._is_overrun:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    news = self._accept(await self._news.get())
+        while news is not None and not self._news.empty():
+            more = self._accept(self._news.get_nowait())
+            if more is None or more.starts_over:
+                self._next = more
+                break
+            news = News([*news.events, *more.events], more.place, news.starts_over)
+        if news is None and self._is_overrun:
+            raise FeedOverrun
+        return news
+
+    def _accept(self, news: News | None) -> News | None:
+        """Make room for more; None, which is the last, says that the tail continued without this coroutine."""
+        if news is None:
+            self._is_overrun = True
+        else:
             self._room.release()
         return news
 

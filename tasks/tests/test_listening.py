@@ -10,6 +10,7 @@ from django.db import OperationalError
 from tasks import clock
 from tasks.events import kinds, listening
 from tasks.events.listening import FeedOverrun, Listener, News
+from tasks.events.reading import Cursor
 from tasks.events.recording import event, record
 from tasks.tests.racing import in_thread
 
@@ -117,6 +118,24 @@ def test_feed_brings_news_to_a_coroutine(cast, tail):
     assert heard == ["w0", "w1", "w2", "w3", "w4"]
 
 
+def test_feed_brings_together_what_came_since(cast, tail, monkeypatch):
+    monkeypatch.setattr(listening, "BATCH", 1)
+
+    async def story() -> None:
+        with tail.feed() as feed, tail.ears() as ears:
+            assert await feed.take(PATIENCE) is not None
+            has_joined(ears)
+            await asyncio.to_thread(in_thread(lambda: [write(cast, f"w{n}") for n in range(5)]).join)
+            assert len(await asyncio.to_thread(heard_until, ears, "w4")) == 5
+            news = await feed.take(PATIENCE)
+            assert news is not None
+            assert words(news.events) == ["w0", "w1", "w2", "w3", "w4"]
+            assert news.place == Cursor.of(news.events[-1])
+            assert await feed.take(0) is None
+
+    asyncio.run(story())
+
+
 def test_feed_that_takes_nothing_is_given_up_and_keeps_nobody_waiting(cast, tail, monkeypatch):
     monkeypatch.setattr(listening, "FEED_PATIENCE_SECONDS", 0.01)
     monkeypatch.setattr(listening, "BATCH", 1)
@@ -127,8 +146,9 @@ def test_feed_that_takes_nothing_is_given_up_and_keeps_nobody_waiting(cast, tail
             has_joined(ears)
             await asyncio.to_thread(in_thread(lambda: [write(cast, f"w{n}") for n in range(30)]).join)
             assert len(await asyncio.to_thread(heard_until, ears, "w29")) == 30
-            for _ in range(listening.FEED_AHEAD):
-                assert await feed.take(PATIENCE) is not None
+            news = await feed.take(PATIENCE)
+            assert news is not None
+            assert words(news.events) == [f"w{n}" for n in range(listening.FEED_AHEAD)]
             with pytest.raises(FeedOverrun):
                 await feed.take(PATIENCE)
 
