@@ -39,7 +39,9 @@ class Task(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.NOT_STARTED, editable=False)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
     labels = models.ManyToManyField(Label, blank=True, related_name="tasks")
-    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children", db_index=False
+    )
     criteria = models.JSONField(
         default=list, blank=True, help_text="What must be true for the task to be done: a list of texts."
     )
@@ -147,6 +149,8 @@ class Task(models.Model):
             models.Index(fields=["project", "-id"], name="task_of_project"),
             models.Index("project", "status", F("priority").desc(), "due_order", "id", name="task_board_column"),
             models.Index(fields=["project", "completed_at"], name="task_completed"),
+            # Where most tasks have no parent, statistics make SQLite take an index of all parents for useless.
+            models.Index(fields=["parent"], name="task_child", condition=Q(parent__isnull=False)),
             models.Index(fields=["status", "-id"], name="task_by_status"),
             # The orders of the list; one direction serves both.
             models.Index(fields=["updated_at", "id"], name="task_by_update"),
