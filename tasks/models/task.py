@@ -152,7 +152,10 @@ class Task(models.Model):
             # Where most tasks have no parent, statistics make SQLite take an index of all parents for useless.
             models.Index(fields=["parent"], name="task_child", condition=Q(parent__isnull=False)),
             models.Index(fields=["status", "-id"], name="task_by_status"),
-            # The orders of the list; one direction serves both.
+            # The orders of the list, of a project and of all; one direction serves both.
+            models.Index(fields=["project", "updated_at", "id"], name="task_of_project_by_update"),
+            models.Index(fields=["project", "priority", "id"], name="task_of_project_by_priority"),
+            models.Index(fields=["project", "due_order", "id"], name="task_of_project_by_due_date"),
             models.Index(fields=["updated_at", "id"], name="task_by_update"),
             models.Index(fields=["priority", "id"], name="task_by_priority"),
             models.Index(fields=["due_order", "id"], name="task_by_due_date"),

@@ -6,7 +6,6 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from taskproject.keyset import Place, beyond
-from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.querysets import prepared
 from tasks.models import Task
 from tasks.querysets import projects_seen_by, sees_all
@@ -34,38 +33,31 @@ class PlainTasks:
         self, column: str, place: Place | None, *, reverse: bool, count: int
     ) -> list[tuple[Any, int, dict[str, int]]]:
         """As ``TaskQuerySet.first_rows``."""
-        if self.projects == []:
-            return []
-        values = {_name(n): project for n, project in enumerate(self.projects or ())}
-        rows = _places.all(
-            value=place and place.value,
-            pk=place and place.pk,
-            **values,
-            column=column,
-            reverse=reverse,
-            goes_on=place is not None,
-            projects=None if self.projects is None else len(self.projects),
-            most=next((most for most in _READ if count <= most), count),
-        )
+        values: dict[str, Any] = {
+            "value": place and place.value,
+            "pk": place and place.pk,
+            "column": column,
+            "reverse": reverse,
+            "goes_on": place is not None,
+            "of_project": self.projects is not None,
+            "most": next((most for most in _READ if count <= most), count),
+        }
+        if self.projects is None:
+            rows = _places.all(project=None, **values)
+        else:
+            way = "DESC" if reverse else "ASC"
+            order = f"1 {way}" if column == "pk" else f"1 {way}, 2 {way}"
+            rows = _places.merged([{"project": pk, **values} for pk in self.projects], order=order, most=count)
         return [(row[0], row[-1], {"id": row[-1]}) for row in rows[:count]]
-
-
-def _name(number: int) -> str:
-    return f"project {number}"
 
 
 @prepared
 def _places(
-    value: Any, pk: Any, *, column: str, reverse: bool, goes_on: bool, projects: int | None, most: int
+    project: Any, value: Any, pk: Any, *, column: str, reverse: bool, goes_on: bool, of_project: bool, most: int
 ) -> QuerySet[Task, Any]:
-    """The value of ``column`` and the id of the first tasks, merged from an index of each project."""
+    """The value of ``column`` and the id of the first tasks, of a project or of all: each walks an index."""
     columns = ("pk",) if column == "pk" else (column, "pk")
-    rows = Task.objects.order_by()
+    rows = Task.objects.filter(project=project) if of_project else Task.objects.all()
     if goes_on:
         rows = rows.filter(beyond(column, Place(value, pk), reverse=reverse))
-    if projects is None:
-        pairs = rows.values_list(*columns)
-    else:
-        first, *others = (rows.filter(project=Parameter(_name(n))).values_list(*columns) for n in range(projects))
-        pairs = first.union(*others, all=True) if others else first
-    return pairs.order_by(*(f"-{each}" if reverse else each for each in columns))[:most]
+    return rows.order_by(*(f"-{each}" if reverse else each for each in columns)).values_list(*columns)[:most]
