@@ -259,7 +259,7 @@ MOMENTS = (
 )
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite times are texts")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Only on PostgreSQL: SQLite has texts for times")
 def test_times_come_as_they_are_stored(db: Any) -> None:
     for moment in MOMENTS:
         [(read,)], _ = run("SELECT %s::timestamptz", [moment])
