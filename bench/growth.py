@@ -108,10 +108,10 @@ def _postgres(server: str, size: int) -> str:
     name = f"growth_{size}"
     url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     with psycopg.connect(server, autocommit=True) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-        if not found:
+        exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if not exists:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    if not found:
+    if not exists:
         run_module("bench.dataset", "mixed", "--tasks", str(size), database=url)
     return url
 

@@ -68,16 +68,16 @@ def _address(path: str, parameters: dict[str, str]) -> str:
 
 
 def _task_lists() -> dict[str, Address]:
-    found = {}
+    addresses = {}
     for name, parameters in _lists().items():
-        found[_named("API list", name)] = Address(_address("/api/v1/tasks", parameters), "worker")
-        found[_named("list", name)] = Address(_address("/tasks/", parameters), "lead")
-    found["list, by status"] = Address("/tasks/?ordering=status", "lead")
-    found["list, by title"] = Address("/tasks/?ordering=title", "lead")
-    found["API list, of all projects"] = Address("/api/v1/tasks", "lead")
-    found["API list, of all projects, by -updated_at"] = Address("/api/v1/tasks?ordering=-updated_at", "lead")
+        addresses[_named("API list", name)] = Address(_address("/api/v1/tasks", parameters), "worker")
+        addresses[_named("list", name)] = Address(_address("/tasks/", parameters), "lead")
+    addresses["list, by status"] = Address("/tasks/?ordering=status", "lead")
+    addresses["list, by title"] = Address("/tasks/?ordering=title", "lead")
+    addresses["API list, of all projects"] = Address("/api/v1/tasks", "lead")
+    addresses["API list, of all projects, by -updated_at"] = Address("/api/v1/tasks?ordering=-updated_at", "lead")
     for group in ("status", "assignee", "priority", "label", "parent"):
-        found[f"list, groups by {group}"] = Address(f"/tasks/?group={group}", "lead")
+        addresses[f"list, groups by {group}"] = Address(f"/tasks/?group={group}", "lead")
     admin = {
         "": "",
         "by -updated": "o=-8",
@@ -95,8 +95,8 @@ def _task_lists() -> dict[str, Address]:
         "a ref": "q={ref}",
     }
     for name, query in admin.items():
-        found[_named("admin list", name)] = Address(f"/admin/tasks/task/?{query}", "root")
-    found["admin list, of a manager"] = Address("/admin/tasks/task/", "lead")
+        addresses[_named("admin list", name)] = Address(f"/admin/tasks/task/?{query}", "root")
+    addresses["admin list, of a manager"] = Address("/admin/tasks/task/", "lead")
     boards = {
         "": {},
         "one project": {"project": "P0"},
@@ -110,11 +110,11 @@ def _task_lists() -> dict[str, Address]:
         "overdue": {"overdue": "true"},
     }
     for name, parameters in boards.items():
-        found[_named("board", name)] = Address(_address("/", parameters), "lead")
-    found["board, changes"] = Address("/board/changes?refs={ref}", "lead")
-    found["views in the side bar"] = Address("/views/side", "lead")
-    found["palette, words"] = Address("/search/?q=nightly+import", "lead")
-    return found
+        addresses[_named("board", name)] = Address(_address("/", parameters), "lead")
+    addresses["board, changes"] = Address("/board/changes?refs={ref}", "lead")
+    addresses["views in the side bar"] = Address("/views/side", "lead")
+    addresses["palette, words"] = Address("/search/?q=nightly+import", "lead")
+    return addresses
 
 
 TASK_LISTS: Final = _task_lists()

@@ -122,13 +122,13 @@ def _add_words() -> None:
         "coalesce((SELECT replace(label.name, '-', ' ') || ' | ' FROM tasks_task_labels AS tie "
         "JOIN tasks_label AS label ON label.id = tie.label_id WHERE tie.task_id = task.id), '')"
     )
-    told = "' | it reads each row by itself measure first then read in blocks keep the order of the rows '"
+    body = "' | it reads each row by itself measure first then read in blocks keep the order of the rows '"
     name = "' | ' || replace(lower(task.title), ':', '')"
     fill(
         "tasks_tasktext",
         "tasks_task AS task JOIN tasks_project AS project ON project.id = task.project_id",
         task_id="task.id",
-        words=f"' ' || lower(project.key) || ' ' || task.number || {name} || replace({told}, '| ', '| ' || {label})",
+        words=f"' ' || lower(project.key) || ' ' || task.number || {name} || replace({body}, '| ', '| ' || {label})",
     )
     newest = Task.objects.order_by("-pk").values_list("pk", flat=True)[:100]
     if wrong := rebuild(list(newest), write=False):

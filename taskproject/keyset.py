@@ -69,21 +69,21 @@ def page_of(queryset: QuerySet, column: str, place: Place | None, *, descending:
     backward = place is not None and place.backward
     reverse = descending != backward
     shorter = getattr(queryset, "first_rows", None)
-    found = shorter(column, place, reverse=reverse, count=limit + 1) if shorter else None
-    if found is None:
+    first = shorter(column, place, reverse=reverse, count=limit + 1) if shorter else None
+    if first is None:
         names = [column, "pk"] if column != "pk" else ["pk"]
         rest = queryset if place is None else queryset.filter(beyond(column, place, reverse=reverse))
         ordered = rest.order_by(*(F(name).desc() if reverse else F(name).asc() for name in names))
-        found = [(_value_of(row, column), _value_of(row, "pk"), row) for row in ordered[: limit + 1]]
-    more, found = len(found) > limit, found[:limit]
+        first = [(_value_of(row, column), _value_of(row, "pk"), row) for row in ordered[: limit + 1]]
+    more, first = len(first) > limit, first[:limit]
     if backward:
-        found.reverse()
+        first.reverse()
     has_next, has_previous = (True, more) if backward else (more, place is not None)
     return Page(
         # What was deleted since its place was found is none.
-        [row for _, _, row in found if row is not None],
-        next=Place(found[-1][0], found[-1][1], backward=False) if found and has_next else None,
-        previous=Place(found[0][0], found[0][1], backward=True) if found and has_previous else None,
+        [row for _, _, row in first if row is not None],
+        next=Place(first[-1][0], first[-1][1], backward=False) if first and has_next else None,
+        previous=Place(first[0][0], first[0][1], backward=True) if first and has_previous else None,
     )
 
 

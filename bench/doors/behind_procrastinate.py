@@ -45,10 +45,10 @@ def complete(
     ids = [int(run) for run, _ in given]
     text = "SELECT id, args, attempts FROM procrastinate_jobs WHERE id = ANY(%s)"
     with connection.transaction():
-        found = {job["id"]: job for job in connection.execute(text, [ids]).fetchall()}
+        jobs = {job["id"]: job for job in connection.execute(text, [ids]).fetchall()}
         events = []
         for run, summary in given:
-            job = found[int(run)]
+            job = jobs[int(run)]
             known = {"job_id": job["id"], "status": "succeeded", "delete_job": False}
             connection.execute(queries["finish_job"], known)
             facts = {
@@ -67,7 +67,7 @@ def complete(
     now = datetime.now(UTC)
     done = {"status": "completed", "progress_percent": 100, "progress_at": now, "completed_at": now, "version": 3}
     return [
-        as_task({**_row(project, found[int(run)], now, now), **done, "summary": summary}, caller)
+        as_task({**_row(project, jobs[int(run)], now, now), **done, "summary": summary}, caller)
         for run, summary in given
     ]
 

@@ -100,16 +100,16 @@ class Door:
     @staticmethod
     def _caller(connection: Connection, header: str) -> Caller:
         scheme, _, secret = header.partition(" ")
-        found = connection.execute(_TOKEN, [hashlib.sha256(secret.encode()).hexdigest()]).fetchone()
+        token = connection.execute(_TOKEN, [hashlib.sha256(secret.encode()).hexdigest()]).fetchone()
         if (
             scheme != "Bearer"
-            or found is None
-            or found["revoked_at"] is not None
-            or (found["expires_at"] is not None and found["expires_at"] <= found["now"])
-            or not found["is_open"]
+            or token is None
+            or token["revoked_at"] is not None
+            or (token["expires_at"] is not None and token["expires_at"] <= token["now"])
+            or not token["is_open"]
         ):
             raise Refused("401 Unauthorized")
-        return Caller(found["id"], found["slug"], found["user_id"])
+        return Caller(token["id"], token["slug"], token["user_id"])
 
 
 def as_task(row: Row, caller: Caller, run: Row | None = None) -> Answer:

@@ -33,13 +33,19 @@ def be_away(*args, **kwargs):
 
 
 @pytest.mark.parametrize(
-    "target", ["tasks.api.me.MeView.get", "django.contrib.sessions.middleware.SessionMiddleware.process_request"]
+    ("caller", "target"),
+    [
+        ("atlas", "tasks.api.me.MeView.get"),
+        ("atlas", "django.middleware.common.CommonMiddleware.process_request"),
+        ("root", "django.contrib.sessions.middleware.SessionMiddleware.process_request"),
+    ],
 )
-def test_api_says_that_the_database_is_away(monkeypatch, api, target):
-    """In a view, and before one is reached."""
+def test_api_says_that_the_database_is_away(monkeypatch, api, caller, target):
+    """In a view, and before one is reached: with a token, and with a session."""
     monkeypatch.setattr(target, be_away)
-    api.atlas.client.raise_request_exception = False
-    answer = api.atlas.get("/me")
+    calls = getattr(api, caller)
+    calls.client.raise_request_exception = False
+    answer = calls.get("/me")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer["Retry-After"] == "3"
     assert b"secret address" not in answer.content

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from messaging.models import Letter, Mail, MailState, Notification, NotificationKind, PutAside
 from reports.predefined import REPORTS
+from reports.tests.conftest import ask, do_task, set_clock, something_of_all  # noqa: F401 - fixtures
 from taskproject import diagnosis, pruning
 from taskproject.models import IdempotencyKey, KeptCount, Pruned, SignIn
 from taskproject.pruning import Retention, Sweeper, retentions
@@ -29,9 +30,8 @@ from tasks.events.recording import event, record
 from tasks.history.rebuilding import check, tasks_with_events
 from tasks.models import AssignmentDecision, DecisionMode, Event, Task
 from tasks.models.event import PASSING
+from tasks.tests.fake_clock import patch_clock
 from tasks.tests.racing import at_once, in_thread
-
-pytest_plugins = ["reports.tests.conftest"]
 
 DAY = timedelta(days=1)
 DECIDED = {"mode": DecisionMode.AUTO, "policy": "value", "policy_version": "1"}
@@ -148,7 +148,7 @@ def let_time_go(monkeypatch):
 
     def go():
         moment = clock.now() + 3650 * DAY
-        monkeypatch.setattr(clock, "now", lambda: moment)
+        patch_clock(monkeypatch, lambda: moment)
 
     return go
 
@@ -371,7 +371,7 @@ def test_engine_deletes_a_batch_at_each_step_and_then_rests(many_old, monkeypatc
 
 
 @pytest.mark.django_db
-def test_every_predefined_report_is_the_same_after_a_prune(cast, something_of_all, ask, settings, monkeypatch):
+def test_every_predefined_report_is_the_same_after_a_prune(cast, something_of_all, ask, settings, monkeypatch):  # noqa: F811
     something_of_all()
     for name in ("EVENT", "DECISION", "NOTIFICATION", "UNREAD_NOTIFICATION", "MAIL", "WEBHOOK"):
         setattr(settings, f"{name}_RETENTION_DAYS", 1)
@@ -384,7 +384,7 @@ def test_every_predefined_report_is_the_same_after_a_prune(cast, something_of_al
     )
     newest = Event.objects.aggregate(newest=Max("pk"))["newest"]
     later = at + 400 * DAY
-    monkeypatch.setattr(clock, "now", lambda: later)
+    patch_clock(monkeypatch, lambda: later)
     queries = ("from=2026-01-01&to=2026-06-01&bucket=month", "from=2026-01-01&to=2026-01-08&bucket=day")
     before = {(slug, query): ask(slug, query) for slug in REPORTS for query in queries}
     assert sum(bool(answer["rows"]) for answer in before.values()) > len(REPORTS)

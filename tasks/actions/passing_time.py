@@ -146,8 +146,8 @@ def report_stalled(limit: int = BATCH) -> int:
     """Mark runs that are alive but made no progress within their project's limit; each is reported once per stall."""
     # As all steps of a tick: looked for without a lock, since nearly always nothing is due.
     today, limits = clock.now(), _stall_limits()
-    found = _quiet(today, limits).exists() and _stalling(today, limits).exists()
-    return _mark_stalled(limit) if found else 0
+    is_due = _quiet(today, limits).exists() and _stalling(today, limits).exists()
+    return _mark_stalled(limit) if is_due else 0
 
 
 def _quiet(today: datetime, limits: Sequence[int]) -> QuerySet[Run]:

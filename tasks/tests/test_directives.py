@@ -354,8 +354,7 @@ def test_run_without_directives_costs_no_more_queries(api, held, django_assert_n
         return len(queries)
 
     idle = cost(lambda: api.atlas.post(f"{path}/heartbeat"))
-    clock_asked = connection.vendor == "postgresql"
-    assert idle == 7 + clock_asked  # token, run, right, renewal, unread; and a savepoint
+    assert idle == 6  # token, run with right and time, renewal, unread; and a savepoint
     said = held.say()
     api.atlas.post(f"{path}/heartbeat")
     waiting = cost(lambda: api.atlas.post(f"{path}/heartbeat"))

@@ -195,7 +195,7 @@ class Directives(RuleBasedStateMachine):
 
         run = Run.objects.select_related("task__project", "agent__user").get(pk=run.pk)
         assert run.stop_delivered_at is None
-        assert "stop secret" not in str(contexts_of([run]))
+        assert "stop secret" not in str(contexts_of([run], waiting=[run.task_id], discussed=[run.task_id]))
 
     def reopen(self):
         if self.status == "waiting":

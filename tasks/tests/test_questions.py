@@ -80,7 +80,7 @@ def test_ask_parked_waits_and_goes_on_with_the_same_agent(cast, held):
     assert {"verb": "answer", "from": "waiting", "to": "not_started"}.items() <= events[0].data.items()
     assert claims.claim_next(actor=cast.bert.user, projects=[cast.ops]).reason == "no_ready_task"
     [again] = claims.claim_next(actor=cast.atlas.user, projects=[cast.ops]).runs
-    context = contexts_of([again])[again.pk]
+    context = contexts_of([again], waiting=[again.task_id], discussed=[again.task_id])[again.pk]
     assert context["checkpoint"] == {"step": 3}
     [given] = context["answers"]
     assert (given["question"], given["value"], given["note"], given["from"]) == (
@@ -181,7 +181,10 @@ def test_answer_after_the_run_ended_is_in_the_next_runs_context(cast, held):
     runs.release_run(actor=cast.atlas.user, run_id=run.pk)
     answer(cast.hugo, question)
     again = claims.claim_task(actor=cast.bert.user, task=task_of(question))
-    assert [each["question"] for each in contexts_of([again])[again.pk]["answers"]] == [question.pk]
+    assert [
+        each["question"]
+        for each in contexts_of([again], waiting=[again.task_id], discussed=[again.task_id])[again.pk]["answers"]
+    ] == [question.pk]
     assert told(again) == []
     [late] = ask(again)
     runs.release_run(actor=cast.bert.user, run_id=again.pk)
