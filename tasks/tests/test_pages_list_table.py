@@ -160,11 +160,12 @@ def test_groups_of_many_take_as_many_queries_as_of_few(cast, see, new_task, grou
     assert queries() == few
 
 
+#: Of all tasks, or of the only project.
 INDEXES = {
-    "updated_at": "task_by_update",
-    "priority": "task_by_priority",
-    "due_at": "task_by_due_date",
-    "title": "task_by_title",
+    "updated_at": ("task_by_update", "task_of_project_by_update"),
+    "priority": ("task_by_priority", "task_of_project_by_priority"),
+    "due_at": ("task_by_due_date", "task_of_project_by_due_date"),
+    "title": ("task_by_title",),
 }
 
 
@@ -180,7 +181,8 @@ def test_order_of_many_walks_an_index(cast, new_task, ordering):
                 # Of a single row everything is as cheap.
                 cursor.execute("SET LOCAL enable_seqscan = off")
                 cursor.execute("SET LOCAL enable_sort = off")
-        assert INDEXES[ordering] in rows.explain()
+        plan = rows.explain()
+        assert any(index in plan for index in INDEXES[ordering]), plan
 
 
 def test_many_are_the_same_tasks_in_the_same_order(cast, see, new_task, monkeypatch):
