@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet, sql
 
 from taskproject.prepared.parameters import Parameter
@@ -45,11 +46,14 @@ class Prepared(_Statement):
 
     def __init__(self, build: Builder) -> None:
         super().__init__(build)
-        self._texts: dict[Any, tuple[Text, Reader]] = {}
+        self._texts: dict[Any, tuple[Text, Reader] | None] = {}
 
     def all(self, **values: Any) -> list[Any]:
         """What the queryset yields with these ``values``."""
-        text, read = self._compiled(values)
+        known = self._compiled(values)
+        if known is None:
+            return []
+        text, read = known
         rows, _ = text.run(values)
         return read(rows) if rows else []
 
@@ -57,25 +61,34 @@ class Prepared(_Statement):
         """The first ``most`` of the rows for each of these values together, by one statement; each part may have an
         order and a limit of its own, and so walk an index. ``order``: of columns by their places, as in ``1 DESC``.
         """
-        if not many:
+        known = self._compiled(many[0]) if many else None
+        if known is None:
             return []
-        text, read = self._compiled(many[0])
+        text, read = known
         parts = " UNION ALL ".join([f"SELECT * FROM ({text.sql}) AS part"] * len(many))  # noqa: S608 - no values
         bound = [each for values in many for each in text.bind(values)]
         rows, _ = run(f"{parts} ORDER BY {order} LIMIT {most}", bound)
         return read(rows) if rows else []
 
-    def _compiled(self, values: Mapping[str, Any]) -> tuple[Text, Reader]:
+    def _compiled(self, values: Mapping[str, Any]) -> tuple[Text, Reader] | None:
+        """None: whatever its parameters are, it yields nothing, as with ``[:0]``; Django makes no SQL of that."""
         chosen = self._chosen(values)
         key = (vendor(), chosen)
-        known = self._texts.get(key)
-        if known is None:
-            queryset = self._queryset(chosen)
-            compiler = queryset.query.get_compiler(using=queryset.db)
+        try:
+            return self._texts[key]
+        except KeyError:
+            made = self._compile(self._queryset(chosen))
+        self._keep(self._texts, key, made)
+        return made
+
+    @staticmethod
+    def _compile(queryset: QuerySet) -> tuple[Text, Reader] | None:
+        compiler = queryset.query.get_compiler(using=queryset.db)
+        try:
             text = Text(compiler)
-            known = text, reader_of(queryset, compiler)
-            self._keep(self._texts, key, known)
-        return known
+        except EmptyResultSet:
+            return None
+        return text, reader_of(queryset, compiler)
 
     def first(self, **values: Any) -> Any:
         """The first row, or None."""

@@ -70,6 +70,8 @@ def test_values_of_any_kind_and_a_list_as_one_parameter(cast: Any) -> None:
     assert _any_of.all(ids=ids, most=2) == others[:2]
     assert _any_of.all(ids=ids, most=5) == others
     assert _any_of.all(ids=[], most=5) == []
+    assert _any_of.all(ids=ids, most=0) == []
+    assert _any_of.merged([{"ids": ids, "most": 0}], order="1", most=5) == []
     assert _keys.all(ids=ids[1:]) == ["ZB", "ZC"]
     rows = Project.objects.filter(pk__in=ids).order_by("key").values("key", "created_at")
     assert _pairs.all(ids=ids) == list(rows)

@@ -98,8 +98,8 @@ def _lock(agent: Agent) -> Agent:
 
     Raises ``NotPermitted`` if it has been disabled meanwhile.
     """
-    locked: Agent = _locked_agent.first(agent=agent.pk)
-    if not locked.enabled:
+    locked: Agent | None = _locked_agent.first(agent=agent.pk)
+    if locked is None or not locked.enabled:
         raise NotPermitted(f"{agent.slug} is disabled.", "Ask a manager of the project.")
     return locked
 

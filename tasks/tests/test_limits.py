@@ -101,6 +101,14 @@ def test_assigned_tasks_use_up_the_room_before_the_pool(cast, new_task, limit):
     assert [run.task.ref for run in claimed.runs] == [mine.ref, pool[0].ref]
 
 
+def test_assigned_tasks_that_use_up_the_room_leave_other_projects_to_pull_from(cast, new_task, limit):
+    join(cast.other, cast.atlas.user, "worker")
+    mine, _, elsewhere = new_task(assignees=[cast.atlas]), new_task(), new_task(project=cast.other)
+    limit(in_progress=1)
+    claimed = claims.claim_next(actor=cast.atlas.user, projects=[cast.ops, cast.other], limit=2).runs
+    assert [run.task.ref for run in claimed] == [mine.ref, elsewhere.ref]
+
+
 def test_person_starts_beyond_the_limit_and_is_warned(client, cast, new_task, limit):
     first, second = new_task(), new_task()
     limit(in_progress=1)

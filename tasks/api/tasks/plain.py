@@ -47,7 +47,7 @@ class PlainTasks:
         else:
             way = "DESC" if reverse else "ASC"
             order = f"1 {way}" if column == "pk" else f"1 {way}, 2 {way}"
-            rows = _places.merged([{"project": pk, **values} for pk in self.projects], order=order, most=count)
+            rows = _places.merged([{"project": pk, **values} for pk in self.projects], order=order, most=values["most"])
         return [(row[0], row[-1], {"id": row[-1]}) for row in rows[:count]]
 
 
