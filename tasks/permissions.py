@@ -52,6 +52,12 @@ def memberships_of(user: "User") -> MembershipQuerySet:
     return memberships if reach is None else memberships.filter(project__in=reach)
 
 
+def within_reach(user: "User") -> dict[str, Any]:
+    """``user`` and how far their credentials reach, as arguments of a prepared statement."""
+    reach = reach_of(user).projects
+    return {"user": user.pk, "reach": sorted(reach or ()), "limited": reach is not None}
+
+
 class _Unread:
     """What nobody has read yet."""
 

@@ -75,10 +75,8 @@ def for_driver(value: Any) -> Any:
 
 
 def _for_psycopg(value: Any) -> Any:
-    if type(value) is int:
+    if isinstance(value, int) and not isinstance(value, bool):
         return Int8(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [_for_psycopg(item) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Int8(value)
     return value

@@ -95,10 +95,6 @@ class Prepared(_Statement):
         rows = self.all(**values)
         return rows[0] if rows else None
 
-    def finds(self, **values: Any) -> bool:
-        """Whether there is a row; for querysets of at most a few."""
-        return bool(self.all(**values))
-
 
 class PreparedUpdate(_Statement):
     """An UPDATE of the rows of a queryset, compiled once for each set of columns."""

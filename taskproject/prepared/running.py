@@ -18,10 +18,15 @@ def run(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], in
     The connection's wrappers see the statement like any other, and what waits is sent before. Raises Django's database
     errors.
     """
+    send_waiting()
+    return execute(text, parameters)
+
+
+def send_waiting() -> None:
+    """Send what waits, before something that is not a statement of this connection's cursors, such as COPY."""
     writes = getattr(waiting, "writes", None)
     if writes is not None:
         writes.send()
-    return execute(text, parameters)
 
 
 def execute(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from taskproject.prepared.running import execute, run, vendor, waiting
+from taskproject.prepared.running import execute, run, send_waiting, vendor, waiting
 
 
 class LostRace(Exception):
@@ -68,13 +68,6 @@ def write(table: str, sql: str, parameters: Sequence[Any], *, rows: int | None =
 def write_keys(table: str, sql: str, parameters: Sequence[Any], take_keys: Callable[[list[Any]], None]) -> None:
     """The same for rows that are added by ``sql``, which returns their keys; ``take_keys`` gets them."""
     _add(table, _Part(sql, parameters, None, take_keys))
-
-
-def send_waiting() -> None:
-    """Send what waits, before something that is not a statement of this connection's cursors, such as COPY."""
-    writes = getattr(waiting, "writes", None)
-    if writes is not None:
-        writes.send()
 
 
 @contextlib.contextmanager

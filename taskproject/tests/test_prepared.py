@@ -14,8 +14,8 @@ from taskproject.prepared import running
 from taskproject.prepared.inserting import insert
 from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.querysets import prepared, prepared_update
-from taskproject.prepared.running import run
-from taskproject.prepared.together import LostRace, send_waiting, writes_together
+from taskproject.prepared.running import run, send_waiting
+from taskproject.prepared.together import LostRace, writes_together
 from taskproject.time_limits import limited
 from tasks.models import Event, Label, Project
 
@@ -77,7 +77,7 @@ def test_values_of_any_kind_and_a_list_as_one_parameter(cast: Any) -> None:
     assert _pairs.all(ids=ids) == list(rows)
     assert _named.first(key="ZA") == others[0]
     assert _named.first(key="'; DROP TABLE tasks_project; --") is None
-    assert not _named.finds(key="none")
+    assert _named.first(key="none") is None
 
 
 def test_the_queryset_is_built_and_compiled_once(cast: Any) -> None:

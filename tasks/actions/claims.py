@@ -17,7 +17,6 @@ from django.db.models.functions import Coalesce
 from taskproject.prepared.inserting import insert
 from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.querysets import prepared
-from taskproject.reach import reach_of
 from tasks import clock, limits
 from tasks.actions.directives import queue
 from tasks.actions.funnel import (
@@ -54,7 +53,7 @@ from tasks.models import (
     Run,
     Task,
 )
-from tasks.permissions import agent_of, has_role, require, role_in
+from tasks.permissions import agent_of, has_role, require, role_in, within_reach
 from tasks.transitions import Status
 from tasks.verbs import catalogue
 
@@ -329,17 +328,12 @@ def _scene(user: Any, reach: Any, agent: Any, *, limited: bool) -> QuerySet[Memb
     )
 
 
-def _within_reach(actor: "User") -> dict[str, Any]:
-    reach = reach_of(actor).projects
-    return {"user": actor.pk, "reach": sorted(reach or ()), "limited": reach is not None}
-
-
 def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Project]:
     """The projects whose tasks ``actor`` may work on, by key; ``keys`` restricts them.
 
     Raises ``Invalid`` for the key of a project that ``actor`` is not a member of.
     """
-    memberships: list[Membership] = _memberships.all(**_within_reach(actor))
+    memberships: list[Membership] = _memberships.all(**within_reach(actor))
     by_key = {membership.project.key: membership for membership in memberships}
     if keys is not None:
         if unknown := [key for key in keys if key not in by_key]:
@@ -486,7 +480,7 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     agent = _lock(_require_agent(actor))
     # The caller may have waited since it read its memberships.
     wanted = {project.pk for project in projects}
-    scene: list[Any] = _scene.all(agent=agent.pk, **_within_reach(actor))
+    scene: list[Any] = _scene.all(agent=agent.pk, **within_reach(actor))
     working = [each for each in scene if each.project_id in wanted and each.role != Role.VIEWER]
     taking = {each.project_id: each.project for each in working if each.paused_at is None}
     if not taking:

@@ -14,7 +14,6 @@ from uuid import UUID
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from taskproject.prepared.querysets import prepared, prepared_update
-from taskproject.reach import reach_of
 from tasks import clock
 from tasks.actions.artifacts import NewArtifact, store_artifacts
 from tasks.actions.directives import queue
@@ -25,7 +24,7 @@ from tasks.errors import LeaseLost, NotFound, StopRequested
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Agent, Membership, Run, RunStatus
-from tasks.permissions import agent_of, require
+from tasks.permissions import agent_of, require, within_reach
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -76,11 +75,10 @@ def load_run(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()
     ``lock``: what is locked, in this order: ``self`` (the run) and ``task``. ``acknowledges``: the call may do so after
     a stop, when it may do nothing else. Raises ``Fenced``, ``Stopped``, ``NotFound``.
     """
-    agent, reach = agent_of(actor), reach_of(actor).projects
+    agent = agent_of(actor)
     run: Any = None
     if agent is not None:
-        limits = {"reach": sorted(reach or ()), "limited": reach is not None}
-        run = _run_of.first(run=UUID(str(run_id)), agent=agent.pk, user=actor.pk, **limits, lock=tuple(lock))
+        run = _run_of.first(run=UUID(str(run_id)), agent=agent.pk, lock=tuple(lock), **within_reach(actor))
     if run is None or agent is None:
         raise NotFound(NO_SUCH_RUN)
     run.agent = agent

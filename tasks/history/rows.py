@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import DateTimeField, Model
 
 from taskproject.prepared.inserting import insert_rows
-from taskproject.prepared.together import send_waiting
+from taskproject.prepared.running import send_waiting
 from taskproject.sqlite.inserting import insert_values
 
 #: From this number on, rows are brought to PostgreSQL by COPY, to SQLite with one statement run for each.
