@@ -1,5 +1,6 @@
 """Django's PostgreSQL backend; its connections know whether they may have had an effect, and leave a demoted server."""
 
+import select
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +54,24 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
             if sqlstate(error) == READ_ONLY:
                 self._is_read_only = True
             raise
+
+    def close_if_health_check_failed(self) -> None:
+        """As Django's, but the server is asked only if there are bytes from it, such as its farewell, or were errors.
+
+        A connection on which nothing has arrived since its last statement is either well or cut silently, and then
+        asking would wait for the system to give it up just as the statement does.
+        """
+        if self.connection is not None and not (self.errors_occurred or self._is_read_only or self._has_news()):
+            self.health_check_done = True
+        super().close_if_health_check_failed()
+
+    def _has_news(self) -> bool:
+        """Whether the server has sent something, or hung up, since the last statement."""
+        if self.connection.closed:
+            return True
+        poller = select.poll()
+        poller.register(self.connection.fileno(), select.POLLIN)
+        return bool(poller.poll(0))
 
     def is_usable(self) -> bool:
         return not self._is_read_only and super().is_usable()

@@ -37,6 +37,7 @@ def execute(text: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]]
         with connection.cursor() as cursor:
             cursor.execute(text, parameters)
             return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     executing: Any = functools.partial(run_prepared, connection)

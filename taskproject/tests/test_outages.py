@@ -19,13 +19,16 @@ from django.db import (
     InternalError,
     OperationalError,
     ProgrammingError,
+    close_old_connections,
     connection,
+    connections,
     transaction,
 )
 from django.test import Client
 
 from taskproject import outages
 from taskproject.outages import is_outage
+from taskproject.prepared.running import run
 from taskproject.sessions import SessionStore
 from tasks.models import Project, Task
 
@@ -184,6 +187,26 @@ DISTURBANCES = {
     "ended by its idleness": ("INSERT", go_idle),
     "read-only": ("UPDATE", become_a_standby),
 }
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("read", [Task.objects.count, lambda: run("SELECT 1", [])], ids=["queryset", "prepared"])
+def test_connection_lost_while_idle_is_replaced_by_the_next_request(fresh_after, read):
+    read()
+    end_this_connection()
+    close_old_connections()  # as each request begins
+    read()
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_quiet_connection_is_not_asked_whether_it_is_well(fresh_after, monkeypatch):
+    Task.objects.count()
+    close_old_connections()
+    monkeypatch.setattr(connections["default"], "is_usable", lambda: pytest.fail("it was asked"))
+    Task.objects.count()
+    assert connection.health_check_done
 
 
 @on_postgresql
