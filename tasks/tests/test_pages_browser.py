@@ -242,6 +242,26 @@ def test_page_of_somebody_signed_out_leads_to_login(open_page, cast, new_task):
     tab.problems[:] = [problem for problem in tab.problems if "401 (Unauthorized)" not in problem]
 
 
+def test_page_that_signs_out_asks_for_nothing_more(open_page, cast):
+    tab = open_page("/", user=cast.ada.user)
+    page = tab.page
+    page.clock.install()
+    tab.goto("/")
+    page.wait_for_selector("[data-live-state][data-state=live]")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("""() => {
+        const form = document.querySelector("[data-signs-out]");
+        form.addEventListener("submit", (event) => event.preventDefault());
+        form.requestSubmit();
+    }""")
+    page.clock.run_for(9_000)
+    assert asked == []
+    # Nothing came of it, so the page follows again.
+    with page.expect_request("**/api/v1/events?**"):
+        page.clock.run_for(2_000)
+
+
 def test_hostile_texts_run_nothing_and_fetch_nothing(open_page, cast, new_task):
     for text in HOSTILE:
         task = new_task(text[:200] or "x", description=text, criteria=[text], labels=[text[:50]])

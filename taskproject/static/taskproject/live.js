@@ -37,6 +37,7 @@ let hadSocket = false;
 let failures = 0;
 let polling = false;
 let ended = false;
+let leaving = new AbortController();
 let timer = 0;
 let grace = 0;
 let heard = Date.now();
@@ -114,6 +115,21 @@ function end() {
   notify("reset");
 }
 
+// The page is signing out: what would be refused from here on is no news. If it stays after all, it follows again.
+function leave() {
+  ended = true;
+  hangUp();
+  leaving.abort();
+  leaving = new AbortController();
+  clearTimeout(timer);
+  setTimeout(stay, LATEST_RETRY);
+}
+
+function stay() {
+  ended = false;
+  connect();
+}
+
 function again(wait) {
   clearTimeout(timer);
   timer = setTimeout(connect, wait);
@@ -176,7 +192,10 @@ async function poll() {
   clearTimeout(timer);
   try {
     const after = encodeURIComponent(cursor || "now");
-    const answer = await request(`/api/v1/events?limit=1000&after=${after}`, { accept: JSON_TYPE });
+    const answer = await request(`/api/v1/events?limit=1000&after=${after}`, {
+      accept: JSON_TYPE,
+      signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(HELLO_WITHIN)]),
+    });
     if (isRefused(answer)) return end();
     if (answer.status === 400 || answer.status === 410) cursor = "";
     else if (!answer.ok) throw new Error(`status ${answer.status}`);
@@ -187,6 +206,7 @@ async function poll() {
     }
     again(cursor === "" ? 0 : POLL_EVERY);
   } catch {
+    if (ended) return;
     showAwaySoon();
     failures += 1;
     again(retryWait());
@@ -229,6 +249,7 @@ window.addEventListener("offline", () => {
   show("away");
   again(SOONEST_RETRY);
 });
+document.addEventListener("submit", ({ target }) => target.matches("[data-signs-out]") && leave());
 window.addEventListener("pageshow", ({ persisted }) => persisted && wake());
 setInterval(tick, TICK);
 
