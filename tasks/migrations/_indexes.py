@@ -4,12 +4,13 @@ from django.db import migrations
 
 
 class WithoutIndex(migrations.AlterField):
-    """Drop the index of a foreign key, and nothing else: for that, Django copies the whole table on SQLite."""
+    """Drop the index of a foreign key, and nothing else.
+
+    Django would copy the whole table for that on SQLite, and on PostgreSQL drop every index over that column alone that
+    is not among the model's ``indexes``: those of conditional unique constraints too.
+    """
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        if schema_editor.connection.vendor != "sqlite":
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
-            return
         model = to_state.apps.get_model(app_label, self.model_name)
         field = model._meta.get_field(self.name)
         if field.db_index:
