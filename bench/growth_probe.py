@@ -39,14 +39,13 @@ def settle(*, statistics: bool) -> None:
     """Leave the planner with statistics, or with none as in a database that nobody has ever analysed."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'")
-            has_table = cursor.fetchone()
-            cursor.execute("SELECT count(*) FROM sqlite_stat1" if has_table else "SELECT 0")
-            has_any = bool(cursor.fetchone()[0])
-        if statistics and not has_any:
+            cursor.execute("SELECT name FROM sqlite_master WHERE name LIKE 'sqlite_stat%'")
+            tables = [name for (name,) in cursor.fetchall()]
+        if statistics:
+            # Again each time: an index that has come since has none, and is then preferred to all others.
             execute("ANALYZE")
-        if not statistics and has_any:
-            execute("DELETE FROM sqlite_stat1")
+        for table in () if statistics else tables:
+            execute(f"DELETE FROM {table}")
         # Statistics are read with the schema.
         connection.close()
         return

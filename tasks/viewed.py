@@ -7,17 +7,16 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import TooManyFieldsSent
-from django.db.models import QuerySet
 from django.http import QueryDict
 
 from taskproject.errors import Invalid, unknown_choice
 from taskproject.strict_json import unstorable
 from taskproject.time_limits import limited
-from tasks.conditions import Condition, Context, Leaf, compile, parts_of
+from tasks.conditions import Condition, Context, Leaf, parts_of
+from tasks.conditions.listing import Listing
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, query_of, read_query, read_zone
 from tasks.errors import TooSlow
-from tasks.models import Task
 from tasks.models.saved_view import LONGEST_QUERY, ViewPlace
 
 if TYPE_CHECKING:
@@ -155,15 +154,10 @@ def say_as_the_list(query: QueryDict) -> None:
         query.setlist("project", [str(text).upper() for text in query.getlist("project")])
 
 
-def tasks_of(viewed: Viewed, context: Context) -> QuerySet[Task]:
-    """The tasks that the reader sees there."""
+def count_of(viewed: Viewed, context: Context) -> int:
+    """How many tasks the reader sees there, at most ``COUNTED`` + 1. Raises ``TooSlow``."""
     if TZ in viewed.parameters:
         zone = read_zone(QueryDict(viewed.text), ZoneInfo("UTC"))
         context = Context(context.user, zone, context.moment)
-    return Task.objects.visible_to(context.user).filter(compile(viewed.condition, TASK_FIELDS, context))
-
-
-def count_of(viewed: Viewed, context: Context) -> int:
-    """How many those are, at most ``COUNTED`` + 1. Raises ``TooSlow``."""
     with limited(SECONDS, TooSlow):
-        return tasks_of(viewed, context).order_by()[: COUNTED + 1].count()
+        return Listing(viewed.condition, context).count(COUNTED + 1)

@@ -10,7 +10,7 @@ from django.db.models import QuerySet, sql
 from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.rows import Reader, reader_of
 from taskproject.prepared.running import run, vendor
-from taskproject.prepared.texts import Text
+from taskproject.prepared.texts import Text, merged_text
 from taskproject.prepared.together import write
 
 Builder = Callable[..., QuerySet]
@@ -65,9 +65,8 @@ class Prepared(_Statement):
         if known is None:
             return []
         text, read = known
-        parts = " UNION ALL ".join([f"SELECT * FROM ({text.sql}) AS part"] * len(many))  # noqa: S608 - no values
         bound = [each for values in many for each in text.bind(values)]
-        rows, _ = run(f"{parts} ORDER BY {order} LIMIT {most}", bound)
+        rows, _ = run(merged_text(text.sql, len(many), order=order, most=most), bound)
         return read(rows) if rows else []
 
     def _compiled(self, values: Mapping[str, Any]) -> tuple[Text, Reader] | None:

@@ -47,3 +47,12 @@ def _literal(value: Any) -> str | None:
         text = str(value.value if isinstance(value, Enum) else value)
         return "'" + text.replace("'", "''").replace("%", "%%") + "'"
     return None
+
+
+def merged_text(part: str, times: int, *, order: str, most: int) -> str:
+    """The first ``most`` rows of a statement that is run ``times`` with other values; ``order``: of columns by their
+    places, as in ``1 DESC``. The order and limit of each part are its own: so it walks an index, and PostgreSQL does
+    not read all parts to sort them.
+    """
+    parts = " UNION ALL ".join([f"SELECT * FROM ({part}) AS part"] * times)  # noqa: S608 - no values
+    return f"{parts} ORDER BY {order} LIMIT {most}"

@@ -36,7 +36,8 @@ STATUSES: Final = {status.value: status.value for status in Status}
 PRIORITIES: Final = {priority.name.lower(): priority.value for priority in Priority}
 
 
-def _agents(slugs: Sequence[str], context: Context) -> list[int]:
+def agents_meant(slugs: Sequence[str], context: Context) -> list[int]:
+    """Ids of the agents of these slugs, and of the reader's own for ``me``."""
     agents = Q(slug__in=[slug for slug in slugs if slug != ME])
     if ME in slugs:
         agents |= Q(user=context.user)
@@ -46,7 +47,7 @@ def _agents(slugs: Sequence[str], context: Context) -> list[int]:
 
 def _assigned(slugs: Sequence[str], context: Context) -> Q:
     """Of those shown as the task's assignees: active, or ended together with the task."""
-    assigned = Assignment.objects.filter(task=OuterRef("pk"), agent__in=_agents(slugs, context))
+    assigned = Assignment.objects.filter(task=OuterRef("pk"), agent__in=agents_meant(slugs, context))
     return Q(Exists(assigned.filter(counting())))
 
 

@@ -156,6 +156,7 @@ class Task(models.Model):
             models.Index(fields=["project", "updated_at", "id"], name="task_of_project_by_update"),
             models.Index(fields=["project", "priority", "id"], name="task_of_project_by_priority"),
             models.Index(fields=["project", "due_order", "id"], name="task_of_project_by_due_date"),
+            models.Index(fields=["project", "title", "id"], name="task_of_project_by_title"),
             models.Index(fields=["updated_at", "id"], name="task_by_update"),
             models.Index(fields=["priority", "id"], name="task_by_priority"),
             models.Index(fields=["due_order", "id"], name="task_by_due_date"),
@@ -243,7 +244,8 @@ class Assignment(models.Model):
     """Who should do a task, by whom and how it was assigned. A task may have several at once."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="assignments")
-    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="assignments")
+    # Without an index of its own: another begins with it.
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="assignments", db_index=False)
     source = models.CharField(max_length=10, choices=AssignmentSource, default=AssignmentSource.MANUAL)
     assigned_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
@@ -267,6 +269,7 @@ class Assignment(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["agent", "task"], name="assignment_of_agent"),
             models.Index(fields=["agent", "task"], name="assignment_active", condition=Q(ended_at__isnull=True)),
             models.Index(
                 fields=["accept_by"],

@@ -19,9 +19,10 @@ from django.views.decorators.http import require_POST
 from taskproject.texts import counted
 from tasks import clock
 from tasks.conditions import Context
+from tasks.conditions.listing import Listing
 from tasks.errors import Invalid
 from tasks.models import Agent, Membership, Role, Task
-from tasks.pages.list_query import list_query_of, tasks_of
+from tasks.pages.list_query import list_query_of
 from tasks.querysets import sees_all
 from tasks.refs import parse_ref
 from tasks.using.bulk import (
@@ -113,7 +114,7 @@ class _Action:
             return ids if "outcome" in data else [pk for pk in ids if pk in there]
         if data.get("all"):
             query = list_query_of(QueryDict(self.query), zone_of(self.request))
-            tasks = tasks_of(query, Context(self.user, query.zone, clock.now()))
+            tasks = Listing(query.condition, Context(self.user, query.zone, clock.now())).tasks
         else:
             tasks = self._named(seen, data.getlist("refs"))
         return list(tasks.order_by("pk").values_list("pk", flat=True)[: MOST_SELECTED + 1])

@@ -5,18 +5,17 @@ from typing import Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.db import connection
-from django.db.models import BigIntegerField, Case, ExpressionWrapper, F, QuerySet, Value, When
+from django.db.models import Case, QuerySet, Value, When
 from django.http import QueryDict
 
 from taskproject.errors import Invalid
 from taskproject.keyset import NotAPlace, Place, read_place
-from tasks.conditions import All, Condition, Context, compile, parts_of
+from tasks.conditions import All, Condition, parts_of
+from tasks.conditions.listing import Listing
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, query_of, read_query
-from tasks.models import Project, Task, ViewPlace
+from tasks.models import Task, ViewPlace
 from tasks.pages.filter_bar import FORM_NAMES, is_search
-from tasks.querysets import sees_all
 from tasks.transitions import Status
 from tasks.viewed import DEFAULT_ORDERING, ORDERED_BY, SHOWN_AS, VIEW, choice_of, read_shown, require_once
 from tasks.viewed import GROUPS as GROUPS_OF
@@ -30,8 +29,6 @@ ORDERINGS: Final = {
     "status": "status_place",
     "title": "title",
 }
-#: Those that an index of all tasks has.
-WALKED: Final = ("updated_at", "priority", "due_order", "title")
 assert tuple(ORDERINGS) == ORDERED_BY, "The address and the page know different orders."
 #: Of what people look for first, the greatest comes first.
 DESCENDING_FIRST: Final = frozenset({"created_at", "updated_at", "priority"})
@@ -112,21 +109,9 @@ def list_query_of(query: QueryDict, zone: ZoneInfo) -> ListQuery:
     return ListQuery(condition, shown.ordering, shown.zone, cursor, output, kept, shown.columns, shown.group, folded)
 
 
-def tasks_of(query: ListQuery, context: Context, *, are_many: bool = False) -> QuerySet[Task]:
-    """The tasks that the reader sees and the condition means, with the column that they are ordered by.
-
-    ``are_many``: so many match that walking an index in the list's order soon meets enough of them. Without statistics
-    SQLite would read all tasks of the projects and sort them.
-    """
-    tasks = Task.objects.visible_to(context.user)
-    if are_many and connection.vendor == "sqlite" and query.column in WALKED and not sees_all(context.user):
-        # No column of an index: only the order is left to choose one by.
-        projects = list(Project.objects.visible_to(context.user).order_by().values_list("pk", flat=True))
-        tasks = Task.objects.alias(of_project=ExpressionWrapper(F("project_id") + 0, BigIntegerField()))
-        tasks = tasks.filter(of_project__in=projects)
-    if query.is_narrowed:
-        tasks = tasks.filter(compile(query.condition, TASK_FIELDS, context))
-    if query.column == "status_place":
-        places = [When(status=status.value, then=Value(place)) for place, status in enumerate(Status)]
-        tasks = tasks.annotate(status_place=Case(*places))
-    return tasks
+def tasks_of(query: ListQuery, listing: Listing) -> QuerySet[Task]:
+    """The tasks of the list, with the column that they are ordered by."""
+    if query.column != "status_place":
+        return listing.tasks
+    places = [When(status=status.value, then=Value(place)) for place, status in enumerate(Status)]
+    return listing.tasks.annotate(status_place=Case(*places))

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -13,6 +12,7 @@ from taskproject.keyset import Page, Place, page_of
 from taskproject.time_limits import limited
 from tasks import clock
 from tasks.conditions import Context
+from tasks.conditions.listing import WALKED, Listing
 from tasks.conditions.of_tasks import TASK_FIELDS
 from tasks.conditions.words import missing
 from tasks.errors import Invalid, TooSlow
@@ -66,7 +66,8 @@ def task_list(request: HttpRequest) -> HttpResponse:
     except Invalid as mistake:
         return _refused(request, mistake)
     context = Context(request.user, query.zone, now)
-    tasks = tasks_of(query, context)
+    listing = Listing(query.condition, context)
+    tasks = tasks_of(query, listing)
     user: Any = request.user
     chosen = query.columns or remembered(user)
     columns = chosen or DEFAULT
@@ -85,7 +86,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
     late, read = "", _Read()
     try:
         with limited(SECONDS, TooSlow):
-            read = _read(query, context, tasks, place)
+            read = _read(query, context, listing, place)
     except TooSlow as slow:
         late = slow.sentence
     page = read.page
@@ -125,15 +126,16 @@ def task_list(request: HttpRequest) -> HttpResponse:
     return render(request, "tasks/list.html", shown, status=400 if late else 200)
 
 
-def _read(query: ListQuery, context: Context, tasks: QuerySet[Task], place: Place | None) -> _Read:
-    total = tasks.order_by()[: COUNTED + 1].count()
-    if total > COUNTED:
-        tasks = tasks_of(query, context, are_many=True)
+def _read(query: ListQuery, context: Context, listing: Listing, place: Place | None) -> _Read:
+    total = listing.count(COUNTED + 1)
     if query.group:
-        return _Read(total, groups=grouped(query, tasks, context, context.moment))
-    values = tasks.values(*READ, *_extra(query))
-    page = page_of(values, query.column, place, descending=query.is_descending, limit=SHOWN)
-    return _Read(total, page, rows_of(page.rows, context.moment))
+        return _Read(total, groups=grouped(query, tasks_of(query, listing), context, context.moment))
+    # The page's ids first, from the table of tasks alone: what is read of other tables is read only of those.
+    ids: Any = listing if query.column in WALKED else tasks_of(query, listing).values("id", query.column)
+    page = page_of(ids, query.column, place, descending=query.is_descending, limit=SHOWN)
+    shown = [row["id"] for row in page.rows]
+    values = {row["id"]: row for row in Task.objects.filter(pk__in=shown).order_by().values(*READ)}
+    return _Read(total, page, rows_of([values[pk] for pk in shown if pk in values], context.moment))
 
 
 def _refused(request: HttpRequest, mistake: Invalid, **shown: Any) -> HttpResponse:
@@ -150,10 +152,6 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         "may_add": Project.objects.creatable_by(user).exists,
         "may_create_projects": lambda: may_create_projects(user),
     }
-
-
-def _extra(query: ListQuery) -> tuple[str, ...]:
-    return ("status_place",) if query.column == "status_place" else ()
 
 
 def _heading(label: str, name: str, query: ListQuery) -> SortLink:

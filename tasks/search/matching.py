@@ -7,8 +7,9 @@ end at 16,383.
 
 from typing import Any
 
-from django.db.models import BooleanField, Expression, F, Q
+from django.db.models import BooleanField, Expression, F, Q, QuerySet
 
+from taskproject.ranges import Lead
 from tasks.models import TaskText
 from tasks.search.words import Wanted, wanted
 
@@ -36,7 +37,7 @@ class _Matches(Expression):
         return (type(self), self.pk, self.sought)
 
     def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
-        text = " ".join([f'"{word}"' for word in self.sought.words] + [f'"{self.sought.beginning}"*'] * self._is_open)
+        text = _typed(self.sought)
         if not self.sought.phrases:
             return self._within(compiler, f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH %s", [text])  # noqa: S608
         phrases = " AND ".join(["instr(kept.words, %s) > 0"] * len(self.sought.phrases))
@@ -59,6 +60,19 @@ class _Matches(Expression):
     def _within(self, compiler: Any, rows: str, values: list[Any]) -> tuple[str, list[Any]]:
         column, parameters = compiler.compile(self.pk)
         return f"({column} IN ({rows}))", [*parameters, *values]
+
+
+def _typed(sought: Wanted) -> str:
+    """The words as FTS5 takes them."""
+    return " ".join([f'"{word}"' for word in sought.words] + [f'"{sought.beginning}"*'] * bool(sought.beginning))
+
+
+def lead_of(typed: str, rows: QuerySet) -> Lead | None:
+    """SQLite's index, which has the tasks of words in the order of their ids; not of phrases, nor without words."""
+    sought = wanted(typed)
+    if not sought or sought.phrases:
+        return None
+    return Lead(INDEX, "rowid", f"led.{INDEX} MATCH %s", (_typed(sought),), rows)
 
 
 def matching(typed: str) -> Q:

@@ -4,13 +4,14 @@ from typing import Any, ClassVar
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from taskproject.api.views import LIST_QUERY_NAMES
 from taskproject.zones import server_zone
-from tasks.conditions import All, Context, Kind, compile
+from tasks.conditions import Context, Kind
+from tasks.conditions.listing import Listing
 from tasks.conditions.of_tasks import TASK_FIELDS, TASK_PARAMETERS
 from tasks.conditions.parameters import TZ, WHERE, Parameter, read_query, read_zone
 from tasks.models import Task
@@ -42,27 +43,13 @@ def _filter_of(parameter: Parameter) -> WordFilter:
 
 
 class TaskFilter(django_filters.FilterSet):
-    """Keeps the tasks to which everything in the address applies: one condition, from all its parameters."""
+    """The filters as they are documented; ``listing_of`` applies them."""
 
     base_filters: ClassVar[dict[str, Any]]
 
     class Meta:
         model = Task
         fields: list[str] = []
-
-    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
-        # Creating only the filters used: creating all of them takes longer than finding the rows.
-        used = {name: field for name, field in type(self).base_filters.items() if name in (data or {})}
-        self.base_filters = used  # type: ignore[misc]  # shadows the class's own for this request
-        super().__init__(data, *args, **kwargs)
-
-    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        """Raises ``Invalid`` for an unknown parameter: an ignored filter shows the wrong tasks."""
-        condition = read_query(self.data, TASK_FIELDS, TASK_PARAMETERS, others=(*LIST_QUERY_NAMES, TZ))
-        zone = read_zone(self.data, server_zone())
-        if condition == All():
-            return queryset
-        return queryset.filter(compile(condition, TASK_FIELDS, Context(self.request.user, zone)))
 
 
 TaskFilter.base_filters = {
@@ -74,3 +61,12 @@ TaskFilter.base_filters = {
     ),
     TZ: WordFilter(help_text="The zone whose days are meant, as Europe/Berlin; the server's by default."),
 }
+
+
+def listing_of(user: Any, query: QueryDict) -> Listing:
+    """The tasks to which everything in the address applies: one condition, from all its parameters.
+
+    Raises ``Invalid`` for an unknown parameter: an ignored filter shows the wrong tasks.
+    """
+    condition = read_query(query, TASK_FIELDS, TASK_PARAMETERS, others=(*LIST_QUERY_NAMES, TZ))
+    return Listing(condition, Context(user, read_zone(query, server_zone())))

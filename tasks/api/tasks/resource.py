@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import status
 from rest_framework.request import Request
@@ -16,7 +15,7 @@ from tasks.actions import tasks as task_verbs
 from tasks.actions.names import agents_named, tasks_named
 from tasks.api.fields import MOST_SKILLS, Texts
 from tasks.api.inputs import DeclaredField, description_of, summary_of
-from tasks.api.tasks.filters import TaskFilter
+from tasks.api.tasks.filters import TaskFilter, listing_of
 from tasks.api.tasks.output import (
     PRIORITIES,
     TASK_EXAMPLE,
@@ -89,10 +88,6 @@ class TaskPatch(TaskFields):
     title = DeclaredField(catalogue.TITLE, required=False)
 
 
-#: What the tasks of a list are in order by, beside their ids.
-PLACES = ("updated_at", "priority", "due_order")
-
-
 class TasksView(ListView):
     queryset = Task.objects.none()
     filter_backends = (DjangoFilterBackend,)
@@ -105,9 +100,6 @@ class TasksView(ListView):
         "due_at": "due_order",
     }
     default_ordering = "-created_at"
-
-    def get_queryset(self) -> QuerySet[Task]:
-        return Task.objects.visible_to(self.actor)
 
     @operation(
         "tasks",
@@ -122,7 +114,7 @@ class TasksView(ListView):
         if all(name in LIST_QUERY_NAMES for name in request.query_params):
             ids = PlainTasks(self.actor)
         if ids is None or not ids.serves:
-            ids = self.filter_queryset(self.get_queryset()).values("id", *PLACES)
+            ids = listing_of(self.actor, request.query_params)
         return self.show_page(ids, lambda rows: show_tasks(read_tasks([row["id"] for row in rows])))
 
     @operation(
