@@ -15,9 +15,9 @@ from django.db import DatabaseError, Error, InterfaceError, OperationalError, co
 
 #: SQLSTATEs (PostgreSQL, appendix A), by class: connection, authorisation and database at connect, resources, operator
 #: intervention, system errors; and single ones: read-only after a failover, transactions ended for their idleness or
-#: age, serialisation, deadlock, a lock not available.
+#: age, serialisation, deadlock, a lock not available, a prepared statement that is not there (any more).
 AWAY_CLASSES = ("08", "28", "3D", "53", "57", "58")
-AWAY_STATES = frozenset({"25006", "25P03", "25P04", "40001", "40P01", "55P03"})
+AWAY_STATES = frozenset({"25006", "25P03", "25P04", "40001", "40P01", "55P03", "26000", "42P05"})
 #: With these the server did not answer about the statement: it is gone, or about to be.
 LOST_CLASSES = ("08", "57")
 READ_ONLY = "25006"

@@ -11,6 +11,7 @@ from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
 from taskproject.outages import READ_ONLY, EffectsKnown, sqlstate
 from taskproject.postgresql import PREPARED
+from taskproject.statements import LastingStatements
 
 
 class MomentLoader(BaseTzLoader):
@@ -38,6 +39,7 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
+        connection._prepared = LastingStatements()
         connection.prepared_max = PREPARED
         if self.timezone == UTC:
             connection.adapters.register_loader("timestamptz", MomentLoader)

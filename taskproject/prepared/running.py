@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from taskproject.statements import OUTDATED
+
 #: As ``writes``, what this thread's transaction has not sent yet; see ``together``.
 waiting = threading.local()
 
@@ -57,7 +59,14 @@ def vendor() -> str:
 def _on_postgresql(connection: Any, text: str, parameters: Sequence[Any], many: bool, context: Any) -> Any:
     # Django's own cursor puts the values into the text, which cannot be prepared.
     cursor = psycopg.Cursor(connection.connection)
-    cursor.execute(text, parameters, prepare=True)
+    try:
+        cursor.execute(text, parameters, prepare=True)
+    except OUTDATED:
+        # It failed before any effect. In a transaction only the whole can run once more.
+        connection.connection._prepared.forget()
+        if connection.in_atomic_block:
+            raise
+        cursor.execute(text, parameters, prepare=True)
     # Not ``description``, which makes an object of each column.
     result: Any = cursor.pgresult
     return (cursor.fetchall() if result.nfields else []), cursor.rowcount

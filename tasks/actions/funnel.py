@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Case, DateTimeField, F, QuerySet, When
 
 from taskproject.errors import shortened
+from taskproject.outages import sqlstate
 from taskproject.prepared.parameters import Parameter, for_driver
 from taskproject.prepared.querysets import prepared, prepared_update
 from taskproject.prepared.running import run as run_statement
+from taskproject.prepared.running import send_waiting
 from taskproject.prepared.together import LostRace, writes_together
+from taskproject.statements import OUTDATED_STATES
 from taskproject.times import stamp
 from tasks import clock
 from tasks.actions.blockers import dependency_failed, shift_blockers
@@ -51,6 +54,8 @@ R = TypeVar("R")
 RACES = 5
 DEADLOCK_DETECTED = "40P01"
 LOCK_NOT_AVAILABLE = "55P03"
+#: Another try may succeed.
+TRANSIENT = OUTDATED_STATES | {DEADLOCK_DETECTED}
 
 
 #: The function of each verb of the catalogue, by the verb's key.
@@ -85,6 +90,8 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def transacted(*args: P.args, **kwargs: P.kwargs) -> R:
+        # Else a savepoint within would send what a verb around this one has left, and take its lost race for ours.
+        send_waiting()
         for race in range(RACES):
             try:
                 with transaction.atomic(), writes_together():
@@ -92,13 +99,13 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
             except LostRace:
                 if race == RACES - 1:
                     raise Contended("Others changed this at the same moment.", "Try again.") from None
-            except OperationalError as error:
-                state = getattr(error.__cause__, "sqlstate", "")
+            except DatabaseError as error:
+                state = sqlstate(error)
                 if state == LOCK_NOT_AVAILABLE:
                     raise Contended("Others held what this needs for too long.", "Try again later.") from None
                 # PostgreSQL rolls back one of two deadlocked transactions. The lock order keeps verbs from deadlocks;
                 # this is for others that hold locks, such as a person at the database prompt.
-                if race == RACES - 1 or state != DEADLOCK_DETECTED:
+                if race == RACES - 1 or state not in TRANSIENT:
                     raise
         raise AssertionError("unreachable")
 
@@ -369,8 +376,8 @@ def _fails(source: str, target: str) -> bool:
 
 
 #: What events say of a task besides what its verb did: as it is under the lock.
-TOLD = ("open_blockers", "on_hold", "start_after", "priority", "due_at", "estimate_minutes")
-_COLUMNS = ", ".join(["id", *TOLD])
+_FACTS = ("open_blockers", "on_hold", "start_after", "priority", "due_at", "estimate_minutes")
+_COLUMNS = ", ".join(["id", *_FACTS])
 #: The tasks in the first list, in the lock order of every verb; and the time once each is locked.
 _LOCK = f"""
 WITH held AS (SELECT {_COLUMNS} FROM {Task._meta.db_table} WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
@@ -400,7 +407,7 @@ def hold(tasks: Sequence[Task], target: str) -> Held:
     rows, _ = run_statement(_LOCK_WITH_DEPENDENTS if with_dependents else _LOCK, [for_driver(each) for each in lists])
     facts_now = {pk: values for pk, *values, _ in rows}
     for task in tasks:
-        for name, value in zip(TOLD, facts_now.get(task.pk, ()), strict=False):
+        for name, value in zip(_FACTS, facts_now.get(task.pk, ()), strict=False):
             setattr(task, name, value)
     # The rows come one after the other, each with the time at which it was locked.
     at = max((moment for *_, moment in rows), default=None)
