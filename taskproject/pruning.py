@@ -2,8 +2,8 @@
 
 Apps declare what they keep for how long (``Retention``); the project lists them in ``retentions``. ``manage.py prune``
 deletes all that is past, an engine one batch at a time (``Sweeper``). Any number of both may run: a batch is a
-transaction that takes only rows which are still past and which nobody has locked. Whoever is killed leaves whole
-batches behind, and the next one goes on.
+transaction that chooses from the rows which nobody has locked. Whoever is killed leaves whole batches behind, and the
+next one goes on.
 """
 
 import time
@@ -23,6 +23,8 @@ from taskproject.models import IdempotencyKey, KeptCount, Pruned, SignIn
 BATCH: Final = 500
 #: The least rest between two batches, longer than a writer of another process waits between two tries.
 REST_SECONDS: Final = 0.02
+#: How long ``prune`` waits for rows that others have locked, since it deleted the last.
+PATIENCE_SECONDS: Final = 5.0
 #: How often an engine begins a round.
 ROUND_SECONDS: Final = 600.0
 
@@ -52,39 +54,43 @@ class Retention:
 
     def prune_batch(self, size: int = BATCH) -> int:
         """Delete up to ``size`` rows in a transaction of its own; returns how many: none if none is left unlocked."""
-        ids = self._some(self.past(), size)
-        if not ids:
+        if not self.is_left():
             return 0
         with transaction.atomic():
-            # Asked again: a row may have changed since the look, or another process may be deleting it.
-            rows = self.past().filter(pk__in=ids)
+            # Chosen here, not before: then all who prune at once would look at the same rows.
+            past = self.past()
             if connection.features.has_select_for_update_skip_locked:
-                ids = self._some(rows.select_for_update(skip_locked=True, of=("self",)), size)
-                rows = rows.model._default_manager.filter(pk__in=ids)
-            else:
-                rows = rows.model._default_manager.filter(pk__in=self._some(rows, size))
-            return self.delete(rows)
+                past = past.select_for_update(skip_locked=True, of=("self",))
+            ids = list(past.values_list("pk", flat=True)[:size])
+            return self.delete(past.model._default_manager.filter(pk__in=ids)) if ids else 0
 
-    @staticmethod
-    def _some(rows: QuerySet[Any], size: int) -> Sequence[Any]:
-        return list(rows.values_list("pk", flat=True)[:size])
+    def is_left(self) -> bool:
+        """Whether anything is past, locked or not; without a lock."""
+        return self.past().exists()
 
     def prune(self, *, progress: Callable[[int], None] = lambda count: None) -> int:
-        """Delete all that is past, batch by batch, and note it; returns how many."""
+        """Delete all that is past, batch by batch, and note it; returns how many.
+
+        What others have locked is waited for, up to ``PATIENCE_SECONDS``; if it is still there then, nothing is noted.
+        """
         total = 0
         for count in self._batches():
             total += count
             progress(count)
-        note(self.name, total)
+        if not self.is_left():
+            note(self.name, total)
         return total
 
     def _batches(self) -> Iterator[int]:
+        until = time.monotonic() + PATIENCE_SECONDS
         while True:
             began = time.monotonic()
             count = self.prune_batch()
-            if not count:
+            if count:
+                until = time.monotonic() + PATIENCE_SECONDS
+                yield count
+            elif time.monotonic() > until or not self.is_left():
                 return
-            yield count
             # Others write for at least as long as this did.
             time.sleep(max(REST_SECONDS, time.monotonic() - began))
 
@@ -115,7 +121,7 @@ class Sweeper:
         if count:
             self._left.appendleft(kind)
             self._removed = removed + count
-        else:
+        elif not kind.is_left():
             note(kind.name, removed)
         return count
 

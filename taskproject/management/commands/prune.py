@@ -1,6 +1,7 @@
 """``manage.py prune``: delete what is past its retention."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -16,8 +17,8 @@ from tasks.management.command import WrongUse
 class Command(BaseCommand):
     help = (
         "Delete what is past its retention, in small batches, so that servers and engines may work meanwhile. Engines "
-        "do the same by themselves, a little at a time. Tasks, their history and what happened to them stay, so that "
-        "reports stay as they are."
+        "that keep running do the same by themselves, a little at a time. Tasks, their history and what happened to "
+        "them stay, so that reports stay as they are."
     )
     examples = "python manage.py prune --dry-run\npython manage.py prune --only mails deliveries --json"
 
@@ -38,15 +39,26 @@ class Command(BaseCommand):
             for kind in kinds:
                 bar.set_description(kind.name)
                 removed[kind.name] = kind.prune(progress=bar.update)
-        self._report(kinds, removed, "deleted", options)
+        held = [kind.name for kind in kinds if kind.is_left()]
+        self._report(kinds, removed, "deleted", options, held=held)
 
-    def _report(self, kinds: list[Retention], counts: dict[str, int], word: str, options: dict[str, Any]) -> None:
+    def _report(
+        self,
+        kinds: list[Retention],
+        counts: dict[str, int],
+        word: str,
+        options: dict[str, Any],
+        held: Sequence[str] = (),
+    ) -> None:
         if options["json"]:
-            self.print_json({"dry_run": options["dry_run"], "rows": counts, "total": sum(counts.values())})
+            total = sum(counts.values())
+            self.print_json({"dry_run": options["dry_run"], "rows": counts, "total": total, "held_by_others": held})
             return
         for kind in kinds:
             self.say(f"{kind.name:<21} {counts[kind.name]:>10,}  {kind.keeps}")
         self.say(f"{counted(sum(counts.values()), 'row')} {word}.")
+        if held:
+            self.say(f"Others hold rows of {', '.join(held)}. Run it again.")
 
 
 def _named(name: str) -> Retention:
