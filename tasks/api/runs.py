@@ -1,6 +1,6 @@
 """Runs: what their holder sends and gets, and what all members see of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from tasks.api.tasks.output import (
     TASK_EXAMPLE,
     Progress,
     TaskOutput,
+    deleted_since,
     etag_of,
     show_tasks,
     task_outputs,
@@ -135,15 +136,23 @@ def run_outputs(runs: Sequence[Run], *, holder: User, unread: int, delivers: boo
         return []
     directives = delivery.deliver(runs, actor=holder) if delivers else delivery.shown(runs)
     read = read_tasks([run.task_id for run in runs], for_runs=True)
-    tasks = show_tasks(read)
+    tasks = {row.id: task for (row, _), task in zip(read, show_tasks(read), strict=True)}
+    # A task that was deleted since has taken its run with it.
+    runs = [run for run in runs if run.task_id in tasks]
     contexts = contexts_of(
         runs,
         waiting={row.id for row, around in read if around.waits},
         discussed={row.id for row, _ in read if row.has_thread},
     )
     return [
-        {**brief, "task": task, "number": run.number, "started_at": run.started_at, "context": contexts[run.pk]}
-        for run, brief, task in zip(runs, _briefs(runs, directives, unread=unread), tasks, strict=True)
+        {
+            **brief,
+            "task": tasks[run.task_id],
+            "number": run.number,
+            "started_at": run.started_at,
+            "context": contexts[run.pk],
+        }
+        for run, brief in zip(runs, _briefs(runs, directives, unread=unread), strict=True)
     ]
 
 
@@ -244,18 +253,21 @@ class CompleteManyView(View):
         items = self.read(CompleteManyInput)["runs"]
         arguments = [{("run_id" if name == "id" else name): value for name, value in item.items()} for item in items]
         outcomes = runs.complete_runs(actor=self.actor, items=arguments)
-        shown = iter(task_outputs([done.task for done in outcomes if isinstance(done, runs.Finished)]))
+        finished = [done.task for done in outcomes if isinstance(done, runs.Finished)]
+        shown = {task["ref"]: task for task in task_outputs(finished)}
         return Response(
             {"results": [self._outcome(item, done, shown) for item, done in zip(items, outcomes, strict=True)]}
         )
 
     @staticmethod
     def _outcome(
-        item: dict[str, Any], done: runs.Finished | DomainError, shown: Iterator[dict[str, Any]]
+        item: dict[str, Any], done: runs.Finished | DomainError, shown: Mapping[str, dict[str, Any]]
     ) -> dict[str, Any]:
+        if isinstance(done, runs.Finished) and done.task.ref not in shown:
+            done = deleted_since(done.task)
         if isinstance(done, DomainError):
             return {"id": str(item["id"]), "problem": problem_of(done)}
-        return {"id": str(item["id"]), "task": next(shown), "unblocked": done.unblocked}
+        return {"id": str(item["id"]), "task": shown[done.task.ref], "unblocked": done.unblocked}
 
 
 class TaskRunsView(ListView):

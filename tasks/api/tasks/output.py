@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from tasks import clock
 from tasks.api.fields import AnyJSON
 from tasks.api.tasks.rows import Read, TaskRow, read_task_named, read_tasks
+from tasks.errors import NotFound
 from tasks.finding import no_task
 from tasks.models import Priority, Task
 from tasks.refs import ref_of
@@ -230,4 +231,12 @@ def output_response(output: dict[str, Any], *, status: int = 200) -> Response:
 
 def task_response(task: Task, *, status: int = 200) -> Response:
     """The task as it is now, with its version as ``ETag``."""
-    return output_response(task_outputs([task])[0], status=status)
+    shown = task_outputs([task])
+    if not shown:
+        raise deleted_since(task)
+    return output_response(shown[0], status=status)
+
+
+def deleted_since(task: Task) -> NotFound:
+    """The answer about a task that was deleted between a verb and its answer."""
+    return NotFound(f"{task.ref} was deleted meanwhile.")
