@@ -5,7 +5,7 @@ skip or repeat a row, however many tie or come meanwhile.
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -49,8 +49,11 @@ def read_place(text: str, queryset: QuerySet, column: str) -> Place:
     field = getattr(field, "output_field", None) or field
     try:
         direction, value, key = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        place = Place(field.to_python(value), meta.pk.to_python(key), direction == "b")
-    except (ValueError, TypeError, binascii.Error, ValidationError):
+        value = field.to_python(value)
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            value = value.astimezone(UTC)  # which the first and the last hours there are may not have
+        place = Place(value, meta.pk.to_python(key), direction == "b")
+    except (OverflowError, ValueError, TypeError, binascii.Error, ValidationError):
         raise NotAPlace from None
     if direction not in ("f", "b") or place.value is None or place.pk is None:
         raise NotAPlace

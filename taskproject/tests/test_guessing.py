@@ -197,6 +197,13 @@ def test_forty_wrong_tokens_are_refused_after_thirty_and_the_right_one_beside_th
     assert get("tp_wrong", address="192.0.2.2").status_code == 401
 
 
+def test_page_of_the_api_refuses_an_address_with_too_many_wrong_tokens(cast):
+    for number in range(30):
+        get(f"tp_{number}")
+    client = APIClient(headers={"authorization": "Bearer tp_wrong", "accept": "text/html"})
+    assert client.get("/api/v1/docs", REMOTE_ADDR="192.0.2.1").status_code == 429
+
+
 def test_wrong_token_costs_one_lookup_with_a_key_too(cast, django_assert_num_queries):
     for expected in [401] * 30 + [429] * 2:
         with django_assert_num_queries(1):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -33,6 +33,8 @@ class TokenAuthentication(BaseAuthentication):
         if isinstance(token, NotAuthenticated):
             raise AuthenticationFailed(token.detail)
         if isinstance(token, DomainError):
+            # As DRF does for its own errors: the template of an answer asks for the user once more.
+            request.user = AnonymousUser()
             raise token
         return token.agent.user, token
 

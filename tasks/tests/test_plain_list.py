@@ -1,5 +1,7 @@
 """The list without filters is the list, in every order and page by page."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -49,6 +51,13 @@ def test_a_page_leads_back_to_the_one_before(many: None, api: Any) -> None:
     assert back["results"] == first["results"]
     assert first["previous"] is None
     assert api.ada.get("/tasks?cursor=nonsense").status_code == 400
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_cursor_at_a_moment_that_utc_does_not_have_is_refused(many: None, api: Any, moment: str) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps(["f", moment, 1]).encode()).decode().rstrip("=")
+    for more in ("", "&created_after=2020-01-01"):
+        assert api.ada.get(f"/tasks?ordering=updated_at&cursor={cursor}{more}").status_code == 400
 
 
 def test_who_sees_nothing_gets_nothing(many: None, cast: Any, api: Any) -> None:
