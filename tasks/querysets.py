@@ -221,11 +221,6 @@ class RunQuerySet(models.QuerySet["Run"]):
     def active(self) -> Self:
         return self.filter(ended_at__isnull=True)
 
-    def reached_by(self, user: Any) -> Self:
-        """The runs in projects that the credentials of ``user`` reach."""
-        reach = reach_of(user).projects
-        return self if reach is None else self.filter(task__project__in=reach)
-
     def expired(self, now: datetime) -> Self:
         return self.active().filter(lease_expires_at__lt=now)
 
@@ -279,7 +274,8 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         """Adds ``active_runs`` and ``open_assignments``, the numbers that count against capacity."""
 
         def count(queryset: models.QuerySet) -> models.functions.Coalesce:
-            counted = queryset.filter(agent=OuterRef("pk")).order_by().values("agent").annotate(n=models.Count("pk"))
+            # Rows, not ids: these are in no index of an agent.
+            counted = queryset.filter(agent=OuterRef("pk")).order_by().values("agent").annotate(n=models.Count("*"))
             return models.functions.Coalesce(models.Subquery(counted.values("n")), 0)
 
         assignments = _other_model(self, "assignments").objects

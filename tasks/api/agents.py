@@ -1,10 +1,11 @@
 """Agents, with their load, skills and owners."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers, status
@@ -14,13 +15,16 @@ from rest_framework.response import Response
 from taskproject.api.operations import operation
 from taskproject.api.serializers import Boolean, Choice, Integer, PlainText, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View, shown
+from taskproject.prepared.querysets import prepared
 from tasks.actions import agents as agent_verbs
 from tasks.api.fields import MOST_SKILLS
 from tasks.api.owners import OwnerInput, OwnerOutput, owner_of, with_owner
 from tasks.assignment.presence import State, state_of
 from tasks.finding import find_agent
+from tasks.load import loads_of
 from tasks.models import Agent, AgentKind, AgentSkill, Availability
-from tasks.querysets import AgentQuerySet
+from tasks.permissions import within_reach
+from tasks.querysets import AgentQuerySet, sees_all
 
 
 class AgentSkillOutput(serializers.Serializer):
@@ -35,7 +39,7 @@ class Load(serializers.Serializer):
 
 
 class AgentOutput(serializers.Serializer):
-    # For agents of ``_for_output``.
+    # For rows of ``show_agents``.
     slug = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(AgentKind.choices)
@@ -46,7 +50,7 @@ class AgentOutput(serializers.Serializer):
     owner = OwnerOutput(source="*", allow_null=True)
     working_hours = serializers.CharField()
     time_zone = serializers.CharField()
-    skills = AgentSkillOutput(many=True)
+    skills = AgentSkillOutput(many=True, source="shown_skills")
     load = Load(source="*")
     last_seen_at = serializers.DateTimeField(allow_null=True)
 
@@ -55,14 +59,33 @@ class AgentOutput(serializers.Serializer):
         return state_of(agent, agent.as_of).value
 
 
-def _for_output(agents: AgentQuerySet, reader: User) -> AgentQuerySet:
-    skills = AgentSkill.objects.select_related("skill")
-    counted = agents.with_load().annotate(as_of=Now())
-    return with_owner(counted, reader).prefetch_related(Prefetch("skills", skills))
+@prepared
+def _rows(agents: Any, user: Any, reach: Any, *, limited: bool, sees_all: bool) -> AgentQuerySet:
+    known = Agent.objects.filter(pk__any=agents).annotate(as_of=Now()).order_by()
+    return with_owner(known, user, reach, limited=limited, sees_all=sees_all)
+
+
+@prepared
+def _skills(agents: Any) -> QuerySet[AgentSkill]:
+    return AgentSkill.objects.filter(agent__id__any=agents).select_related("skill")
+
+
+def show_agents(agents: Iterable[Agent], reader: User) -> list[dict[str, Any]]:
+    """The agents, in their order, as they are now. A fixed number of statements, however many they are."""
+    ids = [agent.pk for agent in agents]
+    rows: dict[int, Any] = {
+        row.pk: row for row in _rows.all(agents=ids, sees_all=sees_all(reader), **within_reach(reader))
+    }
+    loads = loads_of(ids)
+    for pk, row in rows.items():
+        row.shown_skills, row.active_runs, row.open_assignments = [], loads[pk].active_runs, loads[pk].open_assignments
+    for has in _skills.all(agents=ids):
+        rows[has.agent_id].shown_skills.append(has)
+    return [shown(AgentOutput, rows[pk]) for pk in ids if pk in rows]
 
 
 def show_agent(agent: Agent, reader: User) -> dict[str, Any]:
-    return shown(AgentOutput, _for_output(Agent.objects.all(), reader).get(pk=agent.pk))
+    return show_agents([agent], reader)[0]
 
 
 class SkillLevelInput(StrictSerializer):
@@ -102,7 +125,7 @@ class AgentsView(ListView):
         responses=AgentOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        return self.show_each(_for_output(Agent.objects.visible_to(self.actor), self.actor), AgentOutput)
+        return self.show_page(Agent.objects.visible_to(self.actor), lambda page: show_agents(page, self.actor))
 
     @operation(
         "team",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,14 +10,18 @@ from rest_framework.response import Response
 from taskproject.api.operations import operation
 from taskproject.api.serializers import PlainText, StrictSerializer
 from taskproject.api.views import View, shown
+from taskproject.prepared.querysets import prepared
 from tasks.actions import agents as agent_verbs
 from tasks.api.agents import AgentOutput, show_agent
 from tasks.api.runs import RunOutput, run_outputs
 from tasks.api.tokens import MyTokenOutput, with_keys
 from tasks.errors import NotPermitted
-from tasks.models import AgentToken, Availability, Run
-from tasks.permissions import agent_of, memberships_of
+from tasks.models import AgentToken, Availability, Membership, Run
+from tasks.permissions import agent_of, within_reach
 from tasks.replies import count_unread
+
+#: The longest-running of the caller's runs that are listed.
+MOST_RUNS = 100
 
 
 class MeOutput(serializers.Serializer):
@@ -33,6 +38,22 @@ class MePatch(StrictSerializer):
     version = PlainText(max_length=120, required=False)
 
 
+@prepared
+def _memberships(user: Any, reach: Any, *, limited: bool) -> QuerySet[Membership, Any]:
+    mine = Membership.objects.filter(user=user)
+    if limited:
+        mine = mine.filter(project__id__any=reach)
+    return mine.order_by("project__key").values_list("project__key", "project__name", "role")
+
+
+@prepared
+def _active_runs(agent: Any, reach: Any, *, limited: bool) -> QuerySet[Run]:
+    active = Run.objects.active().filter(agent=agent)
+    if limited:
+        active = active.filter(task__project__id__any=reach)
+    return active.select_related("task__project", "agent").order_by("started_at")[:MOST_RUNS]
+
+
 class MeView(View):
     """The caller: agent, projects, open runs."""
 
@@ -45,19 +66,17 @@ class MeView(View):
     )
     def get(self, request: Request) -> Response:
         agent = agent_of(self.actor)
-        memberships = memberships_of(self.actor).select_related("project").order_by("project__key")
+        within = within_reach(self.actor)
+        memberships = _memberships.all(**within)
         unread = count_unread(self.actor)
         runs: list[Run] = []
         if agent is not None:
-            active = (
-                Run.objects.active().reached_by(self.actor).filter(agent=agent).select_related("task__project", "agent")
-            )
-            runs = list(active.order_by("started_at")[:100])
+            runs = _active_runs.all(agent=agent.pk, reach=within["reach"], limited=within["limited"])
         return Response(
             {
                 "agent": show_agent(agent, self.actor) if agent else None,
                 "username": self.actor.get_username(),
-                "projects": [{"key": m.project.key, "name": m.project.name, "role": m.role} for m in memberships],
+                "projects": [{"key": key, "name": name, "role": role} for key, name, role in memberships],
                 "runs": run_outputs(runs, holder=self.actor, unread=unread, delivers=False),
                 "unread": unread,
                 "token": self._token(),

@@ -10,8 +10,7 @@ from taskproject.api.serializers import Choice, PlainText, StrictSerializer
 from tasks.events.recording import name_of
 from tasks.finding import find_owner
 from tasks.models import AgentKind, Membership, Project
-from tasks.permissions import memberships_of
-from tasks.querysets import AgentQuerySet, sees_all
+from tasks.querysets import AgentQuerySet
 
 KINDS = [("project", "Project"), ("user", "Person")]
 
@@ -39,14 +38,19 @@ class OwnerInput(StrictSerializer):
     name = PlainText(allow_blank=False, max_length=150, help_text="A project's key, or a person's name.")
 
 
-def with_owner(agents: AgentQuerySet, reader: User) -> AgentQuerySet:
-    """Adds ``shows_owner``: whether ``reader`` sees who owns the agent; they may share no other project with them."""
+def with_owner(agents: AgentQuerySet, user: Any, reach: Any, *, limited: bool, sees_all: bool) -> AgentQuerySet:
+    """Adds ``shows_owner``: whether the reader sees who owns the agent; they may share no other project with them.
+
+    The reader is given as ``within_reach`` and ``sees_all`` say, in a prepared statement.
+    """
     agents = agents.select_related("user", "owner_project", "owner_user__agent")
-    if sees_all(reader):
+    if sees_all:
         return agents.annotate(shows_owner=Value(True))
-    mine = memberships_of(reader)
+    mine = Membership.objects.filter(user=user)
+    if limited:
+        mine = mine.filter(project__id__any=reach)
     of_owner = Membership.objects.filter(user=OuterRef("owner_user"), project__in=mine.values("project"))
-    shown = Q(owner_user=reader) | Exists(mine.filter(project=OuterRef("owner_project"))) | Exists(of_owner)
+    shown = Q(owner_user=user) | Exists(mine.filter(project=OuterRef("owner_project"))) | Exists(of_owner)
     return agents.annotate(shows_owner=shown)
 
 

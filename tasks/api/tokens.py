@@ -15,8 +15,9 @@ from tasks.api.fields import Texts
 from tasks.errors import NotFound
 from tasks.events.recording import name_of
 from tasks.finding import find_agent
-from tasks.models import AgentToken, Project
+from tasks.models import AgentToken
 from tasks.permissions import tokens_in_hand_of
+from tasks.querysets import projects_seen_by
 
 PROJECTS_HELP = "Keys of the only projects that it reaches, now and later, as far as you see them; null: not limited."
 
@@ -65,10 +66,12 @@ class TokenInput(StrictSerializer):
 def with_keys(tokens: Iterable[AgentToken], reader: User) -> list[AgentToken]:
     """The tokens, each with the ``keys`` of its projects, as far as ``reader`` sees them; None if it is not limited."""
     tokens = list(tokens)
-    seen = set(Project.objects.visible_to(reader).order_by().values_list("pk", flat=True))
+    seen = set(projects_seen_by(reader)) if any(token.is_limited for token in tokens) else set()
     for token in tokens:
-        keys = [project.key for project in token.projects.all() if project.pk in seen]
-        token.keys = keys if token.is_limited else None  # type: ignore[attr-defined]
+        keys = None
+        if token.is_limited:
+            keys = [project.key for project in token.projects.all() if project.pk in seen]
+        token.keys = keys  # type: ignore[attr-defined]
     return tokens
 
 

@@ -270,7 +270,9 @@ class Assignment(models.Model):
         ]
         indexes = [
             models.Index(fields=["agent", "task"], name="assignment_of_agent"),
-            models.Index(fields=["agent", "task"], name="assignment_active", condition=Q(ended_at__isnull=True)),
+            models.Index(fields=["agent", "-id"], name="assignment_latest"),
+            # Not only of the active ones: without statistics, SQLite may prefer the indexes above to such an index.
+            models.Index(fields=["agent", "ended_at", "task"], name="assignment_active"),
             models.Index(
                 fields=["accept_by"],
                 name="assignment_offer",
