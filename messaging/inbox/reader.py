@@ -10,13 +10,14 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from taskproject.prepared.parameters import for_driver
 from taskproject.reach import Reach, caller_of, limited, reach_of
 from tasks.models import Agent, AgentKind, Membership, Role
 from tasks.permissions import agent_of, memberships_of
 from tasks.querysets import is_superuser, sees_all
 
 #: Stand for the ids of a reader and of their agent in a statement that serves many; nobody has them.
-_ANY_USER, _ANY_AGENT = -(2**31) + 1, -(2**31) + 2
+STAND_INS = _ANY_USER, _ANY_AGENT = -(2**31) + 1, -(2**31) + 2
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class Reader:
         return Standing(user.is_active, user.is_superuser, kind, enabled, reach_of(user))
 
     def filled_in(self, values: Iterable[Any]) -> list[Any]:
-        """Values of a statement for somebody who stands alike, with the ids of this reader."""
+        """Values of a statement for somebody who stands alike, with the ids of this reader, as drivers take them."""
         ids = {_ANY_USER: self.user.pk, _ANY_AGENT: self.agent.pk if self.agent is not None else None}
-        return [ids.get(value, value) if isinstance(value, int) else value for value in values]
+        return [for_driver(ids.get(value, value)) if isinstance(value, int) else value for value in values]
 
     @property
     def is_person(self) -> bool:

@@ -21,10 +21,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from messaging.inbox.items import Group, Head, Item, Scope, State
-from messaging.inbox.reader import Reader, Standing
+from messaging.inbox.reader import STAND_INS, Reader, Standing
 from messaging.inbox.sources import SOURCES, Source
 from messaging.models import PutAside
 from taskproject.errors import Invalid, NotFound
+from taskproject.prepared.running import run
+from taskproject.prepared.texts import Text
 from tasks import clock
 
 #: Items of a source are counted up to this number.
@@ -160,18 +162,16 @@ def count_items(
     reader = Reader(user, timezone.now(), joined=True)
     sql, values = _counting(reader.standing, scope, state, most)
     counts = dict.fromkeys(Group, 0)
-    if sql:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, reader.filled_in(values))
-            for name, number in cursor.fetchall():
-                counts[SOURCES[name].group] += number
+    rows = run(sql, reader.filled_in(values))[0] if sql else []
+    for name, number in rows:
+        counts[SOURCES[name].group] += number
     return counts
 
 
 @lru_cache(maxsize=COMPILED)
 def _counting(standing: Standing, scope: Scope | None, state: State, most: int) -> tuple[str, tuple[Any, ...]]:
-    """The statement of ``count_items`` for whoever stands like this: every page counts, and to compile it takes many
-    times as long as to run it. Empty: nothing can need them.
+    """The statement of ``count_items`` for whoever stands like this, to be run prepared: every page counts, and to
+    compile and plan it takes many times as long as to run it. Empty: nothing can need them.
     """
     reader = Reader(standing.somebody(), timezone.now(), joined=True)
     parts: list[str] = []
@@ -179,12 +179,12 @@ def _counting(standing: Standing, scope: Scope | None, state: State, most: int) 
     for source in SOURCES.values():
         rows = source.chosen(reader, scope, state).values("pk")[:most]
         try:
-            sql, values = rows.query.get_compiler(connection=connection).as_sql()
+            text = Text(rows.query.get_compiler(connection=connection), stand_ins=STAND_INS)
         except EmptyResultSet:
             continue
         # SQLite allows no LIMIT inside a compound, hence the wrapper.
-        parts.append(f"SELECT '{source.name}', COUNT(*) FROM ({sql}) AS counted")  # noqa: S608 - Django's own SQL
-        params += values
+        parts.append(f"SELECT '{source.name}', COUNT(*) FROM ({text.sql}) AS counted")  # noqa: S608 - Django's own SQL
+        params += text.parameters
     return " UNION ALL ".join(parts), tuple(params)
 
 

@@ -1,6 +1,6 @@
 """A compiled statement: its text, its parameters in order, and how to run it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Any
 
@@ -13,18 +13,19 @@ from taskproject.prepared.running import run
 class Text:
     """The SQL of ``compiler``. Constants are written out: only with literals does a plan for any values use an index
     on a part of a table, such as that of tasks that are not started. ``table``: which it changes, if any.
+    ``stand_ins``: integers that stand for parameters.
     """
 
     __slots__ = ("parameters", "sql", "table")
 
-    def __init__(self, compiler: Any, *, table: str = "") -> None:
+    def __init__(self, compiler: Any, *, table: str = "", stand_ins: Collection[int] = ()) -> None:
         self.table = table
         sql, parameters = compiler.as_sql()
         pieces = sql.split("%s")
         self.sql = pieces[0]
         self.parameters: list[Any] = []
         for parameter, piece in zip(parameters, pieces[1:], strict=True):
-            literal = _literal(parameter)
+            literal = None if stand_ins and parameter in stand_ins else _literal(parameter)
             if literal is None:
                 self.parameters.append(parameter if isinstance(parameter, Parameter) else for_driver(parameter))
             self.sql += ("%s" if literal is None else literal) + piece

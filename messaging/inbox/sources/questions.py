@@ -27,7 +27,8 @@ class Questions(Source):
     name, label, icon, group = "question", "Question", "waiting", Group.QUESTIONS
 
     def rows(self, reader: Reader) -> QuerySet:
-        mine = Question.objects.open().answerable_by(reader.user)
+        # Whoever may answer works in the project; said apart, an index of the open ones serves all the ways to that.
+        mine = Question.objects.filter(reader.where(Role.WORKER)).open().answerable_by(reader.user)
         # Of the same run and for the same people: whoever may answer this may answer those.
         asked_with = Question.objects.open().filter(
             _same_people(), run=OuterRef("run"), ask=OuterRef("ask"), pk__lt=OuterRef("pk")
