@@ -111,7 +111,9 @@ def _milliseconds(start: datetime, end: datetime) -> int:
 
 def _littles_law(scope: Scope, period: Period, now: datetime) -> Result:
     begun = _begun(scope)
-    starts, ends = _moves(begun, "started_at", period), _moves(begun, "ended_at", period)
+    # How they ended says nothing more, but the index of the ends begins with it.
+    ended = begun.filter(end__in=EpisodeEnd.values)
+    starts, ends = _moves(begun, "started_at", period), _moves(ended, "ended_at", period)
     completed = episodes.by_bucket(
         episodes.with_durations(begun.filter(episodes.within("ended_at", period), end=EpisodeEnd.COMPLETED)),
         "ended_at",

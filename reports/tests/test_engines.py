@@ -88,3 +88,19 @@ def test_by_index_finds_the_same_rows(cast, new_task):
     events = Event.objects.filter(project=cast.ops, kind=kinds.TASK_CREATED)
     assert list(by_index(events, "event_for_reports")) == list(events)
     assert len(events) == 1
+
+
+@on_sqlite
+def test_littles_law_reads_only_what_ended_in_its_period(cast, api, new_task):
+    new_task()
+    with CaptureQueriesContext(connection) as queries:
+        assert api.ada.get("/reports/littles_law").status_code == 200
+    plans = []
+    with connection.cursor() as cursor:
+        for query in queries.captured_queries:
+            if '"ended_at" >= ' in query["sql"]:
+                cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+                plans.append([step for *_, step in cursor.fetchall()])
+    ended = "SEARCH tasks_episode USING INDEX episode_ended (project_id=? AND end=? AND ended_at>? AND ended_at<?)"
+    # All that ended, and what was completed of it.
+    assert [plan.count(ended) for plan in plans if ended in plan] == [1, 1]
