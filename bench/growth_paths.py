@@ -1,7 +1,7 @@
 """What ``bench growth`` measures, each with its name; the addresses are also those whose plans a test keeps.
 
-In an address ``{ref}`` is a task's ref, ``{cursor}`` a place a hundred events before the end, ``{past}`` the day half a
-year ago and ``{today}`` this one.
+In an address ``{ref}`` is a task's ref, ``{cursor}`` a place a hundred recent events before the end, ``{past}`` the day
+half a year ago and ``{today}`` this one.
 """
 
 from dataclasses import dataclass
@@ -138,7 +138,7 @@ _OTHERS: Final[dict[str, tuple[Caller, str]]] = {
     "API agent": ("worker", "/api/v1/agents/agent-65"),
     "API questions": ("worker", "/api/v1/questions"),
     "API questions, open": ("lead", "/api/v1/questions?state=open"),
-    "API messages": ("lead", "/api/v1/messages"),
+    "API messages": ("lead", "/api/v1/messages?with=agent-0"),
     "API channel": ("lead", "/api/v1/projects/P0/messages"),
     "API conversations": ("lead", "/api/v1/conversations"),
     "API inbox": ("lead", "/api/v1/inbox"),

@@ -177,10 +177,13 @@ def _add_notifications(lead: User) -> None:
     )
 
 
-def add_what_people_leave() -> None:
-    """The lead of all projects, and what comes of a team that talks: in proportion to the tasks."""
+def add_what_people_leave(*, settled: bool = True) -> None:
+    """The lead of all projects, and what comes of a team that talks: in proportion to the tasks.
+
+    Not ``settled``: within a transaction, where PostgreSQL cannot be told to.
+    """
     now = clock.now()
-    lead = User.objects.create(username=LEAD, password="!", email="lead@example.org")
+    lead = User.objects.create(username=LEAD, password="!", email="lead@example.org", is_staff=True)
     Agent.objects.create(user=lead, slug=LEAD, name="Lead", kind=AgentKind.HUMAN, max_concurrent=10)
     projects = list(Project.objects.order_by("pk"))
     Membership.objects.bulk_create([Membership(project=each, user=lead, role=Role.MANAGER) for each in projects])
@@ -213,7 +216,8 @@ def add_what_people_leave() -> None:
         ]
     )
     make_dashboard(actor=lead, name="Mine")
-    settle()
+    if settled:
+        settle()
 
 
 def clock_of_work() -> Callable[[], float]:
