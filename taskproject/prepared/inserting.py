@@ -4,19 +4,14 @@ PostgreSQL takes them as one JSON document, SQLite as a list of values.
 """
 
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
-import orjson
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import DateTimeField, DecimalField, Field, JSONField, Model, UUIDField
 from django.db.models.expressions import DatabaseDefault
-from django.utils.functional import Promise
 
+from taskproject.prepared.documents import as_document, type_of
 from taskproject.prepared.running import run, vendor
 from taskproject.prepared.together import write_keys
 
@@ -57,7 +52,7 @@ def insert_rows(
         return
     sql, fields = _text(vendor(), model)
     if vendor() == "postgresql":
-        document = _json([{field.column: row[field.attname] for field in fields} for row in rows])
+        document = as_document([{field.column: row[field.attname] for field in fields} for row in rows])
         write_keys(model._meta.db_table, sql, [document], take_keys)
         return
     keys: list[Any] = []
@@ -101,7 +96,7 @@ def _text(vendor: str, model: type[Model]) -> tuple[str, list[Any]]:
     columns = ", ".join(f'"{field.column}"' for field in fields)
     into, key = f'INSERT INTO "{meta.db_table}" ({columns})', _key_of(model).column
     if vendor == "postgresql":
-        types = ", ".join(f'"{field.column}" {_type_of(field)}' for field in fields)
+        types = ", ".join(f'"{field.column}" {type_of(field)}' for field in fields)
         source = f"SELECT {columns} FROM json_to_recordset(%s) AS given ({types})"  # noqa: S608 - our own names
         return f'{into} {source} RETURNING "{key}"', fields
     return f'{into} VALUES %s RETURNING "{key}"', [(field, _is_adapted(field)) for field in fields]
@@ -109,23 +104,3 @@ def _text(vendor: str, model: type[Model]) -> tuple[str, list[Any]]:
 
 def _is_adapted(field: Any) -> bool:
     return isinstance(field.target_field if field.is_relation else field, _ADAPTED)
-
-
-def _type_of(field: Any) -> str:
-    return str(field.rel_db_type(connection) if field.is_relation else field.db_type(connection))
-
-
-def _json(rows: Any) -> str:
-    try:
-        return orjson.dumps(rows, default=_as_text).decode()
-    except TypeError:
-        # Numbers beyond 64 bits, which JSON may hold.
-        return json.dumps(rows, default=_as_text)
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal | UUID | Promise):
-        return str(value)
-    raise TypeError(f"{value!r} cannot be stored.")

@@ -14,8 +14,15 @@ from taskproject.prepared.texts import Text, merged_text
 from taskproject.prepared.together import write
 
 Builder = Callable[..., QuerySet]
+#: What an update changes, and the values of its parameters.
+Change = tuple[Mapping[str, Any], Mapping[str, Any]]
 #: How many texts of a statement are kept; what has more is not made of a few fixed choices.
 MOST_TEXTS = 500
+
+
+def sends_many_at_once() -> bool:
+    """Whether many updates with values of their own are one statement; SQLite, in this process, takes one by one."""
+    return vendor() == "postgresql"
 
 
 class _Statement:
@@ -123,6 +130,42 @@ class PreparedUpdate(_Statement):
         assert read is not None
         return read(rows) if rows else []
 
+    def each_later(self, many: Sequence[Change], *, must_change: bool = True) -> None:
+        """``later`` for each of ``many``, as changes and values; with ``must_change`` each must change one row.
+
+        All change the same columns, by the same expressions. PostgreSQL gets one statement, whatever their number, so
+        none may name the rows of another.
+        """
+        rows = 1 if must_change else None
+        if len(many) == 1 or not sends_many_at_once():
+            for changes, values in many:
+                self.later(changes, rows=rows, **values)
+        elif many:
+            text, _, statement = self._bound_together(many, returns=False)
+            write(text.table, *statement, rows=len(many) if must_change else None)
+
+    def each_returning(self, many: Sequence[Change]) -> list[Any]:
+        """``returning`` for each of ``many``, in any order; see ``each_later``."""
+        if len(many) == 1 or not sends_many_at_once():
+            return [row for changes, values in many for row in self.returning(changes, **values)]
+        if not many:
+            return []
+        _, read, statement = self._bound_together(many, returns=True)
+        rows, _ = run(*statement)
+        assert read is not None
+        return read(rows) if rows else []
+
+    def _bound_together(
+        self, many: Sequence[Change], *, returns: bool
+    ) -> tuple[Text, Reader | None, tuple[str, list[Any]]]:
+        bound = [self._bound(changes, values, returns=returns) for changes, values in many]
+        known, _ = bound[0]
+        if any(other is not known for other, _ in bound):
+            raise TypeError("These updates do not change the same columns by the same expressions.")
+        text, read = known
+        sql, document = text.for_many([given for _, given in bound])
+        return text, read, (sql, [document])
+
     def _bound(
         self, changes: Mapping[str, Any], values: Mapping[str, Any], *, returns: bool
     ) -> tuple[tuple[Text, Reader | None], dict[str, Any]]:
@@ -151,15 +194,15 @@ class PreparedUpdate(_Statement):
         )
         query.annotations = {}
         query.clear_ordering(force=True)
-        text = Text(query.get_compiler(using=queryset.db), table=fields.db_table)
+        update = query.get_compiler(using=queryset.db)
         if not returns:
-            return text, None
+            return Text(update, table=fields.db_table), None
         # Columns are read as a plain SELECT of the model gives them.
         plain = queryset.model._default_manager.all()
         compiler = plain.query.get_compiler(using=queryset.db)
         compiler.as_sql()
-        text.sql += " RETURNING " + ", ".join(f'"{column.target.column}"' for column, _, _ in compiler.select)
-        return text, reader_of(plain, compiler)
+        columns = ", ".join(f'"{column.target.column}"' for column, _, _ in compiler.select)
+        return Text(update, table=fields.db_table, ending=f" RETURNING {columns}"), reader_of(plain, compiler)
 
 
 def prepared(build: Builder) -> Prepared:

@@ -329,6 +329,61 @@ def test_writes_to_several_tables_go_as_one_statement(cast: Any) -> None:
     assert sorted(label.name for label in cast.ops.labels.all()) == ["label 0", "label 1", "label 2"]
 
 
+_ONE_MORE = F("last_number") + 1
+
+
+@prepared_update
+def _project(pk: Any, *, named: bool) -> QuerySet[Project]:
+    projects = Project.objects.filter(pk=pk, allow_pull__in=[True, False])
+    return projects.filter(name=Parameter("name then")) if named else projects
+
+
+def test_many_updates_give_each_row_its_own_values(cast: Any) -> None:
+    many: list[Any] = [
+        ({"name": "50 % 'of' it", "limit_in_progress": 3}, {"pk": cast.ops.pk}),
+        ({"name": "Other", "limit_in_progress": None}, {"pk": cast.other.pk}),
+    ]
+    statements: list[str] = []
+
+    def see(execute: Any, sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    with transaction.atomic(), writes_together(), connection.execute_wrapper(see):
+        _project.each_later([({**changes, "last_number": _ONE_MORE}, {**row, "named": False}) for changes, row in many])
+        _project.each_later([])
+        send_waiting()
+    assert len(statements) == (1 if connection.vendor == "postgresql" else 2)
+    for project, (changes, _) in zip((cast.ops, cast.other), many, strict=True):
+        number = project.last_number
+        project.refresh_from_db()
+        assert (project.name, project.limit_in_progress, project.last_number) == (*changes.values(), number + 1)
+    given = [
+        ({"name": f"Now {n}"}, {"pk": each.pk, "name then": each.name, "named": True})
+        for n, each in enumerate((cast.ops, cast.other))
+    ]
+    changed = {project.pk: project for project in _project.each_returning(given)}
+    assert {pk: project.name for pk, project in changed.items()} == {cast.ops.pk: "Now 0", cast.other.pk: "Now 1"}
+    assert _project.each_returning(given) == [] == _project.each_returning([])
+
+
+def test_one_of_many_updates_that_changes_no_row_is_a_lost_race(cast: Any) -> None:
+    many: list[Any] = [({"name": "New"}, {"pk": pk, "named": False}) for pk in (cast.ops.pk, cast.other.pk, 0)]
+    with pytest.raises(LostRace), transaction.atomic(), writes_together():
+        _project.each_later(many)
+    with transaction.atomic(), writes_together():
+        _project.each_later(many, must_change=False)
+    assert Project.objects.filter(name="New").count() == 2
+
+
+def test_many_updates_must_change_the_same_columns(cast: Any) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("Only on PostgreSQL: SQLite takes each as a statement of its own.")
+    many: list[Any] = [({"name": "New"}, {"pk": 1, "named": False}), ({"key": "NEW"}, {"pk": 2, "named": False})]
+    with pytest.raises(TypeError, match="same columns"):
+        _project.each_returning(many)
+
+
 def test_new_rows_come_with_their_keys_in_order_and_hold_what_json_can(cast: Any) -> None:
     huge = 2**70
     plan = [{"content": 'Ä "quoted" 100 %', "n": huge, "deep": {"list": [1.5, None, True]}}]

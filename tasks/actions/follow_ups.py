@@ -81,10 +81,10 @@ def let_follow_ups_go(task: Task, *, at: datetime) -> list[Task]:
     return created
 
 
-def open_follow_ups_if_done(task: Task) -> None:
-    """Let those of earlier results wait for a manager, now that ``task`` needs no review."""
-    if task.status == Status.COMPLETED:
-        FollowUp.objects.filter(task=task, state=FollowUpState.HELD).update(state=FollowUpState.OPEN)
+def open_follow_ups_if_done(tasks: Sequence[Task]) -> None:
+    """Let those of earlier results wait for a manager, now that these tasks need no review."""
+    if done := [task.pk for task in tasks if task.status == Status.COMPLETED]:
+        FollowUp.objects.filter(task__in=done, state=FollowUpState.HELD).update(state=FollowUpState.OPEN)
 
 
 def _create(follow_up: FollowUp, origin: Task, *, actor: "User") -> Task:

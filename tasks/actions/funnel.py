@@ -2,8 +2,8 @@
 
 import functools
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -170,14 +170,29 @@ _LATER_OF_REST_AND_START = Case(
 )
 
 
+def _unchanged(
+    rows: QuerySet[Task], source: Any, *, still: tuple[str, ...], without: tuple[str, ...], keeps_nothing: bool
+) -> QuerySet[Task]:
+    rows = rows.filter(status=source, **{name: Parameter(f"still {name}") for name in still})
+    rows = rows.filter(**{f"{name}__isnull": True for name in without})
+    return rows.filter(has_kept_directives=False) if keeps_nothing else rows
+
+
 @prepared_update
 def _as_read(
     tasks: Any, source: Any, *, still: tuple[str, ...], without: tuple[str, ...], keeps_nothing: bool
 ) -> QuerySet[Task]:
     """Tasks whose status is still ``source``, the columns in ``still`` what they were, and those ``without`` empty."""
-    rows = Task.objects.filter(pk__any=tasks, status=source, **{name: Parameter(f"still {name}") for name in still})
-    rows = rows.filter(**{f"{name}__isnull": True for name in without})
-    return rows.filter(has_kept_directives=False) if keeps_nothing else rows
+    rows = Task.objects.filter(pk__any=tasks)
+    return _unchanged(rows, source, still=still, without=without, keeps_nothing=keeps_nothing)
+
+
+@prepared_update
+def _one_as_read(
+    task: Any, source: Any, *, still: tuple[str, ...], without: tuple[str, ...], keeps_nothing: bool
+) -> QuerySet[Task]:
+    rows = Task.objects.filter(pk=task)
+    return _unchanged(rows, source, still=still, without=without, keeps_nothing=keeps_nothing)
 
 
 def _nobody_yet() -> QuerySet[AssignmentDecision]:
@@ -195,13 +210,21 @@ def _assignments_of(tasks: Any) -> QuerySet[Assignment]:
 
 
 @prepared
-def _dependents_of(task: Any) -> QuerySet[Dependency, Any]:
-    return Dependency.objects.filter(depends_on=task).order_by().values_list("task_id", flat=True)
+def _dependents_of(tasks: Any) -> QuerySet[Dependency, Any]:
+    return Dependency.objects.filter(depends_on__id__any=tasks).order_by().values_list("depends_on_id", "task_id")
 
 
 @prepared_update
 def _active(run: Any) -> QuerySet[Run]:
     return Run.objects.filter(pk=run, ended_at__isnull=True)
+
+
+def dependents_of(tasks: Sequence[int]) -> dict[int, set[int]]:
+    """The tasks that depend on these, by the ids of these."""
+    dependents: defaultdict[int, set[int]] = defaultdict(set)
+    for task, dependent in _dependents_of.all(tasks=tasks):
+        dependents[task].add(dependent)
+    return dependents
 
 
 def failure_of(run: Run, *, code: str, detail: str, attempt: int, at: datetime) -> dict[str, Any]:
@@ -232,13 +255,17 @@ def move_all(
     held: Held,
     actor: "User | None",
     still: dict[str, Any] | None = None,
+    own: Mapping[int, Mapping[str, Any]] | None = None,
+    alone: bool = False,
     **changes: Any,
 ) -> Moved:
     """Move tasks of one status to ``target`` by one UPDATE, conditional on the status still being the one we read.
 
-    Also updates the counters of dependents and parents, and closes or reopens assignments with the tasks.
-    ``changes`` are further columns; a task that returns to *not started* is deferred until the later of its
-    ``deferred_until`` and its ``start_after``. The progress of a task that nobody works on is over: its runs keep it.
+    Also updates the counters of dependents and parents, and closes or reopens assignments with the tasks; ``alone``:
+    the caller has seen behind the locks that nothing depends on them. ``changes`` are further columns, ``own`` those of
+    which each task, by its id, has its own values; a task that returns to *not started* is deferred until the later of
+    its ``deferred_until`` and its ``start_after``. The progress of a task that nobody works on is over: its runs keep
+    it.
     ``still`` are columns that chose the target and must not have changed
     since they were read. The verb records the event of each task, with these facts and its own.
     Raises ``IllegalTransition`` if the table has no such move, ``LostRace`` if somebody was faster with any of them.
@@ -263,29 +290,27 @@ def move_all(
         changes["deferred_until"] = _LATER_OF_REST_AND_START
     keeping = [task for task in tasks if task.has_kept_directives]
     ids = [task.pk for task in tasks]
-    columns = {"status": target, "updated_at": now, "version": _NEXT_VERSION} | changes
+    columns: dict[str, Any] = {"status": target, "updated_at": now, "version": _NEXT_VERSION} | changes
     values: dict[str, Any] = {"now": now, "rest": rest_until, "rest or now": rest_until or now}
 
-    def write(ids: list[int], still: dict[str, Any]) -> None:
-        conditions = {f"still {name}": value for name, value in still.items()}
-        _as_read.later(
-            columns,
-            rows=len(ids),
-            tasks=ids,
-            source=source,
-            still=tuple(name for name, value in still.items() if value is not None),
-            without=tuple(name for name, value in still.items() if value is None),
-            keeps_nothing=target in TERMINAL and not keeping,
-            **values,
-            **conditions,
-        )
-
+    by_parent: dict[int | None, list[Task]] = {None: list(tasks)}
     if settles_child(source) != settles_child(target):
         # The parent's counter changes too, so it must still be the parent.
+        by_parent = defaultdict(list)
         for task in tasks:
-            write([task.pk], (still or {}) | {"parent": task.parent_id})
-    else:
-        write(ids, still or {})
+            by_parent[task.parent_id].append(task)
+    for parent, alike in by_parent.items():
+        same = (still or {}) | ({"parent": parent} if settles_child(source) != settles_child(target) else {})
+        conditions = values | {f"still {name}": value for name, value in same.items()} | {"source": source}
+        conditions |= {
+            "still": tuple(name for name, value in same.items() if value is not None),
+            "without": tuple(name for name, value in same.items() if value is None),
+            "keeps_nothing": target in TERMINAL and not keeping,
+        }
+        if own is None:
+            _as_read.later(columns, rows=len(alike), tasks=[task.pk for task in alike], **conditions)
+        else:
+            _one_as_read.each_later([({**columns, **own[task.pk]}, {"task": task.pk, **conditions}) for task in alike])
     if source == Status.NOT_STARTED:
         _of_nobody.later({"ended_at": now}, tasks=ids)
     moved = Moved({"verb": verb, "from": source.value, "to": target.value})
@@ -293,7 +318,7 @@ def move_all(
         moved.facts["questions"] = over
     for task in tasks:
         task.status, task.updated_at, task.version = target, now, task.version + 1
-        for name, value in changes.items():
+        for name, value in {**changes, **(own or {}).get(task.pk, {})}.items():
             if not hasattr(value, "resolve_expression"):
                 setattr(task, name, value)
         if target == Status.NOT_STARTED:
@@ -306,7 +331,8 @@ def move_all(
     for task in tasks:
         if source in TERMINAL and target not in TERMINAL:
             _revive_assignments(task)
-        _move_the_tasks_around(task, source, target, held=held, actor=actor, moved=moved)
+        if not alone:
+            _move_the_tasks_around(task, source, target, held=held, actor=actor, moved=moved)
     return moved
 
 
@@ -427,7 +453,7 @@ def _move_the_tasks_around(
     deltas: Counter[int] = Counter()
     dependents: set[int] = set()
     if dependents_change or fails:
-        dependents = set(_dependents_of.all(task=task.pk))
+        dependents = dependents_of([task.pk])[task.pk]
         if held.dependents is not None and not dependents <= held.dependents:
             raise LostRace
     if dependents_change:
@@ -455,11 +481,22 @@ def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bo
     """
     ended = _active({"status": status, "ended_at": now, **changes}, run=run.pk)
     if ended:
-        run.status, run.ended_at = status, now
-        for name, value in changes.items():
-            setattr(run, name, value)
+        _show_ended(run, status, changes, now=now)
         queue.end(run, at=now)
     return bool(ended)
+
+
+def end_runs(runs: Sequence[tuple[Run, Mapping[str, Any]]], status: RunStatus, *, now: datetime) -> None:
+    """End active runs, each with its changes, which are of the same columns. They are locked and have no directives."""
+    _active.each_later([({"status": status, "ended_at": now, **changes}, {"run": run.pk}) for run, changes in runs])
+    for run, changes in runs:
+        _show_ended(run, status, changes, now=now)
+
+
+def _show_ended(run: Run, status: RunStatus, changes: Mapping[str, Any], *, now: datetime) -> None:
+    run.status, run.ended_at = status, now
+    for name, value in changes.items():
+        setattr(run, name, value)
 
 
 def lock_runs(runs: QuerySet[Run]) -> list[Run]:

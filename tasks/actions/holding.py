@@ -53,15 +53,27 @@ class Stopped(Exception):
 AFTER_A_STOP = frozenset({"complete", "fail", "release"})
 
 
-@prepared
-def _run_of(run: Any, agent: Any, user: Any, reach: Any, *, limited: bool, lock: tuple[str, ...]) -> QuerySet[Run]:
-    """The run with its task and project, the role of its agent's user there, and the time when it was read."""
-    runs = Run.objects.select_related("task__project").filter(pk=run, agent=agent).order_by()
+def _shown(runs: QuerySet[Run], user: Any, reach: Any, *, limited: bool, lock: tuple[str, ...]) -> QuerySet[Run]:
+    """Runs with their tasks and projects, the role of their agent's user there, and the time when they were read."""
+    runs = runs.select_related("task__project")
     role = Membership.objects.filter(user=user, project=OuterRef("task__project")).order_by().values("role")
     runs = runs.annotate(role=Subquery(role), read_at=clock.Clock())
     if limited:
         runs = runs.filter(task__project__id__any=reach)
     return runs.select_for_update(of=lock, no_key=True) if lock else runs
+
+
+@prepared
+def _run_of(run: Any, agent: Any, user: Any, reach: Any, *, limited: bool, lock: tuple[str, ...]) -> QuerySet[Run]:
+    runs = Run.objects.filter(pk=run, agent=agent).order_by()
+    return _shown(runs, user, reach, limited=limited, lock=lock)
+
+
+@prepared
+def _runs_of(runs: Any, agent: Any, user: Any, reach: Any, *, limited: bool) -> QuerySet[Run]:
+    # In the order in which every verb locks runs.
+    chosen = Run.objects.filter(pk__any=runs, agent=agent).order_by("pk")
+    return _shown(chosen, user, reach, limited=limited, lock=("self",))
 
 
 @prepared_update
@@ -88,6 +100,18 @@ def load_run(actor: "User", run_id: UUID, verb: str, *, lock: Sequence[str] = ()
     if run.stop_delivered_at is not None and verb not in AFTER_A_STOP and not acknowledges:
         raise Stopped(run)
     return run
+
+
+def load_runs(actor: "User", ids: Sequence[UUID]) -> dict[UUID, Run]:
+    """Those of the caller's runs that have these ids, by id, locked, as ``load_run`` loads one; ended ones, too."""
+    agent = agent_of(actor)
+    if agent is None:
+        return {}
+    chosen = [UUID(str(each)) for each in ids]
+    runs: list[Run] = _runs_of.all(runs=chosen, agent=agent.pk, **within_reach(actor))
+    for run in runs:
+        run.agent = agent
+    return {run.pk: run for run in runs}
 
 
 def time_of(run: Run) -> datetime:

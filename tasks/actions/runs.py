@@ -3,9 +3,9 @@
 How a call on a run is fenced is in ``holding``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from tasks.actions.funnel import (
     hold,
     in_transaction,
     move,
+    move_all,
     status_changed,
     verb,
 )
@@ -46,11 +47,10 @@ from tasks.actions.holding import (
     write_run,
 )
 from tasks.actions.plans import changed_plan, plan_in_event
-from tasks.errors import DomainError, Invalid
+from tasks.errors import Invalid
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.models import Run, RunStatus, Task
-from tasks.permissions import agent_of
 from tasks.transitions import Status
 from tasks.verbs import catalogue
 
@@ -212,17 +212,19 @@ def _complete(
     held = hold([task], target)
     take_acks(run, ack, at=held.at, actor=actor, ends=True)
     store_artifacts(run, artifacts, at=held.at)
-    changes: dict[str, Any] = {
-        "summary": summary,
-        "result": result,
-        "criteria": criteria or [],
-        "progress_percent": 100,
-    }
-    changes |= {"last_heartbeat_at": held.at, "last_progress_at": held.at, "stalled_at": None}
-    changes |= changed_plan(run, plan, external_url) | used(run, usage)
+    changes = changes_of_result(
+        run,
+        at=held.at,
+        summary=summary,
+        result=result,
+        criteria=criteria,
+        plan=plan,
+        external_url=external_url,
+        usage=usage,
+    )
     if not end_run(run, RunStatus.COMPLETED, now=held.at, **changes):
         raise Fenced(run)
-    facts: dict[str, Any] = {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_IN_EVENT]}
+    facts = facts_of_result(summary)
     if artifacts:
         facts["artifacts"] = len(artifacts)
     if follow_ups:
@@ -234,8 +236,35 @@ def _complete(
     if follow_ups and target == Status.COMPLETED:
         let_follow_ups_go(task, at=held.at)
     elif run.number > 1:
-        open_follow_ups_if_done(task)
+        open_follow_ups_if_done([task])
     return Finished(task, [other.ref for other in moved.unblocked])
+
+
+def changes_of_result(
+    run: Run,
+    *,
+    at: datetime,
+    summary: str,
+    result: Any,
+    criteria: list[dict] | None,
+    plan: list[dict] | None,
+    external_url: str | None,
+    usage: dict | None,
+) -> dict[str, Any]:
+    """The columns of ``run`` that its result changes."""
+    changes: dict[str, Any] = {
+        "summary": summary,
+        "result": result,
+        "criteria": criteria or [],
+        "progress_percent": 100,
+    }
+    changes |= {"last_heartbeat_at": at, "last_progress_at": at, "stalled_at": None}
+    return changes | changed_plan(run, plan, external_url) | used(run, usage)
+
+
+def facts_of_result(summary: str) -> dict[str, Any]:
+    """What the event of a result says in any case."""
+    return {"outcome": RunStatus.COMPLETED.value, "summary": summary[:SUMMARY_IN_EVENT]}
 
 
 def finishing_status(task: Task) -> Status:
@@ -247,17 +276,34 @@ def bring_result(
     task: Task, verb: str, target: Status, *, summary: str, result: Any, held: Held, actor: "User | None"
 ) -> Moved:
     """Give the task its result and move it to ``target``, its ``finishing_status``. Part of a running verb."""
+    return bring_results(
+        [task], verb, target, own={task.pk: {"summary": summary, "result": result}}, held=held, actor=actor
+    )
+
+
+def bring_results(
+    tasks: Sequence[Task],
+    verb: str,
+    target: Status,
+    *,
+    own: Mapping[int, Mapping[str, Any]],
+    held: Held,
+    actor: "User | None",
+    alone: bool = False,
+) -> Moved:
+    """The same for several of one ``finishing_status``. ``own``: what they get, by id; ``alone``: see ``move_all``."""
     now = held.at
     extra: dict[str, Any] = {"completed_at": now} if target == Status.COMPLETED else {}
-    return move(
-        task,
+    [review_required] = {task.review_required for task in tasks}
+    return move_all(
+        tasks,
         verb,
         target,
         held=held,
         actor=actor,
-        still={"review_required": task.review_required},
-        summary=summary,
-        result=result,
+        still={"review_required": review_required},
+        own=own,
+        alone=alone,
         progress_percent=100,
         progress_at=now,
         last_failure=None,
@@ -296,28 +342,6 @@ def complete_run(
         more = {"plan": plan, "external_url": external_url, "follow_ups": follow_ups}
         late |= {name: value for name, value in more.items() if value is not None}
         raise lease_lost(fenced.run, late=late, artifacts=new) from None
-
-
-@verb(catalogue.COMPLETE_MANY)
-def complete_runs(*, actor: "User", items: Sequence[dict[str, Any]]) -> list[Finished | DomainError]:
-    """Finish several runs in one transaction, each independently: a refusal does not affect the others.
-
-    ``items``: the arguments of ``complete_run`` except ``actor``. Returns, in order, each outcome or refusal.
-    """
-    # Projects, all runs, then all tasks: the lock order of every verb.
-    if proposing := [item["run_id"] for item in items if item.get("follow_ups")]:
-        lock_projects_of(actor, proposing)
-    own = Run.objects.active().filter(pk__in=[item["run_id"] for item in items], agent=agent_of(actor)).order_by("pk")
-    tasks = list(own.select_for_update(no_key=True).values_list("task", flat=True))
-    if tasks:
-        hold(list(Task.objects.filter(pk__in=tasks)), Status.COMPLETED)
-    done: list[Finished | DomainError] = []
-    for item in items:
-        try:
-            done.append(complete_run(actor=actor, **item))
-        except DomainError as error:
-            done.append(error)
-    return done
 
 
 @in_transaction

@@ -14,7 +14,7 @@ from taskproject.api.operations import operation
 from taskproject.api.problems import problem_of
 from taskproject.api.serializers import ListOf, StrictSerializer
 from taskproject.api.views import LIST_QUERY_NAMES, ListView, View
-from tasks.actions import reviews, runs
+from tasks.actions import many_runs, reviews, runs
 from tasks.actions.directives import delivery
 from tasks.api.fields import AnyJSON
 from tasks.api.inputs import description_of, input_of, summary_of
@@ -252,7 +252,7 @@ class CompleteManyView(View):
     def post(self, request: Request) -> Response:
         items = self.read(CompleteManyInput)["runs"]
         arguments = [{("run_id" if name == "id" else name): value for name, value in item.items()} for item in items]
-        outcomes = runs.complete_runs(actor=self.actor, items=arguments)
+        outcomes = many_runs.complete_runs(actor=self.actor, items=arguments)
         finished = [done.task for done in outcomes if isinstance(done, runs.Finished)]
         shown = {task["ref"]: task for task in task_outputs(finished)}
         return Response(

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
 from taskproject.prepared.parameters import Parameter
-from taskproject.prepared.querysets import prepared_update
+from taskproject.prepared.querysets import prepared_update, sends_many_at_once
 from tasks.batches import batches
 from tasks.history.assigning import agents_named
 from tasks.history.labels import LabelSets, label_sets_of
@@ -43,6 +43,11 @@ def _open_intervals(tasks: Any, status: Any) -> QuerySet[StatusInterval]:
 
 
 @prepared_update
+def _open_interval(task: Any, status: Any) -> QuerySet[StatusInterval]:
+    return StatusInterval.objects.filter(ended_at__isnull=True, status=status, task=task)
+
+
+@prepared_update
 def _intervals(ids: Any) -> QuerySet[StatusInterval]:
     return StatusInterval.objects.filter(pk__any=ids)
 
@@ -50,6 +55,11 @@ def _intervals(ids: Any) -> QuerySet[StatusInterval]:
 @prepared_update
 def _episodes(tasks: Any, number: Any) -> QuerySet[Episode]:
     return Episode.objects.filter(task__id__any=tasks, number=number)
+
+
+@prepared_update
+def _episode(task: Any, number: Any) -> QuerySet[Episode]:
+    return Episode.objects.filter(task=task, number=number)
 
 
 def keep(events: Sequence[Event]) -> None:
@@ -103,15 +113,30 @@ def _intervals_of(tasks: Sequence[int], events: Sequence[Event], label_sets: Lab
 
 
 def _end(events: Sequence[Event], label_sets: LabelSets) -> Iterator[StatusInterval]:
-    """End the open intervals that ``events`` surely end, those that end alike in one statement."""
-    alike: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    """End the open intervals that ``events`` surely end."""
+    # By columns; then, where one statement cannot give each row its own values, by values.
+    alike: dict[tuple[str, ...], dict[tuple[Any, ...], list[Any]]] = defaultdict(lambda: defaultdict(list))
     for event in events:
         if (ended := ending(event, label_sets)) is not None:
-            alike[event.at, ended[0], *sorted(ended[1].items())].append(event.task_id)
-    for (at, status, *values), tasks in alike.items():
-        for ids in batches(tasks):
-            changes = {"ended_at": _END} | dict(values)
-            yield from _open_intervals.returning(changes, tasks=ids, status=status, at=at)
+            names = sorted(ended[1])
+            alike[tuple(names)][event.at, ended[0], *(ended[1][name] for name in names)].append(event.task_id)
+    for columns, groups in alike.items():
+        if len(groups) > 1 and sends_many_at_once():
+            many = [
+                (
+                    {"ended_at": _END, **dict(zip(columns, values, strict=True))},
+                    {"task": task, "status": status, "at": at},
+                )
+                for (at, status, *values), tasks in groups.items()
+                for task in tasks
+            ]
+            for several in batches(many):
+                yield from _open_interval.each_returning(several)
+            continue
+        for (at, status, *values), tasks in groups.items():
+            for ids in batches(tasks):
+                changes = {"ended_at": _END, **dict(zip(columns, values, strict=True))}
+                yield from _open_intervals.returning(changes, tasks=ids, status=status, at=at)
 
 
 def _so_far(interval: StatusInterval) -> Episode:
@@ -148,24 +173,37 @@ def _alter(lines: Sequence[Line]) -> None:
 
 
 def _add_up(lines: Sequence[Line]) -> None:
-    """Update the episodes that were there, those that change alike in one statement."""
-    alike: dict[tuple[Any, ...], list[Episode]] = defaultdict(list)
+    """Update the episodes that were there."""
+    # As in ``_end``, by columns, then by values. To what is added to some of them, nothing is added for the others.
+    added = set(SUMS) & {name for line in lines if line.is_partial for name in line.touched}
+    alike: dict[tuple[Any, ...], dict[tuple[Any, ...], list[int]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
         assert line.known is not None
-        names = sorted(line.touched)
-        alike[line.is_partial, *((name, getattr(line.known, name)) for name in names)].append(line.known)
-    for (is_partial, *values), episodes in alike.items():
-        changes: dict[str, Any] = dict(values)
-        given = {f"more {name}": changes[name] for name in SUMS if name in changes}
-        given["started"] = changes.get("started_at")
-        if is_partial:
-            changes |= {name: more for name, more in _MORE.items() if name in changes}
-            if "started_at" in changes:
-                changes["started_at"] = _STARTED
-        by_number: dict[int, list[int]] = defaultdict(list)
-        for episode in episodes:
-            assert episode.task_id is not None
-            by_number[episode.number].append(episode.task_id)
-        for number, tasks in by_number.items():
+        assert line.known.task_id is not None
+        names = sorted(line.touched | added if line.is_partial else line.touched)
+        now = (getattr(line.known, name) for name in names)
+        alike[line.is_partial, *names][line.known.number, *now].append(line.known.task_id)
+    for (is_partial, *columns), groups in alike.items():
+        at_once = len(groups) > 1 and sends_many_at_once()
+        many: list[Any] = []
+        for (number, *values), tasks in groups.items():
+            changes, given = _changes(dict(zip(columns, values, strict=True)), is_partial=is_partial)
+            given["number"] = number
+            if at_once:
+                many += [(changes, {"task": task, **given}) for task in tasks]
+                continue
             for batch in batches(tasks):
-                _episodes.later(changes, tasks=batch, number=number, **given)
+                _episodes.later(changes, tasks=batch, **given)
+        for several in batches(many):
+            _episode.each_later(several, must_change=False)
+
+
+def _changes(values: dict[str, Any], *, is_partial: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What changes of an episode, and the parameters of that; of a partial one, ``values`` are added to what it is."""
+    given: dict[str, Any] = {f"more {name}": values[name] for name in SUMS if name in values}
+    given["started"] = values.get("started_at")
+    if is_partial:
+        values |= {name: more for name, more in _MORE.items() if name in values}
+        if "started_at" in values:
+            values["started_at"] = _STARTED
+    return values, given

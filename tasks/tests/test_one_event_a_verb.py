@@ -6,7 +6,18 @@ from datetime import timedelta
 import pytest
 
 from tasks import clock
-from tasks.actions import agents, assignments, claims, dependencies, lifecycle, passing_time, projects, reviews, runs
+from tasks.actions import (
+    agents,
+    assignments,
+    claims,
+    dependencies,
+    lifecycle,
+    many_runs,
+    passing_time,
+    projects,
+    reviews,
+    runs,
+)
 from tasks.actions.imports import import_plan
 from tasks.actions.offering import decline_task, lapse_offers
 from tasks.actions.tasks import NewTask, create_task, delete_task, edit_task, repair_blockers
@@ -226,7 +237,7 @@ def test_bulk_verbs_and_leaving_members_are_one_event_for_each_task(cast, new_ta
     assert {event.task_ref for event in events} == {"", *(task.ref for task in tasks)}
     held = [claims.claim_task(actor=cast.bert.user, task=task) for task in tasks]
     with one_event_for_each_task():
-        runs.complete_runs(actor=cast.bert.user, items=[{"run_id": run.pk, "summary": "done"} for run in held])
+        many_runs.complete_runs(actor=cast.bert.user, items=[{"run_id": run.pk, "summary": "done"} for run in held])
     with one_event_for_each_task() as events:
         agents.edit_agent(actor=cast.root, agent=cast.bert, changes={"max_concurrent": 3})
     assert [event.kind for event in events] == ["agent.edited"]
