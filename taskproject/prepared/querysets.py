@@ -11,7 +11,7 @@ from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.rows import Reader, reader_of
 from taskproject.prepared.running import run, vendor
 from taskproject.prepared.texts import Text, merged_text
-from taskproject.prepared.together import write
+from taskproject.prepared.together import require_none, write
 
 Builder = Callable[..., QuerySet]
 #: What an update changes, and the values of its parameters.
@@ -100,6 +100,13 @@ class Prepared(_Statement):
         """The first row, or None."""
         rows = self.all(**values)
         return rows[0] if rows else None
+
+    def none_later(self, **values: Any) -> None:
+        """Raise ``LostRace`` if it yields anything, now or with the writes that wait: as it is before these."""
+        known = self._compiled(values)
+        if known is not None:
+            text, _ = known
+            require_none(text.sql, text.bind(values))
 
 
 class PreparedUpdate(_Statement):

@@ -35,9 +35,7 @@ class Text:
 
     __slots__ = ("_for_many", "_given", "_pieces", "parameters", "sql", "table")
 
-    def __init__(
-        self, compiler: Any, *, table: str = "", ending: str = "", stand_ins: Collection[int] = ()
-    ) -> None:
+    def __init__(self, compiler: Any, *, table: str = "", ending: str = "", stand_ins: Collection[int] = ()) -> None:
         self.table = table
         sql, parameters = compiler.as_sql()
         if table:

@@ -22,12 +22,20 @@ class LostRace(Exception):
 
 @dataclass
 class _Part:
-    """``rows``: how many it must change, None for any number; ``take_keys``: for the keys that it returns."""
+    """``rows``: how many it must change, or yield if it only ``reads``, None for any number; ``take_keys``: for the
+    keys that it returns.
+    """
 
     sql: str
     parameters: Sequence[Any]
     rows: int | None
     take_keys: Callable[[list[Any]], None] | None = None
+    reads: bool = False
+
+    @property
+    def returns(self) -> bool:
+        """Whether its text yields rows by itself."""
+        return self.reads or self.take_keys is not None
 
 
 @dataclass
@@ -40,7 +48,8 @@ class Writes:
     def add(self, table: str, part: _Part) -> None:
         if table in self.tables:
             self.send()
-        self.tables.add(table)
+        if table:
+            self.tables.add(table)
         self.parts.append(part)
 
     def drop(self) -> None:
@@ -51,7 +60,7 @@ class Writes:
         if not parts:
             return
         self.drop()
-        text = _together(tuple((part.sql, part.take_keys is not None) for part in parts))
+        text = _together(tuple((part.sql, part.returns, part.take_keys is not None) for part in parts))
         [results], _ = execute(text, [each for part in parts for each in part.parameters])
         for result, part in zip(results, parts, strict=True):
             _settle(part, result)
@@ -68,6 +77,13 @@ def write(table: str, sql: str, parameters: Sequence[Any], *, rows: int | None =
 def write_keys(table: str, sql: str, parameters: Sequence[Any], take_keys: Callable[[list[Any]], None]) -> None:
     """The same for rows that are added by ``sql``, which returns their keys; ``take_keys`` gets them."""
     _add(table, _Part(sql, parameters, None, take_keys))
+
+
+def require_none(sql: str, parameters: Sequence[Any]) -> None:
+    """Raise ``LostRace`` if ``sql``, which only reads, yields a row: now, or with the writes that wait; then it sees
+    what was there before them.
+    """
+    _add("", _Part(sql, parameters, 0, reads=True))
 
 
 @contextlib.contextmanager
@@ -108,7 +124,10 @@ def _add(table: str, part: _Part) -> None:
         writes.add(table, part)
         return
     rows, count = run(part.sql, part.parameters)
-    _settle(part, count if part.take_keys is None else [key for (key,) in rows])
+    if part.take_keys is not None:
+        _settle(part, [key for (key,) in rows])
+    else:
+        _settle(part, len(rows) if part.reads else count)
 
 
 def _settle(part: _Part, result: Any) -> None:
@@ -119,10 +138,10 @@ def _settle(part: _Part, result: Any) -> None:
 
 
 @functools.lru_cache(maxsize=1_000)
-def _together(parts: tuple[tuple[str, bool], ...]) -> str:
+def _together(parts: tuple[tuple[str, bool, bool], ...]) -> str:
     named, shown = [], []
-    for number, (sql, has_keys) in enumerate(parts):
-        named.append(f"w{number} AS ({sql if has_keys else f'{sql} RETURNING 1'})")
+    for number, (sql, returns, has_keys) in enumerate(parts):
+        named.append(f"w{number} AS ({sql if returns else f'{sql} RETURNING 1'})")
         result = "ARRAY(SELECT * FROM w{})" if has_keys else "(SELECT count(*) FROM w{})"
         shown.append(result.format(number))
     return f"WITH {', '.join(named)} SELECT {', '.join(shown)}"

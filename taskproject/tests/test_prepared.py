@@ -292,6 +292,29 @@ def test_a_write_that_changes_another_number_of_rows_is_a_lost_race(cast: Any) -
         _of_label.later({"name": "newer"}, rows=1, name="none")
 
 
+def test_what_must_not_be_there_is_looked_for_with_the_writes_and_before_them(cast: Any) -> None:
+    with transaction.atomic(), writes_together():
+        _called.none_later(name="a")
+        insert([Label(project=cast.ops, name="a")])
+
+    def add_another() -> None:
+        with transaction.atomic(), writes_together():
+            insert([Label(project=cast.ops, name="b")])
+            _called.none_later(name="a")
+            _called.none_later(name="c")
+
+    with pytest.raises(LostRace):
+        add_another()
+    with pytest.raises(LostRace):
+        _called.none_later(name="a")
+    assert [label.name for label in cast.ops.labels.all()] == ["a"]
+
+
+@prepared
+def _called(name: Any) -> QuerySet[Label, Any]:
+    return Label.objects.filter(name=name).values_list("pk", flat=True)
+
+
 def test_what_an_inner_transaction_wrote_is_dropped_with_it_and_what_came_before_stays(cast: Any) -> None:
     class Refused(Exception):
         pass

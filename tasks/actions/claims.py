@@ -103,8 +103,17 @@ def _lock(agent: Agent) -> Agent:
     return locked
 
 
+@prepared
+def _runs_in_hand(agent: Any) -> QuerySet[Run, Any]:
+    counted = Run.objects.active().filter(agent=agent).order_by().values("agent").annotate(n=Count("pk"))
+    return counted.values_list("n", flat=True)
+
+
 def _free_slots(agent: Agent) -> int:
-    return agent.max_concurrent - Run.objects.active().filter(agent=agent).count()
+    """How many more runs ``agent`` may have. A claim asks behind its lock, in a statement of its own: what another one
+    has just committed is in no statement that waited for it.
+    """
+    return int(agent.max_concurrent - (_runs_in_hand.first(agent=agent.pk) or 0))
 
 
 def missing_skills(agent: Agent, task: Task) -> list[tuple[str, int]]:
@@ -319,12 +328,13 @@ def _memberships(user: Any, reach: Any, *, limited: bool) -> QuerySet[Membership
 @prepared
 def _scene(user: Any, reach: Any, agent: Any, *, limited: bool) -> QuerySet[Membership]:
     """What a claim decides by, read behind the agent's lock: the memberships, each with how many runs the agent has in
-    hand and whether something is assigned to it.
+    hand, whether something is assigned to it, and the time.
     """
     memberships: QuerySet[Membership] = _memberships.build(user, reach, limited=limited)
-    in_hand = Run.objects.active().filter(agent=agent).order_by().values("agent").annotate(n=Count("pk")).values("n")
     return memberships.annotate(
-        in_hand=Coalesce(Subquery(in_hand), 0), is_expected=Exists(Assignment.objects.unstarted().filter(agent=agent))
+        in_hand=Coalesce(Subquery(_runs_in_hand.build(agent)), 0),
+        is_expected=Exists(Assignment.objects.unstarted().filter(agent=agent)),
+        now=clock.Clock(),
     )
 
 
@@ -368,7 +378,9 @@ def _pool(agent: Any, project: Any, now: Any) -> QuerySet[Task]:
 
 
 def _locked(tasks: QuerySet[Task], most: int) -> QuerySet[Task]:
-    # Of one table: with a join, SQLite may sort all tasks where it could walk an index.
+    # Of one table: with a join, SQLite may sort all tasks where it could walk an index. Nothing waits for a lock here,
+    # and of a row that has just changed PostgreSQL computes all columns again; so the time is one behind the locks.
+    tasks = tasks.annotate(picked_at=clock.Clock())
     return tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)[:most]
 
 
@@ -422,28 +434,26 @@ def _pick(
 
 
 @prepared
-def _behind_their_locks(tasks: Any, agent: Any) -> QuerySet[Task, Any]:
-    active = Assignment.objects.active().filter(task=OuterRef("pk")).order_by()
-    tasks = Task.objects.filter(pk__any=tasks).order_by()
-    tasks = tasks.annotate(is_taken=Exists(active), is_mine=Exists(active.filter(agent=agent)), now=clock.Clock())
-    return tasks.values_list("pk", "is_taken", "is_mine", "now")
+def _assignments_to_anybody(tasks: Any) -> QuerySet[Assignment, Any]:
+    return Assignment.objects.active().filter(task__id__any=tasks).order_by().values_list("pk", flat=True)
 
 
-def _time_of_claim(agent: Agent, picked: list[tuple[Task, bool]]) -> datetime:
-    """The time, now that the picked rows are locked.
+@prepared
+def _not_assigned(tasks: Any, agent: Any) -> QuerySet[Task, Any]:
+    mine = Assignment.objects.active().filter(task=OuterRef("pk"), agent=agent).order_by()
+    return Task.objects.filter(~Exists(mine), pk__any=tasks).order_by().values_list("pk", flat=True)
 
-    Raises ``LostRace`` if staff changed the assignees between reading and locking one of them: waiting for a row's lock
-    re-reads only that row, not the assignments that the query read.
+
+def _require_same_assignees(agent: Agent, picked: list[tuple[Task, bool]]) -> None:
+    """Lose the race if staff changed the assignees between reading and locking one of the picked rows: locking a row
+    reads only that row again, not the assignments that the query read.
     """
     if not connection.features.has_select_for_update:
-        return clock.now()
-    now = None
-    by_pull = {task.pk: is_pulled for task, is_pulled in picked}
-    for pk, is_taken, is_mine, moment in _behind_their_locks.all(tasks=list(by_pull), agent=agent.pk):
-        if is_taken if by_pull[pk] else not is_mine:
-            raise LostRace
-        now = moment
-    return clock.read(now)
+        return
+    if pulled := [task.pk for task, by_pull in picked if by_pull]:
+        _assignments_to_anybody.none_later(tasks=pulled)
+    if expected := [task.pk for task, by_pull in picked if not by_pull]:
+        _not_assigned.none_later(tasks=expected, agent=agent.pk)
 
 
 def may_take_more(*, actor: "User") -> bool:
@@ -471,16 +481,21 @@ def _is_anything_ready(agent: Agent, projects: list[Project], now: datetime) -> 
 
 
 @verb(catalogue.CLAIM_NEXT)
-def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_seconds: int | None = None) -> Claimed:
-    """Claim up to ``limit`` (at most 20) of the tasks that ``actor`` should do next in ``projects``.
+def claim_next(
+    *, actor: "User", projects: list[Project] | None = None, limit: int = 1, lease_seconds: int | None = None
+) -> Claimed:
+    """Claim up to ``limit`` (at most 20) of the tasks that ``actor`` should do next in ``projects``, or in all where
+    ``actor`` works.
 
     Tasks assigned to the agent come first, then the pool of the projects that allow pull; each by priority, due date
     and age. Never claims beyond the agent's free capacity. Raises ``Invalid`` and ``NotPermitted``.
     """
     agent = _lock(_require_agent(actor))
     # The caller may have waited since it read its memberships.
-    wanted = {project.pk for project in projects}
     scene: list[Any] = _scene.all(agent=agent.pk, **within_reach(actor))
+    if projects is None:
+        projects = [each.project for each in scene]
+    wanted = {project.pk for project in projects}
     working = [each for each in scene if each.project_id in wanted and each.role != Role.VIEWER]
     taking = {each.project_id: each.project for each in working if each.paused_at is None}
     if not taking:
@@ -495,14 +510,16 @@ def claim_next(*, actor: "User", projects: list[Project], limit: int = 1, lease_
     at_limit = [project for project in projects if project.pk in headroom and headroom[project.pk].reached is not None]
     open_ones = [project for project in projects if project not in at_limit]
     most = {pk: each.more for pk, each in headroom.items() if each.more is not None}
-    expected = working[0].is_expected
-    picked = _pick(agent, open_ones, min(limit, free), most, clock.now(), is_expected=expected)
+    # Locking the limits may have taken its time.
+    now = clock.now() if headroom else clock.read(working[0].now)
+    picked = _pick(agent, open_ones, min(limit, free), most, now, is_expected=working[0].is_expected)
     if not picked:
         waits = bool(at_limit) and _is_anything_ready(agent, at_limit, clock.now())
         return Claimed(reason="at_limit" if waits else "no_ready_task")
-    tasks = [task for task, _ in picked]
+    tasks: list[Any] = [task for task, _ in picked]
     pulled = [task for task, by_pull in picked if by_pull]
-    now = _time_of_claim(agent, picked)
+    now = clock.read(max((task.picked_at for task in tasks if task.picked_at), default=None))
+    _require_same_assignees(agent, picked)
     return Claimed(
         _open_runs(tasks, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds, pulled=pulled)
     )

@@ -105,11 +105,19 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
                     raise Contended("Others held what this needs for too long.", "Try again later.") from None
                 # PostgreSQL rolls back one of two deadlocked transactions. The lock order keeps verbs from deadlocks;
                 # this is for others that hold locks, such as a person at the database prompt.
-                if race == RACES - 1 or state not in TRANSIENT:
+                if race == RACES - 1 or not (state in TRANSIENT or _was_assigned_meanwhile(error)):
                     raise
         raise AssertionError("unreachable")
 
     return transacted
+
+
+def _was_assigned_meanwhile(error: DatabaseError) -> bool:
+    """Whether a claim has just been overtaken by an assignment to the same agent: the part of its writes that looks for
+    one may be asked after the part that would make another.
+    """
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) == "assignment_one_active_per_agent"
 
 
 def load_task(task: Task, *, lock: bool = False) -> Task:
@@ -138,10 +146,12 @@ class Held:
     """Proof that the locks for a move have been held since ``at``, the time of everything that the verb writes.
 
     ``dependents``: ids of the locked dependents; None if the database has no row locks, and so no race.
+    ``alone``: when they were locked, the tasks had neither dependents nor a parent to hear of it.
     """
 
     at: datetime
     dependents: frozenset[int] | None = None
+    alone: bool = False
 
 
 @dataclass
@@ -437,7 +447,11 @@ def hold(tasks: Sequence[Task], target: str) -> Held:
             setattr(task, name, value)
     # The rows come one after the other, each with the time at which it was locked.
     at = max((moment for *_, moment in rows), default=None)
-    return Held(clock.read(at) if at else clock.now(), frozenset(facts_now) if with_dependents else frozenset())
+    return Held(
+        clock.read(at) if at else clock.now(),
+        frozenset(facts_now) if with_dependents else frozenset(),
+        alone=with_dependents and facts_now.keys() == set(own),
+    )
 
 
 def _move_the_tasks_around(
@@ -452,7 +466,9 @@ def _move_the_tasks_around(
     fails = _fails(source, target)
     deltas: Counter[int] = Counter()
     dependents: set[int] = set()
-    if dependents_change or fails:
+    if held.alone:
+        _dependents_of.none_later(tasks=[task.pk])
+    elif dependents_change or fails:
         dependents = dependents_of([task.pk])[task.pk]
         if held.dependents is not None and not dependents <= held.dependents:
             raise LostRace
@@ -487,10 +503,11 @@ def end_run(run: Run, status: RunStatus, *, now: datetime, **changes: Any) -> bo
 
 
 def end_runs(runs: Sequence[tuple[Run, Mapping[str, Any]]], status: RunStatus, *, now: datetime) -> None:
-    """End active runs, each with its changes, which are of the same columns. They are locked and have no directives."""
+    """``end_run`` for several, each with its changes, of the same columns; ``LostRace`` if one has ended after all."""
     _active.each_later([({"status": status, "ended_at": now, **changes}, {"run": run.pk}) for run, changes in runs])
     for run, changes in runs:
         _show_ended(run, status, changes, now=now)
+        queue.end(run, at=now)
 
 
 def _show_ended(run: Run, status: RunStatus, changes: Mapping[str, Any], *, now: datetime) -> None:

@@ -25,6 +25,7 @@ from tasks.actions.funnel import (
     Moved,
     backoff,
     end_run,
+    end_runs,
     failure_of,
     give_back_pulled,
     hold,
@@ -222,8 +223,7 @@ def _complete(
         external_url=external_url,
         usage=usage,
     )
-    if not end_run(run, RunStatus.COMPLETED, now=held.at, **changes):
-        raise Fenced(run)
+    end_runs([(run, changes)], RunStatus.COMPLETED, now=held.at)
     facts = facts_of_result(summary)
     if artifacts:
         facts["artifacts"] = len(artifacts)

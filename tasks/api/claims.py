@@ -81,7 +81,10 @@ class ClaimNextView(View):
     )
     def post(self, request: Request) -> Response:
         fields = self.read(ClaimNextInput)
-        projects = claims.projects_to_work_in(self.actor, fields.get("projects"))
+        projects: list[Project] | None = None
+        # Where the caller works is read with the claim, unless the request has to know it.
+        if fields.get("projects") is not None or fields["wait_seconds"]:
+            projects = claims.projects_to_work_in(self.actor, fields.get("projects"))
         waiting = waiting_of(request.META)
         seat = self._seat(fields, projects, waiting.seat) if waiting else None
         wait = {"seconds": fields["wait_seconds"], "caller": caller_of(self.actor)}
@@ -114,7 +117,7 @@ class ClaimNextView(View):
         """Whether the caller's wait just ended without work and continues: the room has seen what it would look for."""
         return seat.has_looked and claims.may_take_more(actor=self.actor)
 
-    def _seat(self, fields: dict[str, Any], projects: list[Project], kept: WorkSeat | None) -> WorkSeat | None:
+    def _seat(self, fields: dict[str, Any], projects: list[Project] | None, kept: WorkSeat | None) -> WorkSeat | None:
         """A place to wait for work, taken before looking for it; None if the caller does not wait."""
         agent = agent_of(self.actor)
         if not fields["wait_seconds"] or not projects or agent is None:
