@@ -83,18 +83,18 @@ def rows_of(url: str, refs: list[str]) -> dict[str, list[dict[str, Any]]]:
     """What is kept of these tasks, by ref and table, without what differs from run to run."""
     kept: dict[str, list[dict[str, Any]]] = defaultdict(list)
     with psycopg.connect(url, row_factory=dict_row) as connection:
-        row = connection.execute("SELECT now() AS now").fetchone()
-        assert row is not None
+        clock = connection.execute("SELECT now() AS now").fetchone()
+        assert clock is not None
         for ref in refs:
             number = int(ref.rpartition("-")[2])
             [task] = connection.execute("SELECT * FROM tasks_task WHERE number = %s", [number]).fetchall()
-            kept[f"{ref} task"].append(_plain(task, row["now"]))
+            kept[f"{ref} task"].append(_plain(task, clock["now"]))
             for table in ("run", "assignment", "statusinterval", "episode", "event"):
                 text = sql.SQL("SELECT * FROM {} WHERE task_id = %s ORDER BY id").format(
                     sql.Identifier(f"tasks_{table}")
                 )
                 for row in connection.execute(text, [task["id"]]).fetchall():
-                    kept[f"{ref} {table}"].append(_plain(row, row["now"]))
+                    kept[f"{ref} {table}"].append(_plain(row, clock["now"]))
     return kept
 
 
