@@ -21,6 +21,7 @@ class FollowUps(Source):
     """A proposal whose run's result counts; ``row`` is it."""
 
     name, label, icon, group = "follow_up", "Follow-up", "plus", Group.REVIEWS
+    few = True
 
     def rows(self, reader: Reader) -> QuerySet:
         return FollowUp.objects.open().filter(reader.where(Role.MANAGER, "task__project"))

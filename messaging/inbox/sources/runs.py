@@ -21,6 +21,7 @@ class Stalled(OfTasks):
 
     name, label, icon, group, weight = "stalled", "Stalled", "stalled", Group.TROUBLE, 5
     task, key = "task__", "task_id"
+    few = True
 
     def rows(self, reader: Reader) -> QuerySet:
         stalled = Run.objects.active().filter(reader.where(Role.WORKER, "task__project"), stalled_at__isnull=False)
@@ -59,6 +60,7 @@ class LateResult(Trouble):
 
     name, label, icon, weight = "late_result", "Late result", "deferred", 3
     task, key = "task__", "task_id"
+    few = True
 
     def rows(self, reader: Reader) -> QuerySet:
         late = Run.objects.filter(late_result_at__isnull=False, adopted_at__isnull=True, late_result__verb="complete")

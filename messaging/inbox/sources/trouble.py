@@ -127,6 +127,7 @@ class Declined(Trouble):
 
     name, label, icon, weight = "declined", "Declined", "back", 3
     task, key = "task__", "task_id"
+    few = True
 
     def rows(self, reader: Reader) -> QuerySet:
         later = Assignment.objects.filter(task=OuterRef("task"), pk__gt=OuterRef("pk"))
@@ -158,6 +159,7 @@ class NobodyFound(Trouble):
 
     name, label, icon, weight = "nobody_found", "Nobody found", "alert", 4
     task, key = "task__", "task_id"
+    few = True
 
     def rows(self, reader: Reader) -> QuerySet:
         decisions = AssignmentDecision.objects.filter(
