@@ -117,8 +117,8 @@ class Lead:
         """Where ``MOST_LED`` entries end of the ranges that have more."""
         most = MOST_LED // len(self.ranges)
         entries = f"SELECT {self._id} FROM {self.table} AS led WHERE {self.where}{limits}"  # noqa: S608 - of our constants
-        one = f"SELECT ({entries} ORDER BY 1 {way} LIMIT 1 OFFSET {most})"
-        rows = self._run(" UNION ALL ".join([one] * len(self.ranges)), list(self.ranges))
+        of_range = f"SELECT ({entries} ORDER BY 1 {way} LIMIT 1 OFFSET {most})"
+        rows = self._run(" UNION ALL ".join([of_range] * len(self.ranges)), list(self.ranges))
         return [pk for (pk,) in rows if pk is not None]
 
     def _part(self, limits: str) -> tuple[str, list[Any]]:

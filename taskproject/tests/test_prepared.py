@@ -18,7 +18,7 @@ from taskproject.prepared.querysets import prepared, prepared_update
 from taskproject.prepared.running import run, send_waiting
 from taskproject.prepared.together import LostRace, writes_together
 from taskproject.time_limits import limited
-from tasks.actions.funnel import in_transaction
+from tasks.actions.transactions import in_transaction
 from tasks.errors import Contended
 from tasks.models import Event, Label, Project
 

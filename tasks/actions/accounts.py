@@ -8,7 +8,7 @@ from django.utils.encoding import force_str
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from tasks.actions.agents import record_change
-from tasks.actions.funnel import in_transaction
+from tasks.actions.transactions import in_transaction
 from tasks.errors import NotFound, NotPermitted
 from tasks.models import Agent
 from tasks.permissions import may_offer_sign_in

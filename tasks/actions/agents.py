@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from taskproject.reach import reach_of
 from taskproject.strict_json import unstorable
 from tasks import clock
-from tasks.actions.funnel import in_transaction
 from tasks.actions.names import skills_named
+from tasks.actions.transactions import in_transaction
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record

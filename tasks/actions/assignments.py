@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
+from taskproject.prepared.together import LostRace
 from tasks import clock
 from tasks.actions.funnel import (
-    Held,
-    LostRace,
     Moved,
     active_run,
     end_records_of_nobody,
-    hold,
     load_task,
     move,
     require_legal,
     slugs,
     stop,
     touch,
-    verb,
 )
+from tasks.actions.locking import Held, hold
+from tasks.actions.transactions import verb
 from tasks.errors import Invalid
 from tasks.events import kinds
 from tasks.events.declaration import Kind

@@ -4,31 +4,24 @@ Row locks make it fast (PostgreSQL hands different clients different rows), the 
 """
 
 import math
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from taskproject.prepared.inserting import insert
 from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.querysets import prepared
+from taskproject.prepared.together import LostRace
 from tasks import clock, limits
 from tasks.actions.directives import queue
-from tasks.actions.funnel import (
-    Held,
-    LostRace,
-    active_run,
-    load_task,
-    move_all,
-    require_legal,
-    status_changed,
-    verb,
-)
+from tasks.actions.funnel import active_run, load_task, move_all, require_legal, status_changed
+from tasks.actions.locking import Held
+from tasks.actions.picking import is_anything_ready, pick, require_same_assignees
+from tasks.actions.transactions import verb
 from tasks.errors import (
     ANOTHER,
     AlreadyClaimed,
@@ -355,10 +348,6 @@ def projects_to_work_in(actor: "User", keys: list[str] | None = None) -> list[Pr
     return [membership.project for membership in taking]
 
 
-def _assigned(agent: Agent, projects: list[Project], now: datetime) -> QuerySet[Task]:
-    return Task.objects.ready(now).filter(project__in=projects).assigned_to(agent).in_claim_order()
-
-
 def _taking_work(agent: Agent, projects: Iterable[Project]) -> QuerySet[Membership, int]:
     """Those of ``projects`` (ids) in which the agent may take work now."""
     memberships = Membership.objects.filter(user=agent.user_id, project__in=projects).taking_work()
@@ -370,90 +359,6 @@ def _require_not_paused(agent: Agent, task: Task) -> None:
     paused = Membership.objects.filter(user=agent.user_id, project=task.project_id, paused_at__isnull=False)
     if paused.exists():
         raise PausedInProject(agent.slug, task.project.key)
-
-
-def _pool(agent: Any, project: Any, now: Any) -> QuerySet[Task]:
-    """What an agent may pull from one project; one query per project, so that each walks ``task_pool`` in order."""
-    return Task.objects.ready(now).filter(project=project).unassigned().fits_skills_of(agent).in_claim_order()
-
-
-def _locked(tasks: QuerySet[Task], most: int) -> QuerySet[Task]:
-    # Of one table: with a join, SQLite may sort all tasks where it could walk an index. Nothing waits for a lock here,
-    # and of a row that has just changed PostgreSQL computes all columns again; so the time is one behind the locks.
-    tasks = tasks.annotate(picked_at=clock.Clock())
-    return tasks.select_for_update(skip_locked=True, of=("self",), no_key=True)[:most]
-
-
-@prepared
-def _first_assigned(agent: Any, projects: Any, now: Any, *, most: int) -> QuerySet[Task]:
-    tasks = Task.objects.ready(now).filter(project__id__any=projects).assigned_to(agent)
-    return _locked(tasks.in_claim_order(), most)
-
-
-@prepared
-def _first_of_pool(agent: Any, project: Any, now: Any, *, most: int) -> QuerySet[Task]:
-    return _locked(_pool(agent, project, now), most)
-
-
-def _pick(
-    agent: Agent, projects: list[Project], limit: int, most: Mapping[int, int], now: datetime, *, is_expected: bool
-) -> list[tuple[Task, bool]]:
-    """Up to ``limit`` tasks to claim, locked if the database supports it, each with whether it is pulled.
-
-    What staff assigned to the agent comes before the pool; ``is_expected``: whether there is any. ``most``: how many
-    tasks of a project (by id), if not any number.
-    """
-    by_id = {project.pk: project for project in projects}
-
-    def first(tasks: list[Task], most: int) -> list[Task]:
-        return sorted(tasks, key=lambda task: (-task.priority, task.due_order, task.pk))[:most]
-
-    def assigned_in(projects: Iterable[Project], most: int) -> list[Task]:
-        ids = [project.pk for project in projects]
-        return _first_assigned.all(agent=agent.pk, projects=ids, now=now, most=most) if ids else []
-
-    assigned: list[Task] = []
-    if is_expected:
-        narrow = [project for project in projects if most.get(project.pk, limit) < limit]
-        assigned = assigned_in([project for project in projects if project not in narrow], limit)
-        for project in narrow:
-            assigned += assigned_in([project], most[project.pk])
-        assigned = first(assigned, limit)
-    taken = Counter(task.project_id for task in assigned)
-    pool: list[Task] = []
-    rest = limit - len(assigned)
-    if rest > 0:
-        for project in projects:
-            if project.allow_pull:
-                left = min(rest, most.get(project.pk, limit) - taken[project.pk])
-                pool += _first_of_pool.all(agent=agent.pk, project=project.pk, now=now, most=left)
-    picked = [(task, False) for task in assigned] + [(task, True) for task in first(pool, rest)]
-    for task, _ in picked:
-        task.project = by_id[task.project_id]
-    return picked
-
-
-@prepared
-def _assignments_to_anybody(tasks: Any) -> QuerySet[Assignment, Any]:
-    return Assignment.objects.active().filter(task__id__any=tasks).order_by().values_list("pk", flat=True)
-
-
-@prepared
-def _not_assigned(tasks: Any, agent: Any) -> QuerySet[Task, Any]:
-    mine = Assignment.objects.active().filter(task=OuterRef("pk"), agent=agent).order_by()
-    return Task.objects.filter(~Exists(mine), pk__any=tasks).order_by().values_list("pk", flat=True)
-
-
-def _require_same_assignees(agent: Agent, picked: list[tuple[Task, bool]]) -> None:
-    """Lose the race if staff changed the assignees between reading and locking one of the picked rows: locking a row
-    reads only that row again, not the assignments that the query read.
-    """
-    if not connection.features.has_select_for_update:
-        return
-    if pulled := [task.pk for task, by_pull in picked if by_pull]:
-        _assignments_to_anybody.none_later(tasks=pulled)
-    if expected := [task.pk for task, by_pull in picked if not by_pull]:
-        _not_assigned.none_later(tasks=expected, agent=agent.pk)
 
 
 def may_take_more(*, actor: "User") -> bool:
@@ -471,13 +376,7 @@ def finds_nothing_ready(*, actor: "User", projects: list[Project]) -> bool:
         return False
     at_limit = limits.full(projects)
     open_ones = [project for project in projects if project.pk not in at_limit]
-    return not _is_anything_ready(agent, open_ones, clock.now())
-
-
-def _is_anything_ready(agent: Agent, projects: list[Project], now: datetime) -> bool:
-    return _assigned(agent, projects, now).exists() or any(
-        _pool(agent, project, now).exists() for project in projects if project.allow_pull
-    )
+    return not is_anything_ready(agent, open_ones, clock.now())
 
 
 @verb(catalogue.CLAIM_NEXT)
@@ -512,14 +411,14 @@ def claim_next(
     most = {pk: each.more for pk, each in headroom.items() if each.more is not None}
     # Locking the limits may have taken its time.
     now = clock.now() if headroom else clock.read(working[0].now)
-    picked = _pick(agent, open_ones, min(limit, free), most, now, is_expected=working[0].is_expected)
+    picked = pick(agent, open_ones, min(limit, free), most, now, is_expected=working[0].is_expected)
     if not picked:
-        waits = bool(at_limit) and _is_anything_ready(agent, at_limit, clock.now())
+        waits = bool(at_limit) and is_anything_ready(agent, at_limit, clock.now())
         return Claimed(reason="at_limit" if waits else "no_ready_task")
     tasks: list[Any] = [task for task, _ in picked]
     pulled = [task for task, by_pull in picked if by_pull]
     now = clock.read(max((task.picked_at for task in tasks if task.picked_at), default=None))
-    _require_same_assignees(agent, picked)
+    require_same_assignees(agent, picked)
     return Claimed(
         _open_runs(tasks, agent, verb="claim", actor=actor, now=now, lease_seconds=lease_seconds, pulled=pulled)
     )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from tasks import clock
 from tasks.actions.blockers import Shifted, shift_blockers
-from tasks.actions.funnel import load_task, lock_tasks, require_legal, touch, verb
+from tasks.actions.funnel import load_task, require_legal, touch
+from tasks.actions.locking import lock_tasks
+from tasks.actions.transactions import verb
 from tasks.errors import DependencyCycle, Invalid
 from tasks.events import kinds
 from tasks.events.declaration import Kind

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import clock
 from tasks.actions.dependencies import lock_graph
-from tasks.actions.funnel import verb
 from tasks.actions.names import skills_named
 from tasks.actions.tasks import NewTask, create_task
+from tasks.actions.transactions import verb
 from tasks.errors import AlreadyDecided, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record

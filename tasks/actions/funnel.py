@@ -1,30 +1,24 @@
-"""What all verbs share: the transaction, the conditional move, and its effects on related tasks."""
+"""What all verbs share: the conditional move and its effects on related tasks."""
 
-import functools
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, connection, transaction
 from django.db.models import Case, DateTimeField, F, QuerySet, When
 
 from taskproject.errors import shortened
-from taskproject.outages import sqlstate
-from taskproject.prepared.parameters import Parameter, for_driver
+from taskproject.prepared.parameters import Parameter
 from taskproject.prepared.querysets import prepared, prepared_update
-from taskproject.prepared.running import run as run_statement
-from taskproject.prepared.running import send_waiting
-from taskproject.prepared.together import LostRace, writes_together
-from taskproject.statements import OUTDATED_STATES
+from taskproject.prepared.together import LostRace
 from taskproject.times import stamp
-from tasks import clock
 from tasks.actions.blockers import dependency_failed, shift_blockers
 from tasks.actions.directives import queue
+from tasks.actions.locking import Held, fails_dependents
 from tasks.actions.unanswered import withdraw_all
-from tasks.errors import Contended, IllegalTransition, Invalid, NotFound
+from tasks.errors import IllegalTransition, NotFound
 from tasks.events import kinds
 from tasks.events.recording import event
 from tasks.models import (
@@ -48,77 +42,6 @@ from tasks.verbs.catalogue import passive_of
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-RACES = 5
-DEADLOCK_DETECTED = "40P01"
-LOCK_NOT_AVAILABLE = "55P03"
-#: Another try may succeed.
-TRANSIENT = OUTDATED_STATES | {DEADLOCK_DETECTED}
-
-
-#: The function of each verb of the catalogue, by the verb's key.
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
-
-
-def verb(declared: Verb, *, opens_transaction: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Bind a function to its declaration, which refuses invalid input, and run it ``in_transaction``.
-
-    ``opens_transaction``: False if the function does so itself, because it stores something even when it is refused.
-    Raises ``Invalid`` with a sentence for each invalid field.
-    """
-
-    def bind(function: Callable[P, R]) -> Callable[P, R]:
-        run = in_transaction(function) if opens_transaction else function
-
-        @functools.wraps(function)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            if problems := declared.problems(kwargs):
-                raise Invalid(dict(problems))
-            return run(*args, **kwargs)
-
-        assert declared.key not in FUNCTIONS, f"{declared.key} is bound twice."
-        FUNCTIONS[declared.key] = checked
-        return checked
-
-    return bind
-
-
-def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
-    """Run ``function`` in a transaction; after a lost race run it again, which finds the exact reason."""
-
-    @functools.wraps(function)
-    def transacted(*args: P.args, **kwargs: P.kwargs) -> R:
-        # Else a savepoint within would send what a verb around this one has left, and take its lost race for ours.
-        send_waiting()
-        for race in range(RACES):
-            try:
-                with transaction.atomic(), writes_together():
-                    return function(*args, **kwargs)
-            except LostRace:
-                if race == RACES - 1:
-                    raise Contended("Others changed this at the same moment.", "Try again.") from None
-            except DatabaseError as error:
-                state = sqlstate(error)
-                if state == LOCK_NOT_AVAILABLE:
-                    raise Contended("Others held what this needs for too long.", "Try again later.") from None
-                # PostgreSQL rolls back one of two deadlocked transactions. The lock order keeps verbs from deadlocks;
-                # this is for others that hold locks, such as a person at the database prompt.
-                if race == RACES - 1 or not (state in TRANSIENT or _was_assigned_meanwhile(error)):
-                    raise
-        raise AssertionError("unreachable")
-
-    return transacted
-
-
-def _was_assigned_meanwhile(error: DatabaseError) -> bool:
-    """Whether a claim has just been overtaken by an assignment to the same agent: the part of its writes that looks for
-    one may be asked after the part that would make another.
-    """
-    diagnosis = getattr(error.__cause__, "diag", None)
-    return getattr(diagnosis, "constraint_name", None) == "assignment_one_active_per_agent"
-
 
 def load_task(task: Task, *, lock: bool = False) -> Task:
     """The task as it is now, with its project; the door's instance may be out of date."""
@@ -139,19 +62,6 @@ def require_legal(declared: Verb, task: Task) -> None:
 
 def illegal(passive: str, task: Task) -> IllegalTransition:
     return IllegalTransition(passive, task.ref, task.status, allowed(task.status))
-
-
-@dataclass(frozen=True)
-class Held:
-    """Proof that the locks for a move have been held since ``at``, the time of everything that the verb writes.
-
-    ``dependents``: ids of the locked dependents; None if the database has no row locks, and so no race.
-    ``alone``: when they were locked, the tasks had neither dependents nor a parent to hear of it.
-    """
-
-    at: datetime
-    dependents: frozenset[int] | None = None
-    alone: bool = False
 
 
 @dataclass
@@ -396,64 +306,6 @@ def end_records_of_nobody(tasks: Iterable[int] | QuerySet[Task], now: datetime) 
     _nobody_yet().filter(task__in=tasks).update(ended_at=now)
 
 
-def lock_tasks(ids: Iterable[int]) -> dict[int, str]:
-    """Lock the tasks with these ids, in id order, and return the status of each that exists.
-
-    A verb that writes several tasks locks them in one call before it writes the first, so that no two verbs deadlock,
-    whatever depends on what.
-    """
-    rows = Task.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
-    return dict(rows.values_list("pk", "status"))
-
-
-def _fails(source: str, target: str) -> bool:
-    """Whether this move leaves what depends on the task blocked, so that somebody has to decide."""
-    return target in (Status.FAILED, Status.CANCELLED) and source not in TERMINAL
-
-
-#: What events say of a task besides what its verb did: as it is under the lock.
-_FACTS = ("open_blockers", "on_hold", "start_after", "priority", "due_at", "estimate_minutes")
-_COLUMNS = ", ".join(["id", *_FACTS])
-#: The tasks in the first list, in the lock order of every verb; and the time once each is locked.
-_LOCK = f"""
-WITH held AS (SELECT {_COLUMNS} FROM {Task._meta.db_table} WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
-SELECT {_COLUMNS}, clock_timestamp() FROM held
-"""  # noqa: S608 - our own names
-#: The same with all that depend on those in the second list. One statement for both, because the ORM's OR of a list
-#: and a subquery would read the whole table.
-_DEPENDENTS = f"ARRAY(SELECT task_id FROM {Dependency._meta.db_table} WHERE depends_on_id = ANY(%s))"  # noqa: S608
-_LOCK_WITH_DEPENDENTS = _LOCK.replace("= ANY(%s)", f"= ANY(%s || {_DEPENDENTS})")
-
-
-def hold(tasks: Sequence[Task], target: str) -> Held:
-    """Lock ``tasks`` and those around that will hear of it when they go to ``target``; then look at the clock.
-
-    A verb that ends or starts a run locks the run first. What was read about the tasks before this counts only if the
-    move finds it unchanged; what events say of the tasks is read again.
-    """
-    if not connection.features.has_select_for_update:
-        return Held(clock.now())
-    source = tasks[0].status
-    own = [task.pk for task in tasks]
-    ids = set(own)
-    if settles_child(source) != settles_child(target):
-        ids |= {task.parent_id for task in tasks if task.parent_id}
-    with_dependents = satisfies_dependency(source) != satisfies_dependency(target) or _fails(source, target)
-    lists = [sorted(ids), own] if with_dependents else [sorted(ids)]
-    rows, _ = run_statement(_LOCK_WITH_DEPENDENTS if with_dependents else _LOCK, [for_driver(each) for each in lists])
-    facts_now = {pk: values for pk, *values, _ in rows}
-    for task in tasks:
-        for name, value in zip(_FACTS, facts_now.get(task.pk, ()), strict=False):
-            setattr(task, name, value)
-    # The rows come one after the other, each with the time at which it was locked.
-    at = max((moment for *_, moment in rows), default=None)
-    return Held(
-        clock.read(at) if at else clock.now(),
-        frozenset(facts_now) if with_dependents else frozenset(),
-        alone=with_dependents and facts_now.keys() == set(own),
-    )
-
-
 def _move_the_tasks_around(
     task: Task, source: str, target: str, *, held: Held, actor: "User | None", moved: Moved
 ) -> None:
@@ -463,7 +315,7 @@ def _move_the_tasks_around(
     """
     dependents_change = satisfies_dependency(source) - satisfies_dependency(target)
     parent_change = settles_child(source) - settles_child(target)
-    fails = _fails(source, target)
+    fails = fails_dependents(source, target)
     deltas: Counter[int] = Counter()
     dependents: set[int] = set()
     if held.alone:
@@ -514,11 +366,6 @@ def _show_ended(run: Run, status: RunStatus, changes: Mapping[str, Any], *, now:
     run.status, run.ended_at = status, now
     for name, value in changes.items():
         setattr(run, name, value)
-
-
-def lock_runs(runs: QuerySet[Run]) -> list[Run]:
-    """Lock these runs in id order and return them; a verb locks all runs it writes before it locks a task."""
-    return list(runs.select_for_update(of=("self",), no_key=True).order_by("pk"))
 
 
 def slugs(agents: Iterable[Agent]) -> list[str]:

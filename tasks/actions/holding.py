@@ -19,7 +19,7 @@ from tasks.actions.artifacts import NewArtifact, store_artifacts
 from tasks.actions.directives import queue
 from tasks.actions.directives.delivery import deliver
 from tasks.actions.directives.instructions import instructions
-from tasks.actions.funnel import in_transaction
+from tasks.actions.transactions import in_transaction
 from tasks.errors import LeaseLost, NotFound, StopRequested
 from tasks.events import kinds
 from tasks.events.recording import event, record

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from tasks import clock
-from tasks.actions.funnel import in_transaction
 from tasks.actions.projects import lock_team, put_member, require_manages_members
+from tasks.actions.transactions import in_transaction
 from tasks.errors import Invalid, InvitationEnded, NotFound, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record

@@ -4,8 +4,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tasks import clock
-from tasks.actions.funnel import in_transaction
 from tasks.actions.projects import lock_team, put_member, require_manages_members, require_role_fits
+from tasks.actions.transactions import in_transaction
 from tasks.errors import Invalid, InvitationEnded, NotFound, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record

@@ -2,19 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.actions.funnel import (
-    LostRace,
-    active_run,
-    hold,
-    load_task,
-    move,
-    require_legal,
-    status_changed,
-    stop,
-    verb,
-)
+from taskproject.prepared.together import LostRace
+from tasks.actions.funnel import active_run, load_task, move, require_legal, status_changed, stop
 from tasks.actions.holding import Fenced
+from tasks.actions.locking import hold
 from tasks.actions.runs import give_back
+from tasks.actions.transactions import verb
 from tasks.events.recording import record
 from tasks.models import RunStatus, Task
 from tasks.permissions import require

@@ -8,9 +8,11 @@ from uuid import UUID
 from taskproject.prepared.running import send_waiting
 from tasks import clock
 from tasks.actions.follow_ups import lock_projects_of, open_follow_ups_if_done
-from tasks.actions.funnel import Held, dependents_of, end_runs, hold, status_changed, verb
+from tasks.actions.funnel import dependents_of, end_runs, status_changed
 from tasks.actions.holding import load_runs
+from tasks.actions.locking import Held, hold
 from tasks.actions.runs import Finished, bring_results, changes_of_result, complete_run, facts_of_result
+from tasks.actions.transactions import verb
 from tasks.errors import DomainError
 from tasks.events.recording import record
 from tasks.models import Run, RunStatus

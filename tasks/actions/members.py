@@ -10,7 +10,6 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from tasks import clock
-from tasks.actions.funnel import in_transaction
 from tasks.actions.invitations import invite, withdraw
 from tasks.actions.projects import (
     edit_project,
@@ -22,6 +21,7 @@ from tasks.actions.projects import (
     require_manages_members,
     take_out,
 )
+from tasks.actions.transactions import in_transaction
 from tasks.errors import Invalid, nearest, unknown_name
 from tasks.events import kinds
 from tasks.events.recording import event, record

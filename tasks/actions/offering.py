@@ -12,17 +12,10 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tasks import clock, limits
-from tasks.actions.funnel import (
-    end_records_of_nobody,
-    in_transaction,
-    load_task,
-    lock_tasks,
-    require_legal,
-    slugs,
-    touch,
-    verb,
-)
+from tasks.actions.funnel import end_records_of_nobody, load_task, require_legal, slugs, touch
+from tasks.actions.locking import lock_tasks
 from tasks.actions.timekeeping import ends_before
+from tasks.actions.transactions import in_transaction, verb
 from tasks.errors import NotAssignee, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import event, record

@@ -8,17 +8,9 @@ from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, QueryS
 
 from tasks import clock
 from tasks.actions import timekeeping
-from tasks.actions.funnel import (
-    backoff,
-    failure_of,
-    give_back_pulled,
-    hold,
-    in_transaction,
-    move,
-    status_changed,
-    stop,
-    verb,
-)
+from tasks.actions.funnel import backoff, failure_of, give_back_pulled, move, status_changed, stop
+from tasks.actions.locking import hold
+from tasks.actions.transactions import in_transaction, verb
 from tasks.events import kinds
 from tasks.events.recording import event, record
 from tasks.events.settled import settled

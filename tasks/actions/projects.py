@@ -11,7 +11,9 @@ from django.db import IntegrityError, transaction
 from tasks import clock
 from tasks.actions.agents import FIELDS_OF_ABILITY
 from tasks.actions.assignments import take_off
-from tasks.actions.funnel import end_records_of_nobody, in_transaction, lock_runs, lock_tasks
+from tasks.actions.funnel import end_records_of_nobody
+from tasks.actions.locking import lock_runs, lock_tasks
+from tasks.actions.transactions import in_transaction
 from tasks.errors import Invalid, NotPermitted
 from tasks.events import kinds
 from tasks.events.declaration import Kind

@@ -5,25 +5,17 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from taskproject.prepared.together import LostRace
 from tasks.actions.artifacts import adopt_late_artifacts
 from tasks.actions.assignments import add_assignments
 from tasks.actions.dependencies import lock_graph
 from tasks.actions.follow_ups import let_follow_ups_go, lock_if_held, name_follow_ups
-from tasks.actions.funnel import (
-    LostRace,
-    hold,
-    load_task,
-    lock_runs,
-    move,
-    require_legal,
-    slugs,
-    status_changed,
-    stop,
-    verb,
-)
+from tasks.actions.funnel import load_task, move, require_legal, slugs, status_changed, stop
 from tasks.actions.line_comments import comments_on, store_comments
+from tasks.actions.locking import hold, lock_runs
 from tasks.actions.plans import changed_plan
 from tasks.actions.runs import SUMMARY_IN_EVENT, Finished, bring_result, finishing_status
+from tasks.actions.transactions import verb
 from tasks.errors import Invalid, NotFound
 from tasks.events.recording import record
 from tasks.history.facts import usage_of

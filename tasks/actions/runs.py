@@ -21,19 +21,15 @@ from tasks.actions.follow_ups import (
     require_known_skills,
 )
 from tasks.actions.funnel import (
-    Held,
     Moved,
     backoff,
     end_run,
     end_runs,
     failure_of,
     give_back_pulled,
-    hold,
-    in_transaction,
     move,
     move_all,
     status_changed,
-    verb,
 )
 from tasks.actions.holding import (
     Fenced,
@@ -47,7 +43,9 @@ from tasks.actions.holding import (
     used,
     write_run,
 )
+from tasks.actions.locking import Held, hold
 from tasks.actions.plans import changed_plan, plan_in_event
+from tasks.actions.transactions import in_transaction, verb
 from tasks.errors import Invalid
 from tasks.events import kinds
 from tasks.events.recording import event, record

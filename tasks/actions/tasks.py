@@ -12,8 +12,10 @@ from tasks import clock
 from tasks.actions.assignments import add_assignments, require_workers
 from tasks.actions.blockers import shift_blockers
 from tasks.actions.dependencies import change_parent, connect, lock_graph
-from tasks.actions.funnel import in_transaction, load_task, lock_runs, lock_tasks, require_legal, slugs, verb
+from tasks.actions.funnel import load_task, require_legal, slugs
+from tasks.actions.locking import lock_runs, lock_tasks
 from tasks.actions.names import set_labels, set_required_skills
+from tasks.actions.transactions import in_transaction, verb
 from tasks.errors import Invalid, NotPermitted, VersionMismatch
 from tasks.events import kinds
 from tasks.events.recording import event, record

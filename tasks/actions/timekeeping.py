@@ -17,7 +17,8 @@ from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 from django.db.models.functions import Greatest
 
 from tasks import clock
-from tasks.actions.funnel import in_transaction, lock_runs
+from tasks.actions.locking import lock_runs
+from tasks.actions.transactions import in_transaction
 from tasks.models import Agent, AgentToken, Assignment, EngineState, Question, Run, ServerState, Task
 from tasks.transitions import Status
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from tasks import clock
 from tasks.actions.artifacts import NewArtifact, store_artifacts
-from tasks.actions.funnel import in_transaction, verb
 from tasks.actions.holding import Fenced, Stopped, lease_lost, load_run, renewal, stop_requested, write_run
+from tasks.actions.transactions import in_transaction, verb
 from tasks.contents import wrong_content
 from tasks.errors import Invalid
 from tasks.events import kinds

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tasks import clock
 from tasks.actions.claims import require_ready
-from tasks.actions.funnel import require_legal, verb
+from tasks.actions.funnel import require_legal
+from tasks.actions.transactions import verb
 from tasks.assignment.dispatcher import Served, explain, offer, preview
 from tasks.batches import batches
 from tasks.errors import Contended, DomainError, Invalid

@@ -18,7 +18,7 @@ def test_assignees_that_change_while_a_task_is_picked_are_looked_at_again(
 ):
     task = new_task(priority=4, assignees=[cast.atlas] if is_expected else [])
     other = new_task(priority=1)
-    pick = claims._pick
+    pick = claims.pick
     times = []
 
     def pick_and_be_overtaken(*args, **kwargs):
@@ -30,7 +30,7 @@ def test_assignees_that_change_while_a_task_is_picked_are_looked_at_again(
             Assignment.objects.create(task=task, agent=getattr(cast, who), source="manual", created_at=task.created_at)
         return picked
 
-    monkeypatch.setattr(claims, "_pick", pick_and_be_overtaken)
+    monkeypatch.setattr(claims, "pick", pick_and_be_overtaken)
     is_same = is_expected and who == "atlas"
     [run] = claims.claim_next(actor=cast.atlas.user).runs
     # The change was rolled back with the attempt that met it, so the next one finds what was there.

@@ -6,7 +6,7 @@ import pkgutil
 import pytest
 
 from tasks import actions
-from tasks.actions import funnel
+from tasks.actions import transactions
 from tasks.actions.tasks import NewTask, create_task, edit_task
 from tasks.errors import Invalid
 from tasks.tests.api_client import client_of
@@ -92,7 +92,7 @@ def filled(verb) -> dict[str, object]:
 
 
 def test_every_declared_verb_is_bound_and_every_row_is_declared():
-    assert set(funnel.FUNCTIONS) == set(catalogue.VERBS)
+    assert set(transactions.FUNCTIONS) == set(catalogue.VERBS)
     rows = {verb.row for verb in catalogue.VERBS.values() if verb.row}
     assert rows == set(TRANSITIONS)
 
@@ -102,7 +102,7 @@ def test_verb_given_too_much_refuses_it_before_anything_else(verb, field):
     """Without an actor, a task or a database: nothing but the field is looked at."""
     for value in too_much(field):
         with pytest.raises(Invalid) as refused:
-            funnel.FUNCTIONS[verb.key](**filled(verb) | {field.name: value})
+            transactions.FUNCTIONS[verb.key](**filled(verb) | {field.name: value})
         assert refused.value.data["errors"] == {field.name: [field.problem(value)]}
 
 
@@ -110,7 +110,7 @@ def test_verb_given_too_much_refuses_it_before_anything_else(verb, field):
 def test_verb_without_what_it_requires_says_so(verb, field):
     empty = {name: value for name, value in filled(verb).items() if name != field.name}
     with pytest.raises(Invalid) as refused:
-        funnel.FUNCTIONS[verb.key](**empty)
+        transactions.FUNCTIONS[verb.key](**empty)
     assert refused.value.data["errors"] == {field.name: [field.missing]}
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.db.models import Max
 
 from tasks import clock
-from tasks.actions import assignments, claims, lifecycle, runs
+from tasks.actions import assignments, claims, lifecycle, picking, runs
 from tasks.actions.agents import edit_agent
 from tasks.actions.projects import edit_project, remove_member, set_member
 from tasks.events.kinds import may_bring_work
@@ -403,10 +403,10 @@ def test_room_and_claim_agree_on_who_may_take_what(cast, new_task, seed):
         levels = dict(agent.skills.values_list("skill_id", "level"))
         proposed |= {(agent.slug, task.id) for task in read_ready(made, seat.projects) if task.is_for(seat, levels)}
         now = clock.now()
-        tasks = claims._assigned(agent, mine, now).in_bulk()
+        tasks = picking.assigned_tasks(agent, mine, now).in_bulk()
         for project in mine:
             if project.allow_pull:
-                tasks |= claims._pool(agent, project, now).in_bulk()
+                tasks |= picking.pool_tasks(agent, project, now).in_bulk()
         claimable |= {(agent.slug, pk) for pk in tasks}
     assert proposed == claimable
     assert proposed

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from taskproject.strict_json import loads
 from taskproject.texts import counted
-from tasks.actions.funnel import FUNCTIONS
+from tasks.actions.transactions import FUNCTIONS
 from tasks.errors import DomainError
 from tasks.matching.words import why_nobody
 from tasks.models import Agent, AssignmentDecision, Task

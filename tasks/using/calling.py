@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import actions
 from tasks.actions.claims import projects_to_work_in
-from tasks.actions.funnel import FUNCTIONS
 from tasks.actions.names import agents_named, tasks_named
 from tasks.actions.runs import Finished
+from tasks.actions.transactions import FUNCTIONS
 from tasks.assignment import on_demand
 from tasks.errors import Invalid
 from tasks.limits import limits_of

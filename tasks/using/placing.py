@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tasks.actions.dependencies import lock_graph
-from tasks.actions.funnel import active_run, in_transaction
+from tasks.actions.funnel import active_run
 from tasks.actions.names import agents_named
+from tasks.actions.transactions import in_transaction
 from tasks.errors import DomainError, Invalid, NotPermitted, VersionMismatch
 from tasks.models import Agent, Priority, Task
 from tasks.permissions import require

@@ -7,7 +7,8 @@ from uuid import UUID
 from tasks import clock
 from tasks.actions.directives import queue
 from tasks.actions.directives.source import Directive
-from tasks.actions.funnel import in_transaction, lock_runs, lock_tasks
+from tasks.actions.locking import lock_runs, lock_tasks
+from tasks.actions.transactions import in_transaction
 from tasks.models import Run
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 
 from tasks.actions.dependencies import lock_graph
-from tasks.actions.funnel import in_transaction
 from tasks.actions.imports.beforehand import Moment, moment_of, still_holds
 from tasks.actions.imports.draft import Draft
 from tasks.actions.imports.node import Fate
@@ -26,6 +25,7 @@ from tasks.actions.imports.plan import (
 )
 from tasks.actions.imports.times import missing_times
 from tasks.actions.imports.write import Writer, labels_used, skills_used
+from tasks.actions.transactions import in_transaction
 from tasks.errors import NotPermitted
 from tasks.models import Label, Project, Role, Skill
 from tasks.permissions import has_role

@@ -7,12 +7,12 @@ from typing import Any
 from django.db import connection
 
 from tasks import clock
-from tasks.actions.funnel import lock_tasks
 from tasks.actions.imports.comments import find_new_comments
 from tasks.actions.imports.cycles import settle_cycles
 from tasks.actions.imports.node import Fate, Node, Present
 from tasks.actions.imports.plan import Note, Plan, Problem, held, in_the_file, shown
 from tasks.actions.imports.times import mend_times, times_of
+from tasks.actions.locking import lock_tasks
 from tasks.batches import batches
 from tasks.errors import unknown_name
 from tasks.events import kinds

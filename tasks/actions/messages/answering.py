@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from tasks import clock
 from tasks.actions.directives.instructions import Instructions, instructions
-from tasks.actions.funnel import lock_runs, lock_tasks, verb
+from tasks.actions.locking import lock_runs, lock_tasks
+from tasks.actions.transactions import verb
 from tasks.errors import DirectiveEnded, Invalid, LeaseLost, NotFound, NotPermitted
 from tasks.events import kinds
 from tasks.events.recording import record

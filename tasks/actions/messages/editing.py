@@ -6,9 +6,9 @@ from django.db.models import Q
 
 from taskproject.errors import shortened
 from tasks import clock
-from tasks.actions.funnel import in_transaction
 from tasks.actions.messages.mentioning import set_mentions
 from tasks.actions.messages.posting import BODY_IN_EVENT
+from tasks.actions.transactions import in_transaction
 from tasks.emoji import is_emoji
 from tasks.errors import Invalid, NotFound, NotPermitted, TooLateToEdit
 from tasks.events import kinds

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.actions.funnel import in_transaction
 from tasks.actions.messages.posting import answered_in, write
+from tasks.actions.transactions import in_transaction
 from tasks.conversations import between, shared_project
 from tasks.errors import Invalid, NotFound
 from tasks.events.recording import name_of, record

@@ -3,10 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from taskproject.errors import shortened
+from taskproject.prepared.together import LostRace
 from tasks import clock
 from tasks.actions.directives import queue
-from tasks.actions.funnel import LostRace, active_run, load_task, lock_tasks, verb
+from tasks.actions.funnel import active_run, load_task
+from tasks.actions.locking import lock_tasks
 from tasks.actions.messages.mentioning import set_mentions
+from tasks.actions.transactions import verb
 from tasks.errors import Invalid, NoActiveRun, NotPermitted, TooManyDirectives
 from tasks.events import kinds
 from tasks.events.recording import event, name_of, record

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.actions.funnel import active_run, in_transaction, load_task, verb
+from tasks.actions.funnel import active_run, load_task
 from tasks.actions.questions.ending import end_question, outdated, refusal
+from tasks.actions.transactions import in_transaction, verb
 from tasks.errors import DomainError, Invalid
 from tasks.events import kinds
 from tasks.finding import find_question

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from taskproject.errors import shortened
 from taskproject.reach import caller_of
 from taskproject.texts import is_blank
-from tasks.actions.funnel import Held, Moved, end_run, hold, in_transaction, move, verb
+from tasks.actions.funnel import Moved, end_run, move
 from tasks.actions.holding import (
     Fenced,
     Stopped,
@@ -23,7 +23,9 @@ from tasks.actions.holding import (
     take_acks,
     write_run,
 )
+from tasks.actions.locking import Held, hold
 from tasks.actions.questions.ending import PROMPT_IN_EVENT, is_latest
+from tasks.actions.transactions import in_transaction, verb
 from tasks.asked import ANSWERED, URGENCIES, addressee
 from tasks.errors import Invalid, VersionMismatch, unknown_name
 from tasks.events import kinds

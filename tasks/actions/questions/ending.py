@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F
 
 from taskproject.errors import shortened
+from taskproject.prepared.together import LostRace
 from tasks import clock
 from tasks.actions.directives import queue
-from tasks.actions.funnel import Held, LostRace, Moved, active_run, load_task, move
+from tasks.actions.funnel import Moved, active_run, load_task, move
+from tasks.actions.locking import Held
 from tasks.actions.offering import accept_by
 from tasks.asked import ANSWERED, name_of_user
 from tasks.errors import AlreadyAnswered, DomainError, QuestionEnded, Superseded

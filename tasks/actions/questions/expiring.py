@@ -5,25 +5,25 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from taskproject.prepared.together import LostRace
 from tasks import clock
 from tasks.actions.directives import queue
 from tasks.actions.funnel import (
-    LostRace,
     active_run,
     backoff,
     failure_of,
     give_back_pulled,
-    hold,
-    in_transaction,
     load_task,
     move,
     status_changed,
     stop,
 )
+from tasks.actions.locking import hold
 from tasks.actions.questions.answering import supersede
 from tasks.actions.questions.ending import about, end_question, load_locked, outdated, settle
 from tasks.actions.runs import RETRY_BASE, RETRY_CAP
 from tasks.actions.timekeeping import ends_before
+from tasks.actions.transactions import in_transaction
 from tasks.errors import NotFound
 from tasks.events import kinds
 from tasks.events.phrases import QUESTION_EXPIRED

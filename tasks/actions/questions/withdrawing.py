@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.actions.funnel import verb
 from tasks.actions.questions.ending import end_question, refusal
+from tasks.actions.transactions import verb
 from tasks.errors import NotPermitted
 from tasks.events import kinds
 from tasks.finding import find_question
