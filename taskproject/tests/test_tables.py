@@ -1,5 +1,7 @@
 """The tables hold what the models say: an index or a constraint can get lost on the way through migrations."""
 
+import importlib
+
 import pytest
 from django.apps import apps
 from django.db import connection, models
@@ -32,3 +34,14 @@ def test_one_that_is_lost_is_missed() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX run_one_active_per_task")
     assert not is_there("run_one_active_per_task", "tasks_run")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Only on PostgreSQL: there a migration had dropped it")
+@pytest.mark.django_db
+def test_one_that_a_migration_had_dropped_comes_back() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX run_one_active_per_task")
+    restore = importlib.import_module("tasks.migrations.0053_one_active_run").restore
+    for _ in range(2):
+        restore(apps, connection.schema_editor())
+        assert is_there("run_one_active_per_task", "tasks_run")
