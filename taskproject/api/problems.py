@@ -174,6 +174,11 @@ class UnknownPath(APIView):
     schema = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        near = nearest_path(request.path_info.partition("/api/v1/")[2])
+        given = request.path_info.partition("/api/v1/")[2]
+        near = nearest_path(given)
+        if near == given.strip("/") != "":
+            return problem_response(
+                "not_found", "Nothing is at this path: what stands for an id or a name in it is none; see /api/v1/docs."
+            )
         hint = f"did you mean /api/v1/{near}? All are listed at" if near else "see"
         return problem_response("not_found", f"The API has no such path; {hint} /api/v1/docs.")

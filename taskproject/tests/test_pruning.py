@@ -433,6 +433,8 @@ def test_command_says_first_and_deletes_then(many_old):
     assert set(dry["rows"]) == {kind.name for kind in retentions}
     assert KeptCount.objects.count() == 95
     assert call("--only", "mails").endswith("0 rows deleted.\n")
+    assert json.loads(call("--only", "counts", "counts", "--dry-run", "--json"))["total"] == 95
+    assert call("--only", "counts", "counts", "--dry-run").count("counts of wrong") == 1
     assert re.search(r"^counts +95 +counts of wrong passwords", call(), re.MULTILINE)
     assert json.loads(call("--json")) == {
         "dry_run": False,

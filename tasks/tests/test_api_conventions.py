@@ -447,6 +447,13 @@ def test_mistyped_path_names_the_nearest(api, path, near):
     assert f"did you mean /api/v1/{near}?" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/runs/7/heartbeat", "/runs//heartbeat", "/tasks/DEMO-x", "/questions/abc"])
+def test_path_with_what_is_no_id_is_not_told_to_be_itself(api, path):
+    answer = api.ada.post(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert answer.json()["detail"].startswith("Nothing is at this path: what stands for an id or a name in it is none;")
+
+
 @pytest.mark.parametrize("path", ["/", "/xyzzy", "/" + "a/" * 300, "/tasks/a/b/c/d/e/f/g/h/i", "/" + "t" * 5000])
 def test_path_that_is_like_none_names_none(api, path):
     answer = api.ada.get(path)

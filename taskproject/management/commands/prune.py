@@ -29,7 +29,7 @@ class Command(BaseCommand):
         )
 
     def run(self, **options: Any) -> None:
-        kinds = [_named(name) for name in options["only"]] if options["only"] else retentions
+        kinds = [_named(name) for name in dict.fromkeys(options["only"])] if options["only"] else retentions
         left = {kind.name: kind.past().count() for kind in kinds}
         if options["dry_run"]:
             self._report(kinds, left, "to delete", options)
