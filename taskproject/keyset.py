@@ -83,8 +83,7 @@ def page_of(queryset: QuerySet, column: str, place: Place | None, *, descending:
         first.reverse()
     has_next, has_previous = (True, more) if backward else (more, place is not None)
     return Page(
-        # What was deleted since its place was found is none.
-        [row for _, _, row in first if row is not None],
+        [row for _, _, row in first],
         next=Place(first[-1][0], first[-1][1], backward=False) if first and has_next else None,
         previous=Place(first[0][0], first[0][1], backward=True) if first and has_previous else None,
     )

@@ -13,11 +13,13 @@ from typing import Any
 
 from django.db import DatabaseError, Error, InterfaceError, OperationalError, connections
 
+from taskproject.statements import is_outdated
+
 #: SQLSTATEs (PostgreSQL, appendix A), by class: connection, authorisation and database at connect, resources, operator
 #: intervention, system errors; and single ones: read-only after a failover, transactions ended for their idleness or
-#: age, serialisation, deadlock, a lock not available, a prepared statement that is not there (any more).
+#: age, serialisation, deadlock, a lock not available.
 AWAY_CLASSES = ("08", "28", "3D", "53", "57", "58")
-AWAY_STATES = frozenset({"25006", "25P03", "25P04", "40001", "40P01", "55P03", "26000", "42P05"})
+AWAY_STATES = frozenset({"25006", "25P03", "25P04", "40001", "40P01", "55P03"})
 #: With these the server did not answer about the statement: it is gone, or about to be.
 LOST_CLASSES = ("08", "57")
 READ_ONLY = "25006"
@@ -38,6 +40,8 @@ def is_outage(error: BaseException | None) -> bool:
         return True
     if not isinstance(error, DatabaseError):
         return False
+    if is_outdated(error.__cause__):
+        return True
     if (state := sqlstate(error)) is not None:
         return state in AWAY_STATES or state.startswith(AWAY_CLASSES)
     if (code := getattr(error.__cause__, "sqlite_errorcode", None)) is not None:

@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from psycopg import errors
-from psycopg._preparing import Prepare, PrepareManager
+from psycopg._preparing import Key, Prepare, PrepareManager
 
-#: The server does not know a statement that this connection has prepared, knows another by its name, or would give
-#: other columns than when it was prepared: after ``DEALLOCATE ALL``, behind a pooler, after a change of the tables.
-OUTDATED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement, errors.FeatureNotSupported)
-OUTDATED_STATES = frozenset(error.sqlstate for error in OUTDATED)
+
+def is_outdated(error: BaseException | None) -> bool:
+    """Whether the server does not know a statement that this connection has prepared, knows another by its name, or
+    would give other columns than when it was prepared: after ``DEALLOCATE ALL``, behind a pooler, after a change of the
+    tables. ``error`` is the driver's.
+    """
+    if isinstance(error, errors.FeatureNotSupported):
+        return error.diag.source_file == "plancache.c"
+    return isinstance(error, errors.InvalidSqlStatementName | errors.DuplicatePreparedStatement)
 
 
 class LastingStatements(PrepareManager):
@@ -21,13 +26,20 @@ class LastingStatements(PrepareManager):
     connections a statement is missing rather than another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prepare_threshold: int | None) -> None:
         super().__init__()
+        self.prepare_threshold = prepare_threshold
         self._prefix = f"_{secrets.token_hex(4)}_".encode()
 
     def get(self, query: Any, prepare: bool | None = None) -> tuple[Prepare, bytes]:
         decision, name = super().get(query, prepare)
         return decision, self._prefix + name if decision is Prepare.SHOULD else name
+
+    def validate(self, key: Key, prep: Prepare, name: bytes, results: Sequence[Any]) -> None:
+        if prep is Prepare.SHOULD and not self._check_results(results):
+            # The server has prepared it all the same.
+            self._to_flush.append(name)
+        super().validate(key, prep, name, results)
 
     def _should_discard(self, prep: Prepare, results: Sequence[Any], *_: Any) -> bool:
         return False

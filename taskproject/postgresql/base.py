@@ -39,7 +39,7 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
-        connection._prepared = LastingStatements()
+        connection._prepared = LastingStatements(connection.prepare_threshold)
         connection.prepared_max = PREPARED
         if self.timezone == UTC:
             connection.adapters.register_loader("timestamptz", MomentLoader)

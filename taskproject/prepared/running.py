@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from taskproject.statements import OUTDATED
+from taskproject.statements import is_outdated
 
 #: As ``writes``, what this thread's transaction has not sent yet; see ``together``.
 waiting = threading.local()
@@ -61,8 +61,10 @@ def _on_postgresql(connection: Any, text: str, parameters: Sequence[Any], many: 
     cursor = psycopg.Cursor(connection.connection)
     try:
         cursor.execute(text, parameters, prepare=True)
-    except OUTDATED:
-        # It failed before any effect. In a transaction only the whole can run once more.
+    except psycopg.Error as error:
+        if not is_outdated(error):
+            raise
+        # It has had no effect. In a transaction only the whole can run once more.
         connection.connection._prepared.forget()
         if connection.in_atomic_block:
             raise

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, NotSupportedError, OperationalError, connection, transaction
 from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from taskproject.outages import is_outage
 from taskproject.prepared import running
 from taskproject.prepared.inserting import insert
 from taskproject.prepared.parameters import Parameter
@@ -186,6 +187,15 @@ def test_what_is_rolled_back_leaves_statements_prepared(cast: Any) -> None:
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="Only on PostgreSQL: its sessions hold statements")
+def test_what_fails_leaves_no_statement_behind(cast: Any) -> None:
+    before = _prepared_here()
+    for _ in range(5):
+        with contextlib.suppress(DataError), transaction.atomic():
+            run("SELECT 1 / (1 - %s::int)", [1])
+    assert _prepared_here() <= before + 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Only on PostgreSQL: its sessions hold statements")
 @pytest.mark.django_db(transaction=True)
 def test_a_statement_that_the_session_does_not_know_is_prepared_once_more(cast: Any) -> None:
     assert _named.all(key="OPS") == [cast.ops]
@@ -207,6 +217,10 @@ def test_a_statement_whose_columns_changed_is_prepared_once_more(cast: Any) -> N
     change("text")
     try:
         assert _label_names.all() == ["docs"]
+        change("varchar(60)")
+        with pytest.raises(NotSupportedError) as refused, transaction.atomic():
+            _label_names.all()
+        assert is_outage(refused.value)
     finally:
         change("varchar(50)")
 

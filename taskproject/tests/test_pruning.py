@@ -348,7 +348,7 @@ def test_rows_that_somebody_has_locked_are_left_and_said_so(many_old, monkeypatc
     try:
         call_command("prune", "--only", "counts")
         assert KeptCount.objects.count() == 2
-        assert "Others hold rows of counts. Run it again." in capsys.readouterr().out
+        assert "Some counts are past only now, or others hold them. Run it again." in capsys.readouterr().out
         assert not Pruned.objects.exists()
     finally:
         release.set()
@@ -440,7 +440,7 @@ def test_command_says_first_and_deletes_then(many_old):
         "dry_run": False,
         "rows": dict.fromkeys(dry["rows"], 0),
         "total": 0,
-        "held_by_others": [],
+        "left": [],
     }
 
 

@@ -40,14 +40,14 @@ def complete_runs(*, actor: "User", items: Sequence[Item]) -> list[Finished | Do
     runs = load_runs(actor, [item["run_id"] for item in items])
     active = [run for run in runs.values() if run.ended_at is None]
     if not active:
-        return [_one(actor, item) for item in items]
+        return [_complete_alone(actor, item) for item in items]
     held = hold([run.task for run in active], Status.COMPLETED)
     plain = _standing_alone(actor, active)
     done: list[Finished | DomainError] = []
     # What each does is recorded in their order.
     for is_plain, stretch in groupby(_chosen(actor, items, plain), key=lambda each: each[1] is not None):
         if not is_plain:
-            done += [_one(actor, item) for item, _ in stretch]
+            done += [_complete_alone(actor, item) for item, _ in stretch]
             continue
         together = [(item, run) for item, run in stretch if run is not None]
         # What was done one by one has a later time.
@@ -55,7 +55,7 @@ def complete_runs(*, actor: "User", items: Sequence[Item]) -> list[Finished | Do
     return done
 
 
-def _one(actor: "User", item: Item) -> Finished | DomainError:
+def _complete_alone(actor: "User", item: Item) -> Finished | DomainError:
     try:
         return complete_run(actor=actor, **item)
     except DomainError as error:
@@ -72,9 +72,9 @@ def _standing_alone(actor: "User", runs: Sequence[Run]) -> dict[UUID, Run]:
 
 def _is_alone(actor: "User", run: Run) -> bool:
     task = run.task
-    is_told = run.has_directives or run.stop_delivered_at is not None or task.has_kept_directives
+    has_directives = run.has_directives or run.stop_delivered_at is not None or task.has_kept_directives
     waited_for = task.parent_id is not None or task.review_required or task.open_questions
-    if is_told or waited_for or task.status != Status.IN_PROGRESS:
+    if has_directives or waited_for or task.status != Status.IN_PROGRESS:
         return False
     return may(actor, "complete", task, run=run, member=run.role)  # type: ignore[attr-defined]  # annotated
 

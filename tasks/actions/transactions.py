@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 from taskproject.outages import sqlstate
 from taskproject.prepared.running import send_waiting
 from taskproject.prepared.together import LostRace, writes_together
-from taskproject.statements import OUTDATED_STATES
+from taskproject.statements import is_outdated
 from tasks.errors import Contended, Invalid
 from tasks.verbs import Verb
 
@@ -19,8 +19,6 @@ R = TypeVar("R")
 RACES = 5
 DEADLOCK_DETECTED = "40P01"
 LOCK_NOT_AVAILABLE = "55P03"
-#: Another try may succeed.
-TRANSIENT = OUTDATED_STATES | {DEADLOCK_DETECTED}
 
 #: The function of each verb of the catalogue, by the verb's key.
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -69,7 +67,9 @@ def in_transaction(function: Callable[P, R]) -> Callable[P, R]:
                     raise Contended("Others held what this needs for too long.", "Try again later.") from None
                 # PostgreSQL rolls back one of two deadlocked transactions. The lock order keeps verbs from deadlocks;
                 # this is for others that hold locks, such as a person at the database prompt.
-                if race == RACES - 1 or not (state in TRANSIENT or _was_assigned_meanwhile(error)):
+                if race == RACES - 1 or not (
+                    state == DEADLOCK_DETECTED or is_outdated(error.__cause__) or _was_assigned_meanwhile(error)
+                ):
                     raise
         raise AssertionError("unreachable")
 

@@ -20,6 +20,7 @@ from tasks.actions import agents as agent_verbs
 from tasks.api.fields import MOST_SKILLS
 from tasks.api.owners import OwnerInput, OwnerOutput, owner_of, with_owner
 from tasks.assignment.presence import State, state_of
+from tasks.errors import NotFound
 from tasks.finding import find_agent
 from tasks.load import loads_of
 from tasks.models import Agent, AgentKind, AgentSkill, Availability
@@ -85,7 +86,11 @@ def show_agents(agents: Iterable[Agent], reader: User) -> list[dict[str, Any]]:
 
 
 def show_agent(agent: Agent, reader: User) -> dict[str, Any]:
-    return show_agents([agent], reader)[0]
+    """The agent as it is now. Raises ``NotFound`` if it was deleted meanwhile."""
+    shown = show_agents([agent], reader)
+    if not shown:
+        raise NotFound(f"{agent.slug} was deleted meanwhile.")
+    return shown[0]
 
 
 class SkillLevelInput(StrictSerializer):

@@ -39,8 +39,8 @@ class Command(BaseCommand):
             for kind in kinds:
                 bar.set_description(kind.name)
                 removed[kind.name] = kind.prune(progress=bar.update)
-        held = [kind.name for kind in kinds if kind.is_left()]
-        self._report(kinds, removed, "deleted", options, held=held)
+        remaining = [kind.name for kind in kinds if kind.is_left()]
+        self._report(kinds, removed, "deleted", options, left=remaining)
 
     def _report(
         self,
@@ -48,17 +48,17 @@ class Command(BaseCommand):
         counts: dict[str, int],
         word: str,
         options: dict[str, Any],
-        held: Sequence[str] = (),
+        left: Sequence[str] = (),
     ) -> None:
         if options["json"]:
             total = sum(counts.values())
-            self.print_json({"dry_run": options["dry_run"], "rows": counts, "total": total, "held_by_others": held})
+            self.print_json({"dry_run": options["dry_run"], "rows": counts, "total": total, "left": left})
             return
         for kind in kinds:
             self.say(f"{kind.name:<21} {counts[kind.name]:>10,}  {kind.keeps}")
         self.say(f"{counted(sum(counts.values()), 'row')} {word}.")
-        if held:
-            self.say(f"Others hold rows of {', '.join(held)}. Run it again.")
+        if left:
+            self.say(f"Some {', '.join(left)} are past only now, or others hold them. Run it again.")
 
 
 def _named(name: str) -> Retention:

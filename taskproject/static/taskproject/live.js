@@ -37,7 +37,7 @@ let hadSocket = false;
 let failures = 0;
 let polling = false;
 let ended = false;
-let leaving = new AbortController();
+let leaving = null;
 let timer = 0;
 let grace = 0;
 let heard = Date.now();
@@ -119,8 +119,7 @@ function end() {
 function leave() {
   ended = true;
   hangUp();
-  leaving.abort();
-  leaving = new AbortController();
+  leaving?.abort();
   clearTimeout(timer);
   setTimeout(stay, LATEST_RETRY);
 }
@@ -190,11 +189,13 @@ async function poll() {
   if (polling) return;
   polling = true;
   clearTimeout(timer);
+  leaving = new AbortController();
+  const patience = setTimeout(() => leaving.abort(), HELLO_WITHIN);
   try {
     const after = encodeURIComponent(cursor || "now");
     const answer = await request(`/api/v1/events?limit=1000&after=${after}`, {
       accept: JSON_TYPE,
-      signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(HELLO_WITHIN)]),
+      signal: leaving.signal,
     });
     if (isRefused(answer)) return end();
     if (answer.status === 400 || answer.status === 410) cursor = "";
@@ -211,6 +212,7 @@ async function poll() {
     failures += 1;
     again(retryWait());
   } finally {
+    clearTimeout(patience);
     polling = false;
   }
 }

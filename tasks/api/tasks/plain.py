@@ -7,11 +7,10 @@ from django.db.models import QuerySet
 
 from taskproject.keyset import Place, beyond
 from taskproject.prepared.querysets import prepared
+from taskproject.ranges import MOST_RANGES
 from tasks.models import Task
 from tasks.querysets import projects_seen_by, sees_all
 
-#: Projects whose tasks are merged; a statement of more takes too long to plan.
-MOST_RANGES = 50
 #: How many places are read for pages of up to 50, and for larger ones: few texts serve all limits.
 _READ = (51, 201)
 
@@ -19,7 +18,7 @@ _READ = (51, 201)
 class PlainTasks:
     """All tasks that ``user`` sees, for ``keyset.page_of``; its rows are their ids.
 
-    ``serves`` says whether they are in few enough projects for that; otherwise take ``visible_to``.
+    ``serves`` says whether they are in few enough projects for that; otherwise take ``conditions.listing``.
     """
 
     model = Task
@@ -32,7 +31,7 @@ class PlainTasks:
     def first_rows(
         self, column: str, place: Place | None, *, reverse: bool, count: int
     ) -> list[tuple[Any, int, dict[str, int]]]:
-        """As ``TaskQuerySet.first_rows``."""
+        """As ``Listing.first_rows``."""
         values: dict[str, Any] = {
             "value": place and place.value,
             "pk": place and place.pk,
