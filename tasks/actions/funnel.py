@@ -185,7 +185,8 @@ def move_all(
     the caller has seen behind the locks that nothing depends on them. ``changes`` are further columns, ``own`` those of
     which each task, by its id, has its own values; a task that returns to *not started* is deferred until the later of
     its ``deferred_until`` and its ``start_after``. The progress of a task that nobody works on is over: its runs keep
-    it. ``still`` are columns that chose the target and must not have changed since they were read. The verb records the event of each task, with these facts and its own.
+    it. ``still`` are columns that chose the target and must not have changed since they were read. The verb records
+    the event of each task, with these facts and its own.
     Raises ``IllegalTransition`` if the table has no such move, ``LostRace`` if somebody was faster with any of them.
     """
     now, source = held.at, Status(tasks[0].status)
