@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command-line entry point; a wrong setting is one sentence and exit code 2."""
+"""Django's command-line entry point; a wrong setting is one sentence and exit code 2, a database away another and 1."""
 
 import os
 import sys
@@ -21,6 +21,7 @@ def main() -> None:
         from django.conf import settings
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
+        from django.db import DatabaseError, InterfaceError
     except ImportError:
         sys.exit(_advice())
     try:
@@ -28,7 +29,17 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except (DatabaseError, InterfaceError) as error:
+        # Our commands say it themselves; Django's, such as `migrate`, do not.
+        from taskproject.outages import is_outage
+        from tasks.management.command import database_sentence
+
+        if "--traceback" in sys.argv or not is_outage(error):
+            raise
+        sys.stderr.write(f"{database_sentence(error)}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":
