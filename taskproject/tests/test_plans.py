@@ -4,6 +4,8 @@ Of a thousand rows a planner may read all, index or not, so it is given the stat
 asked without any: it sees how small the tables are, and its autovacuum takes statistics of large ones by itself.
 """
 
+from typing import Any
+
 import pytest
 from django.db import connection
 
@@ -13,8 +15,9 @@ from bench.growth_probe import Probe
 from bench.pages_probe import add_what_people_leave
 from taskproject.tests.plans import Statement, forget_statistics, scanned, statements, take_statistics
 
+_DATABASE: Any = connection
 pytestmark = pytest.mark.skipif(
-    connection.vendor == "sqlite" and connection.Database.sqlite_version_info < (3, 50),
+    connection.vendor == "sqlite" and _DATABASE.Database.sqlite_version_info < (3, 50),
     reason="Only on SQLite 3.50 or newer, which an installation brings along: older ones plan in other ways",
 )
 

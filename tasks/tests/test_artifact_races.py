@@ -4,7 +4,7 @@
 
 import pytest
 
-from tasks.actions import claims, dependencies, funnel, passing_time, reviews, runs
+from tasks.actions import claims, dependencies, passing_time, reviews, runs, transactions
 from tasks.actions.follow_ups import accept_follow_up, dismiss_follow_up
 from tasks.actions.tasks import NewTask, create_task
 from tasks.actions.uploads import add_artifact
@@ -22,7 +22,7 @@ ROUNDS = range(MEETINGS)
 @pytest.fixture(autouse=True)
 def _no_second_try_after_a_deadlock(monkeypatch):
     """The lock order must be enough; the funnel's retry after deadlocks would hide failures."""
-    monkeypatch.setattr(funnel, "DEADLOCK_DETECTED", "not caught")
+    monkeypatch.setattr(transactions, "DEADLOCK_DETECTED", "not caught")
 
 
 def codes(outcomes) -> list[str | None]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tasks.actions import assignments, claims, funnel, lifecycle, runs
+from tasks.actions import assignments, claims, lifecycle, runs, transactions
 from tasks.actions.directives import delivery
 from tasks.actions.messages import ack_message, post_message, withdraw_message
 from tasks.errors import DomainError, StopRequested
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 @pytest.fixture(autouse=True)
 def _no_second_try_after_a_deadlock(monkeypatch):
     """The lock order must be enough; the funnel's retry after deadlocks would hide failures."""
-    monkeypatch.setattr(funnel, "DEADLOCK_DETECTED", "not caught")
+    monkeypatch.setattr(transactions, "DEADLOCK_DETECTED", "not caught")
 
 
 @pytest.fixture

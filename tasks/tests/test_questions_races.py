@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tasks import clock
-from tasks.actions import claims, funnel, lifecycle, passing_time, runs
+from tasks.actions import claims, lifecycle, passing_time, runs, transactions
 from tasks.actions.questions import answer_question, ask_run, expire_question, withdraw_question
 from tasks.errors import DomainError
 from tasks.models import Agent, Event, Question, Task
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 @pytest.fixture(autouse=True)
 def _no_second_try_after_a_deadlock(monkeypatch):
     """The lock order must be enough; the funnel's retry after deadlocks would hide failures."""
-    monkeypatch.setattr(funnel, "DEADLOCK_DETECTED", "not caught")
+    monkeypatch.setattr(transactions, "DEADLOCK_DETECTED", "not caught")
 
 
 @pytest.fixture

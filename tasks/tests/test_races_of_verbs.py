@@ -10,7 +10,6 @@ from tasks.actions import (
     assignments,
     claims,
     dependencies,
-    funnel,
     lifecycle,
     passing_time,
     projects,
@@ -34,7 +33,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 @pytest.fixture(autouse=True)
 def _no_second_try_after_a_deadlock(monkeypatch):
     """The lock order must be enough; the funnel's retry after deadlocks would hide failures."""
-    monkeypatch.setattr(funnel, "DEADLOCK_DETECTED", "not caught")
+    monkeypatch.setattr(transactions, "DEADLOCK_DETECTED", "not caught")
 
 
 def _codes(outcomes):
