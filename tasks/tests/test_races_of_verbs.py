@@ -16,6 +16,7 @@ from tasks.actions import (
     questions,
     reviews,
     runs,
+    transactions,
 )
 from tasks.actions import tasks as verbs
 from tasks.errors import DependencyCycle, DomainError, LeaseLost, NotFound
