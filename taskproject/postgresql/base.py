@@ -33,6 +33,8 @@ class MomentLoader(BaseTzLoader):
 class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
     """A connection that counts as unusable once the server refused to write: after a failover it may be a standby."""
 
+    health_check_done: bool
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_read_only = False
@@ -63,9 +65,11 @@ class DatabaseWrapper(EffectsKnown, base.DatabaseWrapper):
         A connection on which nothing has arrived since its last statement is either well or cut silently, and then
         asking would wait for the system to give it up just as the statement does.
         """
-        if self.connection is not None and not (self.errors_occurred or self._is_read_only or self._has_news()):
-            self.health_check_done = True
-        super().close_if_health_check_failed()
+        if self.connection is None or self.health_check_done:
+            return
+        if self.errors_occurred or self._is_read_only or self._has_news():
+            super().close_if_health_check_failed()
+        self.health_check_done = True
 
     def _has_news(self) -> bool:
         """Whether the server has sent something, or hung up, since the last statement."""
